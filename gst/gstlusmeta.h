@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+#include <lus/lus.h>
+
+G_BEGIN_DECLS
+
+#define GST_LUS_SEG_META_API_TYPE (gst_lus_seg_meta_api_get_type())
+#define GST_LUS_SEG_META_INFO (gst_lus_seg_meta_get_info())
+
+/** Why a result is what it is. */
+typedef enum {
+  GST_LUS_SEG_NONE = 0,
+  GST_LUS_SEG_NO_SECTOR = 1 << 0, /* black picture: nothing was inferred */
+  GST_LUS_SEG_REUSED = 1 << 1     /* carried over from an earlier frame (inference-interval) */
+} GstLusSegFlags;
+
+/**
+ * GstLusSegMeta: the segmentation of the picture it is attached to.
+ *
+ * Tagged {video, size, orientation}: copied with the buffer and scaled by videoscale; dropped by every other transformation
+ * (crop, flip, rotate), so that a mask never lands in the wrong place. Planes cover @rect of the picture as it is now; their
+ * own size stays that of the inference.
+ */
+typedef struct {
+  GstMeta meta;
+
+  LusSegmentation *segmentation; /* confidence planes, class names, hash; never NULL unless flags say NO_SECTOR */
+  LusMask *mask;                 /* set by lusconfmask; NULL before */
+  LusRect rect;                  /* what the planes cover, in pixels of this picture */
+  gint frame_width, frame_height; /* of this picture */
+  gdouble mm_per_pixel;          /* of this picture; 0 = unknown */
+  GstClockTime source_pts;       /* of the picture that was inferred */
+  GstClockTime age;              /* this picture's PTS - source_pts */
+  GstLusSegFlags flags;
+  gchar model[17];               /* first 16 digits of the model's SHA-256 */
+
+  gpointer _gst_reserved[GST_PADDING_LARGE];
+} GstLusSegMeta;
+
+LUS_API GType gst_lus_seg_meta_api_get_type(void);
+LUS_API const GstMetaInfo *gst_lus_seg_meta_get_info(void);
+
+/** Takes references to @segmentation (may be NULL) and @mask (may be NULL). */
+LUS_API GstLusSegMeta *gst_buffer_add_lus_seg_meta(GstBuffer *buffer, LusSegmentation *segmentation, LusMask *mask,
+                                                   gint frame_width, gint frame_height);
+LUS_API GstLusSegMeta *gst_buffer_get_lus_seg_meta(GstBuffer *buffer);
+
+/** Name of the GstCustomMeta with geometry-free numbers: a GstStructure that Python reads without bindings. */
+#define GST_LUS_SUMMARY_META_NAME "LusSummary"
+
+G_END_DECLS

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <glib.h>
+#include "api.h"
+
+LUS_BEGIN_DECLS
+
+/** The sentence that stands on screen, in --version and in every result file. */
+#define LUS_NOTICE "Research software - not for diagnosis or treatment"
+
+/** Error domain of the whole library. Messages name the file, the place in it and the remedy. */
+#define LUS_ERROR (lus_error_quark())
+
+typedef enum {
+  LUS_ERROR_FAILED,      /* anything else */
+  LUS_ERROR_IO,          /* cannot open, read or write a file */
+  LUS_ERROR_INVALID,     /* a file's or argument's content is wrong */
+  LUS_ERROR_UNSUPPORTED, /* well-formed, but something this library does not do */
+  LUS_ERROR_LIMIT,       /* a documented size limit was exceeded */
+  LUS_ERROR_MEMORY,      /* out of memory */
+  LUS_ERROR_CANCELLED    /* the caller asked to stop */
+} LusError;
+
+LUS_API GQuark lus_error_quark(void);
+
+/** Library version, "MAJOR.MINOR.PATCH". Static string. */
+LUS_API const char *lus_version(void);
+
+LUS_END_DECLS

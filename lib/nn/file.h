@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <glib.h>
+#include "api.h"
+
+LUS_BEGIN_DECLS
+
+/** Reads a whole regular file of at most @max_bytes bytes (never maps it). Newly allocated; *length set.
+ *  Errors name the path and the remedy. */
+LUS_API guint8 *lus_file_read(const char *path, gsize max_bytes, gsize *length, GError **error);
+/** Writes @path atomically: temporary file beside it, fsync, rename, fsync of the folder. On failure nothing is left
+ *  under either name and an older file stays as it was. */
+LUS_API gboolean lus_file_write(const char *path, const void *data, gsize length, GError **error);
+/** SHA-256 as 64 hexadecimal digits; newly allocated. */
+LUS_API char *lus_sha256(const void *data, gsize length);
+
+LUS_END_DECLS

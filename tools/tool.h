@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <lus/lus.h>
+
+/** Exit codes of every command. */
+enum { LUS_EXIT_DONE = 0, LUS_EXIT_ERROR = 1, LUS_EXIT_USAGE = 2 };
+
+/** One sub-command: parses its own options with GOption; argv[0] is "lus NAME". Returns an exit code. */
+typedef struct {
+  const char *name;
+  const char *summary; /* one line for `lus --help` */
+  int (*run)(int argc, char **argv);
+} LusCommand;
+
+int lus_cmd_simulate(int argc, char **argv);
+int lus_cmd_train(int argc, char **argv);
+int lus_cmd_evaluate(int argc, char **argv);
+int lus_cmd_segment(int argc, char **argv);
+int lus_cmd_info(int argc, char **argv);
+int lus_cmd_infer(int argc, char **argv);
+int lus_cmd_features(int argc, char **argv);
+int lus_cmd_fit(int argc, char **argv);
+int lus_cmd_exam(int argc, char **argv);
+
+/** Parses @entries from argv; what remains are arguments, whose number must be min..max (max < 0: no limit). On success
+ *  *arguments is a NULL-terminated array to free with g_strfreev(). Returns LUS_EXIT_DONE, or LUS_EXIT_USAGE after having
+ *  printed what is wrong to stderr. (--help prints and exits 0 by GOption.) @arguments_text: "MODEL DATASET";
+ *  @description: paragraphs behind the options, with an example. */
+int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text, const char *description,
+                   int min, int max, char ***arguments);
+/** Prints "lus NAME: message" to stderr, frees the error, returns LUS_EXIT_ERROR. */
+int lus_tool_fail(const char *command, GError *error);
+
+/** A LusProgress that draws a bar with rate and ETA on a terminal, else a line every few seconds, all to stderr. user_data:
+ *  LusToolProgress. SIGINT makes it return FALSE. */
+typedef struct _LusToolProgress LusToolProgress;
+LusToolProgress *lus_tool_progress_new(void);
+void lus_tool_progress_free(LusToolProgress *progress); /* ends the line */
+gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total);
+
+/** GStreamer behind LusFrameSource and LusFrameSink. The source decodes any file GStreamer reads, in the decoder's own
+ *  format where it is a LusFormat. The sink writes Matroska with lossless FFV1 (GRAY8, I420...). */
+LusFrameSource *lus_tool_open_clip(const char *path, gpointer user_data, GError **error);
+LusFrameSink *lus_tool_create_clip(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d,
+                                   gpointer user_data, GError **error);
