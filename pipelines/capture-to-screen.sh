@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A capture card behind the scanner's HDMI output, shown with masks and estimate.   capture-to-screen.sh [/dev/videoN] [ZONE]
+# Cards give YUY2, NV12 or MJPEG; the elements read the first two as they are. LUS_SOURCE and LUS_SINK replace the two ends,
+# e.g. LUS_SOURCE="lustestsrc is-live=true num-buffers=100" LUS_SINK=fakesink.
+set -euo pipefail
+device=${1:-/dev/video0} zone=${2:-R1}
+[ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
+  { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
+# shellcheck disable=SC2086
+exec gst-launch-1.0 -e ${LUS_SOURCE:-v4l2src device=$device ! decodebin} \
+  ! queue max-size-buffers=2 leaky=downstream \
+  ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
+  ! videoconvert ! ${LUS_SINK:-autovideosink sync=false}

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A recorded clip becomes a video with masks and estimate drawn in.   record-to-overlay.sh CLIP OUT.mkv [ZONE]
+# LUS_SOURCE replaces the source, e.g. LUS_SOURCE="lustestsrc num-buffers=50" record-to-overlay.sh - out.mkv
+set -euo pipefail
+in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
+[ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+trap 'rm -f "$out.part"' EXIT
+# shellcheck disable=SC2086
+gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="$in" ! decodebin} \
+  ! videoconvert ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
+  ! videoconvert ! x264enc speed-preset=veryfast ! matroskamux ! filesink location="$out.part"
+[ -s "$out.part" ] || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }
+mv "$out.part" "$out"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Sourced by demo.sh, tests/run.sh and .ci/run: package lists and the two set-up steps, so that each stands once.
+# shellcheck shell=bash
+
+# What building and the main job need.
+LUS_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
+  libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  liborc-0.4-dev libopenblas-dev libjansson-dev libpng-dev libpango1.0-dev
+  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-inter jq"
+# What the tests need on top of it.
+LUS_TEST_PACKAGES="gstreamer1.0-plugins-bad file"
+# What only the slower checks of .ci/run need.
+LUS_CI_PACKAGES="clang libclang-rt-dev valgrind xvfb gstreamer1.0-x"
+
+# need PACKAGE...: installs those that are missing, as root or by sudo. Says what it does; nothing when all is there.
+need() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  echo "Installing: ${missing[*]}"
+  local sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "error: not root and no sudo; install as root: apt-get install ${missing[*]}" >&2; return 1; }
+    sudo=(sudo)
+  fi
+  "${sudo[@]}" apt-get update -q >/dev/null || return 1
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# build DIR [MESON OPTION...]: configures DIR once and compiles it.
+build() {
+  local dir=$1
+  shift
+  [ -e "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$dir.setup.log" 2>&1 ||
+    { cat "$dir.setup.log" >&2; return 1; }
+  rm -f "$dir.setup.log"
+  meson compile -C "$dir" | tail -n 1
+  return "${PIPESTATUS[0]}"
+}
