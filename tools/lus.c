@@ -1,2 +1,93 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const LusCommand commands[] = {
+  {"simulate", "write a simulated data set with ground truth and expert labels", lus_cmd_simulate},
+  {"train", "train a segmentation network on a data set", lus_cmd_train},
+  {"evaluate", "compare a model with a data set's labels", lus_cmd_evaluate},
+  {"segment", "segment video files: frames.jsonl, masks, confidences, overlay", lus_cmd_segment},
+  {"features", "measure lung features of video files into a table", lus_cmd_features},
+  {"fit", "fit the S/F estimator on features and outcomes", lus_cmd_fit},
+  {"exam", "make an exam with its S/F estimate from the clips of one patient and day", lus_cmd_exam},
+  {"info", "tell what a model file holds", lus_cmd_info},
+  {"infer", "run a model's network on a tensor in an NPY file", lus_cmd_infer},
+};
+
+static void print_help(FILE *out)
+{
+  fputs("Usage: lus COMMAND [OPTION...] [ARGUMENT...]\n\n"
+        "Lung-ultrasound segmentation, learning and lung features.\n\nCommands:\n", out);
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+    fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+  fputs("\n'lus COMMAND --help' tells a command's options and shows an example:\n"
+        "  lus segment clip.mp4 -o results --overlay\n\n"
+        "Exit codes: 0 done, 1 input or run error, 2 usage.\n" LUS_NOTICE "\n", out);
+}
+
+/** Levenshtein distance of two short words. */
+static guint edit_distance(const char *a, const char *b)
+{
+  gsize n = strlen(b);
+  guint row[32];
+  if (n >= G_N_ELEMENTS(row))
+    return G_MAXUINT;
+  for (guint j = 0; j <= n; j++)
+    row[j] = j;
+  for (guint i = 1; *a; a++, i++) {
+    guint diagonal = row[0];
+    row[0] = i;
+    for (gsize j = 1; j <= n; j++) {
+      guint replaced = diagonal + (*a != b[j - 1]);
+      diagonal = row[j];
+      row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+    }
+  }
+  return row[n];
+}
+
+static int unknown_command(const char *name)
+{
+  const char *nearest = NULL;
+  guint best = 3; /* further away, a suggestion would be noise */
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+    guint distance = edit_distance(name, commands[i].name);
+    if (distance < best) {
+      best = distance;
+      nearest = commands[i].name;
+    }
+  }
+  fprintf(stderr, "lus: unknown command '%s'", name);
+  if (nearest)
+    fprintf(stderr, "; did you mean '%s'?", nearest);
+  fputs("\nTry 'lus --help'.\n", stderr);
+  return LUS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc < 2) {
+    print_help(stderr);
+    return LUS_EXIT_USAGE;
+  }
+  const char *name = argv[1];
+  if (g_str_equal(name, "--help") || g_str_equal(name, "-h") || g_str_equal(name, "help")) {
+    print_help(stdout);
+    return LUS_EXIT_DONE;
+  }
+  if (g_str_equal(name, "--version")) {
+    printf("lus %s\n%s\n", lus_version(), LUS_NOTICE);
+    return LUS_EXIT_DONE;
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+    if (!g_str_equal(name, commands[i].name))
+      continue;
+    g_autofree char *full_name = g_strdup_printf("lus %s", name);
+    argv[1] = full_name;
+    int code = commands[i].run(argc - 1, argv + 1);
+    return fflush(stdout) == 0 && !ferror(stdout) ? code : MAX(code, LUS_EXIT_ERROR);
+  }
+  return unknown_command(name);
+}

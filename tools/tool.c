@@ -1,2 +1,175 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text, const char *description,
+                   int min, int max, char ***arguments)
+{
+  g_autoptr(GOptionContext) context = g_option_context_new(arguments_text);
+  g_option_context_set_description(context, description);
+  g_option_context_add_main_entries(context, entries, NULL);
+  g_set_prgname(argv[0]);
+
+  g_auto(GStrv) rest = g_new0(char *, argc + 1);
+  for (int i = 0; i < argc; i++)
+    rest[i] = g_strdup(argv[i]);
+  g_autoptr(GError) error = NULL;
+  if (!g_option_context_parse_strv(context, &rest, &error)) {
+    fprintf(stderr, "%s: %s\nTry '%s --help'.\n", argv[0], error->message, argv[0]);
+    return LUS_EXIT_USAGE;
+  }
+  /* What remains is the program's name, perhaps "--", and the arguments. */
+  char **first = rest + 1;
+  if (*first && g_str_equal(*first, "--"))
+    first++;
+  int n = (int)g_strv_length(first);
+  if (n < min || (max >= 0 && n > max)) {
+    fprintf(stderr, "%s: %s argument%s: expected %s\nTry '%s --help'.\n", argv[0], n < min ? "missing" : "too many",
+            n < min ? "" : "s", arguments_text, argv[0]);
+    return LUS_EXIT_USAGE;
+  }
+  *arguments = g_strdupv(first);
+  return LUS_EXIT_DONE;
+}
+
+int lus_tool_usage(const char *command, const char *message)
+{
+  fprintf(stderr, "lus %s: %s\nTry 'lus %s --help'.\n", command, message, command);
+  return LUS_EXIT_USAGE;
+}
+
+int lus_tool_fail(const char *command, GError *error)
+{
+  fprintf(stderr, "lus %s: %s\n", command, error ? error->message : "failed");
+  g_clear_error(&error);
+  return LUS_EXIT_ERROR;
+}
+
+#define BAR_WIDTH 28
+#define TERMINAL_INTERVAL (G_USEC_PER_SEC / 10)
+#define LOG_INTERVAL (5 * G_USEC_PER_SEC)
+
+struct _LusToolProgress {
+  gboolean terminal;
+  gboolean line_open;      /* the terminal's cursor stands behind a bar */
+  gint64 started, first;   /* time and count at which this piece of work began */
+  gint64 last_done, total;
+  gint64 shown;            /* time of the last output */
+  struct sigaction before;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+  (void)number;
+  interrupted = 1;
+}
+
+gboolean lus_tool_interrupted(void)
+{
+  return interrupted != 0;
+}
+
+LusToolProgress *lus_tool_progress_new(void)
+{
+  LusToolProgress *progress = g_new0(LusToolProgress, 1);
+  progress->terminal = isatty(STDERR_FILENO);
+  progress->total = -1;
+  /* SA_RESETHAND: a second Ctrl-C ends the program at once. */
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &progress->before);
+  return progress;
+}
+
+static void end_line(LusToolProgress *progress)
+{
+  if (progress->line_open)
+    fputc('\n', stderr);
+  progress->line_open = FALSE;
+}
+
+void lus_tool_progress_free(LusToolProgress *progress)
+{
+  if (!progress)
+    return;
+  end_line(progress);
+  sigaction(SIGINT, &progress->before, NULL);
+  g_free(progress);
+}
+
+/** "1:02:03" or "4:05". */
+static void append_time(GString *text, double seconds)
+{
+  gint64 s = (gint64)(seconds + 0.5);
+  if (s >= 3600)
+    g_string_append_printf(text, "%" G_GINT64_FORMAT ":%02d:%02d", s / 3600, (int)(s / 60 % 60), (int)(s % 60));
+  else
+    g_string_append_printf(text, "%d:%02d", (int)(s / 60), (int)(s % 60));
+}
+
+static void append_counts(GString *text, const LusToolProgress *progress, gint64 done, gint64 now)
+{
+  if (progress->total > 0)
+    g_string_append_printf(text, " %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT, done, progress->total);
+  else
+    g_string_append_printf(text, " %" G_GINT64_FORMAT, done);
+  double seconds = (double)(now - progress->started) / G_USEC_PER_SEC;
+  gint64 steps = done - progress->first;
+  if (steps <= 0 || seconds <= 0)
+    return;
+  g_string_append_printf(text, " %.3g/s", (double)steps / seconds);
+  if (progress->total > done) {
+    g_string_append(text, ", ");
+    append_time(text, seconds * (double)(progress->total - done) / (double)steps);
+    g_string_append(text, " left");
+  }
+}
+
+static void append_bar(GString *text, gint64 done, gint64 total)
+{
+  int filled = (int)((double)BAR_WIDTH * (double)CLAMP(done, 0, total) / (double)total);
+  g_string_append(text, " [");
+  for (int i = 0; i < BAR_WIDTH; i++)
+    g_string_append_c(text, i < filled ? '#' : '.');
+  g_string_append_c(text, ']');
+}
+
+static void show(LusToolProgress *progress, const char *what, gint64 done, gint64 now)
+{
+  g_autoptr(GString) text = g_string_new(what);
+  if (progress->terminal && progress->total > 0)
+    append_bar(text, done, progress->total);
+  append_counts(text, progress, done, now);
+  if (progress->terminal)
+    fprintf(stderr, "\r%s\033[K", text->str);
+  else
+    fprintf(stderr, "%s\n", text->str);
+  fflush(stderr);
+  progress->line_open = progress->terminal;
+  progress->shown = now;
+}
+
+gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total)
+{
+  LusToolProgress *progress = user_data;
+  gint64 now = g_get_monotonic_time();
+  if (total != progress->total || done < progress->last_done) {
+    /* Another piece of work: its rate is its own. */
+    end_line(progress);
+    progress->started = progress->shown = now;
+    progress->first = done;
+    progress->total = total;
+  }
+  progress->last_done = done;
+  gint64 interval = progress->terminal ? TERMINAL_INTERVAL : LOG_INTERVAL;
+  gboolean last = total > 0 && done >= total && now - progress->started >= interval;
+  if (last || now - progress->shown >= interval)
+    show(progress, what, done, now);
+  return !interrupted;
+}

@@ -28,6 +28,8 @@ int lus_cmd_exam(int argc, char **argv);
  *  @description: paragraphs behind the options, with an example. */
 int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text, const char *description,
                    int min, int max, char ***arguments);
+/** Prints "lus NAME: message" and where to read on to stderr, returns LUS_EXIT_USAGE. */
+int lus_tool_usage(const char *command, const char *message);
 /** Prints "lus NAME: message" to stderr, frees the error, returns LUS_EXIT_ERROR. */
 int lus_tool_fail(const char *command, GError *error);
 
@@ -37,9 +39,17 @@ typedef struct _LusToolProgress LusToolProgress;
 LusToolProgress *lus_tool_progress_new(void);
 void lus_tool_progress_free(LusToolProgress *progress); /* ends the line */
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total);
+/** TRUE once SIGINT came while a LusToolProgress was there. */
+gboolean lus_tool_interrupted(void);
 
 /** GStreamer behind LusFrameSource and LusFrameSink. The source decodes any file GStreamer reads, in the decoder's own
  *  format where it is a LusFormat. The sink writes Matroska with lossless FFV1 (GRAY8, I420...). */
 LusFrameSource *lus_tool_open_clip(const char *path, gpointer user_data, GError **error);
+/** Once next() gave a picture: the pictures per second (25/1 where the file does not say) and how many pictures there are
+ *  about in all (-1: unknown). */
+void lus_tool_clip_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gint64 *frames);
 LusFrameSink *lus_tool_create_clip(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d,
                                    gpointer user_data, GError **error);
+/** The same for viewing: H.264 where GStreamer has an encoder for it and the size is even, else FFV1. Any format. */
+LusFrameSink *lus_tool_create_preview(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d,
+                                      gpointer user_data, GError **error);

@@ -1,2 +1,191 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/file.h"
+#include "nn/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_errno_error(GError **error, const char *path, const char *action, int number)
+{
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot %s: %s", path, action, g_strerror(number));
+}
+
+/** Opens a regular file and tells its size; -1 on error. O_NONBLOCK: a FIFO must not stop us before we can refuse it. */
+static int open_regular(const char *path, gsize max_bytes, gsize *size, GError **error)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) {
+    set_errno_error(error, path, "open", errno);
+    return -1;
+  }
+  struct stat status;
+  if (fstat(fd, &status) != 0) {
+    set_errno_error(error, path, "look at", errno);
+  } else if (!S_ISREG(status.st_mode)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a regular file; give the path of a file", path);
+  } else if (status.st_size < 0 || (guint64)status.st_size > max_bytes) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: %" G_GINT64_FORMAT " bytes, at most %" G_GSIZE_FORMAT
+                " are read; is this the right file?", path, (gint64)status.st_size, max_bytes);
+  } else {
+    *size = (gsize)status.st_size;
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
+/** Bytes read, fewer than @length only at the file's end; -1 on error (errno set). */
+static gssize read_fully(int fd, guint8 *data, gsize length)
+{
+  gsize done = 0;
+  while (done < length) {
+    gssize n = read(fd, data + done, length - done);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return -1;
+    if (n == 0)
+      break;
+    done += (gsize)n;
+  }
+  return (gssize)done;
+}
+
+guint8 *lus_file_read(const char *path, gsize max_bytes, gsize *length, GError **error)
+{
+  gsize size = 0;
+  int fd = open_regular(path, MIN(max_bytes, (gsize)G_MAXSSIZE - 1), &size, error);
+  if (fd < 0)
+    return NULL;
+  g_autofree guint8 *data = g_try_malloc(size + 1);
+  if (!data) {
+    close(fd);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory for %" G_GSIZE_FORMAT " bytes", path, size);
+    return NULL;
+  }
+  /* One byte more than expected is asked for, so that a file that grows meanwhile is noticed as well. */
+  gssize n = read_fully(fd, data, size + 1);
+  int number = errno;
+  close(fd);
+  if (n < 0) {
+    set_errno_error(error, path, "read", number);
+    return NULL;
+  }
+  if ((gsize)n != size) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: changed while it was read; try again when it is complete", path);
+    return NULL;
+  }
+  data[size] = 0;
+  *length = size;
+  return g_steal_pointer(&data);
+}
+
+static gboolean write_fully(int fd, const guint8 *data, gsize length)
+{
+  while (length > 0) {
+    gssize n = write(fd, data, length);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return FALSE;
+    data += n;
+    length -= (gsize)n;
+  }
+  return TRUE;
+}
+
+/** Makes a rename durable. File systems that cannot sync a folder say EINVAL: nothing more can be done there. */
+static gboolean sync_folder(const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname(path);
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)) {
+    set_errno_error(error, folder, "make the new file durable in this folder", errno);
+    if (fd >= 0)
+      close(fd);
+    return FALSE;
+  }
+  close(fd);
+  return TRUE;
+}
+
+static gboolean rename_and_sync(const char *temporary, const char *path, GError **error)
+{
+  if (rename(temporary, path) != 0) {
+    set_errno_error(error, path, "rename the finished file to this name", errno);
+    return FALSE;
+  }
+  return sync_folder(path, error);
+}
+
+/** A new file beside @path that nobody else uses, or -1. The number tells threads apart and steps over what an earlier
+ *  process of the same id left behind. */
+static int create_temporary(char **temporary, const char *path)
+{
+  static atomic_uint counter;
+  for (int attempt = 0; attempt < 100; attempt++) {
+    g_autofree char *name = g_strdup_printf("%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+      *temporary = g_steal_pointer(&name);
+    if (fd >= 0 || errno != EEXIST)
+      return fd;
+  }
+  return -1;
+}
+
+gboolean lus_file_write(const char *path, const void *data, gsize length, GError **error)
+{
+  g_autofree char *temporary = NULL;
+  int fd = create_temporary(&temporary, path);
+  if (fd < 0) {
+    set_errno_error(error, path, "create", errno);
+    return FALSE;
+  }
+  gboolean written = write_fully(fd, data, length) && fsync(fd) == 0;
+  int number = errno;
+  if (close(fd) != 0 && written) {
+    written = FALSE;
+    number = errno;
+  }
+  if (!written)
+    set_errno_error(error, path, "write", number);
+  if (!written || !rename_and_sync(temporary, path, error)) {
+    g_unlink(temporary);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean lus_file_commit(const char *temporary, const char *path, GError **error)
+{
+  int fd = open(temporary, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  gboolean synced = fd >= 0 && fsync(fd) == 0;
+  if (!synced)
+    set_errno_error(error, temporary, "write", errno);
+  if (fd >= 0)
+    close(fd);
+  if (!synced || !rename_and_sync(temporary, path, error)) {
+    g_unlink(temporary);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+char *lus_sha256(const void *data, gsize length)
+{
+  g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+  /* In pieces: g_checksum_update() counts in gssize and old versions in 32 bit. */
+  const guint8 *bytes = data;
+  for (gsize at = 0; at < length;) {
+    gsize n = MIN(length - at, (gsize)1 << 24);
+    g_checksum_update(checksum, bytes + at, (gssize)n);
+    at += n;
+  }
+  return g_strdup(g_checksum_get_string(checksum));
+}

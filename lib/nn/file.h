@@ -5,12 +5,15 @@
 
 LUS_BEGIN_DECLS
 
-/** Reads a whole regular file of at most @max_bytes bytes (never maps it). Newly allocated; *length set.
- *  Errors name the path and the remedy. */
+/** Reads a whole regular file of at most @max_bytes bytes (never maps it). Newly allocated; *length set; a NUL byte that
+ *  is not counted follows the content. Errors name the path and the remedy. */
 LUS_API guint8 *lus_file_read(const char *path, gsize max_bytes, gsize *length, GError **error);
 /** Writes @path atomically: temporary file beside it, fsync, rename, fsync of the folder. On failure nothing is left
  *  under either name and an older file stays as it was. */
 LUS_API gboolean lus_file_write(const char *path, const void *data, gsize length, GError **error);
+/** The end of lus_file_write() for a file written bit by bit: fsync of @temporary, rename to @path, fsync of the folder.
+ *  @temporary must lie in the same folder; on failure it is removed. */
+LUS_API gboolean lus_file_commit(const char *temporary, const char *path, GError **error);
 /** SHA-256 as 64 hexadecimal digits; newly allocated. */
 LUS_API char *lus_sha256(const void *data, gsize length);
 
