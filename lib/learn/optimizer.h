@@ -14,7 +14,7 @@ LUS_API void lus_adamw_init(LusAdamW *adamw);
 /** One step, number @step from 1 on; returns the gradient's norm before clipping. */
 LUS_API double lus_adamw_step(float *parameters, float *m, float *v, const float *gradient, gsize n, const LusAdamW *adamw,
                               double learning_rate, gint64 step);
-/** Linear warm-up over @warm_up steps, then a half cosine down to 0.005 x @peak at @total. */
+/** For step number @step from 1 on: linear warm-up, peak at @warm_up, then a half cosine down to 0.005 x @peak at @total. */
 LUS_API double lus_learning_rate(double peak, gint64 step, gint64 warm_up, gint64 total);
 
 LUS_END_DECLS

@@ -16,6 +16,8 @@ typedef struct {
 /** "threshold:60", "threshold:0", "soft". */
 LUS_API gboolean lus_target_parse(LusTarget *target, const char *text, GError **error);
 LUS_API char *lus_target_to_string(const LusTarget *target);
+/** Whether a label of @percent is positive at @level percent: percent >= level, and never at 0 percent. */
+LUS_API gboolean lus_target_positive(guint8 percent, double level);
 /** target[i] 0..1 and weight[i] (0 where percents[i] is 255, else 1) for @n pixels. */
 LUS_API void lus_target_apply(float *target, float *weight, const guint8 *percents, gsize n, const LusTarget *method);
 
