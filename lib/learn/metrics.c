@@ -1,2 +1,169 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/metrics.h"
+#include "learn/predict.h"
+#include "learn/target.h"
+#include "lung/confidence.h"
+#include "nn/error.h"
+#include "nn/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BOOTSTRAP_DRAWS 1000
+#define TAIL 0.025
+
+double lus_dice(gint64 both, gint64 a, gint64 b)
+{
+  return a + b == 0 ? 1.0 : 2.0 * (double)both / (double)(a + b);
+}
+
+void lus_mask_count(LusMaskCount *count, const float *confidence, const guint8 *percent, gsize n, double cut, double level)
+{
+  guint8 q = lus_confidence_cut(cut);
+  for (gsize i = 0; i < n; i++) {
+    if (percent[i] > 100)
+      continue;
+    gboolean found = lus_confidence_quantise(confidence[i]) >= q, positive = lus_target_positive(percent[i], level);
+    count->known++;
+    count->both += found && positive;
+    count->found += found;
+    count->reference += positive;
+  }
+}
+
+static void add_count(LusMaskCount *sum, const LusMaskCount *count)
+{
+  sum->both += count->both;
+  sum->found += count->found;
+  sum->reference += count->reference;
+  sum->known += count->known;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/** Percentile interval (Efron and Tibshirani 1993, chapter 13) of Dice over @n groups drawn with replacement. */
+static void bootstrap(LusClassMetrics *out, const LusMaskCount *groups, int n, guint64 seed)
+{
+  double draws[BOOTSTRAP_DRAWS];
+  LusRng rng;
+  lus_rng_init(&rng, seed, 0);
+  for (int d = 0; d < BOOTSTRAP_DRAWS; d++) {
+    LusMaskCount sum = {0};
+    for (int i = 0; i < n; i++)
+      add_count(&sum, &groups[lus_rng_below(&rng, (guint32)n)]);
+    draws[d] = lus_dice(sum.both, sum.found, sum.reference);
+  }
+  qsort(draws, BOOTSTRAP_DRAWS, sizeof *draws, compare_doubles);
+  out->dice_low = draws[(int)(TAIL * BOOTSTRAP_DRAWS)];
+  out->dice_high = draws[BOOTSTRAP_DRAWS - 1 - (int)(TAIL * BOOTSTRAP_DRAWS)];
+}
+
+/** Adds the samples of each group up; a group without known pixels is none. Returns the number of groups. */
+static int gather_groups(LusMaskCount *groups, const LusMaskCount *counts, const int *group, int n)
+{
+  g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
+  int n_groups = 0;
+  for (int i = 0; i < n; i++) {
+    if (counts[i].known == 0)
+      continue;
+    gpointer found = NULL;
+    if (!g_hash_table_lookup_extended(index, GINT_TO_POINTER(group[i]), NULL, &found)) {
+      found = GINT_TO_POINTER(n_groups);
+      g_hash_table_insert(index, GINT_TO_POINTER(group[i]), found);
+      groups[n_groups++] = (LusMaskCount){0};
+    }
+    add_count(&groups[GPOINTER_TO_INT(found)], &counts[i]);
+  }
+  return n_groups;
+}
+
+void lus_metrics_summarise(LusClassMetrics *out, const LusMaskCount *counts, const int *group, int n, guint64 seed)
+{
+  *out = (LusClassMetrics){.dice = NAN, .dice_low = NAN, .dice_high = NAN, .precision = NAN, .recall = NAN};
+  g_autofree LusMaskCount *groups = g_new(LusMaskCount, MAX(n, 1));
+  int n_groups = gather_groups(groups, counts, group, n);
+  if (n_groups == 0)
+    return;
+  LusMaskCount sum = {0};
+  for (int i = 0; i < n_groups; i++)
+    add_count(&sum, &groups[i]);
+  out->dice = lus_dice(sum.both, sum.found, sum.reference);
+  out->positive_pixels = sum.reference;
+  if (sum.found > 0)
+    out->precision = (double)sum.both / (double)sum.found;
+  if (sum.reference > 0)
+    out->recall = (double)sum.both / (double)sum.reference;
+  bootstrap(out, groups, n_groups, seed);
+}
+
+typedef struct {
+  const LusSamples *samples;
+  gboolean logits;
+  double cut, level;
+  LusMaskCount *counts; /* [n_classes][n] */
+  float *confidence;    /* [threads][pixels] */
+} Evaluation;
+
+static void evaluate_sample(gpointer data, int sample, const float *output, int thread)
+{
+  const Evaluation *e = data;
+  const LusSamples *s = e->samples;
+  gsize pixels = (gsize)s->width * s->height;
+  for (int k = 0; k < s->n_classes; k++) {
+    const float *plane = output + k * pixels;
+    if (e->logits) {
+      float *confidence = e->confidence + thread * pixels;
+      for (gsize i = 0; i < pixels; i++)
+        confidence[i] = 1.0f / (1.0f + expf(-plane[i]));
+      plane = confidence;
+    }
+    const guint8 *percent = s->labels + ((gsize)sample * s->n_classes + k) * pixels;
+    lus_mask_count(&e->counts[(gsize)k * s->n + sample], plane, percent, pixels, e->cut, e->level);
+  }
+}
+
+static gboolean check_model(const LusModelInfo *info, const char *path, const LusSamples *samples, GError **error)
+{
+  if (info->n_classes != samples->n_classes) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has %d classes, the samples have %d", path, info->n_classes,
+                samples->n_classes);
+    return FALSE;
+  }
+  if (info->width != samples->width || info->height != samples->height) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: takes %d x %d pixels, the samples have %d x %d", path, info->width,
+                info->height, samples->width, samples->height);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean lus_metrics_evaluate(LusClassMetrics *out, LusModel *model, const LusSamples *samples, double cut, double level,
+                              guint64 seed, int threads, LusProgress progress, gpointer progress_data, GError **error)
+{
+  const LusModelInfo *info = lus_model_info(model);
+  if (!check_model(info, lus_model_path(model), samples, error))
+    return FALSE;
+  g_autoptr(LusGraph) graph = lus_model_graph(model, error);
+  if (!graph)
+    return FALSE;
+  LusParallel *pool = lus_parallel_new(threads);
+  Evaluation e = {.samples = samples, .logits = info->logits, .cut = cut, .level = level};
+  e.counts = g_try_new0(LusMaskCount, (gsize)samples->n * samples->n_classes);
+  e.confidence = g_try_new(float, (gsize)samples->width * samples->height * lus_parallel_threads(pool));
+  gboolean ok = FALSE;
+  if (pool && e.counts && e.confidence)
+    ok = lus_predict(graph, &info->normalise, info->channels, samples, pool, evaluate_sample, &e, progress, progress_data,
+                     "evaluating", error);
+  else
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "evaluation: out of memory");
+  for (int k = 0; ok && k < samples->n_classes; k++)
+    lus_metrics_summarise(&out[k], e.counts + (gsize)k * samples->n, samples->group, samples->n, seed);
+  g_free(e.counts);
+  g_free(e.confidence);
+  lus_parallel_free(pool);
+  return ok;
+}

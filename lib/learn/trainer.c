@@ -1,2 +1,384 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/trainer.h"
+#include "learn/augment.h"
+#include "learn/checkpoint.h"
+#include "learn/loss.h"
+#include "learn/optimizer.h"
+#include "lung/preprocess.h"
+#include "nn/error.h"
+#include "nn/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_BATCH 256
+#define SUM_CHUNK 16384 /* parameters per work item; fixed, so that sums do not depend on the threads */
+#define SMOOTHING 0.98  /* of the loss and Dice that are shown */
+
+/** Streams of the training's seed; the low bits count epochs or drawn samples. */
+#define STREAM_PERMUTATION ((guint64)1 << 60)
+#define STREAM_AUGMENT ((guint64)2 << 60)
+
+static const LusNormalise normalise = {.mode = LUS_NORMALISE_LIT};
+
+/** One sample of the batch: its own plan and memory, so that samples run side by side. */
+typedef struct {
+  int sample;
+  LusPlan *plan;
+  guint8 *luma, *labels, *scratch;
+  float *input, *logits, *d_logits, *target, *weight; /* [in_channels or n_classes][pixels] */
+  float *gradient;                                    /* flat parameters */
+} Slot;
+
+typedef struct {
+  const LusTrainConfig *config;
+  const LusSamples *samples;
+  char *settings;
+  LusGraph *graph;
+  LusParallel *pool;
+  LusTrainState state;
+  Slot *slots; /* [batch] */
+  int *permutation;
+  gint64 epoch; /* of the permutation, -1: none yet */
+  LusLoss loss;
+  LusAdamW adamw;
+  double shown_loss, shown_dice[LUS_MAX_CLASSES];
+} Trainer;
+
+void lus_train_config_init(LusTrainConfig *config)
+{
+  *config = (LusTrainConfig){
+    .network = lus_fpn_config_default(),
+    .target = {.method = LUS_TARGET_THRESHOLD, .level = 60},
+    .seed = 1,
+    .steps = 1000,
+    .batch = 8,
+    .learning_rate = 2e-3,
+    .warm_up = 50,
+    .ema = 0.998,
+    .checkpoint_interval = 200,
+  };
+}
+
+static gboolean check_config(const LusTrainConfig *config, const LusSamples *samples, GError **error)
+{
+  const char *wrong = NULL;
+  if (samples->n < 1)
+    wrong = "no labelled samples to train on";
+  else if (config->steps < 1)
+    wrong = "the number of steps must be at least 1";
+  else if (config->batch < 1 || config->batch > MAX_BATCH)
+    wrong = "the batch must hold 1 to 256 samples";
+  else if (!(config->learning_rate > 0) || !isfinite(config->learning_rate))
+    wrong = "the learning rate must be above 0";
+  else if (config->warm_up < 0)
+    wrong = "the warm-up cannot be negative";
+  else if (!(config->ema >= 0 && config->ema < 1))
+    wrong = "the decay of the averaged weights must be in 0 to below 1";
+  else if (config->checkpoint && config->checkpoint_interval < 1)
+    wrong = "the checkpoint interval must be at least 1 step";
+  else if (config->network.classes != samples->n_classes)
+    wrong = "the network's classes are not as many as the samples'";
+  if (wrong)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "training: %s", wrong);
+  return !wrong;
+}
+
+/** A fast 64-bit fingerprint of pictures and labels (multiply and rotate, after FNV-1a), so that a checkpoint is not continued on
+ *  other data. */
+static guint64 fingerprint(guint64 hash, const guint8 *data, gsize n)
+{
+  gsize i = 0;
+  for (; i + 8 <= n; i += 8) {
+    guint64 word;
+    memcpy(&word, data + i, 8);
+    hash = (hash ^ GUINT64_FROM_LE(word)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    hash ^= hash >> 29;
+  }
+  for (; i < n; i++)
+    hash = (hash ^ data[i]) * G_GUINT64_CONSTANT(0x100000001b3);
+  return hash;
+}
+
+/** Everything the result depends on, line by line. */
+static char *settings_text(const LusTrainConfig *config, const LusSamples *samples)
+{
+  const LusFpnConfig *net = &config->network;
+  g_autofree char *target = lus_target_to_string(&config->target);
+  gsize pixels = (gsize)samples->n * samples->width * samples->height;
+  guint64 data = fingerprint(14695981039346656037u, samples->luma, pixels);
+  data = fingerprint(data, samples->labels, pixels * samples->n_classes);
+  GString *text = g_string_new(NULL);
+  g_string_append_printf(text, "network %d-%d stem %d stages", net->in_channels, net->classes, net->stem);
+  for (int i = 0; i < 4; i++)
+    g_string_append_printf(text, " %dx%d", net->blocks[i], net->widths[i]);
+  g_string_append_printf(text, " pyramid %d segmentation %d detail %d bias %.9g\n", net->pyramid, net->segmentation,
+                         net->detail, net->head_bias);
+  g_string_append_printf(text, "samples %d of %d x %d\n", samples->n, samples->width, samples->height);
+  g_string_append_printf(text, "data %016" G_GINT64_MODIFIER "x\n", data);
+  g_string_append_printf(text, "target %s\nseed %" G_GUINT64_FORMAT "\nsteps %d\nbatch %d\n", target, config->seed,
+                         config->steps, config->batch);
+  g_string_append_printf(text, "learning rate %.17g\nwarm-up %d\naveraging %.17g\n", config->learning_rate, config->warm_up,
+                         config->ema);
+  return g_string_free(text, FALSE);
+}
+
+static void slot_clear(Slot *slot)
+{
+  lus_plan_free(slot->plan);
+  g_free(slot->luma);
+  g_free(slot->labels);
+  g_free(slot->scratch);
+  g_free(slot->input);
+  g_free(slot->logits);
+  g_free(slot->d_logits);
+  g_free(slot->target);
+  g_free(slot->weight);
+  g_free(slot->gradient);
+}
+
+static gboolean slot_init(Slot *slot, const Trainer *t, GError **error)
+{
+  const LusSamples *s = t->samples;
+  int channels = t->config->network.in_channels;
+  gsize pixels = (gsize)s->width * s->height, planes = pixels * s->n_classes;
+  slot->plan = lus_plan_new(t->graph, channels, s->height, s->width, LUS_PLAN_TRAIN, 1, error);
+  if (!slot->plan)
+    return FALSE;
+  int shape[3];
+  lus_plan_output_shape(slot->plan, shape);
+  if (shape[0] != s->n_classes || shape[1] != s->height || shape[2] != s->width) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "training: the network gives %d x %d x %d for %d classes of %d x %d pixels; choose sides that 32 divides",
+                shape[0], shape[2], shape[1], s->n_classes, s->width, s->height);
+    return FALSE;
+  }
+  slot->luma = g_try_malloc(pixels);
+  slot->labels = g_try_malloc(planes);
+  slot->scratch = g_try_malloc(lus_augment_scratch_size(s->n_classes, s->width, s->height));
+  slot->input = g_try_new(float, pixels * channels);
+  slot->logits = g_try_new(float, planes);
+  slot->d_logits = g_try_new(float, planes);
+  slot->target = g_try_new(float, planes);
+  slot->weight = g_try_new(float, planes);
+  slot->gradient = g_try_new(float, t->state.n);
+  if (slot->luma && slot->labels && slot->scratch && slot->input && slot->logits && slot->d_logits && slot->target &&
+      slot->weight && slot->gradient)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: no memory for a batch of %d; use a smaller one",
+              t->config->batch);
+  return FALSE;
+}
+
+static void trainer_clear(Trainer *t)
+{
+  for (int i = 0; t->slots && i < t->config->batch; i++)
+    slot_clear(&t->slots[i]);
+  g_free(t->slots);
+  g_free(t->permutation);
+  g_free(t->settings);
+  lus_train_state_clear(&t->state);
+  lus_parallel_free(t->pool);
+  lus_graph_free(t->graph);
+}
+
+/** New weights, or the checkpoint's. */
+static gboolean start(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
+  lus_graph_get_parameters(t->graph, t->state.parameters);
+  memcpy(t->state.average, t->state.parameters, t->state.n * sizeof(float));
+  if (!config->checkpoint || !g_file_test(config->checkpoint, G_FILE_TEST_EXISTS))
+    return TRUE;
+  if (!lus_checkpoint_read(config->checkpoint, &t->state, t->settings, error))
+    return FALSE;
+  lus_graph_set_parameters(t->graph, t->state.parameters);
+  return TRUE;
+}
+
+static gboolean trainer_init(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
+  t->epoch = -1;
+  lus_loss_init(&t->loss, t->samples->n_classes);
+  lus_adamw_init(&t->adamw);
+  t->graph = lus_fpn_new(&config->network, config->seed, error);
+  if (!t->graph || !lus_train_state_alloc(&t->state, lus_graph_n_parameters(t->graph), error))
+    return FALSE;
+  t->settings = settings_text(config, t->samples);
+  t->pool = lus_parallel_new(config->threads);
+  t->slots = g_try_new0(Slot, config->batch);
+  t->permutation = g_try_new(int, t->samples->n);
+  if (!t->pool || !t->slots || !t->permutation) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: out of memory");
+    return FALSE;
+  }
+  for (int i = 0; i < config->batch; i++)
+    if (!slot_init(&t->slots[i], t, error))
+      return FALSE;
+  return start(t, error);
+}
+
+/** The order of the samples in one epoch (Fisher-Yates), from the seed and the epoch alone. */
+static void permute(Trainer *t, gint64 epoch)
+{
+  if (epoch == t->epoch)
+    return;
+  LusRng rng;
+  lus_rng_init(&rng, t->config->seed, STREAM_PERMUTATION | (guint64)epoch);
+  for (int i = 0; i < t->samples->n; i++) {
+    int j = (int)lus_rng_below(&rng, (guint32)(i + 1));
+    t->permutation[i] = t->permutation[j];
+    t->permutation[j] = i;
+  }
+  t->epoch = epoch;
+}
+
+static void choose_samples(Trainer *t)
+{
+  for (int i = 0; i < t->config->batch; i++) {
+    gint64 position = t->state.step * t->config->batch + i;
+    permute(t, position / t->samples->n);
+    t->slots[i].sample = t->permutation[position % t->samples->n];
+  }
+}
+
+/** One sample: copy, augment, target, forward. */
+static void forward_body(void *data, int item, int thread)
+{
+  (void)thread;
+  const Trainer *t = data;
+  const LusSamples *s = t->samples;
+  Slot *slot = &t->slots[item];
+  gsize pixels = (gsize)s->width * s->height, planes = pixels * s->n_classes;
+  memcpy(slot->luma, s->luma + slot->sample * pixels, pixels);
+  memcpy(slot->labels, s->labels + slot->sample * planes, planes);
+  LusRng rng;
+  lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + item));
+  lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &rng, slot->scratch);
+  lus_preprocess_normalise(slot->input, slot->luma, s->width, s->height, t->config->network.in_channels, &normalise);
+  lus_target_apply(slot->target, slot->weight, slot->labels, planes, &t->config->target);
+  lus_plan_forward(slot->plan, slot->logits, slot->input, NULL);
+}
+
+static void backward_body(void *data, int item, int thread)
+{
+  (void)thread;
+  const Trainer *t = data;
+  Slot *slot = &t->slots[item];
+  memset(slot->gradient, 0, t->state.n * sizeof(float));
+  lus_plan_backward(slot->plan, slot->gradient, NULL, slot->d_logits, NULL);
+}
+
+/** Adds the samples' gradients, in their order, into the first one's. */
+static void sum_body(void *data, int item, int thread)
+{
+  (void)thread;
+  const Trainer *t = data;
+  gsize begin = (gsize)item * SUM_CHUNK, end = MIN(begin + SUM_CHUNK, t->state.n);
+  float *sum = t->slots[0].gradient;
+  for (int i = 1; i < t->config->batch; i++) {
+    const float *gradient = t->slots[i].gradient;
+    for (gsize j = begin; j < end; j++)
+      sum[j] += gradient[j];
+  }
+}
+
+static double batch_loss(Trainer *t, double *dice)
+{
+  const float *logits[MAX_BATCH], *target[MAX_BATCH], *weight[MAX_BATCH];
+  float *d_logits[MAX_BATCH];
+  int batch = t->config->batch;
+  for (int i = 0; i < batch; i++) {
+    logits[i] = t->slots[i].logits;
+    target[i] = t->slots[i].target;
+    weight[i] = t->slots[i].weight;
+    d_logits[i] = t->slots[i].d_logits;
+  }
+  return lus_loss_batch(d_logits, dice, logits, target, weight, &t->loss, batch, t->samples->n_classes,
+                        (gsize)t->samples->width * t->samples->height, t->pool);
+}
+
+static gboolean train_step(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
+  LusTrainState *state = &t->state;
+  double dice[LUS_MAX_CLASSES];
+  choose_samples(t);
+  lus_parallel_for(t->pool, config->batch, forward_body, t);
+  double loss = batch_loss(t, dice);
+  lus_parallel_for(t->pool, config->batch, backward_body, t);
+  lus_parallel_for(t->pool, (int)((state->n + SUM_CHUNK - 1) / SUM_CHUNK), sum_body, t);
+
+  gint64 step = state->step + 1;
+  double norm = lus_adamw_step(state->parameters, state->m, state->v, t->slots[0].gradient, state->n, &t->adamw,
+                               lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step);
+  if (!isfinite(loss) || !isfinite(norm)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED,
+                "training: diverged at step %" G_GINT64_FORMAT " (loss %g, gradient %g); use a smaller learning rate", step,
+                loss, norm);
+    return FALSE;
+  }
+  lus_graph_set_parameters(t->graph, state->parameters);
+  /* The average forgets faster at first, so that the initial weights do not linger in it. */
+  float decay = (float)MIN(config->ema, (1.0 + (double)step) / (10.0 + (double)step));
+  for (gsize i = 0; i < state->n; i++)
+    state->average[i] = decay * state->average[i] + (1.0f - decay) * state->parameters[i];
+  state->step = step;
+
+  double old = t->shown_loss != 0 ? SMOOTHING : 0;
+  t->shown_loss = old * t->shown_loss + (1 - old) * loss;
+  for (int k = 0; k < t->samples->n_classes; k++)
+    t->shown_dice[k] = old * t->shown_dice[k] + (1 - old) * dice[k];
+  return TRUE;
+}
+
+static gboolean save_checkpoint(const Trainer *t, GError **error)
+{
+  return !t->config->checkpoint || lus_checkpoint_write(t->config->checkpoint, &t->state, t->settings, error);
+}
+
+/** FALSE when the caller asked to stop. */
+static gboolean report(const Trainer *t)
+{
+  if (!t->config->progress)
+    return TRUE;
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_string_printf(text, "loss %.3f dice", t->shown_loss);
+  for (int k = 0; k < t->samples->n_classes; k++)
+    g_string_append_printf(text, " %.2f", t->shown_dice[k]);
+  return t->config->progress(t->config->progress_data, text->str, t->state.step, t->config->steps);
+}
+
+static gboolean train(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
+  while (t->state.step < config->steps) {
+    if (!train_step(t, error))
+      return FALSE;
+    gboolean go_on = report(t);
+    gboolean last = t->state.step == config->steps;
+    if ((!go_on || last || t->state.step % MAX(config->checkpoint_interval, 1) == 0) && !save_checkpoint(t, error))
+      return FALSE;
+    if (!go_on && !last) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "training: stopped after step %" G_GINT64_FORMAT " of %d",
+                  t->state.step, config->steps);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error)
+{
+  if (!check_config(config, samples, error))
+    return NULL;
+  Trainer t = {.config = config, .samples = samples};
+  LusGraph *result = NULL;
+  if (trainer_init(&t, error) && train(&t, error)) {
+    lus_graph_set_parameters(t.graph, t.state.average);
+    result = g_steal_pointer(&t.graph);
+  }
+  trainer_clear(&t);
+  return result;
+}

@@ -30,7 +30,9 @@ LUS_API void lus_train_config_init(LusTrainConfig *config);
 LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error);
 
 /** After training: temperature and offset per class, fitted on held-out samples so that the output's 0.6 means 60 % (logit' = a
- *  logit + b, minimising cross entropy against the hard labels at the target's level), folded into the head's weights. */
+ *  logit + b, minimising cross entropy against the target: hard labels at its level, or soft ones), folded into the head's
+ *  weights. A class that is always or never positive there keeps its output. @graph as from lus_train(): logits, lit
+ *  normalisation. */
 LUS_API gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, int threads,
                                GError **error);
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/checkpoint.h"
+#include "nn/error.h"
+#include "nn/file.h"
+
+#include <string.h>
+
+/* The file, little endian: magic, u32 version, u32 length of the settings, the settings, i64 step, u64 n, four times n floats
+ * (parameters, m, v, average), and the SHA-256 of all that as 64 hexadecimal digits. */
+#define MAGIC "LUSTRAIN"
+#define MAGIC_BYTES 8
+#define VERSION 1
+#define HEADER_BYTES (MAGIC_BYTES + 4 + 4)
+#define DIGEST_BYTES 64
+#define MAX_BYTES ((gsize)4 << 30)
+
+gboolean lus_train_state_alloc(LusTrainState *state, gsize n, GError **error)
+{
+  *state = (LusTrainState){.n = n};
+  float **arrays[] = {&state->parameters, &state->m, &state->v, &state->average};
+  for (gsize i = 0; i < G_N_ELEMENTS(arrays); i++) {
+    *arrays[i] = g_try_new0(float, n);
+    if (*arrays[i])
+      continue;
+    lus_train_state_clear(state);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for training %" G_GSIZE_FORMAT " parameters", n);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+void lus_train_state_clear(LusTrainState *state)
+{
+  g_free(state->parameters);
+  g_free(state->m);
+  g_free(state->v);
+  g_free(state->average);
+  *state = (LusTrainState){0};
+}
+
+static guint8 *put_u32(guint8 *at, guint32 value)
+{
+  value = GUINT32_TO_LE(value);
+  memcpy(at, &value, 4);
+  return at + 4;
+}
+
+static guint8 *put_u64(guint8 *at, guint64 value)
+{
+  value = GUINT64_TO_LE(value);
+  memcpy(at, &value, 8);
+  return at + 8;
+}
+
+static guint8 *put_floats(guint8 *at, const float *values, gsize n)
+{
+  for (gsize i = 0; i < n; i++) {
+    guint32 bits;
+    memcpy(&bits, &values[i], 4);
+    at = put_u32(at, bits);
+  }
+  return at;
+}
+
+static guint32 get_u32(const guint8 *at)
+{
+  guint32 value;
+  memcpy(&value, at, 4);
+  return GUINT32_FROM_LE(value);
+}
+
+static guint64 get_u64(const guint8 *at)
+{
+  guint64 value;
+  memcpy(&value, at, 8);
+  return GUINT64_FROM_LE(value);
+}
+
+static const guint8 *get_floats(const guint8 *at, float *values, gsize n)
+{
+  for (gsize i = 0; i < n; i++, at += 4) {
+    guint32 bits = get_u32(at);
+    memcpy(&values[i], &bits, 4);
+  }
+  return at;
+}
+
+gboolean lus_checkpoint_write(const char *path, const LusTrainState *state, const char *settings, GError **error)
+{
+  gsize settings_bytes = strlen(settings);
+  gsize content = HEADER_BYTES + settings_bytes + 16 + 16 * state->n;
+  g_autofree guint8 *data = g_try_malloc(content + DIGEST_BYTES);
+  if (!data) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory to write the checkpoint", path);
+    return FALSE;
+  }
+  memcpy(data, MAGIC, MAGIC_BYTES);
+  guint8 *at = put_u32(data + MAGIC_BYTES, VERSION);
+  at = put_u32(at, (guint32)settings_bytes);
+  memcpy(at, settings, settings_bytes);
+  at = put_u64(at + settings_bytes, (guint64)state->step);
+  at = put_u64(at, state->n);
+  at = put_floats(at, state->parameters, state->n);
+  at = put_floats(at, state->m, state->n);
+  at = put_floats(at, state->v, state->n);
+  at = put_floats(at, state->average, state->n);
+  g_autofree char *digest = lus_sha256(data, content);
+  memcpy(at, digest, DIGEST_BYTES);
+  return lus_file_write(path, data, content + DIGEST_BYTES, error);
+}
+
+/** The first line in which two texts differ, for the message. */
+static void set_differs(GError **error, const char *path, const char *found, const char *wanted)
+{
+  g_auto(GStrv) a = g_strsplit(found, "\n", -1);
+  g_auto(GStrv) b = g_strsplit(wanted, "\n", -1);
+  int i = 0;
+  while (a[i] && b[i] && g_str_equal(a[i], b[i]))
+    i++;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s: is the checkpoint of another training (it has '%s', this one '%s'); "
+              "remove it to start anew, or repeat the command it belongs to", path, a[i] ? a[i] : "", b[i] ? b[i] : "");
+}
+
+static gboolean damaged(GError **error, const char *path, const char *what)
+{
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s; remove it to start anew", path, what);
+  return FALSE;
+}
+
+/** Magic, version, digest. */
+static gboolean check_frame(const char *path, const guint8 *data, gsize length, GError **error)
+{
+  if (length < MAGIC_BYTES || memcmp(data, MAGIC, MAGIC_BYTES) != 0)
+    return damaged(error, path, "is not a training checkpoint");
+  if (length < HEADER_BYTES + 16 + DIGEST_BYTES)
+    return damaged(error, path, "the checkpoint is cut off");
+  if (get_u32(data + MAGIC_BYTES) != VERSION)
+    return damaged(error, path, "is a checkpoint of another version of this software");
+  g_autofree char *digest = lus_sha256(data, length - DIGEST_BYTES);
+  if (memcmp(digest, data + length - DIGEST_BYTES, DIGEST_BYTES) != 0)
+    return damaged(error, path, "the checkpoint is damaged or cut off (its checksum differs)");
+  return TRUE;
+}
+
+gboolean lus_checkpoint_read(const char *path, LusTrainState *state, const char *settings, GError **error)
+{
+  gsize length = 0;
+  g_autofree guint8 *data = lus_file_read(path, MAX_BYTES, &length, error);
+  if (!data || !check_frame(path, data, length, error))
+    return FALSE;
+  gsize content = length - HEADER_BYTES - 16 - DIGEST_BYTES, settings_bytes = get_u32(data + MAGIC_BYTES + 4);
+  if (settings_bytes > content)
+    return damaged(error, path, "the checkpoint's settings are longer than the file");
+  const guint8 *at = data + HEADER_BYTES;
+  g_autofree char *found = g_strndup((const char *)at, settings_bytes);
+  if (!g_str_equal(found, settings)) {
+    set_differs(error, path, found, settings);
+    return FALSE;
+  }
+  at += settings_bytes;
+  guint64 step = get_u64(at), n = get_u64(at + 8);
+  if (n != state->n || (content - settings_bytes) / 16 != n || (content - settings_bytes) % 16 != 0 || step > G_MAXINT32)
+    return damaged(error, path, "the checkpoint does not fit the network");
+  state->step = (gint64)step;
+  at = get_floats(at + 16, state->parameters, n);
+  at = get_floats(at, state->m, n);
+  at = get_floats(at, state->v, n);
+  get_floats(at, state->average, n);
+  return TRUE;
+}

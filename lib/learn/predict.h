@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "dataset.h"
+#include "../nn/model.h"
+
+/** Inside of learn: a network run over samples. */
+
+/** Called for every sample, side by side in the pool's threads; @output [n_classes][height][width] as the network
+ *  gives it. */
+typedef void (*LusPredictBody)(gpointer data, int sample, const float *output, int thread);
+
+/** @graph is borrowed. Errors: the network's size, channels or classes do not fit the samples; cancelled. */
+gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples, LusParallel *pool,
+                     LusPredictBody body, gpointer data, LusProgress progress, gpointer progress_data, const char *what,
+                     GError **error);
