@@ -21,8 +21,8 @@ typedef enum {
  * GstLusSegMeta: the segmentation of the picture it is attached to.
  *
  * Tagged {video, size, orientation}: copied with the buffer and scaled by videoscale; dropped by every other transformation
- * (crop, flip, rotate), so that a mask never lands in the wrong place. Planes cover @rect of the picture as it is now; their
- * own size stays that of the inference.
+ * (crop, flip, rotate, scaling with borders), so that a mask never lands in the wrong place. Planes cover @rect of the
+ * picture as it is now; their own size stays that of the inference.
  */
 typedef struct {
   GstMeta meta;
@@ -43,12 +43,30 @@ typedef struct {
 LUS_API GType gst_lus_seg_meta_api_get_type(void);
 LUS_API const GstMetaInfo *gst_lus_seg_meta_get_info(void);
 
-/** Takes references to @segmentation (may be NULL) and @mask (may be NULL). */
+/** Adds a meta to the writable @buffer; it is the buffer's, and there is one per buffer (an older one is removed). Takes
+ *  references to @segmentation and @mask; without @segmentation the flags say NO_SECTOR. source_pts is the
+ *  segmentation's, age follows from the buffer's PTS (GST_CLOCK_TIME_NONE where one is unknown). */
 LUS_API GstLusSegMeta *gst_buffer_add_lus_seg_meta(GstBuffer *buffer, LusSegmentation *segmentation, LusMask *mask,
                                                    gint frame_width, gint frame_height);
+/** The buffer's meta, or NULL. */
 LUS_API GstLusSegMeta *gst_buffer_get_lus_seg_meta(GstBuffer *buffer);
+/** Replaces the mask by a reference to @mask, which may be NULL. The buffer must be writable. */
+LUS_API void gst_lus_seg_meta_set_mask(GstLusSegMeta *meta, LusMask *mask);
 
 /** Name of the GstCustomMeta with geometry-free numbers: a GstStructure that Python reads without bindings. */
 #define GST_LUS_SUMMARY_META_NAME "LusSummary"
+
+/** The structure of the buffer's LusSummary, or NULL. It belongs to the buffer. */
+LUS_API const GstStructure *gst_buffer_get_lus_summary(GstBuffer *buffer);
+/** The same for writing; added to the writable @buffer if it has none. */
+LUS_API GstStructure *gst_buffer_add_lus_summary(GstBuffer *buffer);
+/** Registers LusSummary; the plugin does, and both functions above. */
+LUS_API void gst_lus_summary_register(void);
+
+/** The exam in a summary's fields: zone, zones, frames, min-frames-per-zone, finished, and of the estimates
+ *  sf, sf-low, sf-high, readmission... (only where they are valid; else sf-reason...). */
+LUS_API void gst_lus_summary_set_exam(GstStructure *summary, const LusExamView *view);
+/** And back. FALSE with view->present = FALSE if @summary is NULL or holds no exam. */
+LUS_API gboolean gst_lus_summary_get_exam(const GstStructure *summary, LusExamView *view);
 
 G_END_DECLS

@@ -1,1 +1,324 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-lusoverlay
+ *
+ * Draws masks, legend, status, exam and estimate on the pictures, natively in every format of liblus; what is drawn and why
+ * is docs/display.md. Put it last, behind lussfestimate.
+ */
+#include "gstluselements.h"
+#include "gstlusmeta.h"
+#include "gstlusvideo.h"
+
+GST_DEBUG_CATEGORY_STATIC(lusoverlay_debug);
+#define GST_CAT_DEFAULT lusoverlay_debug
+
+/* Results that were carried over within this time make the status "Slow". */
+#define SLOW_MEMORY (500 * GST_MSECOND)
+
+struct _GstLusOverlay {
+  GstVideoFilter parent;
+
+  /* Settings, under the object lock. */
+  LusOverlayConfig config; /* class_mask follows from selected */
+  char **selected;         /* class names; NULL or empty = all */
+
+  /* The streaming thread's own. */
+  LusOverlay *overlay;
+  LusImage image;
+  guint64 results;          /* seen in this stream */
+  GstClockTime last_result; /* stream time of the last picture with a result */
+  GstClockTime last_reused;
+};
+
+#define GST_TYPE_LUS_OVERLAY (gst_lus_overlay_get_type())
+G_DECLARE_FINAL_TYPE(GstLusOverlay, gst_lus_overlay, GST, LUS_OVERLAY, GstVideoFilter)
+G_DEFINE_TYPE(GstLusOverlay, gst_lus_overlay, GST_TYPE_VIDEO_FILTER)
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lusoverlay, "lusoverlay", GST_RANK_NONE, GST_TYPE_LUS_OVERLAY,
+                                      GST_DEBUG_CATEGORY_INIT(lusoverlay_debug, "lusoverlay", 0, "display"))
+
+enum {
+  PROP_0,
+  PROP_OPACITY,
+  PROP_STYLE,
+  PROP_SELECTED_TYPES,
+  PROP_SHOW_LEGEND,
+  PROP_SHOW_CONFIDENCE,
+  PROP_SHOW_ESTIMATE,
+  PROP_SHOW_STATUS,
+  PROP_EXPIRE_OVERLAY,
+  PROP_STALE_POLICY,
+  PROP_ENABLED
+};
+
+static GType style_get_type(void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {{LUS_OVERLAY_FILL, "Tint over the structures", "fill"},
+                                      {LUS_OVERLAY_CONTOUR, "Line around the structures", "contour"},
+                                      {LUS_OVERLAY_BOTH, "Tint and line", "both"},
+                                      {0, NULL, NULL}};
+
+  if (g_once_init_enter(&type)) {
+    GType registered = g_enum_register_static("GstLusOverlayStyle", values);
+    g_once_init_leave(&type, registered);
+  }
+  return type;
+}
+
+static GType stale_policy_get_type(void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {{LUS_STALE_DIM, "Dim and broken, hidden after three times the age", "dim"},
+                                      {LUS_STALE_HIDE, "Hidden at once", "hide"},
+                                      {0, NULL, NULL}};
+
+  if (g_once_init_enter(&type)) {
+    GType registered = g_enum_register_static("GstLusStalePolicy", values);
+    g_once_init_leave(&type, registered);
+  }
+  return type;
+}
+
+static void forget_stream(GstLusOverlay *self)
+{
+  self->results = 0;
+  self->last_result = GST_CLOCK_TIME_NONE;
+  self->last_reused = GST_CLOCK_TIME_NONE;
+  if (self->overlay)
+    lus_overlay_reset(self->overlay);
+}
+
+static gboolean start(GstBaseTransform *trans)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(trans);
+
+  self->overlay = lus_overlay_new();
+  forget_stream(self);
+  if (self->overlay)
+    return TRUE;
+  GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("Out of memory for the overlay."), (NULL));
+  return FALSE;
+}
+
+static gboolean stop(GstBaseTransform *trans)
+{
+  g_clear_pointer(&GST_LUS_OVERLAY(trans)->overlay, lus_overlay_free);
+  return TRUE;
+}
+
+static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_info, GstCaps *out, GstVideoInfo *out_info)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(filter);
+
+  (void)in;
+  (void)out;
+  (void)out_info;
+  lus_overlay_reset(self->overlay);
+  return gst_lus_image_from_info(&self->image, in_info);
+}
+
+static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
+{
+  if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START || GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+    forget_stream(GST_LUS_OVERLAY(trans));
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_overlay_parent_class)->sink_event(trans, event);
+}
+
+static guint32 class_mask(char *const *selected, const LusModelInfo *info)
+{
+  guint32 mask = 0;
+
+  if (!selected || !*selected)
+    return G_MAXUINT32;
+  for (; *selected; selected++) {
+    int k = lus_model_info_class(info, *selected);
+    if (k >= 0)
+      mask |= 1u << k;
+  }
+  return mask;
+}
+
+static gboolean is_recent(GstClockTime then, GstClockTime now, GstClockTime span)
+{
+  return GST_CLOCK_TIME_IS_VALID(then) && GST_CLOCK_TIME_IS_VALID(now) && now >= then && now - then <= span;
+}
+
+/* The display's word for what arrived with this picture. */
+static LusStatus status_of(GstLusOverlay *self, const GstLusSegMeta *meta, GstClockTime now)
+{
+  if (!meta)
+    return self->results ? LUS_STATUS_STALE : LUS_STATUS_NO_MODEL;
+  if (!meta->segmentation)
+    return LUS_STATUS_NO_SIGNAL;
+  if (GST_CLOCK_TIME_IS_VALID(meta->age) && meta->age > (GstClockTime)self->config.expire_ns)
+    return LUS_STATUS_STALE;
+  return is_recent(self->last_reused, now, SLOW_MEMORY) ? LUS_STATUS_SLOW : LUS_STATUS_LIVE;
+}
+
+static void count_result(GstLusOverlay *self, const GstLusSegMeta *meta, GstClockTime now)
+{
+  if (!meta || !meta->segmentation)
+    return;
+  self->last_result = now;
+  if (meta->flags & GST_LUS_SEG_REUSED)
+    self->last_reused = now;
+  else
+    self->results++;
+}
+
+static gint64 mask_age(const GstLusOverlay *self, const GstLusSegMeta *meta, GstClockTime now)
+{
+  if (meta)
+    return GST_CLOCK_TIME_IS_VALID(meta->age) ? (gint64)meta->age : -1;
+  return is_recent(self->last_result, now, G_MAXINT64) ? (gint64)(now - self->last_result) : -1;
+}
+
+static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *frame)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(filter);
+  const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(frame->buffer);
+  GstClockTime now = gst_lus_stream_time(GST_BASE_TRANSFORM(filter), frame->buffer);
+  LusOverlayState state = {.now_ns = GST_CLOCK_TIME_IS_VALID(now) ? (gint64)now : 0};
+  LusSegmentation placed;
+  LusExamView exam;
+
+  count_result(self, meta, now);
+  gst_lus_image_set_frame(&self->image, frame);
+  GST_OBJECT_LOCK(self);
+  if (meta && meta->segmentation) {
+    /* The planes are the result's, their place is that of this picture. */
+    placed = *meta->segmentation;
+    placed.rect = meta->rect;
+    placed.frame_width = meta->frame_width;
+    placed.frame_height = meta->frame_height;
+    placed.mm_per_pixel = meta->mm_per_pixel;
+    state.segmentation = &placed;
+    state.mask = meta->mask;
+    self->image.mm_per_pixel = meta->mm_per_pixel;
+    self->config.class_mask = class_mask(self->selected, lus_model_info(placed.model));
+  }
+  state.status = status_of(self, meta, now);
+  lus_overlay_set_config(self->overlay, &self->config);
+  GST_OBJECT_UNLOCK(self);
+  state.mask_age_ns = mask_age(self, meta, now);
+  state.result_number = self->results;
+  if (gst_lus_summary_get_exam(gst_buffer_get_lus_summary(frame->buffer), &exam))
+    state.exam = &exam;
+  lus_overlay_draw(self->overlay, &self->image, &state);
+  return GST_FLOW_OK;
+}
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(object);
+
+  if (id == PROP_ENABLED) {
+    gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(self), !g_value_get_boolean(value));
+    return;
+  }
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+  case PROP_OPACITY: self->config.opacity = g_value_get_double(value); break;
+  case PROP_STYLE: self->config.style = (LusOverlayStyle)g_value_get_enum(value); break;
+  case PROP_SELECTED_TYPES:
+    g_strfreev(self->selected);
+    self->selected = gst_lus_strings_from_value(value);
+    break;
+  case PROP_SHOW_LEGEND: self->config.show_legend = g_value_get_boolean(value); break;
+  case PROP_SHOW_CONFIDENCE: self->config.show_confidence = g_value_get_boolean(value); break;
+  case PROP_SHOW_ESTIMATE: self->config.show_estimate = g_value_get_boolean(value); break;
+  case PROP_SHOW_STATUS: self->config.show_status = g_value_get_boolean(value); break;
+  case PROP_EXPIRE_OVERLAY: self->config.expire_ns = (gint64)g_value_get_uint64(value); break;
+  case PROP_STALE_POLICY: self->config.stale_policy = (LusStalePolicy)g_value_get_enum(value); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK(self);
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(object);
+
+  if (id == PROP_ENABLED) {
+    g_value_set_boolean(value, !gst_base_transform_is_passthrough(GST_BASE_TRANSFORM(self)));
+    return;
+  }
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+  case PROP_OPACITY: g_value_set_double(value, self->config.opacity); break;
+  case PROP_STYLE: g_value_set_enum(value, self->config.style); break;
+  case PROP_SELECTED_TYPES: gst_lus_strings_to_value(value, self->selected); break;
+  case PROP_SHOW_LEGEND: g_value_set_boolean(value, self->config.show_legend); break;
+  case PROP_SHOW_CONFIDENCE: g_value_set_boolean(value, self->config.show_confidence); break;
+  case PROP_SHOW_ESTIMATE: g_value_set_boolean(value, self->config.show_estimate); break;
+  case PROP_SHOW_STATUS: g_value_set_boolean(value, self->config.show_status); break;
+  case PROP_EXPIRE_OVERLAY: g_value_set_uint64(value, (guint64)self->config.expire_ns); break;
+  case PROP_STALE_POLICY: g_value_set_enum(value, self->config.stale_policy); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK(self);
+}
+
+static void finalize(GObject *object)
+{
+  g_strfreev(GST_LUS_OVERLAY(object)->selected);
+  G_OBJECT_CLASS(gst_lus_overlay_parent_class)->finalize(object);
+}
+
+static void gst_lus_overlay_init(GstLusOverlay *self)
+{
+  lus_overlay_config_init(&self->config);
+  gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
+}
+
+static void install_switch(GObjectClass *object, guint id, const char *name, const char *nick, const char *blurb)
+{
+  g_object_class_install_property(object, id, g_param_spec_boolean(name, nick, blurb, TRUE, GST_LUS_PARAM_NUMBER));
+}
+
+static void install_properties(GObjectClass *object)
+{
+  LusOverlayConfig defaults;
+
+  lus_overlay_config_init(&defaults);
+  object->set_property = set_property;
+  object->get_property = get_property;
+  object->finalize = finalize;
+  g_object_class_install_property(object, PROP_OPACITY, g_param_spec_double("opacity", "Opacity",
+      "Multiplies the opacity 0..1 of masks", 0, 1, defaults.opacity, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_STYLE, g_param_spec_enum("style", "Style",
+      "How masks are drawn", style_get_type(), (gint)defaults.style, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_SELECTED_TYPES, gst_lus_param_spec_strings("selected-types",
+      "Classes to draw, e.g. <pleural_line, vertical_line> (empty = all)", "Name of a class"));
+  install_switch(object, PROP_SHOW_LEGEND, "show-legend", "Show legend", "Names and marks of the classes");
+  install_switch(object, PROP_SHOW_CONFIDENCE, "show-confidence", "Show confidence", "Confidence in % beside the legend");
+  install_switch(object, PROP_SHOW_ESTIMATE, "show-estimate", "Show estimate", "Exam, zones and S/F estimate");
+  install_switch(object, PROP_SHOW_STATUS, "show-status", "Show status", "Status word and mark");
+  g_object_class_install_property(object, PROP_EXPIRE_OVERLAY, g_param_spec_uint64("expire-overlay", "Expire overlay",
+      "Age in ns from which on a mask is stale", 0, G_MAXINT64, (guint64)defaults.expire_ns, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_STALE_POLICY, g_param_spec_enum("stale-policy", "Stale policy",
+      "What becomes of a stale mask", stale_policy_get_type(), (gint)defaults.stale_policy, GST_LUS_PARAM_FLAGS));
+  install_switch(object, PROP_ENABLED, "enabled", "Enabled", "Draw at all; else pictures pass untouched");
+}
+
+static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
+{
+  GstElementClass *element = GST_ELEMENT_CLASS(klass);
+  GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
+  GstVideoFilterClass *filter = GST_VIDEO_FILTER_CLASS(klass);
+
+  install_properties(G_OBJECT_CLASS(klass));
+  gst_type_mark_as_plugin_api(style_get_type(), 0);
+  gst_type_mark_as_plugin_api(stale_policy_get_type(), 0);
+  gst_lus_add_video_pads(element);
+  gst_element_class_set_static_metadata(element, "Lung-ultrasound display", "Filter/Effect/Visualization/Video",
+      "Draws masks, legend, status, exam and estimate. " LUS_NOTICE, "Lus developers");
+  trans->start = start;
+  trans->stop = stop;
+  trans->sink_event = sink_event;
+  trans->before_transform = gst_lus_sync_values;
+  trans->transform_ip_on_passthrough = FALSE;
+  filter->set_info = set_info;
+  filter->transform_frame_ip = transform_frame_ip;
+}

@@ -1,1 +1,479 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-lussfestimate
+ *
+ * Conducts an exam: measures lung features on every picture with a mask, gathers them zone by zone, and estimates the S/F
+ * ratio. Pictures pass through; the numbers travel as the custom metadata "LusSummary", as element messages "lussfestimate"
+ * and, at the end, as exam.json.
+ *
+ * The zone of the pictures comes from the property zone, from the tag keywords=lus-zone:ZONE before the first picture of a
+ * clip, or from keys pressed in the video window: 1..9 choose the n-th expected zone, 0 none, s starts and f finishes an
+ * exam. A zone that a tag named ends with its stream.
+ */
+#include "gstluselements.h"
+#include "gstlusexam.h"
+#include "gstlusmeta.h"
+#include <gst/video/navigation.h>
+
+GST_DEBUG_CATEGORY_STATIC(lussfestimate_debug);
+#define GST_CAT_DEFAULT lussfestimate_debug
+
+#define DEFAULT_MIN_FRAMES 30
+#define DEFAULT_INTERVAL (500 * GST_MSECOND)
+
+struct _GstLusSfEstimate {
+  GstBaseTransform parent;
+
+  /* Everything below, under this lock. */
+  GMutex lock;
+  char *zone, *exam_file, *heads_file, *exam_id;
+  char **zones;
+  gint min_frames;
+  gdouble spo2, fio2;
+  gboolean post_messages;
+  GstClockTime interval;
+
+  LusHeads *heads;
+  GstLusExam *exam;         /* from PAUSED on */
+  gboolean zone_from_tag;
+  gboolean written;         /* the exam file, since the last frame */
+  gboolean warned;          /* that frames of another model are left out */
+  GstClockTime next_update; /* stream time of the next estimate */
+};
+
+#define GST_TYPE_LUS_SF_ESTIMATE (gst_lus_sf_estimate_get_type())
+G_DECLARE_FINAL_TYPE(GstLusSfEstimate, gst_lus_sf_estimate, GST, LUS_SF_ESTIMATE, GstBaseTransform)
+G_DEFINE_TYPE(GstLusSfEstimate, gst_lus_sf_estimate, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussfestimate, "lussfestimate", GST_RANK_NONE, GST_TYPE_LUS_SF_ESTIMATE,
+                                      GST_DEBUG_CATEGORY_INIT(lussfestimate_debug, "lussfestimate", 0, "S/F estimate"))
+
+enum {
+  PROP_0,
+  PROP_ZONE,
+  PROP_ZONES,
+  PROP_MIN_FRAMES,
+  PROP_EXAM_FILE,
+  PROP_HEADS_FILE,
+  PROP_EXAM_ID,
+  PROP_SPO2,
+  PROP_FIO2,
+  PROP_POST_MESSAGES,
+  PROP_INTERVAL
+};
+
+/* Only a file that was asked for must be there; without the bundled one there is "No estimator". */
+static gboolean load_heads(GstLusSfEstimate *self, GError **error)
+{
+  g_autofree char *bundled = NULL;
+  LusHeads *heads;
+
+  if (self->heads_file) {
+    heads = lus_heads_load(self->heads_file, error);
+    if (!heads)
+      return FALSE;
+  } else {
+    g_autoptr(GError) ignored = NULL;
+    bundled = lus_model_bundled_path("default.heads.json");
+    heads = lus_heads_load(bundled, &ignored);
+    if (!heads)
+      GST_INFO_OBJECT(self, "no estimator: %s", ignored->message);
+  }
+  g_clear_pointer(&self->heads, lus_heads_unref);
+  self->heads = heads;
+  return TRUE;
+}
+
+static gboolean new_exam(GstLusSfEstimate *self, GError **error)
+{
+  GstLusExam *exam = gst_lus_exam_new(self->zones, self->heads, error);
+
+  if (!exam)
+    return FALSE;
+  gst_lus_exam_free(self->exam);
+  self->exam = exam;
+  self->written = FALSE;
+  self->warned = FALSE;
+  self->next_update = 0;
+  gst_lus_exam_set_zone(exam, self->zone);
+  return TRUE;
+}
+
+/* Called with the lock held, as are those below that end in _locked. */
+static gboolean choose_zone_locked(GstLusSfEstimate *self, const char *zone, gboolean from_tag)
+{
+  g_free(self->zone);
+  self->zone = g_strdup(zone);
+  self->zone_from_tag = from_tag;
+  return !self->exam || gst_lus_exam_set_zone(self->exam, zone);
+}
+
+static void warn_unknown_zone(GstLusSfEstimate *self, const char *zone)
+{
+  GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No zone is called \"%s\"; its pictures are in no zone.", zone),
+                      ("Zones are R1..R6, L1..L6, R4V and L4V."));
+}
+
+static void choose_zone(GstLusSfEstimate *self, const char *zone, gboolean from_tag)
+{
+  gboolean known;
+
+  g_mutex_lock(&self->lock);
+  known = choose_zone_locked(self, zone, from_tag);
+  g_mutex_unlock(&self->lock);
+  if (!known)
+    warn_unknown_zone(self, zone);
+}
+
+/* Ends the exam and writes its file, if there is one and anything new to write. */
+static void finish_exam(GstLusSfEstimate *self)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean done = TRUE;
+
+  g_mutex_lock(&self->lock);
+  if (self->exam) {
+    gst_lus_exam_estimate(self->exam, self->min_frames);
+    gst_lus_exam_finish(self->exam);
+    if (self->exam_file && !self->written && gst_lus_exam_n_frames(self->exam) > 0)
+      done = self->written =
+          gst_lus_exam_write(self->exam, self->exam_file, self->exam_id, self->min_frames, &error);
+  }
+  g_mutex_unlock(&self->lock);
+  if (!done)
+    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
+}
+
+static void start_exam(GstLusSfEstimate *self)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean done;
+
+  g_mutex_lock(&self->lock);
+  done = !self->exam || (load_heads(self, &error) && new_exam(self, &error));
+  g_mutex_unlock(&self->lock);
+  if (!done)
+    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", error->message), ("The exam before goes on."));
+}
+
+static gboolean start(GstBaseTransform *trans)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+  g_autoptr(GError) error = NULL;
+  gboolean done;
+
+  g_mutex_lock(&self->lock);
+  done = new_exam(self, &error);
+  g_mutex_unlock(&self->lock);
+  if (!done)
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message), ("See the property zones."));
+  return done;
+}
+
+static gboolean stop(GstBaseTransform *trans)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+
+  finish_exam(self);
+  g_mutex_lock(&self->lock);
+  g_clear_pointer(&self->exam, gst_lus_exam_free);
+  if (self->zone_from_tag)
+    g_clear_pointer(&self->zone, g_free);
+  self->zone_from_tag = FALSE;
+  g_mutex_unlock(&self->lock);
+  return TRUE;
+}
+
+static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(element);
+  g_autoptr(GError) error = NULL;
+  gboolean loaded = TRUE;
+
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
+    g_mutex_lock(&self->lock);
+    loaded = load_heads(self, &error);
+    g_mutex_unlock(&self->lock);
+  }
+  if (loaded)
+    return GST_ELEMENT_CLASS(gst_lus_sf_estimate_parent_class)->change_state(element, transition);
+  GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ, ("%s", error->message),
+                    ("Set heads-file to a file that `lus fit` wrote, or leave it unset for the bundled one."));
+  return GST_STATE_CHANGE_FAILURE;
+}
+
+/* A new stream is a new clip; the zone of the one before ends with it if a tag had named it. */
+static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
+{
+  const gchar *id;
+
+  gst_event_parse_stream_start(event, &id);
+  g_mutex_lock(&self->lock);
+  if (self->exam)
+    gst_lus_exam_set_clip(self->exam, id);
+  if (self->zone_from_tag)
+    choose_zone_locked(self, NULL, FALSE);
+  self->next_update = 0;
+  g_mutex_unlock(&self->lock);
+}
+
+static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+  char zone[LUS_ZONE_LENGTH];
+  GstTagList *tags;
+
+  switch (GST_EVENT_TYPE(event)) {
+  case GST_EVENT_STREAM_START:
+    begin_stream(self, event);
+    break;
+  case GST_EVENT_TAG:
+    gst_event_parse_tag(event, &tags);
+    if (gst_lus_zone_from_tags(tags, zone))
+      choose_zone(self, zone, TRUE);
+    break;
+  case GST_EVENT_EOS:
+    finish_exam(self);
+    break;
+  default:
+    break;
+  }
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->sink_event(trans, event);
+}
+
+/* FALSE if the key is none of ours. */
+static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
+{
+  char zone[LUS_ZONE_LENGTH] = "";
+
+  if (strcmp(key, "s") == 0) {
+    start_exam(self);
+    return TRUE;
+  }
+  if (strcmp(key, "f") == 0) {
+    finish_exam(self);
+    return TRUE;
+  }
+  if (!g_ascii_isdigit(key[0]) || key[1] != '\0')
+    return FALSE;
+  g_mutex_lock(&self->lock);
+  if (key[0] == '0' || (self->exam && gst_lus_exam_expected_zone(self->exam, key[0] - '1', zone)))
+    choose_zone_locked(self, zone, FALSE);
+  g_mutex_unlock(&self->lock);
+  return TRUE;
+}
+
+static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
+{
+  const gchar *key;
+
+  if (GST_EVENT_TYPE(event) == GST_EVENT_NAVIGATION &&
+      gst_navigation_event_get_type(event) == GST_NAVIGATION_EVENT_KEY_PRESS &&
+      gst_navigation_event_parse_key_event(event, &key) && press_key(GST_LUS_SF_ESTIMATE(trans), key)) {
+    gst_event_unref(event);
+    return TRUE;
+  }
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->src_event(trans, event);
+}
+
+static gboolean is_due_locked(GstLusSfEstimate *self, GstClockTime now)
+{
+  if (!GST_CLOCK_TIME_IS_VALID(now) || now < self->next_update)
+    return FALSE;
+  self->next_update = now + self->interval;
+  return TRUE;
+}
+
+static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
+{
+  LusExamView view;
+  double measured;
+
+  gst_lus_exam_view(self->exam, self->min_frames, &view);
+  gst_lus_summary_set_exam(summary, &view);
+  gst_lus_exam_write_features(self->exam, summary);
+  if (self->exam_id)
+    gst_structure_set(summary, "exam-id", G_TYPE_STRING, self->exam_id, NULL);
+  if (self->spo2 > 0 && self->fio2 > 0 && lus_sf_ratio(&measured, self->spo2, self->fio2, NULL))
+    gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
+}
+
+static void post_summary(GstLusSfEstimate *self, GstBuffer *buffer, const GstLusSegMeta *meta, const GstStructure *summary)
+{
+  GstStructure *fields = gst_structure_copy(summary);
+  const GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
+
+  gst_structure_set_name(fields, "lussfestimate");
+  gst_structure_set(fields, "timestamp", G_TYPE_UINT64, GST_BUFFER_PTS(buffer), "stream-time", G_TYPE_UINT64,
+                    gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)), "running-time",
+                    G_TYPE_UINT64, gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)),
+                    "source-pts", G_TYPE_UINT64, meta ? meta->source_pts : GST_CLOCK_TIME_NONE, "age", G_TYPE_UINT64,
+                    meta ? meta->age : GST_CLOCK_TIME_NONE, NULL);
+  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), fields));
+}
+
+static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+  const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
+  GstStructure *summary = gst_buffer_add_lus_summary(buffer);
+  GstLusExamAdded added;
+  gboolean post = FALSE, warn;
+
+  g_mutex_lock(&self->lock);
+  added = gst_lus_exam_add(self->exam, meta);
+  if (added == GST_LUS_EXAM_ADDED)
+    self->written = FALSE;
+  if (is_due_locked(self, gst_lus_stream_time(trans, buffer))) {
+    gst_lus_exam_estimate(self->exam, self->min_frames);
+    post = self->post_messages;
+  }
+  fill_summary_locked(self, summary);
+  warn = added == GST_LUS_EXAM_OTHER_MODEL && !self->warned;
+  self->warned |= warn;
+  g_mutex_unlock(&self->lock);
+
+  if (added == GST_LUS_EXAM_NO_MEMORY) {
+    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("Out of memory for the lung features."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  if (warn)
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
+                        ("Start a new exam after choosing another model."));
+  if (post)
+    post_summary(self, buffer, meta, summary);
+  return GST_FLOW_OK;
+}
+
+static void set_text(char **text, const GValue *value)
+{
+  g_free(*text);
+  *text = g_value_dup_string(value);
+}
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(object);
+
+  if (id == PROP_ZONE) {
+    choose_zone(self, g_value_get_string(value), FALSE);
+    return;
+  }
+  g_mutex_lock(&self->lock);
+  switch (id) {
+  case PROP_ZONES:
+    g_strfreev(self->zones);
+    self->zones = gst_lus_strings_from_value(value);
+    break;
+  case PROP_MIN_FRAMES: self->min_frames = g_value_get_int(value); break;
+  case PROP_EXAM_FILE: set_text(&self->exam_file, value); break;
+  case PROP_HEADS_FILE: set_text(&self->heads_file, value); break;
+  case PROP_EXAM_ID: set_text(&self->exam_id, value); break;
+  case PROP_SPO2: self->spo2 = g_value_get_double(value); break;
+  case PROP_FIO2: self->fio2 = g_value_get_double(value); break;
+  case PROP_POST_MESSAGES: self->post_messages = g_value_get_boolean(value); break;
+  case PROP_INTERVAL: self->interval = g_value_get_uint64(value); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  }
+  g_mutex_unlock(&self->lock);
+}
+
+static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(object);
+
+  g_mutex_lock(&self->lock);
+  switch (id) {
+  case PROP_ZONE: g_value_set_string(value, self->zone); break;
+  case PROP_ZONES: gst_lus_strings_to_value(value, self->zones); break;
+  case PROP_MIN_FRAMES: g_value_set_int(value, self->min_frames); break;
+  case PROP_EXAM_FILE: g_value_set_string(value, self->exam_file); break;
+  case PROP_HEADS_FILE: g_value_set_string(value, self->heads_file); break;
+  case PROP_EXAM_ID: g_value_set_string(value, self->exam_id); break;
+  case PROP_SPO2: g_value_set_double(value, self->spo2); break;
+  case PROP_FIO2: g_value_set_double(value, self->fio2); break;
+  case PROP_POST_MESSAGES: g_value_set_boolean(value, self->post_messages); break;
+  case PROP_INTERVAL: g_value_set_uint64(value, self->interval); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  }
+  g_mutex_unlock(&self->lock);
+}
+
+static void finalize(GObject *object)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(object);
+
+  gst_lus_exam_free(self->exam);
+  g_clear_pointer(&self->heads, lus_heads_unref);
+  g_free(self->zone);
+  g_free(self->exam_file);
+  g_free(self->heads_file);
+  g_free(self->exam_id);
+  g_strfreev(self->zones);
+  g_mutex_clear(&self->lock);
+  G_OBJECT_CLASS(gst_lus_sf_estimate_parent_class)->finalize(object);
+}
+
+static void gst_lus_sf_estimate_init(GstLusSfEstimate *self)
+{
+  g_mutex_init(&self->lock);
+  self->min_frames = DEFAULT_MIN_FRAMES;
+  self->post_messages = TRUE;
+  self->interval = DEFAULT_INTERVAL;
+  gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
+}
+
+static void install_text(GObjectClass *object, guint id, const char *name, const char *nick, const char *blurb)
+{
+  g_object_class_install_property(object, id, g_param_spec_string(name, nick, blurb, NULL, GST_LUS_PARAM_FLAGS));
+}
+
+static void install_properties(GObjectClass *object)
+{
+  object->set_property = set_property;
+  object->get_property = get_property;
+  object->finalize = finalize;
+  install_text(object, PROP_ZONE, "zone", "Zone",
+      "Lung zone of the pictures, e.g. R1 (unset = none); the tag keywords=lus-zone:ZONE and keys change it too");
+  g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones",
+      "Zones of a whole exam (empty = <R1, R2, R3, L1, L2, L3>); read when an exam starts", "Name of a zone"));
+  g_object_class_install_property(object, PROP_MIN_FRAMES, g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
+      "Pictures with a result that make a zone done", 1, G_MAXINT, DEFAULT_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
+  install_text(object, PROP_EXAM_FILE, "exam-file", "Exam file",
+      "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
+  install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",
+      "Fitted estimator, JSON from `lus fit` (unset = the bundled one); read when an exam starts");
+  install_text(object, PROP_EXAM_ID, "exam-id", "Exam ID", "Name of the exam in its file and messages (unset = none)");
+  g_object_class_install_property(object, PROP_SPO2, g_param_spec_double("spo2", "SpO2",
+      "Measured oxygen saturation in %, to compare (0 = unknown)", 0, 100, 0, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_FIO2, g_param_spec_double("fio2", "FiO2",
+      "Fraction of inspired oxygen 0.21..1, to compare (0 = unknown)", 0, 1, 0, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_POST_MESSAGES, g_param_spec_boolean("post-messages", "Post messages",
+      "Post element messages \"lussfestimate\" with every estimate", TRUE, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_INTERVAL, g_param_spec_uint64("interval", "Interval",
+      "Least stream time in ns between two estimates", 0, G_MAXINT64, DEFAULT_INTERVAL, GST_LUS_PARAM_NUMBER));
+}
+
+static void gst_lus_sf_estimate_class_init(GstLusSfEstimateClass *klass)
+{
+  GstElementClass *element = GST_ELEMENT_CLASS(klass);
+  GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
+  const GSignalFlags action = G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION;
+
+  install_properties(G_OBJECT_CLASS(klass));
+  /* start-exam: forgets all frames and begins anew. finish-exam: adds no more frames and writes exam-file. */
+  g_signal_new_class_handler("start-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(start_exam), NULL, NULL,
+                             NULL, G_TYPE_NONE, 0);
+  g_signal_new_class_handler("finish-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(finish_exam), NULL, NULL,
+                             NULL, G_TYPE_NONE, 0);
+  gst_lus_add_video_pads(element);
+  gst_element_class_set_static_metadata(element, "Lung-ultrasound S/F estimate", "Analyzer/Video",
+      "Lung features of all zones and the S/F ratio they suggest. " LUS_NOTICE, "Lus developers");
+  element->change_state = change_state;
+  trans->start = start;
+  trans->stop = stop;
+  trans->sink_event = sink_event;
+  trans->src_event = src_event;
+  trans->before_transform = gst_lus_sync_values;
+  trans->transform_ip = transform_ip;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstluselements.h"
+#include "gstlusvideo.h"
+
+#define ZONE_KEYWORD "lus-zone:"
+
+void gst_lus_add_video_pads(GstElementClass *klass)
+{
+  static GstStaticPadTemplate sink =
+      GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_LUS_VIDEO_CAPS));
+  static GstStaticPadTemplate src =
+      GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_LUS_VIDEO_CAPS));
+
+  gst_element_class_add_static_pad_template(klass, &sink);
+  gst_element_class_add_static_pad_template(klass, &src);
+}
+
+GstClockTime gst_lus_stream_time(GstBaseTransform *trans, GstBuffer *buffer)
+{
+  if (trans->segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer))
+    return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+}
+
+void gst_lus_sync_values(GstBaseTransform *trans, GstBuffer *buffer)
+{
+  GstClockTime time = gst_lus_stream_time(trans, buffer);
+
+  if (GST_CLOCK_TIME_IS_VALID(time))
+    gst_object_sync_values(GST_OBJECT(trans), time);
+}
+
+GstTagList *gst_lus_zone_to_tags(const char *zone)
+{
+  g_autofree char *keyword = g_strconcat(ZONE_KEYWORD, zone, NULL);
+
+  return gst_tag_list_new(GST_TAG_KEYWORDS, keyword, NULL);
+}
+
+/* One tag may hold several keywords, separated by commas. */
+static gboolean zone_from_keywords(const char *keywords, char zone[LUS_ZONE_LENGTH])
+{
+  g_auto(GStrv) words = g_strsplit(keywords, ",", -1);
+
+  for (char **word = words; *word; word++) {
+    g_strstrip(*word);
+    if (g_str_has_prefix(*word, ZONE_KEYWORD)) {
+      g_strlcpy(zone, *word + strlen(ZONE_KEYWORD), LUS_ZONE_LENGTH);
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH])
+{
+  const gchar *keywords = NULL;
+
+  for (guint i = 0; gst_tag_list_peek_string_index(tags, GST_TAG_KEYWORDS, i, &keywords); i++) {
+    if (zone_from_keywords(keywords, zone))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+GParamSpec *gst_lus_param_spec_strings(const char *name, const char *blurb, const char *item_blurb)
+{
+  GParamSpec *item = g_param_spec_string("item", "Item", item_blurb, NULL, GST_LUS_PARAM_FLAGS);
+
+  return gst_param_spec_array(name, NULL, blurb, item, GST_LUS_PARAM_FLAGS);
+}
+
+char **gst_lus_strings_from_value(const GValue *value)
+{
+  guint n = gst_value_array_get_size(value);
+  GPtrArray *strings = g_ptr_array_new();
+
+  for (guint i = 0; i < n; i++) {
+    const GValue *item = gst_value_array_get_value(value, i);
+    if (G_VALUE_HOLDS_STRING(item) && g_value_get_string(item))
+      g_ptr_array_add(strings, g_value_dup_string(item));
+  }
+  g_ptr_array_add(strings, NULL);
+  return (char **)g_ptr_array_free(strings, FALSE);
+}
+
+void gst_lus_strings_to_value(GValue *value, char *const *strings)
+{
+  for (; strings && *strings; strings++) {
+    GValue item = G_VALUE_INIT;
+    g_value_init(&item, G_TYPE_STRING);
+    g_value_set_string(&item, *strings);
+    gst_value_array_append_and_take_value(value, &item);
+  }
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the elements of the plugin share. */
+#include <gst/base/gstbasetransform.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+#include <lus/lus.h>
+
+GST_ELEMENT_REGISTER_DECLARE(lustestsrc)
+GST_ELEMENT_REGISTER_DECLARE(lussegment)
+GST_ELEMENT_REGISTER_DECLARE(lusconfmask)
+GST_ELEMENT_REGISTER_DECLARE(lussfestimate)
+GST_ELEMENT_REGISTER_DECLARE(lusoverlay)
+
+#define GST_LUS_PARAM_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
+#define GST_LUS_PARAM_NUMBER (GST_LUS_PARAM_FLAGS | GST_PARAM_CONTROLLABLE)
+#define GST_LUS_PARAM_READ (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)
+
+/** Sink and source pad of a filter that takes GST_LUS_VIDEO_CAPS and changes none. */
+void gst_lus_add_video_pads(GstElementClass *klass);
+
+/** Stream time of the buffer, or GST_CLOCK_TIME_NONE. */
+GstClockTime gst_lus_stream_time(GstBaseTransform *trans, GstBuffer *buffer);
+/** The before_transform of all elements: moves controlled properties on to the buffer's stream time. */
+void gst_lus_sync_values(GstBaseTransform *trans, GstBuffer *buffer);
+
+/** Tags that name the zone of what follows: keywords=lus-zone:ZONE. Takes nothing, gives a new list. */
+GstTagList *gst_lus_zone_to_tags(const char *zone);
+/** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */
+gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH]);
+
+/** A property that is a GstValueArray of strings, and its value as a NULL-terminated array (empty: no element). */
+GParamSpec *gst_lus_param_spec_strings(const char *name, const char *blurb, const char *item_blurb);
+char **gst_lus_strings_from_value(const GValue *value);
+void gst_lus_strings_to_value(GValue *value, char *const *strings);

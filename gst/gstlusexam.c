@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstlusexam.h"
+#include <math.h>
+
+struct _GstLusExam {
+  LusExam *exam;
+  LusHeads *heads;
+  LusEstimate estimate;
+  gboolean estimated;      /* there is an estimate */
+  guint64 estimated_frames; /* and these many frames are in it */
+  gboolean finished;
+
+  char zone[LUS_ZONE_LENGTH];
+  int zone_index; /* -1: frames count nowhere */
+  char *clip;     /* NULL once it is listed */
+  char *model_sha256;
+  guint64 frames;
+  double features[LUS_FEATURE_N];
+  void *scratch;
+  gsize scratch_size;
+};
+
+GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error)
+{
+  g_autofree char *joined = zones && *zones ? g_strjoinv(",", (gchar **)zones) : NULL;
+  LusExam *frames = lus_exam_new(joined, error);
+  GstLusExam *exam;
+
+  if (!frames)
+    return NULL;
+  exam = g_new0(GstLusExam, 1);
+  exam->exam = frames;
+  exam->heads = heads ? lus_heads_ref(heads) : NULL;
+  exam->zone_index = -1;
+  for (int i = 0; i < LUS_FEATURE_N; i++)
+    exam->features[i] = NAN;
+  return exam;
+}
+
+void gst_lus_exam_free(GstLusExam *exam)
+{
+  if (!exam)
+    return;
+  lus_exam_free(exam->exam);
+  if (exam->heads)
+    lus_heads_unref(exam->heads);
+  g_free(exam->clip);
+  g_free(exam->model_sha256);
+  g_free(exam->scratch);
+  g_free(exam);
+}
+
+gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone)
+{
+  exam->zone_index = zone && *zone ? lus_exam_zone(exam->exam, zone) : -1;
+  g_strlcpy(exam->zone, exam->zone_index >= 0 ? zone : "", sizeof(exam->zone));
+  return exam->zone_index >= 0 || !zone || !*zone;
+}
+
+gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone[LUS_ZONE_LENGTH])
+{
+  LusZone expected;
+
+  if (index < 0 || index >= lus_exam_n_expected(exam->exam))
+    return FALSE;
+  lus_exam_get_zone(exam->exam, index, &expected);
+  g_strlcpy(zone, expected.name, LUS_ZONE_LENGTH);
+  return TRUE;
+}
+
+void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip)
+{
+  g_free(exam->clip);
+  exam->clip = g_strdup(clip);
+}
+
+static gboolean is_new_result(const GstLusSegMeta *meta)
+{
+  return meta && meta->segmentation && meta->mask && !(meta->flags & GST_LUS_SEG_REUSED);
+}
+
+static gboolean reserve_scratch(GstLusExam *exam, gsize size)
+{
+  if (size > exam->scratch_size) {
+    g_free(exam->scratch);
+    exam->scratch = g_try_malloc(size);
+    exam->scratch_size = exam->scratch ? size : 0;
+  }
+  return exam->scratch_size >= size;
+}
+
+GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
+{
+  const char *sha256;
+
+  if (exam->finished || exam->zone_index < 0 || !is_new_result(meta))
+    return GST_LUS_EXAM_SKIPPED;
+  sha256 = lus_model_sha256(meta->segmentation->model);
+  if (!exam->model_sha256)
+    exam->model_sha256 = g_strdup(sha256);
+  if (strcmp(exam->model_sha256, sha256) != 0)
+    return GST_LUS_EXAM_OTHER_MODEL;
+  if (!reserve_scratch(exam, lus_features_scratch_size(meta->segmentation)))
+    return GST_LUS_EXAM_NO_MEMORY;
+  lus_features_measure(exam->features, meta->segmentation, meta->mask, exam->scratch);
+  lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
+  exam->frames++;
+  if (exam->clip)
+    lus_exam_add_clip(exam->exam, exam->zone_index, exam->clip);
+  g_clear_pointer(&exam->clip, g_free);
+  return GST_LUS_EXAM_ADDED;
+}
+
+void gst_lus_exam_estimate(GstLusExam *exam, int min_frames)
+{
+  if (exam->estimated && exam->estimated_frames == exam->frames)
+    return;
+  lus_estimate(&exam->estimate, exam->heads, exam->exam, min_frames, exam->model_sha256);
+  exam->estimated = TRUE;
+  exam->estimated_frames = exam->frames;
+}
+
+void gst_lus_exam_finish(GstLusExam *exam)
+{
+  exam->finished = TRUE;
+}
+
+guint64 gst_lus_exam_n_frames(const GstLusExam *exam)
+{
+  return exam->frames;
+}
+
+void gst_lus_exam_view(GstLusExam *exam, int min_frames, LusExamView *view)
+{
+  *view = (LusExamView){
+      .present = TRUE,
+      .n_zones = MIN(lus_exam_n_expected(exam->exam), LUS_MAX_ZONES),
+      .min_frames = min_frames,
+      .finished = exam->finished,
+      .has_estimate = exam->estimated,
+  };
+  g_strlcpy(view->zone, exam->zone, sizeof(view->zone));
+  for (int i = 0; i < view->n_zones; i++) {
+    LusZone zone;
+    lus_exam_get_zone(exam->exam, i, &zone);
+    g_strlcpy(view->zones[i], zone.name, LUS_ZONE_LENGTH);
+    view->frames[i] = zone.frames;
+  }
+  if (exam->estimated)
+    view->estimate = exam->estimate;
+}
+
+void gst_lus_exam_write_features(const GstLusExam *exam, GstStructure *summary)
+{
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
+    const char *name = lus_feature_info((LusFeature)i)->name;
+    if (isnan(exam->features[i]))
+      gst_structure_remove_field(summary, name);
+    else
+      gst_structure_set(summary, name, G_TYPE_DOUBLE, exam->features[i], NULL);
+  }
+}
+
+gboolean gst_lus_exam_write(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
+{
+  const LusExamRecord record = {
+      .exam_id = exam_id,
+      .day = -1,
+      .model_sha256 = exam->model_sha256,
+      .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
+      .min_frames = min_frames,
+  };
+  g_autofree char *json = NULL;
+
+  gst_lus_exam_estimate(exam, min_frames);
+  json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
+  return lus_file_write(path, json, strlen(json), error);
+}
