@@ -28,20 +28,31 @@ LUS_API LusHeads *lus_heads_load(const char *path, GError **error);
 LUS_API LusHeads *lus_heads_ref(LusHeads *heads);
 LUS_API void lus_heads_unref(LusHeads *heads);
 LUS_API const char *lus_heads_sha256(const LusHeads *heads);
+/** Confidence threshold (0..1) of the masks the heads were fitted on: an exam's masks should be cut there too. */
+LUS_API double lus_heads_threshold(const LusHeads *heads);
+
+/** The S/F ratio's possible range: 97 % on room air is 462, 100 % is 476. */
+#define LUS_SF_MIN 40.0
+#define LUS_SF_MAX 480.0
+
+/** A zone is at hand when it has @min_frames frames or more, with a pleural line on at least a tenth of them. */
+LUS_API gboolean lus_zone_at_hand(const LusZone *zone, int min_frames);
 
 /** The inputs of the heads: for every feature the mean over the zones at hand ("vertical_percent.mean"), the largest
- *  zone (".max") and the mean of the lower zones R3, L3 (".lower"; the mean where neither is at hand). */
+ *  zone (".max") and the mean of the lower zones R3, L3 (".lower"; the mean where neither is at hand). NaN where no zone at
+ *  hand knows the feature. */
 #define LUS_EXAM_INPUT_N (3 * LUS_FEATURE_N)
 LUS_API void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, int min_frames);
 /** "vertical_percent.mean"; static. */
 LUS_API const char *lus_exam_input_name(int index);
 
 /** @heads NULL gives "No estimator"; @model_sha256 is compared with the one the heads were fitted on ("Other model").
- *  @min_frames: a zone with fewer frames counts as missing. */
+ *  @min_frames: a zone with fewer frames counts as missing. The heads say how many zones must be at hand; the interval
+ *  grows with sqrt(zones / zones at hand). Change and readmission have no heads yet: "No estimator". */
 LUS_API void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusExam *exam, int min_frames,
                           const char *model_sha256);
 
-/** The exam.json of the contract; newly allocated text. Strings may be NULL. */
+/** The exam.json of the contract; newly allocated text, NULL when out of memory. Strings may be NULL. */
 typedef struct {
   const char *exam_id, *patient;
   int day;                 /* -1 unknown */

@@ -8,6 +8,8 @@ LUS_BEGIN_DECLS
  *  scanned twice (their frames add up). */
 #define LUS_MAX_ZONES 16
 #define LUS_ZONE_LENGTH 8
+/** Frames that make a zone count, by default. */
+#define LUS_EXAM_MIN_FRAMES 10
 
 typedef struct {
   char name[LUS_ZONE_LENGTH];
@@ -26,14 +28,27 @@ LUS_API void lus_exam_reset(LusExam *exam);
  *  and there is room; else -1. */
 LUS_API int lus_exam_zone(LusExam *exam, const char *name);
 LUS_API void lus_exam_add_frame(LusExam *exam, int zone, const double features[LUS_FEATURE_N]);
+/** Adds @measured's frames as a whole, as if each had been added (a row of features.csv); its name is not looked at. */
+LUS_API void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured);
 LUS_API void lus_exam_add_clip(LusExam *exam, int zone, const char *clip);
+/** The clips added to a zone, a NULL-terminated array that lives as long as nothing is added. */
+LUS_API const char *const *lus_exam_clips(const LusExam *exam, int zone);
 LUS_API int lus_exam_n_zones(const LusExam *exam);
 LUS_API int lus_exam_n_expected(const LusExam *exam);
 LUS_API void lus_exam_get_zone(const LusExam *exam, int index, LusZone *out);
-/** The zone named in a clip's file name by a part like _R1, or FALSE. @out of LUS_ZONE_LENGTH. */
+/** The zone named in a clip's file name by a part like _R1, or FALSE, also when two different zones are named. Parts are
+ *  separated by anything but letters and digits; small letters are read as well. @out of LUS_ZONE_LENGTH. */
 LUS_API gboolean lus_zone_from_name(char *out, const char *file_name);
 /** TRUE if @name is in the vocabularies. */
 LUS_API gboolean lus_zone_known(const char *name);
+
+/** What a clip's file name tells: p003_d1_R2.mkv is patient p003, day 1, zone R2. */
+typedef struct {
+  char patient[128];          /* what stands before the day, or else before the zone; "" unknown */
+  int day;                    /* -1 unknown */
+  char zone[LUS_ZONE_LENGTH]; /* "" unknown */
+} LusClipName;
+LUS_API void lus_clip_name_parse(LusClipName *out, const char *file_name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusExam, lus_exam_free)
 
