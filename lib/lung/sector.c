@@ -1,2 +1,465 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/sector.h"
+
+#include <string.h>
+
+/* The sector is looked for on a grid of cells, whose means are little disturbed by noise and thin lines; its border is then
+ * followed in pixels. It is kept as one span per row of the frame, since a convex region has no more than that. */
+
+#define GRID 160        /* cells along the frame's larger side, at most */
+#define CLOSE_RADIUS 2  /* cells: gaps up to twice this are closed */
+#define OPEN_RADIUS 2   /* cells: what is not thicker than twice this is text, a scale or a line */
+#define PART 8          /* a further component belongs to the sector from 1/8 of the largest one's size */
+#define SMALLEST 64     /* of the frame's area, one part of this is the least a sector covers */
+#define GROWTH 50       /* growth below one part of this (2 %) is ignored, so that the geometry keeps still */
+#define SIDE_MIN 16     /* pixels */
+#define BLACK_MAX 8     /* highest level taken for the display's black */
+#define CELL_ABOVE 3    /* least mean of a lit cell above black */
+#define PIXEL_ABOVE 6   /* least luma of a lit pixel above black */
+
+typedef struct {
+  int left, right; /* pixels left..right-1; none when left >= right */
+} Span;
+
+typedef struct {
+  int cells, first, last; /* columns */
+} Component;
+
+struct _LusSector {
+  LusSectorMode mode;
+  LusRect manual;
+  int width, height;
+  int cell, columns, rows; /* grid */
+
+  guint8 *brightest; /* [height][width] running maximum of the luma */
+  guint8 *means;     /* [rows][columns] running maximum of the cells' means */
+  guint8 *row;       /* [width] */
+  guint16 *sums;     /* [width] */
+
+  guint8 *lit, *kept, *spare; /* [rows][columns], 1 or 0 */
+  int *labels;                /* [rows][columns], component + 1 */
+  Component *components;      /* as many as cells */
+  int *stack;                 /* as many as cells or frame rows */
+  Span *found;                /* [height] */
+
+  gboolean known;
+  Span *spans; /* [height], the sector */
+  LusRect rect;
+};
+
+static LusRect frame_rect(const LusSector *sector)
+{
+  return (LusRect){0, 0, sector->width, sector->height};
+}
+
+/* At least SIDE_MIN pixels where the frame has them, inside 0..size. */
+static void fit_side(int *start, int *length, int size)
+{
+  int end = (int)CLAMP((gint64)*start + *length, 0, size);
+  *start = CLAMP(*start, 0, size);
+  int missing = MIN(SIDE_MIN, size) - (end - *start);
+  if (missing > 0) {
+    *start = CLAMP(*start - missing / 2, 0, size - MIN(SIDE_MIN, size));
+    end = *start + MIN(SIDE_MIN, size);
+  }
+  *length = end - *start;
+}
+
+static LusRect fit_rect(const LusSector *sector, LusRect rect)
+{
+  fit_side(&rect.x, &rect.width, sector->width);
+  fit_side(&rect.y, &rect.height, sector->height);
+  return rect;
+}
+
+static void set_rectangle(LusSector *sector, LusRect rect)
+{
+  sector->rect = fit_rect(sector, rect);
+  for (int y = 0; y < sector->height; y++) {
+    gboolean inside = y >= sector->rect.y && y < sector->rect.y + sector->rect.height;
+    sector->spans[y] = inside ? (Span){sector->rect.x, sector->rect.x + sector->rect.width} : (Span){0, 0};
+  }
+  sector->known = TRUE;
+}
+
+static gboolean allocate(LusSector *sector)
+{
+  gsize width = (gsize)sector->width, height = (gsize)sector->height;
+  sector->spans = g_try_new0(Span, height);
+  if (!sector->spans || sector->mode != LUS_SECTOR_AUTO)
+    return sector->spans != NULL;
+  gsize cells = (gsize)sector->rows * sector->columns;
+  sector->brightest = g_try_malloc0_n(height, width);
+  sector->means = g_try_malloc0(cells);
+  sector->row = g_try_malloc0(width);
+  sector->sums = g_try_new0(guint16, width);
+  sector->lit = g_try_malloc0(cells);
+  sector->kept = g_try_malloc0(cells);
+  sector->spare = g_try_malloc0(cells);
+  sector->labels = g_try_new0(int, cells);
+  sector->components = g_try_new0(Component, cells);
+  sector->stack = g_try_new0(int, MAX(cells, height));
+  sector->found = g_try_new0(Span, height);
+  return sector->brightest && sector->means && sector->row && sector->sums && sector->lit && sector->kept &&
+         sector->spare && sector->labels && sector->components && sector->stack && sector->found;
+}
+
+LusSector *lus_sector_new(int frame_width, int frame_height, LusSectorMode mode, LusRect manual)
+{
+  LusSector *sector = g_try_new0(LusSector, 1);
+  if (!sector)
+    return NULL;
+  sector->mode = mode;
+  sector->manual = manual;
+  sector->width = frame_width;
+  sector->height = frame_height;
+  sector->cell = (MAX(frame_width, frame_height) + GRID - 1) / GRID;
+  sector->columns = (frame_width + sector->cell - 1) / sector->cell;
+  sector->rows = (frame_height + sector->cell - 1) / sector->cell;
+  if (!allocate(sector)) {
+    lus_sector_free(sector);
+    return NULL;
+  }
+  lus_sector_reset(sector);
+  return sector;
+}
+
+void lus_sector_free(LusSector *sector)
+{
+  if (!sector)
+    return;
+  g_free(sector->brightest);
+  g_free(sector->means);
+  g_free(sector->row);
+  g_free(sector->sums);
+  g_free(sector->lit);
+  g_free(sector->kept);
+  g_free(sector->spare);
+  g_free(sector->labels);
+  g_free(sector->components);
+  g_free(sector->stack);
+  g_free(sector->found);
+  g_free(sector->spans);
+  g_free(sector);
+}
+
+void lus_sector_reset(LusSector *sector)
+{
+  if (sector->mode != LUS_SECTOR_AUTO) {
+    set_rectangle(sector, sector->mode == LUS_SECTOR_MANUAL ? sector->manual : frame_rect(sector));
+    return;
+  }
+  sector->known = FALSE;
+  memset(sector->brightest, 0, (gsize)sector->width * sector->height);
+  memset(sector->means, 0, (gsize)sector->rows * sector->columns);
+}
+
+/* ---- running maxima ---- */
+
+/* One row of cells: @height pixel rows have been added up. */
+static void update_means(LusSector *sector, int cell_row, int height)
+{
+  guint8 *means = sector->means + (gsize)cell_row * sector->columns;
+  for (int c = 0; c < sector->columns; c++) {
+    int x = c * sector->cell, end = MIN(x + sector->cell, sector->width);
+    int pixels = (end - x) * height;
+    int sum = pixels / 2;
+    for (; x < end; x++)
+      sum += sector->sums[x];
+    means[c] = (guint8)MAX(means[c], sum / pixels);
+  }
+}
+
+static void watch(LusSector *sector, const LusImage *image)
+{
+  int width = sector->width;
+  for (int r = 0; r < sector->rows; r++) {
+    int y = r * sector->cell, end = MIN(y + sector->cell, sector->height);
+    int height = end - y;
+    memset(sector->sums, 0, sizeof(guint16) * (gsize)width);
+    for (; y < end; y++) {
+      lus_image_luma_row(sector->row, image, 0, y, width);
+      guint8 *brightest = sector->brightest + (gsize)y * width;
+      for (int x = 0; x < width; x++) {
+        brightest[x] = MAX(brightest[x], sector->row[x]);
+        sector->sums[x] = (guint16)(sector->sums[x] + sector->row[x]);
+      }
+    }
+    update_means(sector, r, height);
+  }
+}
+
+/* ---- cells that belong to the sector ---- */
+
+/* into[c] = any (or, @all, all) of into[c] and from[c + offset], where there is such a column. */
+static void combine(guint8 *into, const guint8 *from, int columns, int offset, gboolean all)
+{
+  int first = MAX(-offset, 0), end = columns - MAX(offset, 0);
+  if (all)
+    for (int c = first; c < end; c++)
+      into[c] &= from[c + offset];
+  else
+    for (int c = first; c < end; c++)
+      into[c] |= from[c + offset];
+}
+
+/* Square dilation (or erosion, @erode) of 1/0 cells; what lies outside of the grid does not count. */
+static void spread(guint8 *cells, guint8 *spare, int columns, int rows, int radius, gboolean erode)
+{
+  memcpy(spare, cells, (gsize)rows * columns);
+  for (int r = 0; r < rows; r++)
+    for (int i = -radius; i <= radius; i++)
+      combine(spare + r * columns, cells + r * columns, columns, i, erode);
+  for (int r = 0; r < rows; r++) {
+    int first = MAX(r - radius, 0), last = MIN(r + radius, rows - 1);
+    memcpy(cells + r * columns, spare + first * columns, (gsize)columns);
+    for (int i = first + 1; i <= last; i++)
+      combine(cells + r * columns, spare + i * columns, columns, 0, erode);
+  }
+}
+
+/* Level below which @permille of the cells lie. */
+static int percentile(const int histogram[256], int cells, int permille)
+{
+  int seen = 0, level = 0;
+  while (level < 255 && (seen += histogram[level]) * 1000LL <= (gint64)cells * permille)
+    level++;
+  return level;
+}
+
+/* Black is what the darkest cells show; the brighter the picture, the brighter is its coding noise. */
+static void find_levels(const LusSector *sector, int *cell_level, int *pixel_level)
+{
+  int histogram[256] = {0}, cells = sector->columns * sector->rows;
+  for (int i = 0; i < cells; i++)
+    histogram[sector->means[i]]++;
+  int black = MIN(percentile(histogram, cells, 20), BLACK_MAX), bright = percentile(histogram, cells, 950);
+  *cell_level = black + MAX(CELL_ABOVE, bright / 32);
+  *pixel_level = black + MAX(PIXEL_ABOVE, bright / 16);
+}
+
+/* Labels the 4-connected component of kept cells around cell @start. */
+static Component flood(LusSector *sector, int start, int label)
+{
+  int columns = sector->columns, n = 0;
+  Component component = {0, columns, -1};
+  sector->labels[start] = label;
+  sector->stack[n++] = start;
+  while (n > 0) {
+    int at = sector->stack[--n], c = at % columns, r = at / columns;
+    component.cells++;
+    component.first = MIN(component.first, c);
+    component.last = MAX(component.last, c);
+    const int neighbours[4] = {c > 0 ? at - 1 : -1, c < columns - 1 ? at + 1 : -1, r > 0 ? at - columns : -1,
+                               r < sector->rows - 1 ? at + columns : -1};
+    for (int i = 0; i < 4; i++) {
+      int next = neighbours[i];
+      if (next >= 0 && sector->kept[next] && !sector->labels[next]) {
+        sector->labels[next] = label;
+        sector->stack[n++] = next;
+      }
+    }
+  }
+  return component;
+}
+
+/* Keeps the largest component and others of some size above or below it: an anechoic layer can divide a sector. */
+static void keep_components(LusSector *sector)
+{
+  int cells = sector->columns * sector->rows, n = 0, largest = 0;
+  memset(sector->labels, 0, sizeof(int) * (gsize)cells);
+  for (int i = 0; i < cells; i++)
+    if (sector->kept[i] && !sector->labels[i]) {
+      sector->components[n] = flood(sector, i, n + 1);
+      if (sector->components[n].cells > sector->components[largest].cells)
+        largest = n;
+      n++;
+    }
+  const Component *main_part = &sector->components[largest];
+  for (int i = 0; i < cells; i++) {
+    if (!sector->kept[i])
+      continue;
+    const Component *part = &sector->components[sector->labels[i] - 1];
+    int middle = (part->first + part->last) / 2;
+    sector->kept[i] = part == main_part || (part->cells >= main_part->cells / PART && middle >= main_part->first &&
+                                            middle <= main_part->last);
+  }
+}
+
+static void find_cells(LusSector *sector, int level)
+{
+  int columns = sector->columns, rows = sector->rows, cells = columns * rows;
+  for (int i = 0; i < cells; i++)
+    sector->lit[i] = sector->means[i] >= level;
+  spread(sector->lit, sector->spare, columns, rows, CLOSE_RADIUS, FALSE);
+  spread(sector->lit, sector->spare, columns, rows, CLOSE_RADIUS, TRUE);
+  memcpy(sector->kept, sector->lit, (gsize)cells);
+  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, TRUE);
+  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, FALSE);
+  keep_components(sector);
+  /* Opening rounds pointed corners off: they come back. */
+  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, FALSE);
+  for (int i = 0; i < cells; i++)
+    sector->kept[i] &= sector->lit[i];
+}
+
+/* ---- the border in pixels ---- */
+
+/* First to last lit pixel of each row, within the kept cells. */
+static void trace(LusSector *sector, int level)
+{
+  for (int y = 0; y < sector->height; y++) {
+    const guint8 *kept = sector->kept + (gsize)(y / sector->cell) * sector->columns;
+    const guint8 *brightest = sector->brightest + (gsize)y * sector->width;
+    int first = 0, last = sector->columns - 1;
+    while (first <= last && !kept[first])
+      first++;
+    while (last >= first && !kept[last])
+      last--;
+    int left = first * sector->cell, right = MIN((last + 1) * sector->cell, sector->width);
+    while (left < right && brightest[left] < level)
+      left++;
+    while (right > left && brightest[right - 1] < level)
+      right--;
+    sector->found[y] = (Span){left, right};
+  }
+}
+
+static gboolean is_empty(Span span)
+{
+  return span.left >= span.right;
+}
+
+static gint64 floor_div(gint64 a, gint64 b)
+{
+  return a / b - (a % b < 0);
+}
+
+/* A border as a function whose convex envelope is wanted. */
+static int border(const Span *spans, int y, gboolean right)
+{
+  return right ? -spans[y].right : spans[y].left;
+}
+
+/* Replaces one border of rows @first..@last by its convex envelope (monotone chain, Andrew 1979). */
+static void make_convex(Span *spans, int *stack, int first, int last, gboolean right)
+{
+  int n = 0;
+  for (int y = first; y <= last; y++) {
+    if (is_empty(spans[y]))
+      continue;
+    while (n >= 2) {
+      gint64 dy = stack[n - 1] - stack[n - 2], dx = border(spans, stack[n - 1], right) - border(spans, stack[n - 2], right);
+      if (dx * (y - stack[n - 2]) < (border(spans, y, right) - border(spans, stack[n - 2], right)) * dy)
+        break;
+      n--;
+    }
+    stack[n++] = y;
+  }
+  for (int i = 0; i + 1 < n; i++) {
+    int y0 = stack[i], y1 = stack[i + 1], x0 = border(spans, y0, right), x1 = border(spans, y1, right);
+    for (int y = y0 + 1; y < y1; y++) {
+      int x = (int)floor_div((gint64)x0 * (y1 - y) + (gint64)x1 * (y - y0), y1 - y0);
+      if (right)
+        spans[y].right = -x;
+      else
+        spans[y].left = x;
+    }
+  }
+}
+
+/* Convex hull of the spans in place: a row between two others gets both its borders. FALSE: no span at all. */
+static gboolean make_hull(const LusSector *sector, Span *spans, LusRect *rect)
+{
+  int first = 0, last = sector->height - 1;
+  while (first <= last && is_empty(spans[first]))
+    first++;
+  while (last > first && is_empty(spans[last]))
+    last--;
+  if (first > last)
+    return FALSE;
+  /* Rows without lit pixels stay recognisable as such until both borders are made. */
+  for (int y = first + 1; y < last; y++)
+    if (is_empty(spans[y]))
+      spans[y] = (Span){sector->width, -1};
+  make_convex(spans, sector->stack, first, last, FALSE);
+  make_convex(spans, sector->stack, first, last, TRUE);
+  int left = sector->width, right = 0;
+  for (int y = first; y <= last; y++) {
+    left = MIN(left, spans[y].left);
+    right = MAX(right, spans[y].right);
+  }
+  *rect = (LusRect){left, first, right - left, last + 1 - first};
+  return TRUE;
+}
+
+static gint64 area_of(const LusSector *sector, const Span *spans)
+{
+  gint64 area = 0;
+  for (int y = 0; y < sector->height; y++)
+    area += MAX(spans[y].right - spans[y].left, 0);
+  return area;
+}
+
+static gboolean has_grown(const LusSector *sector, LusRect to, gint64 area)
+{
+  const LusRect *from = &sector->rect;
+  int x = MAX(from->x - to.x, to.x + to.width - from->x - from->width);
+  int y = MAX(from->y - to.y, to.y + to.height - from->y - from->height);
+  gint64 old_area = area_of(sector, sector->spans);
+  return x * GROWTH > from->width || y * GROWTH > from->height || (area - old_area) * GROWTH > old_area;
+}
+
+gboolean lus_sector_update(LusSector *sector, const LusImage *image)
+{
+  if (sector->mode != LUS_SECTOR_AUTO)
+    return FALSE;
+  int cell_level, pixel_level;
+  watch(sector, image);
+  find_levels(sector, &cell_level, &pixel_level);
+  find_cells(sector, cell_level);
+  trace(sector, pixel_level);
+  for (int y = 0; sector->known && y < sector->height; y++) {
+    Span *found = &sector->found[y], old = sector->spans[y];
+    if (is_empty(*found))
+      *found = old;
+    else if (!is_empty(old))
+      *found = (Span){MIN(found->left, old.left), MAX(found->right, old.right)};
+  }
+  LusRect rect;
+  if (!make_hull(sector, sector->found, &rect))
+    return FALSE;
+  gint64 area = area_of(sector, sector->found);
+  if (sector->known ? !has_grown(sector, fit_rect(sector, rect), area)
+                    : area * SMALLEST < (gint64)sector->width * sector->height)
+    return FALSE;
+  memcpy(sector->spans, sector->found, sizeof(Span) * (gsize)sector->height);
+  sector->rect = fit_rect(sector, rect);
+  sector->known = TRUE;
+  return TRUE;
+}
+
+gboolean lus_sector_get_rect(const LusSector *sector, LusRect *rect)
+{
+  if (sector->known)
+    *rect = sector->rect;
+  return sector->known;
+}
+
+/* The frame pixel that the centre of sample @i of @n over @length pixels from @start lies in. */
+static int pixel_of(int i, int n, int start, int length)
+{
+  return start + (int)(((2 * (gint64)i + 1) * length) / (2 * (gint64)n));
+}
+
+void lus_sector_sample(const LusSector *sector, guint8 *out, LusRect rect, int width, int height)
+{
+  for (int i = 0; i < height; i++) {
+    int y = pixel_of(i, height, rect.y, rect.height);
+    Span span = sector->known && y >= 0 && y < sector->height ? sector->spans[y] : (Span){0, 0};
+    for (int j = 0; j < width; j++) {
+      int x = pixel_of(j, width, rect.x, rect.width);
+      out[(gsize)i * width + j] = x >= span.left && x < span.right ? 255 : 0;
+    }
+  }
+}

@@ -5,8 +5,9 @@
 LUS_BEGIN_DECLS
 
 /** Finds the ultrasound sector of a scanner's picture from the frames seen so far: the running maximum of the luma is
- *  thresholded, the largest connected component (small gaps closed; texts and markers are smaller) is kept, and its convex
- *  hull is the sector. Deterministic in the sequence of frames. It grows at once, and only grows, until reset. */
+ *  thresholded, the largest connected component (small gaps closed; texts, lines and markers are smaller) is kept with large
+ *  ones above or below it, and their convex hull is the sector. Deterministic in the sequence of frames. It grows at once
+ *  (by less than 2 %: not at all, so that the rectangle keeps still), and only grows, until reset. */
 typedef struct _LusSector LusSector;
 
 typedef enum { LUS_SECTOR_AUTO, LUS_SECTOR_NONE /* whole frame */, LUS_SECTOR_MANUAL /* a given rectangle */ } LusSectorMode;
