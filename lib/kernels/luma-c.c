@@ -16,7 +16,8 @@ static void pick(uint8_t *luma, const uint8_t *pixels, int odd, int n)
     luma[i] = pixels[2 * i + odd];
 }
 
-static void weigh(uint8_t *luma, const uint8_t *pixels, const int *weights, int step, int n)
+/* With a constant step the compiler unrolls the inner loop. */
+static inline void weigh_step(uint8_t *luma, const uint8_t *pixels, const int *weights, int step, int n)
 {
   for (int i = 0; i < n; i++) {
     int sum = 1 << 15;
@@ -24,6 +25,14 @@ static void weigh(uint8_t *luma, const uint8_t *pixels, const int *weights, int 
       sum += weights[k] * pixels[step * i + k];
     luma[i] = (uint8_t)(sum >> 16);
   }
+}
+
+static void weigh(uint8_t *luma, const uint8_t *pixels, const int *weights, int step, int n)
+{
+  if (step == 3)
+    weigh_step(luma, pixels, weights, 3, n);
+  else
+    weigh_step(luma, pixels, weights, 4, n);
 }
 
 const LusLumaKernels lus_luma_c = {"c", expand, pick, weigh};

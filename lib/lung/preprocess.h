@@ -5,7 +5,7 @@
 
 LUS_BEGIN_DECLS
 
-/** From the frame's pixels to the network's input; training and inference both use exactly these three functions. */
+/** From the frame's pixels to the network's input; training and inference both use exactly these functions. */
 
 /** Where a crop of the frame lies in the network's input: aspect kept, anchored at the top, centred left to right, the
  *  rest is black. */
@@ -22,6 +22,10 @@ LUS_API void lus_geometry_fit(LusGeometry *geometry, LusRect crop, int input_wid
  *  lus_preprocess_scratch_size(). */
 LUS_API void lus_preprocess_luma(guint8 *luma, const LusImage *image, const LusGeometry *geometry, void *scratch);
 LUS_API gsize lus_preprocess_scratch_size(const LusGeometry *geometry);
+
+/** Blackens what lies outside the sector (texts, markers): @sector [height][width] of the crop's place, 255 inside, else 0,
+ *  as lus_sector_sample() gives it for the crop. */
+LUS_API void lus_preprocess_sector(guint8 *luma, const guint8 *sector, const LusGeometry *geometry);
 
 /** The same resampling for a label or confidence plane of the whole frame (u8, stride = @frame_width). Label value 255
  *  ("ignore") is not mixed: a sample whose nearest pixel is 255 is 255, and 255s are left out of averages. */
