@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/onnx-build.h"
+#include "nn/error.h"
+#include "nn/ops.h"
+
+#include <string.h>
+
+LusSymbol *lus_symbol_new(LusSymbolKind kind)
+{
+  LusSymbol *symbol = g_new0(LusSymbol, 1);
+  symbol->kind = kind;
+  symbol->value = symbol->constant = symbol->shape_of = symbol->scale = -1;
+  return symbol;
+}
+
+LusSymbol *lus_symbol_copy(const LusSymbol *symbol)
+{
+  LusSymbol *copy = g_memdup2(symbol, sizeof *symbol);
+  copy->tensor = g_memdup2(symbol->tensor, sizeof *symbol->tensor);
+  copy->numbers = g_memdup2(symbol->numbers, sizeof *symbol->numbers);
+  return copy;
+}
+
+void lus_symbol_free(LusSymbol *symbol)
+{
+  g_free(symbol->tensor);
+  g_free(symbol->numbers);
+  g_free(symbol);
+}
+
+gboolean lus_onnx_define(LusOnnxBuilder *builder, const char *name, LusSymbol *symbol, GError **error)
+{
+  if (!*name)
+    g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, "a result has no name");
+  else if (g_hash_table_contains(builder->symbols, name))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "the name '%s' is given twice", name);
+  else
+    return g_hash_table_insert(builder->symbols, g_strdup(name), symbol);
+  lus_symbol_free(symbol);
+  return FALSE;
+}
+
+LusSymbol *lus_onnx_symbol(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error)
+{
+  const char *name = lus_onnx_node_input(node, i);
+  LusSymbol *symbol = name ? g_hash_table_lookup(builder->symbols, name) : NULL;
+  if (!name)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "input %d is missing", i);
+  else if (!symbol)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "input '%s' is not defined before this node: the name is wrong, or "
+                "the nodes are out of order or run in a circle", name);
+  return symbol;
+}
+
+/** Adds a node and, where sizes are known, its result's shape. */
+static gboolean add_node(LusOnnxBuilder *builder, LusOpType type, const char *name, int n_inputs, const int *inputs,
+                         const LusOpAttrs *attrs, int *value, GError **error)
+{
+  *value = lus_graph_add_node(builder->graph, type, name, n_inputs, inputs, attrs);
+  return !builder->sized || lus_graph_infer_node(builder->graph, builder->graph->n_nodes - 1, error);
+}
+
+/** A constant [channels] with one value everywhere. */
+static gboolean add_filled(LusOnnxBuilder *builder, const char *name, const char *suffix, int channels, float fill, int *value,
+                           GError **error)
+{
+  LusTensor *tensor = lus_tensor_new(1, &channels, error);
+  if (!tensor)
+    return FALSE;
+  for (int i = 0; i < channels; i++)
+    tensor->data[i] = fill;
+  g_autofree char *full = g_strconcat(name, suffix, NULL);
+  *value = lus_graph_add_constant(builder->graph, full, tensor);
+  return TRUE;
+}
+
+/** GroupNorm(affine=False) and the like: the missing scale is 1, the missing bias 0. */
+static gboolean complete_group_norm(LusOnnxBuilder *builder, LusSymbol *symbol, const char *name, GError **error)
+{
+  int inputs[3] = {symbol->value, symbol->scale, -1};
+  int channels;
+  if (symbol->kind == LUS_SYMBOL_SCALED) {
+    channels = builder->graph->values[symbol->scale].constant->dims[0];
+  } else if (builder->sized) {
+    channels = builder->graph->values[symbol->value].shape[1];
+  } else {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "a GroupNorm without scale needs the input's size, which the file "
+                "leaves open; export the model with a fixed size");
+    return FALSE;
+  }
+  if (inputs[1] < 0 && !add_filled(builder, name, "/ones", channels, 1, &inputs[1], error))
+    return FALSE;
+  if (!add_filled(builder, name, "/zeros", channels, 0, &inputs[2], error))
+    return FALSE;
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.norm_groups = symbol->groups;
+  attrs.epsilon = symbol->epsilon;
+  if (!add_node(builder, LUS_OP_GROUP_NORM, name, 3, inputs, &attrs, &symbol->value, error))
+    return FALSE;
+  symbol->kind = LUS_SYMBOL_ACTIVATION;
+  return TRUE;
+}
+
+gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char *name, int *value, GError **error)
+{
+  switch (symbol->kind) {
+  case LUS_SYMBOL_MERGED:
+  case LUS_SYMBOL_SCALED:
+    if (!complete_group_norm(builder, symbol, name, error))
+      return FALSE;
+    break;
+  case LUS_SYMBOL_SPLIT:
+  case LUS_SYMBOL_NORMED:
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' has another shape than pictures; Reshape is understood only "
+                "as a part of GroupNorm", name);
+    return FALSE;
+  case LUS_SYMBOL_TENSOR:
+  case LUS_SYMBOL_NUMBERS:
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected", name);
+    return FALSE;
+  case LUS_SYMBOL_ACTIVATION:
+    break;
+  }
+  *value = symbol->value;
+  return TRUE;
+}
+
+gboolean lus_onnx_activation(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+{
+  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  return symbol && lus_onnx_resolve(builder, symbol, node->inputs[i], value, error);
+}
+
+/** [c][1][1] and [1][c][1][1] become [c]. */
+static gboolean flatten_channels(LusTensor *tensor, const char *name, GError **error)
+{
+  int axis = tensor->rank - 3;
+  if ((axis == 0 || axis == 1) && tensor->count == (gsize)tensor->dims[axis]) {
+    tensor->dims[0] = tensor->dims[axis];
+    tensor->rank = 1;
+    return TRUE;
+  }
+  g_autofree char *dims = lus_tensor_dims_string(tensor);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is %s, not one number per channel (Cx1x1)", name, dims);
+  return FALSE;
+}
+
+gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
+                           GError **error)
+{
+  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  if (!symbol)
+    return FALSE;
+  const char *name = node->inputs[i];
+  if (symbol->kind != LUS_SYMBOL_TENSOR) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' must be a constant", name);
+    return FALSE;
+  }
+  if (symbol->constant >= 0 && symbol->per_channel == per_channel) {
+    *value = symbol->constant;
+    return TRUE;
+  }
+  LusTensor *tensor = lus_onnx_tensor_floats(symbol->tensor, error);
+  if (!tensor || (per_channel && !flatten_channels(tensor, name, error))) {
+    lus_tensor_free(tensor);
+    g_prefix_error(error, "tensor '%s': ", name);
+    return FALSE;
+  }
+  symbol->constant = *value = lus_graph_add_constant(builder->graph, name, tensor);
+  symbol->per_channel = per_channel;
+  return TRUE;
+}
+
+gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out, GError **error)
+{
+  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  if (!symbol)
+    return FALSE;
+  if (symbol->kind == LUS_SYMBOL_TENSOR) {
+    if (lus_onnx_tensor_numbers(out, symbol->tensor, error))
+      return TRUE;
+    g_prefix_error(error, "tensor '%s': ", node->inputs[i]);
+    return FALSE;
+  }
+  if (symbol->kind != LUS_SYMBOL_NUMBERS) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' must be a constant", node->inputs[i]);
+    return FALSE;
+  }
+  if (!symbol->numbers) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' depends on the input's size, which the file leaves open; "
+                "export the model with a fixed size", node->inputs[i]);
+    return FALSE;
+  }
+  *out = *symbol->numbers;
+  return TRUE;
+}
+
+gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs, const int *inputs,
+                       const LusOpAttrs *attrs, GError **error)
+{
+  LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_ACTIVATION);
+  const char *name = *node->name ? node->name : node->outputs[0];
+  if (!add_node(builder, type, name, n_inputs, inputs, attrs, &symbol->value, error)) {
+    lus_symbol_free(symbol);
+    return FALSE;
+  }
+  LusValue *value = &builder->graph->values[symbol->value];
+  g_free(value->name);
+  value->name = g_strdup(node->outputs[0]);
+  return lus_onnx_define(builder, node->outputs[0], symbol, error);
+}
+
+gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INT, &ok, error);
+  if (!attribute)
+    return ok;
+  if (attribute->i < low || attribute->i > high) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' is %" G_GINT64_FORMAT "; %d to %d is supported",
+                name, attribute->i, low, high);
+    return FALSE;
+  }
+  *value = (int)attribute->i;
+  return TRUE;
+}
+
+gboolean lus_onnx_get_ints(LusOnnxNode *node, const char *name, int *values, int n, int low, int high, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INTS, &ok, error);
+  if (!attribute)
+    return ok;
+  if (attribute->n_ints != n) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' has %d numbers; %d are supported", name,
+                attribute->n_ints, n);
+    return FALSE;
+  }
+  for (int i = 0; i < n; i++) {
+    if (attribute->ints[i] < low || attribute->ints[i] > high) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' holds %" G_GINT64_FORMAT "; %d to %d is "
+                  "supported", name, attribute->ints[i], low, high);
+      return FALSE;
+    }
+    values[i] = (int)attribute->ints[i];
+  }
+  return TRUE;
+}
+
+gboolean lus_onnx_get_float(LusOnnxNode *node, const char *name, float *value, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_FLOAT, &ok, error);
+  if (attribute)
+    *value = attribute->f;
+  return ok;
+}
+
+const char *lus_onnx_get_string(LusOnnxNode *node, const char *name, const char *fallback, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_STRING, &ok, error);
+  return attribute ? attribute->s : ok ? fallback : NULL;
+}
+
+static const LusOnnxOp *find_op(const char *type)
+{
+  for (const LusOnnxOp *op = lus_onnx_ops; op->type; op++)
+    if (g_str_equal(op->type, type))
+      return op;
+  for (const LusOnnxOp *op = lus_onnx_fold_ops; op->type; op++)
+    if (g_str_equal(op->type, type))
+      return op;
+  return NULL;
+}
+
+/** Operators with further, optional results (Dropout's mask, MaxPool's indices, BatchNormalization's statistics): they may be
+ *  named, since nobody can use a name that is not defined. */
+static gboolean check_node(const LusOnnxNode *node, const LusOnnxOp *op, GError **error)
+{
+  if (node->n_outputs < 1)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "it has no output");
+  else if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "it has %d inputs; %d to %d are possible", node->n_inputs,
+                op->min_inputs, op->max_inputs);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+gboolean lus_onnx_build_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  gboolean standard = !*node->domain || g_str_equal(node->domain, "ai.onnx");
+  const LusOnnxOp *op = standard ? find_op(node->type) : NULL;
+  if (!op) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/model-files.md lists "
+                "those that are)", standard ? "" : node->domain, standard ? "" : ".", node->type);
+    return FALSE;
+  }
+  if (!check_node(node, op, error) || !op->build(builder, node, error))
+    return FALSE;
+  const char *unused = lus_onnx_node_unused_attribute(node);
+  if (unused)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' is not known", unused);
+  return !unused;
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/error.h"
+#include "nn/onnx-build.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 18. */
+
+#define MAX_WINDOW 4096
+#define MAX_GROUPS 65536
+
+static gboolean unsupported(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
+  return FALSE;
+}
+
+static gboolean invalid(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
+  return FALSE;
+}
+
+static const int *shape_of(const LusOnnxBuilder *builder, int value)
+{
+  return builder->graph->values[value].shape;
+}
+
+/** auto_pad SAME_*: ceil(in / stride) outputs; the odd pixel goes to the end (UPPER) or the beginning (LOWER). */
+static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x, gboolean upper, GError **error)
+{
+  for (int i = 0; i < 2; i++) {
+    gint64 span = (gint64)attrs->dilation[i] * (attrs->kernel[i] - 1) + 1, total = span - 1;
+    if (attrs->stride[i] > 1) {
+      if (!builder->sized)
+        return unsupported(error, "auto_pad with strides needs the input's size, which the file leaves open; export the "
+                           "model with a fixed size");
+      gint64 in = shape_of(builder, x)[2 + i], out = (in - 1) / attrs->stride[i] + 1;
+      total = MAX((out - 1) * attrs->stride[i] + span - in, 0);
+    }
+    if (total > MAX_WINDOW)
+      return invalid(error, "auto_pad gives too large a border");
+    attrs->pad[i] = (int)(upper ? total / 2 : total - total / 2);
+    attrs->pad[i + 2] = (int)(total - attrs->pad[i]);
+  }
+  return TRUE;
+}
+
+/** strides, dilations, pads, auto_pad; the kernel's size is known. */
+static gboolean read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, GError **error)
+{
+  if (!lus_onnx_get_ints(node, "strides", attrs->stride, 2, 1, MAX_WINDOW, error) ||
+      !lus_onnx_get_ints(node, "dilations", attrs->dilation, 2, 1, MAX_WINDOW, error) ||
+      !lus_onnx_get_ints(node, "pads", attrs->pad, 4, 0, MAX_WINDOW, error))
+    return FALSE;
+  const char *mode = lus_onnx_get_string(node, "auto_pad", "NOTSET", error);
+  if (!mode)
+    return FALSE;
+  if (g_str_equal(mode, "NOTSET"))
+    return TRUE;
+  memset(attrs->pad, 0, sizeof attrs->pad);
+  if (g_str_equal(mode, "VALID"))
+    return TRUE;
+  if (g_str_equal(mode, "SAME_UPPER") || g_str_equal(mode, "SAME_LOWER"))
+    return pad_same(attrs, builder, x, g_str_equal(mode, "SAME_UPPER"), error);
+  return invalid(error, "auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
+}
+
+static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  int inputs[3] = {-1, -1, -1};
+  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+      !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
+      (lus_onnx_node_input(node, 2) && !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error)))
+    return FALSE;
+  const LusTensor *weight = builder->graph->values[inputs[1]].constant;
+  if (weight->rank != 4)
+    return unsupported(error, "its weight has not 4 dimensions: only convolutions of pictures are supported");
+  attrs.kernel[0] = weight->dims[2];
+  attrs.kernel[1] = weight->dims[3];
+  if (!lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) ||
+      !lus_onnx_get_int(node, "group", &attrs.groups, 1, MAX_GROUPS, error))
+    return FALSE;
+  if (attrs.kernel[0] != weight->dims[2] || attrs.kernel[1] != weight->dims[3])
+    return invalid(error, "kernel_shape and the weight's dimensions disagree");
+  return read_window(&attrs, builder, node, inputs[0], error) &&
+         lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);
+}
+
+static gboolean build_max_pool(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  int x, ceil_mode = 0, storage_order = 0;
+  attrs.kernel[0] = 0;
+  if (!lus_onnx_activation(builder, node, 0, &x, error) ||
+      !lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) ||
+      !lus_onnx_get_int(node, "ceil_mode", &ceil_mode, 0, 0, error) ||
+      !lus_onnx_get_int(node, "storage_order", &storage_order, 0, 0, error))
+    return FALSE;
+  if (attrs.kernel[0] == 0)
+    return invalid(error, "kernel_shape is missing");
+  return read_window(&attrs, builder, node, x, error) &&
+         lus_onnx_emit(builder, node, LUS_OP_MAX_POOL, 1, &x, &attrs, error);
+}
+
+static gboolean build_batch_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  int inputs[5], training = 0;
+  float momentum;
+  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error))
+    return FALSE;
+  for (int i = 1; i < 5; i++)
+    if (!lus_onnx_constant(builder, node, i, FALSE, &inputs[i], error))
+      return FALSE;
+  return lus_onnx_get_float(node, "epsilon", &attrs.epsilon, error) &&
+         lus_onnx_get_float(node, "momentum", &momentum, error) &&
+         lus_onnx_get_int(node, "training_mode", &training, 0, 0, error) &&
+         lus_onnx_emit(builder, node, LUS_OP_BATCH_NORM, 5, inputs, &attrs, error);
+}
+
+static gboolean build_relu(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  int x;
+  return lus_onnx_activation(builder, node, 0, &x, error) &&
+         lus_onnx_emit(builder, node, LUS_OP_RELU, 1, &x, NULL, error);
+}
+
+static gboolean build_sigmoid(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  int x;
+  return lus_onnx_activation(builder, node, 0, &x, error) &&
+         lus_onnx_emit(builder, node, LUS_OP_SIGMOID, 1, &x, NULL, error);
+}
+
+/** The output is another name for the input. */
+static gboolean define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  return symbol && lus_onnx_define(builder, node->outputs[0], lus_symbol_copy(symbol), error);
+}
+
+static gboolean build_identity(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  return define_alias(builder, node, 0, error);
+}
+
+/** At inference Dropout does nothing. */
+static gboolean build_dropout(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  float ratio;
+  int seed;
+  LusNumbers training = {0};
+  if (!lus_onnx_get_float(node, "ratio", &ratio, error) ||
+      !lus_onnx_get_int(node, "seed", &seed, G_MININT, G_MAXINT, error) ||
+      (lus_onnx_node_input(node, 2) && !lus_onnx_numbers(builder, node, 2, &training, error)))
+    return FALSE;
+  if (training.i[0] != 0)
+    return unsupported(error, "Dropout in training mode; export the model in evaluation mode");
+  return define_alias(builder, node, 0, error);
+}
+
+static LusSymbolKind kind_of(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
+  return symbol ? symbol->kind : LUS_SYMBOL_ACTIVATION;
+}
+
+static gboolean is_constant(LusSymbolKind kind)
+{
+  return kind == LUS_SYMBOL_TENSOR || kind == LUS_SYMBOL_NUMBERS;
+}
+
+/** Reshape to [n][groups][rest]: the first step of GroupNorm. */
+static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  int x;
+  LusNumbers shape;
+  if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_numbers(builder, node, 1, &shape, error))
+    return FALSE;
+  gboolean fits = !shape.is_float && shape.n == 3 && (shape.i[0] == 0 || shape.i[0] == 1) && shape.i[1] >= 1 &&
+                  shape.i[1] <= MAX_GROUPS;
+  if (fits && shape.i[2] != -1) {
+    const int *dims = shape_of(builder, x);
+    gint64 total = (gint64)dims[1] * dims[2] * dims[3];
+    fits = builder->sized && shape.i[2] >= 1 && shape.i[2] <= total && shape.i[1] * shape.i[2] == total;
+  }
+  if (!fits)
+    return unsupported(error, "Reshape is understood only as a part of GroupNorm, to [0, groups, -1]");
+  LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_SPLIT);
+  symbol->value = x;
+  symbol->groups = (int)shape.i[1];
+  return lus_onnx_define(builder, node->outputs[0], symbol, error);
+}
+
+/** TRUE if input 1 is the shape of activation @x: Shape(x), or the same numbers. */
+static gboolean is_shape_of(const LusOnnxBuilder *builder, const LusOnnxNode *node, int x)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, 1, NULL);
+  LusNumbers shape;
+  if (symbol && symbol->kind == LUS_SYMBOL_NUMBERS && symbol->shape_of == x)
+    return TRUE;
+  if (!builder->sized || !lus_onnx_numbers(builder, node, 1, &shape, NULL) || shape.is_float || shape.n != 4)
+    return FALSE;
+  const int *dims = shape_of(builder, x);
+  int open = 0;
+  for (int i = 0; i < 4; i++) {
+    gboolean copied = i == 0 && shape.i[i] == 0; /* dimension 0 of [n][groups][rest] is n */
+    open += shape.i[i] == -1;
+    if (shape.i[i] != dims[i] && shape.i[i] != -1 && !copied)
+      return FALSE;
+  }
+  return open <= 1;
+}
+
+static gboolean build_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  int allowzero = 0;
+  const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
+  if (!source || !lus_onnx_get_int(node, "allowzero", &allowzero, 0, 0, error))
+    return FALSE;
+  if (source->kind != LUS_SYMBOL_NORMED)
+    return build_split(builder, node, error);
+  if (!is_shape_of(builder, node, source->value))
+    return unsupported(error, "Reshape is understood only as a part of GroupNorm, back to its input's shape");
+  LusSymbol *symbol = lus_symbol_copy(source);
+  symbol->kind = LUS_SYMBOL_MERGED;
+  return lus_onnx_define(builder, node->outputs[0], symbol, error);
+}
+
+/** TRUE if input @i is a constant of @n times @wanted. */
+static gboolean is_filled(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int n, float wanted)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
+  if (!symbol || symbol->kind != LUS_SYMBOL_TENSOR || symbol->tensor->rank != 1 || symbol->tensor->dims[0] != n)
+    return FALSE;
+  g_autoptr(LusTensor) tensor = lus_onnx_tensor_floats(symbol->tensor, NULL);
+  for (int k = 0; k < n && tensor; k++)
+    if (tensor->data[k] != wanted)
+      return FALSE;
+  return tensor != NULL;
+}
+
+/** On [n][groups][rest] the heart of GroupNorm; on pictures GroupNorm with one channel per group. */
+static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
+  if (!source || !lus_onnx_get_float(node, "epsilon", &attrs.epsilon, error))
+    return FALSE;
+  if (source->kind == LUS_SYMBOL_SPLIT) {
+    if (!is_filled(builder, node, 1, source->groups, 1) || !is_filled(builder, node, 2, source->groups, 0))
+      return unsupported(error, "InstanceNormalization inside GroupNorm with a scale other than 1 or a bias other than 0");
+    LusSymbol *symbol = lus_symbol_copy(source);
+    symbol->kind = LUS_SYMBOL_NORMED;
+    symbol->epsilon = attrs.epsilon;
+    return lus_onnx_define(builder, node->outputs[0], symbol, error);
+  }
+  int inputs[3];
+  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+      !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
+      !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error))
+    return FALSE;
+  const LusTensor *scale = builder->graph->values[inputs[1]].constant;
+  if (scale->rank != 1 || scale->dims[0] < 1)
+    return invalid(error, "its scale is no vector");
+  attrs.norm_groups = scale->dims[0];
+  return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
+}
+
+/** Opset 18 has one scale and bias per group: each is repeated for the group's channels. */
+static gboolean repeat_per_channel(LusOnnxBuilder *builder, int *value, int groups, int channels, GError **error)
+{
+  const LusTensor *in = builder->graph->values[*value].constant;
+  if (in->rank != 1 || in->dims[0] != groups || channels % groups != 0)
+    return invalid(error, "its scale or bias is no vector of one number per group");
+  LusTensor *out = lus_tensor_new(1, &channels, error);
+  if (!out)
+    return FALSE;
+  for (int c = 0; c < channels; c++)
+    out->data[c] = in->data[c / (channels / groups)];
+  g_autofree char *name = g_strconcat(builder->graph->values[*value].name, "/per-channel", NULL);
+  *value = lus_graph_add_constant(builder->graph, name, out);
+  return TRUE;
+}
+
+static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  int inputs[3];
+  attrs.norm_groups = 0;
+  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+      !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
+      !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error) ||
+      !lus_onnx_get_float(node, "epsilon", &attrs.epsilon, error) ||
+      !lus_onnx_get_int(node, "num_groups", &attrs.norm_groups, 1, MAX_GROUPS, error))
+    return FALSE;
+  if (attrs.norm_groups == 0)
+    return invalid(error, "num_groups is missing");
+  if (!builder->sized)
+    return unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export the model "
+                       "with a fixed size");
+  int channels = shape_of(builder, inputs[0])[1];
+  for (int i = 1; i < 3; i++)
+    if (!repeat_per_channel(builder, &inputs[i], attrs.norm_groups, channels, error))
+      return FALSE;
+  return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
+}
+
+/** Arithmetic on constants, or GroupNorm's scale. */
+static gboolean build_mul(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusSymbolKind a = kind_of(builder, node, 0), b = kind_of(builder, node, 1);
+  if (is_constant(a) && is_constant(b))
+    return lus_onnx_fold_arithmetic(builder, node, '*', error);
+  int merged = a == LUS_SYMBOL_MERGED ? 0 : 1, scale;
+  const LusSymbol *source = lus_onnx_symbol(builder, node, merged, error);
+  if (!source)
+    return FALSE;
+  if (source->kind != LUS_SYMBOL_MERGED || !is_constant(merged == 0 ? b : a))
+    return unsupported(error, "Mul is understood only as the scale of GroupNorm and on constants");
+  if (!lus_onnx_constant(builder, node, 1 - merged, TRUE, &scale, error))
+    return FALSE;
+  LusSymbol *symbol = lus_symbol_copy(source);
+  symbol->kind = LUS_SYMBOL_SCALED;
+  symbol->scale = scale;
+  return lus_onnx_define(builder, node->outputs[0], symbol, error);
+}
+
+/** GroupNorm's last step; @scaled is the input with what was gathered so far. */
+static gboolean emit_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, int scaled, GError **error)
+{
+  const LusSymbol *source = lus_onnx_symbol(builder, node, scaled, error);
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.norm_groups = source->groups;
+  attrs.epsilon = source->epsilon;
+  int inputs[3] = {source->value, source->scale, -1};
+  return lus_onnx_constant(builder, node, 1 - scaled, TRUE, &inputs[2], error) &&
+         lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
+}
+
+/** TRUE for a scalar 0: Python's sum() of activations begins with it. */
+static gboolean is_zero(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
+{
+  LusNumbers numbers;
+  return lus_onnx_numbers(builder, node, i, &numbers, NULL) && numbers.n == 1 && numbers.i[0] == 0 && numbers.f[0] == 0;
+}
+
+static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusSymbolKind a = kind_of(builder, node, 0), b = kind_of(builder, node, 1);
+  if (is_constant(a) && is_constant(b))
+    return lus_onnx_fold_arithmetic(builder, node, '+', error);
+  if (is_constant(a) || is_constant(b)) {
+    int computed = is_constant(a) ? 1 : 0;
+    if (is_zero(builder, node, 1 - computed))
+      return define_alias(builder, node, computed, error);
+    if ((computed == 0 ? a : b) == LUS_SYMBOL_SCALED)
+      return emit_group_norm(builder, node, computed, error);
+    return unsupported(error, "Add of a constant is understood only as the bias of GroupNorm");
+  }
+  int inputs[2];
+  return lus_onnx_activation(builder, node, 0, &inputs[0], error) &&
+         lus_onnx_activation(builder, node, 1, &inputs[1], error) &&
+         lus_onnx_emit(builder, node, LUS_OP_ADD, 2, inputs, NULL, error);
+}
+
+/** Which source pixel: our three ways, and the others where they come to the same. *half_single: differs from half_pixel
+ *  where the output has a single row or column. */
+static gboolean read_coordinates(LusOpAttrs *attrs, gboolean *half_single, LusOnnxNode *node, GError **error)
+{
+  const char *coord = lus_onnx_get_string(node, "coordinate_transformation_mode", "half_pixel", error);
+  const char *mode = lus_onnx_get_string(node, "mode", "nearest", error);
+  const char *nearest = lus_onnx_get_string(node, "nearest_mode", "round_prefer_floor", error);
+  if (!coord || !mode || !nearest)
+    return FALSE;
+  *half_single = g_str_equal(coord, "pytorch_half_pixel");
+  gboolean half = *half_single || g_str_equal(coord, "half_pixel");
+  gboolean asymmetric = g_str_equal(coord, "asymmetric"), corners = g_str_equal(coord, "align_corners");
+  if (g_str_equal(mode, "linear") && (half || asymmetric || corners)) {
+    attrs->mode = LUS_RESIZE_LINEAR;
+    attrs->coord = half ? LUS_COORD_HALF_PIXEL : asymmetric ? LUS_COORD_ASYMMETRIC : LUS_COORD_ALIGN_CORNERS;
+    return TRUE;
+  }
+  attrs->mode = LUS_RESIZE_NEAREST;
+  attrs->coord = LUS_COORD_ASYMMETRIC;
+  if (g_str_equal(mode, "nearest") && asymmetric && g_str_equal(nearest, "floor"))
+    return TRUE;
+  /* By a whole factor s the half-pixel source of s q + r is q + (r + .5) / s - .5, which rounds to q. */
+  gboolean whole = attrs->scale[0] >= 1 && attrs->scale[1] >= 1 && attrs->scale[0] == floorf(attrs->scale[0]) &&
+                   attrs->scale[1] == floorf(attrs->scale[1]);
+  if (g_str_equal(mode, "nearest") && half && whole && g_str_has_prefix(nearest, "round_prefer_"))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "Resize mode %s, %s, %s; supported are linear with half_pixel, "
+              "pytorch_half_pixel, align_corners or asymmetric, and nearest with asymmetric, floor", mode, coord, nearest);
+  return FALSE;
+}
+
+/** Puts a vector given for some axes (opset 18) in the places of [n][c][h][w]; the others get @fill. */
+static gboolean spread_axes(LusNumbers *numbers, LusOnnxNode *node, const gint64 fill[4], GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *axes = lus_onnx_node_attribute(node, "axes", LUS_ATTRIBUTE_INTS, &ok, error);
+  if (!ok || !axes)
+    return ok && (numbers->n == 4 || invalid(error, "scales or sizes have not 4 numbers"));
+  LusNumbers out = {.is_float = numbers->is_float, .rank = 1, .n = 4};
+  for (int i = 0; i < 4; i++) {
+    out.i[i] = fill[i];
+    out.f[i] = 1;
+  }
+  if (axes->n_ints != numbers->n)
+    return invalid(error, "axes and scales or sizes have different lengths");
+  for (int k = 0; k < axes->n_ints; k++) {
+    gint64 axis = axes->ints[k] < 0 ? axes->ints[k] + 4 : axes->ints[k];
+    if (axis < 0 || axis > 3)
+      return invalid(error, "an axis that is not there");
+    out.i[axis] = numbers->i[k];
+    out.f[axis] = numbers->f[k];
+  }
+  *numbers = out;
+  return TRUE;
+}
+
+static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, LusNumbers *sizes,
+                           GError **error)
+{
+  if (!builder->sized)
+    return unsupported(error, "Resize to a fixed size needs the input's size, which the file leaves open; export the model "
+                       "with a fixed size");
+  const int *in = shape_of(builder, x);
+  const gint64 fill[4] = {in[0], in[1], in[2], in[3]};
+  if (!spread_axes(sizes, node, fill, error))
+    return FALSE;
+  if (sizes->is_float || sizes->i[0] != in[0] || sizes->i[1] != in[1] || MIN(sizes->i[2], sizes->i[3]) < 1 ||
+      MAX(sizes->i[2], sizes->i[3]) > G_MAXINT16)
+    return invalid(error, "Resize to a size that is impossible");
+  for (int i = 0; i < 2; i++)
+    attrs->scale[i] = (float)((double)sizes->i[2 + i] / in[2 + i]);
+  return TRUE;
+}
+
+static gboolean read_scales(LusOpAttrs *attrs, LusOnnxNode *node, LusNumbers *scales, GError **error)
+{
+  const gint64 fill[4] = {1, 1, 1, 1};
+  if (!spread_axes(scales, node, fill, error))
+    return FALSE;
+  if (!scales->is_float || scales->f[0] != 1 || scales->f[1] != 1)
+    return invalid(error, "Resize by factors that are impossible or change the number of channels");
+  for (int i = 0; i < 2; i++) {
+    attrs->scale[i] = (float)scales->f[2 + i];
+    if (!(attrs->scale[i] >= 1e-3f && attrs->scale[i] <= 1e3f))
+      return invalid(error, "Resize by a factor outside 0.001 to 1000");
+  }
+  return TRUE;
+}
+
+/** Attributes that must have the value at which they do nothing. */
+static gboolean read_idle_attributes(LusOnnxNode *node, GError **error)
+{
+  int exclude_outside = 0, antialias = 0;
+  float ignored;
+  const char *policy = lus_onnx_get_string(node, "keep_aspect_ratio_policy", "stretch", error);
+  if (!policy || !lus_onnx_get_int(node, "exclude_outside", &exclude_outside, 0, 0, error) ||
+      !lus_onnx_get_int(node, "antialias", &antialias, 0, 0, error) ||
+      !lus_onnx_get_float(node, "cubic_coeff_a", &ignored, error) ||
+      !lus_onnx_get_float(node, "extrapolation_value", &ignored, error))
+    return FALSE;
+  return g_str_equal(policy, "stretch") || unsupported(error, "keep_aspect_ratio_policy other than stretch");
+}
+
+static gboolean build_resize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  LusNumbers scales = {0}, sizes = {0};
+  gboolean half_single;
+  int x;
+  if (!lus_onnx_activation(builder, node, 0, &x, error) || !read_idle_attributes(node, error) ||
+      (lus_onnx_node_input(node, 2) && !lus_onnx_numbers(builder, node, 2, &scales, error)) ||
+      (lus_onnx_node_input(node, 3) && !lus_onnx_numbers(builder, node, 3, &sizes, error)))
+    return FALSE;
+  if ((scales.n > 0) == (sizes.n > 0))
+    return invalid(error, "either scales or sizes must be given");
+  if (!(sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error) : read_scales(&attrs, node, &scales, error)) ||
+      !read_coordinates(&attrs, &half_single, node, error) ||
+      !lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error))
+    return FALSE;
+  if (!builder->sized)
+    return TRUE;
+  const int *in = shape_of(builder, x), *out = shape_of(builder, builder->graph->nodes[builder->graph->n_nodes - 1].output);
+  for (int i = 2; i < 4; i++) {
+    if (sizes.n > 0 && out[i] != sizes.i[i])
+      return unsupported(error, "Resize to a size that no factor gives");
+    if (half_single && out[i] == 1 && in[i] > 1)
+      return unsupported(error, "pytorch_half_pixel down to a single row or column");
+  }
+  return TRUE;
+}
+
+const LusOnnxOp lus_onnx_ops[] = {
+  {"Conv", 2, 3, build_conv},
+  {"BatchNormalization", 5, 5, build_batch_norm},
+  {"InstanceNormalization", 3, 3, build_instance_norm},
+  {"GroupNormalization", 3, 3, build_group_norm},
+  {"Reshape", 2, 2, build_reshape},
+  {"Mul", 2, 2, build_mul},
+  {"Add", 2, 2, build_add},
+  {"Relu", 1, 1, build_relu},
+  {"Sigmoid", 1, 1, build_sigmoid},
+  {"MaxPool", 1, 1, build_max_pool},
+  {"Resize", 3, 4, build_resize},
+  {"Identity", 1, 1, build_identity},
+  {"Dropout", 1, 3, build_dropout},
+  {NULL, 0, 0, NULL},
+};

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/error.h"
+#include "nn/onnx-proto.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+  int type;
+  guint32 field; /* where the data is when it is not raw */
+  int wire;      /* of one element there */
+  gsize bytes;   /* of one element in raw_data */
+} DataType;
+
+static const DataType data_types[] = {
+  {LUS_ONNX_FLOAT, TENSOR_FLOAT_DATA, LUS_WIRE_FIXED32, 4},
+  {LUS_ONNX_DOUBLE, TENSOR_DOUBLE_DATA, LUS_WIRE_FIXED64, 8},
+  {LUS_ONNX_FLOAT16, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 2},
+  {LUS_ONNX_INT32, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 4},
+  {LUS_ONNX_INT64, TENSOR_INT64_DATA, LUS_WIRE_VARINT, 8},
+  {LUS_ONNX_BOOL, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 1},
+};
+
+static const DataType *find_type(int type)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS(data_types); i++)
+    if (data_types[i].type == type)
+      return &data_types[i];
+  return NULL;
+}
+
+static gboolean invalid(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
+  return FALSE;
+}
+
+static gboolean add_dim(LusOnnxTensor *tensor, guint64 value, GError **error)
+{
+  if (tensor->rank == LUS_TENSOR_MAX_RANK)
+    return invalid(error, "more than 8 dimensions");
+  if (value > G_MAXINT64)
+    return invalid(error, "a negative dimension");
+  if (value > LUS_TENSOR_MAX_COUNT || (value > 0 && tensor->count > LUS_TENSOR_MAX_COUNT / value)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "its dimensions give more than %" G_GSIZE_FORMAT " elements",
+                LUS_TENSOR_MAX_COUNT);
+    return FALSE;
+  }
+  tensor->dims[tensor->rank++] = (int)value;
+  tensor->count *= (gsize)value;
+  return TRUE;
+}
+
+static gboolean read_dims(LusOnnxTensor *tensor, const LusWireField *field, GError **error)
+{
+  if (field->type == LUS_WIRE_VARINT)
+    return add_dim(tensor, field->value, error);
+  if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
+    return FALSE;
+  LusWire packed = {.data = field->bytes, .length = field->length};
+  GError *cause = NULL;
+  guint64 value;
+  while (lus_wire_packed_varint(&packed, &value, &cause))
+    if (!add_dim(tensor, value, error))
+      return FALSE;
+  if (cause)
+    g_propagate_error(error, cause);
+  return !cause;
+}
+
+/** Elements in one data field: packed, or a single one. */
+static gboolean count_elements(gsize *n, const LusWireField *field, const DataType *type, GError **error)
+{
+  if (field->type == type->wire) {
+    *n += 1;
+    return TRUE;
+  }
+  if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
+    return FALSE;
+  if (type->wire != LUS_WIRE_VARINT) {
+    gsize bytes = type->wire == LUS_WIRE_FIXED32 ? 4 : 8;
+    *n += field->length / bytes;
+    return field->length % bytes == 0 || invalid(error, "its data is cut off");
+  }
+  for (gsize i = 0; i < field->length; i++)
+    *n += field->bytes[i] < 128; /* each varint has one last byte */
+  return field->length == 0 || field->bytes[field->length - 1] < 128 || invalid(error, "its data is cut off");
+}
+
+static gboolean is_data_field(guint32 number)
+{
+  return number == TENSOR_FLOAT_DATA || number == TENSOR_INT32_DATA || number == TENSOR_INT64_DATA ||
+         number == TENSOR_DOUBLE_DATA;
+}
+
+/** Second look at the message, once type and dims are known: is the data what they say? */
+static gboolean check_data(LusOnnxTensor *tensor, gsize raw_length, GError **error)
+{
+  const DataType *type = find_type(tensor->type);
+  if (!type)
+    return TRUE; /* refused when somebody wants the elements */
+  if (tensor->raw && raw_length != tensor->count * type->bytes)
+    return invalid(error, "its data is shorter or longer than its dimensions say");
+  LusWire wire = tensor->message;
+  LusWireField field;
+  gsize n = 0;
+  while (lus_wire_next(&wire, &field, NULL)) {
+    if (!is_data_field(field.number))
+      continue;
+    if (field.number != type->field)
+      return invalid(error, "it holds data of another type than it says");
+    if (!count_elements(&n, &field, type, error))
+      return FALSE;
+  }
+  if (tensor->raw ? n > 0 : n != tensor->count)
+    return invalid(error, tensor->raw ? "it holds its data twice" : "its data is shorter or longer than its dimensions say");
+  return TRUE;
+}
+
+static gboolean parse_field(LusOnnxTensor *tensor, char **name, gsize *raw_length, const LusWireField *field, GError **error)
+{
+  switch (field->number) {
+  case TENSOR_DIMS:
+    return read_dims(tensor, field, error);
+  case TENSOR_DATA_TYPE:
+    tensor->type = (int)MIN(field->value, 1000);
+    return lus_wire_expect(field, LUS_WIRE_VARINT, error);
+  case TENSOR_NAME:
+    return lus_onnx_read_string(name, field, error);
+  case TENSOR_RAW_DATA:
+    if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
+      return FALSE;
+    tensor->raw = field->bytes;
+    *raw_length = field->length;
+    return TRUE;
+  case TENSOR_SEGMENT:
+    return invalid(error, "it is stored in segments, which is not supported");
+  case TENSOR_EXTERNAL_DATA:
+  case TENSOR_DATA_LOCATION:
+    if (field->number == TENSOR_DATA_LOCATION && field->type == LUS_WIRE_VARINT && field->value == 0)
+      return TRUE;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "its data is in another file, which is never opened; save the "
+                "model as one file");
+    return FALSE;
+  default:
+    return TRUE;
+  }
+}
+
+gboolean lus_onnx_tensor_parse(LusOnnxTensor *tensor, char **name, const LusWire *message, GError **error)
+{
+  *tensor = (LusOnnxTensor){.message = *message, .count = 1};
+  *name = g_strdup("");
+  gsize raw_length = 0;
+  LusWire wire = *message;
+  LusWireField field;
+  GError *cause = NULL;
+  gboolean ok = TRUE;
+  while (ok && lus_wire_next(&wire, &field, &cause))
+    ok = parse_field(tensor, name, &raw_length, &field, &cause);
+  if (!cause)
+    check_data(tensor, raw_length, &cause);
+  if (!cause)
+    return TRUE;
+  g_propagate_prefixed_error(error, cause, "tensor '%s': ", *name);
+  g_clear_pointer(name, g_free);
+  return FALSE;
+}
+
+/** IEEE 754 binary16, exactly. */
+static double half_to_double(guint16 bits)
+{
+  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  double value = exponent == 0    ? ldexp(mantissa, -24)
+                 : exponent == 31 ? (mantissa ? (double)NAN : (double)INFINITY)
+                                  : ldexp(mantissa + 1024, exponent - 25);
+  return bits & 0x8000 ? -value : value;
+}
+
+/** One element from its bits, as they stand in raw_data or in the typed field. */
+static void element(const LusOnnxTensor *tensor, guint64 bits, gint64 *i, double *f)
+{
+  guint32 low = (guint32)bits;
+  float single;
+  *i = 0;
+  *f = 0;
+  switch (tensor->type) {
+  case LUS_ONNX_FLOAT:
+    memcpy(&single, &low, 4);
+    *f = (double)single;
+    break;
+  case LUS_ONNX_DOUBLE:
+    memcpy(f, &bits, 8);
+    break;
+  case LUS_ONNX_FLOAT16:
+    *f = half_to_double((guint16)bits);
+    break;
+  case LUS_ONNX_INT32:
+    *i = (gint32)low;
+    break;
+  case LUS_ONNX_BOOL:
+    *i = bits != 0;
+    break;
+  default:
+    *i = (gint64)bits;
+  }
+}
+
+/** Called for each element in order; FALSE stops. */
+typedef gboolean (*ElementFunc)(gpointer data, gsize index, gint64 i, double f);
+
+static gboolean each_raw(const LusOnnxTensor *tensor, gsize bytes, ElementFunc func, gpointer data)
+{
+  const guint8 *at = tensor->raw;
+  for (gsize k = 0; k < tensor->count; k++, at += bytes) {
+    guint64 bits = 0;
+    for (gsize b = 0; b < bytes; b++)
+      bits |= (guint64)at[b] << (8 * b);
+    gint64 i;
+    double f;
+    element(tensor, bits, &i, &f);
+    if (!func(data, k, i, f))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/** All elements of one field of the data type: a single one, or packed. */
+static gboolean each_in_field(const LusOnnxTensor *tensor, const LusWireField *field, const DataType *type, gsize *index,
+                              ElementFunc func, gpointer data)
+{
+  LusWire packed = {.data = field->bytes, .length = field->length};
+  gboolean single = field->type == type->wire;
+  gsize bytes = type->wire == LUS_WIRE_FIXED32 ? 4 : 8;
+  while (single || packed.at < packed.length) {
+    guint64 bits = field->value;
+    if (!single && type->wire == LUS_WIRE_VARINT) {
+      if (!lus_wire_packed_varint(&packed, &bits, NULL))
+        return FALSE;
+    } else if (!single) {
+      bits = 0;
+      for (gsize b = 0; b < bytes; b++)
+        bits |= (guint64)packed.data[packed.at++] << (8 * b);
+    }
+    gint64 i;
+    double f;
+    element(tensor, bits, &i, &f);
+    if (!func(data, (*index)++, i, f))
+      return FALSE;
+    if (single)
+      break;
+  }
+  return TRUE;
+}
+
+static gboolean each(const LusOnnxTensor *tensor, ElementFunc func, gpointer data)
+{
+  const DataType *type = find_type(tensor->type);
+  if (tensor->raw)
+    return each_raw(tensor, type->bytes, func, data);
+  LusWire wire = tensor->message;
+  LusWireField field;
+  gsize index = 0;
+  while (lus_wire_next(&wire, &field, NULL))
+    if (field.number == type->field && !each_in_field(tensor, &field, type, &index, func, data))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean store_float(gpointer data, gsize index, gint64 i, double f)
+{
+  (void)i;
+  float *out = data;
+  out[index] = (float)f;
+  return isfinite(out[index]);
+}
+
+static gboolean is_float_type(int type)
+{
+  return type == LUS_ONNX_FLOAT || type == LUS_ONNX_DOUBLE || type == LUS_ONNX_FLOAT16;
+}
+
+LusTensor *lus_onnx_tensor_floats(const LusOnnxTensor *tensor, GError **error)
+{
+  if (!is_float_type(tensor->type)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "weights of ONNX data type %d; float, double and float16 are "
+                "read", tensor->type);
+    return NULL;
+  }
+  LusTensor *out = lus_tensor_new(tensor->rank, tensor->dims, error);
+  if (out && !each(tensor, store_float, out->data)) {
+    invalid(error, "it holds NaN, infinity or a malformed number");
+    g_clear_pointer(&out, lus_tensor_free);
+  }
+  return out;
+}
+
+static gboolean store_number(gpointer data, gsize index, gint64 i, double f)
+{
+  LusNumbers *out = data;
+  out->i[index] = i;
+  out->f[index] = f;
+  return isfinite(f);
+}
+
+gboolean lus_onnx_tensor_numbers(LusNumbers *out, const LusOnnxTensor *tensor, GError **error)
+{
+  if (!find_type(tensor->type)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "a constant of ONNX data type %d", tensor->type);
+    return FALSE;
+  }
+  if (tensor->rank > 1 || tensor->count > LUS_ONNX_MAX_NUMBERS)
+    return invalid(error, "a scalar or a vector of at most 16 numbers is expected");
+  *out = (LusNumbers){.is_float = is_float_type(tensor->type), .rank = tensor->rank, .n = (int)tensor->count};
+  return each(tensor, store_number, out) || invalid(error, "it holds NaN, infinity or a malformed number");
+}
