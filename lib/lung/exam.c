@@ -138,8 +138,8 @@ void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured)
 {
   g_return_if_fail(zone >= 0 && zone < exam->n_zones);
   Zone *z = &exam->zones[zone];
-  z->frames += measured->frames;
-  z->pleura_frames += measured->pleura_frames;
+  z->frames = (int)MIN((gint64)z->frames + measured->frames, G_MAXINT);
+  z->pleura_frames = (int)MIN((gint64)z->pleura_frames + measured->pleura_frames, G_MAXINT);
   for (int i = 0; i < LUS_FEATURE_N; i++) {
     if (isnan(measured->features[i]))
       continue;

@@ -32,3 +32,4 @@
 #include "../learn/trainer.h"
 #include "../learn/metrics.h"
 #include "../learn/heads.h"
+#include "../learn/tables.h"
