@@ -1,2 +1,284 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tool.h"
+#include "samples.h"
+
+#include <glib/gstdio.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/** Phantom stills kept from training, for calibration and the recorded figures. */
+#define HELD_OUT_STILLS 256
+
+static const char description[] =
+  "DATASET is a folder (docs/dataset.md) or phantom:COUNT: COUNT simulated stills made in\n"
+  "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.\n\n"
+  "Example: lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1";
+
+typedef struct {
+  char *output, *target, *checkpoint, *size, *widths, *licence, *probes;
+  int steps, batch, threads, interval;
+  double learning_rate;
+  gint64 seed;
+} Options;
+
+/** All that one training consists of. */
+typedef struct {
+  Options options;
+  LusTrainConfig config;
+  LusToolData data;
+  const char *data_text;
+  char *command, *checkpoint;
+  LusModelInfo info;
+  LusSamples *samples, *held_out;
+  LusGraph *graph;
+  LusToolProgress *progress;
+} Run;
+
+static void run_clear(Run *run)
+{
+  Options *o = &run->options;
+  char *texts[] = {o->output, o->target, o->checkpoint, o->size, o->widths, o->licence, o->probes, run->command,
+                   run->checkpoint};
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
+  lus_tool_data_clear(&run->data);
+  lus_model_info_clear(&run->info);
+  lus_samples_free(run->samples);
+  lus_samples_free(run->held_out);
+  lus_graph_free(run->graph);
+  lus_tool_progress_free(run->progress);
+}
+
+/** The command as typed, for the record. */
+static char *command_text(int argc, char **argv)
+{
+  GString *text = g_string_new(argv[0]);
+  for (int i = 1; i < argc; i++) {
+    gboolean plain = strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=:./,+") == strlen(argv[i]) && *argv[i];
+    g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
+    g_string_append_printf(text, " %s", quoted);
+  }
+  return g_string_free(text, FALSE);
+}
+
+static int parse(Run *run, int argc, char **argv, char ***arguments)
+{
+  Options *o = &run->options;
+  const LusTrainConfig *c = &run->config;
+  *o = (Options){.steps = 3000, .batch = c->batch, .interval = c->checkpoint_interval, .learning_rate = c->learning_rate,
+                 .seed = 1};
+  const GOptionEntry entries[] = {
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the model (ONNX)", "MODEL"},
+    {"target", 0, 0, G_OPTION_ARG_STRING, &o->target,
+     "How confidences become targets: threshold:PERCENT or soft (default threshold:60)", "METHOD"},
+    {"steps", 0, 0, G_OPTION_ARG_INT, &o->steps, "Optimiser steps (default 3000)", "N"},
+    {"batch", 0, 0, G_OPTION_ARG_INT, &o->batch, "Samples per step (default 8)", "N"},
+    {"learning-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->learning_rate, "Peak learning rate (default 0.002)", "RATE"},
+    {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of weights, samples and phantom (default 1)", "N"},
+    {"size", 0, 0, G_OPTION_ARG_STRING, &o->size, "Input size, multiples of 32 (default 256x256)", "WxH"},
+    {"widths", 0, 0, G_OPTION_ARG_STRING, &o->widths, "Encoder widths at 1/4, 1/8, 1/16, 1/32", "A,B,C,D"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)", "N"},
+    {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &o->checkpoint,
+     "State of an unfinished training, removed at the end (default MODEL.checkpoint)", "FILE"},
+    {"checkpoint-interval", 0, 0, G_OPTION_ARG_INT, &o->interval, "Steps between checkpoints (default 200)", "N"},
+    {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "Licence recorded in the model", "TEXT"},
+    {"probes", 0, 0, G_OPTION_ARG_STRING, &o->probes, "What the model is made for, recorded in it", "TEXT"},
+    {0}};
+  return lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, arguments);
+}
+
+static gboolean parse_widths(LusFpnConfig *network, const char *text)
+{
+  int *w = network->widths;
+  char rest = 0;
+  if (sscanf(text, "%4d,%4d,%4d,%4d%c", &w[0], &w[1], &w[2], &w[3], &rest) != 4)
+    return FALSE;
+  return w[0] > 0 && w[1] > 0 && w[2] > 0 && w[3] > 0;
+}
+
+/** From options to configuration; NULL or what is wrong. */
+static char *configure(Run *run)
+{
+  const Options *o = &run->options;
+  LusTrainConfig *c = &run->config;
+  if (!o->output)
+    return g_strdup("no output; say where to write the model with -o MODEL");
+  if (o->size && !lus_tool_parse_size(o->size, &run->info.width, &run->info.height))
+    return g_strdup_printf("--size %s: write for example 256x256", o->size);
+  if (run->info.width % 32 != 0 || run->info.height % 32 != 0 || run->info.width > 2048 || run->info.height > 2048)
+    return g_strdup_printf("--size %s: sides are multiples of 32 up to 2048", o->size);
+  if (o->widths && !parse_widths(&c->network, o->widths))
+    return g_strdup_printf("--widths %s: write four numbers, for example 32,56,88,120", o->widths);
+  if (o->seed < 0)
+    return g_strdup("--seed: must not be negative");
+  g_autoptr(GError) error = NULL;
+  if (!lus_target_parse(&c->target, o->target ? o->target : "threshold:60", &error))
+    return g_strdup(error->message);
+  c->steps = o->steps;
+  c->batch = o->batch;
+  c->learning_rate = o->learning_rate;
+  c->seed = (guint64)o->seed;
+  c->threads = o->threads;
+  c->checkpoint_interval = o->interval;
+  run->checkpoint = o->checkpoint ? g_strdup(o->checkpoint) : g_strconcat(o->output, ".checkpoint", NULL);
+  c->checkpoint = run->checkpoint;
+  return NULL;
+}
+
+/** Hours of training must not end in a folder that is not there. */
+static gboolean check_folder(const char *file, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname(file);
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: there is no folder %s; make it first", file, folder);
+  else if (g_access(folder, W_OK) != 0)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: the folder %s cannot be written to", file, folder);
+  else if (g_file_test(file, G_FILE_TEST_IS_DIR))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: is a folder; give the name of a file in it", file);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static void set_text(char **text, char *value)
+{
+  g_free(*text);
+  *text = value;
+}
+
+/** Class names from the data set; licence and probes from the options or from what the data says. */
+static void describe(Run *run)
+{
+  const LusDataset *dataset = run->data.dataset;
+  const Options *o = &run->options;
+  LusModelInfo *info = &run->info;
+  if (dataset) {
+    for (int k = 0; k < info->n_classes; k++)
+      g_clear_pointer(&info->classes[k], g_free);
+    info->n_classes = dataset->n_classes;
+    for (int k = 0; k < dataset->n_classes; k++)
+      info->classes[k] = g_strdup(dataset->classes[k]);
+  }
+  run->config.network.classes = info->n_classes;
+  if (o->licence)
+    set_text(&info->licence, g_strdup(o->licence));
+  else if (dataset)
+    set_text(&info->licence, g_strdup_printf("trained on data under: %s", dataset->licence));
+  else
+    set_text(&info->licence, g_strdup("LGPL-2.1-or-later; trained on simulated pictures alone"));
+  if (o->probes)
+    set_text(&info->probes, g_strdup(o->probes));
+  else
+    set_text(&info->probes, g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
+}
+
+static gboolean load_samples(Run *run, GError **error)
+{
+  const LusTrainConfig *c = &run->config;
+  const LusModelInfo *info = &run->info;
+  run->samples = lus_tool_data_samples(&run->data, LUS_SPLIT_TRAIN, 0, c->seed, info->width, info->height, c->threads,
+                                       run->progress, error);
+  if (!run->samples)
+    return FALSE;
+  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, HELD_OUT_STILLS, c->seed, info->width, info->height,
+                                        c->threads, run->progress, error);
+  return run->held_out != NULL;
+}
+
+/** The training record: what made the model, and, once known, how good it is on the held-out samples. */
+static void record(Run *run, const LusClassMetrics *metrics)
+{
+  const LusTrainConfig *c = &run->config;
+  g_autofree char *target = lus_target_to_string(&c->target);
+  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", run->command, "version", lus_version(),
+                           "data", run->data_text, "seed", (json_int_t)c->seed, "target", target, "samples", run->samples->n,
+                           "steps", c->steps, "batch", c->batch, "learning_rate", c->learning_rate);
+  if (metrics) {
+    json_t *classes = json_object();
+    for (int k = 0; k < run->info.n_classes; k++) {
+      const double figures[] = {metrics[k].dice, metrics[k].dice_low, metrics[k].dice_high};
+      json_t *values = json_array();
+      for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
+        json_array_append_new(values, isnan(figures[i]) ? json_null() : json_real(round(figures[i] * 1e4) / 1e4));
+      json_object_set_new(classes, run->info.classes[k], values);
+    }
+    json_object_set_new(root, "held_out", json_pack("{s:i, s:s, s:o}", "samples", run->held_out->n, "what",
+                                                    "Dice at the threshold with its 95 % interval", "dice", classes));
+  }
+  char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
+  set_text(&run->info.training, g_strdup(text));
+  free(text);
+  json_decref(root);
+}
+
+/** Saves, measures what was saved, and saves again with the figures. */
+static gboolean save(Run *run, GError **error)
+{
+  const char *path = run->options.output;
+  record(run, NULL);
+  if (!lus_model_save(run->graph, &run->info, path, error))
+    return FALSE;
+  g_autoptr(LusModel) model = lus_model_load(path, error);
+  LusClassMetrics metrics[LUS_MAX_CLASSES];
+  double cut = (double)run->info.threshold;
+  if (!model || !lus_metrics_evaluate(metrics, model, run->held_out, cut, run->config.target.level, run->config.seed,
+                                      run->config.threads, lus_tool_progress, run->progress, error))
+    return FALSE;
+  record(run, metrics);
+  if (!lus_model_save(run->graph, &run->info, path, error))
+    return FALSE;
+  g_clear_pointer(&run->progress, lus_tool_progress_free);
+  printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n", path,
+         lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->config.target.level);
+  lus_tool_print_metrics(&run->info, metrics);
+  return TRUE;
+}
+
+static gboolean train(Run *run, GError **error)
+{
+  LusTrainConfig *c = &run->config;
+  if (!check_folder(run->options.output, error) || !check_folder(run->checkpoint, error) ||
+      !lus_tool_data_open(&run->data, run->data_text, error))
+    return FALSE;
+  describe(run);
+  run->progress = c->progress_data = lus_tool_progress_new();
+  c->progress = lus_tool_progress;
+  if (!load_samples(run, error))
+    return FALSE;
+  if (g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
+    fprintf(stderr, "lus train: going on from %s\n", run->checkpoint);
+  run->graph = lus_train(c, run->samples, error);
+  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, c->threads, error) || !save(run, error))
+    return FALSE;
+  g_unlink(run->checkpoint);
+  return TRUE;
+}
+
+int lus_cmd_train(int argc, char **argv)
+{
+  Run run = {0};
+  lus_train_config_init(&run.config);
+  lus_model_info_init(&run.info);
+  run.command = command_text(argc, argv);
+  g_auto(GStrv) arguments = NULL;
+  int code = parse(&run, argc, argv, &arguments);
+  if (code == LUS_EXIT_DONE) {
+    g_autofree char *wrong = configure(&run);
+    g_autoptr(GError) error = NULL;
+    if (wrong) {
+      code = lus_tool_usage("train", wrong);
+    } else {
+      run.data_text = arguments[0];
+      if (!train(&run, &error)) {
+        g_clear_pointer(&run.progress, lus_tool_progress_free);
+        if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run.checkpoint, G_FILE_TEST_EXISTS))
+          g_prefix_error(&error, "repeat the command to go on from %s: ", run.checkpoint);
+        code = lus_tool_fail("train", g_steal_pointer(&error));
+      }
+    }
+  }
+  run_clear(&run);
+  return code;
+}

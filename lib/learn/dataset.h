@@ -32,7 +32,11 @@ typedef struct {
 /** Strict: refuses a patient in two splits, clips twice, unknown keys of wrong types; the message names place and remedy. */
 LUS_API LusDataset *lus_dataset_load(const char *path, GError **error);
 LUS_API void lus_dataset_free(LusDataset *dataset);
+/** "train", "validation", "test". */
 LUS_API const char *lus_split_name(LusSplit split);
+/** Replaces the data set's classes by others, in their order: labels are then looked for under these names, and a class without
+ *  any counts as not labelled. */
+LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *const *classes, GError **error);
 
 /** Progress of long work: called with 0..total; returning FALSE cancels (LUS_ERROR_CANCELLED). May be NULL. */
 typedef gboolean (*LusProgress)(gpointer user_data, const char *what, gint64 done, gint64 total);
