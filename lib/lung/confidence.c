@@ -1,2 +1,227 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/confidence.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lung/recycler.h"
+
+guint8 lus_confidence_quantise(float confidence)
+{
+  if (!(confidence > 0.0f))
+    return 0;
+  return confidence < 1.0f ? (guint8)(255.0f * confidence + 0.5f) : 255;
+}
+
+guint8 lus_confidence_cut(double threshold)
+{
+  double cut = ceil(255.0 * (threshold - 1e-6));
+  return cut < 255.0 ? (guint8)MAX(cut, 0.0) : 255;
+}
+
+/* ---- masks ---- */
+
+struct _LusMasker {
+  LusRecycler *recycler;
+  int *queue; /* pixels of one component */
+  gsize queue_length;
+};
+
+LusMasker *lus_masker_new(void)
+{
+  LusMasker *masker = g_try_new0(LusMasker, 1);
+  if (!masker)
+    return NULL;
+  masker->recycler = lus_recycler_new(NULL);
+  if (!masker->recycler) {
+    g_free(masker);
+    return NULL;
+  }
+  return masker;
+}
+
+void lus_masker_free(LusMasker *masker)
+{
+  if (!masker)
+    return;
+  lus_recycler_close(masker->recycler);
+  g_free(masker->queue);
+  g_free(masker);
+}
+
+/* A mask with its planes behind it in one block; sizes as in the segmentation. */
+static LusMask *take_mask(LusMasker *masker, const LusSegmentation *segmentation)
+{
+  gsize pixels = (gsize)segmentation->width * segmentation->height, classes = (gsize)segmentation->n_classes;
+  if (masker->queue_length < pixels) {
+    g_free(masker->queue);
+    masker->queue = g_try_new(int, pixels);
+    masker->queue_length = masker->queue ? pixels : 0;
+    if (!masker->queue)
+      return NULL;
+  }
+  LusMask *mask = lus_recycler_take(masker->recycler, sizeof(LusMask) + (classes + 1) * pixels);
+  if (!mask)
+    return NULL;
+  *mask = (LusMask){.n_classes = segmentation->n_classes, .width = segmentation->width, .height = segmentation->height};
+  mask->planes = (guint8 *)(mask + 1);
+  mask->ids = mask->planes + classes * pixels;
+  return mask;
+}
+
+enum { UNSEEN = 255, SEEN = 128 };
+
+/* Marks the 8-connected component of pixel @start as seen; its pixels are then in @queue. Returns how many. */
+static int collect(guint8 *plane, int *queue, int start, int width, int height)
+{
+  int n = 1;
+  queue[0] = start;
+  plane[start] = SEEN;
+  for (int i = 0; i < n; i++) {
+    int x = queue[i] % width, y = queue[i] / width;
+    for (int v = MAX(y - 1, 0); v <= MIN(y + 1, height - 1); v++)
+      for (int u = MAX(x - 1, 0); u <= MIN(x + 1, width - 1); u++) {
+        int next = v * width + u;
+        if (plane[next] == UNSEEN) {
+          plane[next] = SEEN;
+          queue[n++] = next;
+        }
+      }
+  }
+  return n;
+}
+
+static void drop_small(guint8 *plane, int *queue, int width, int height, int min_area)
+{
+  int pixels = width * height;
+  for (int i = 0; i < pixels; i++) {
+    if (plane[i] != UNSEEN)
+      continue;
+    int n = collect(plane, queue, i, width, height);
+    for (int k = 0; n < min_area && k < n; k++)
+      plane[queue[k]] = 0;
+  }
+  for (int i = 0; i < pixels; i++)
+    plane[i] = plane[i] ? 255 : 0;
+}
+
+static void fill_ids(LusMask *mask, const guint8 *confidence)
+{
+  gsize pixels = (gsize)mask->width * mask->height;
+  for (gsize i = 0; i < pixels; i++) {
+    int best = -1;
+    guint8 id = 0;
+    for (int k = 0; k < mask->n_classes; k++) {
+      gsize at = (gsize)k * pixels + i;
+      if (mask->planes[at] && confidence[at] > best) {
+        best = confidence[at];
+        id = (guint8)(k + 1);
+      }
+    }
+    mask->ids[i] = id;
+  }
+}
+
+LusMask *lus_masker_run(LusMasker *masker, const LusSegmentation *segmentation, const LusConfidenceConfig *config)
+{
+  LusMask *mask = take_mask(masker, segmentation);
+  if (!mask)
+    return NULL;
+  gsize pixels = (gsize)mask->width * mask->height;
+  for (int k = 0; k < mask->n_classes; k++) {
+    const guint8 *q = segmentation->confidence + (gsize)k * pixels;
+    guint8 *plane = mask->planes + (gsize)k * pixels, cut = lus_confidence_cut(config->thresholds[k]);
+    for (gsize i = 0; i < pixels; i++)
+      plane[i] = q[i] >= cut ? segmentation->sector[i] : 0;
+    if (config->min_area > 1)
+      drop_small(plane, masker->queue, mask->width, mask->height, config->min_area);
+    mask->cut[k] = cut;
+  }
+  fill_ids(mask, segmentation->confidence);
+  return mask;
+}
+
+LusMask *lus_mask_ref(LusMask *mask)
+{
+  lus_block_ref(mask);
+  return mask;
+}
+
+void lus_mask_unref(LusMask *mask)
+{
+  if (mask)
+    lus_block_unref(mask);
+}
+
+/* ---- planes to frames ---- */
+
+/* Where pixel centres of the frame lie in the plane, in 2^-32 plane pixels; steps are rounded up, by less than what
+ * separates two positions, so that the whole part is exact. */
+typedef struct {
+  gint64 start, step;
+} Line;
+
+static Line find_line(int plane, int frame)
+{
+  gint64 length = (gint64)plane << 31;
+  return (Line){(length + frame - 1) / frame, (2 * length + frame - 1) / frame};
+}
+
+static int nearest_at(Line line, int i)
+{
+  return (int)((line.start + i * line.step) >> 32);
+}
+
+/* The plane pixel before position i and the weight of the one after it, 0..255 of 256; before the first pixel's centre
+ * and behind the last one's the weight is 0. */
+static int pixel_at(Line line, int i, int n, int *weight)
+{
+  const gint64 to_centre = (gint64)1 << 31, rounding = (gint64)1 << 23;
+  gint64 at = CLAMP(line.start + i * line.step - to_centre + rounding, 0, (gint64)(n - 1) << 32);
+  *weight = (int)(at >> 24) & 255;
+  return (int)(at >> 32);
+}
+
+static void nearest_row(guint8 *out, const guint8 *plane, Line line, int first, int end)
+{
+  for (int i = first; i < end; i++)
+    out[i] = plane[nearest_at(line, i)];
+}
+
+static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, int y_weight, Line line, int width, int first,
+                         int end)
+{
+  int at = -1, left = 0, right = 0;
+  for (int i = first; i < end; i++) {
+    int weight, x = pixel_at(line, i, width, &weight);
+    if (x != at) {
+      int next = MIN(x + 1, width - 1);
+      left = (256 - y_weight) * top[x] + y_weight * bottom[x];
+      right = (256 - y_weight) * top[next] + y_weight * bottom[next];
+      at = x;
+    }
+    out[i] = (guint8)(((256 - weight) * left + weight * right + (1 << 15)) >> 16);
+  }
+}
+
+void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_height, const guint8 *plane, int width,
+                        int height, LusRect rect, gboolean nearest)
+{
+  Line x_line = find_line(width, rect.width), y_line = find_line(height, rect.height);
+  int first = MAX(rect.x, 0), end = MAX(MIN(rect.x + rect.width, frame_width), first);
+  for (int y = 0; y < frame_height; y++) {
+    guint8 *row = out + (gsize)y * out_stride;
+    if (y < rect.y || y >= rect.y + rect.height || first == end) {
+      memset(row, 0, (gsize)frame_width);
+      continue;
+    }
+    memset(row, 0, (gsize)first);
+    memset(row + end, 0, (gsize)(frame_width - end));
+    int y_weight, v = pixel_at(y_line, y - rect.y, height, &y_weight);
+    if (nearest)
+      nearest_row(row + rect.x, plane + (gsize)nearest_at(y_line, y - rect.y) * width, x_line, first - rect.x, end - rect.x);
+    else
+      bilinear_row(row + rect.x, plane + (gsize)v * width, plane + (gsize)MIN(v + 1, height - 1) * width, y_weight, x_line,
+                   width, first - rect.x, end - rect.x);
+  }
+}

@@ -9,7 +9,8 @@ LUS_BEGIN_DECLS
 
 /** q = floor(255 c + 0.5), clipped; NaN gives 0. */
 LUS_API guint8 lus_confidence_quantise(float confidence);
-/** ceil(255 t), with t within 1e-6 below a step counted as that step (0.6 gives 153). Clipped to 0..255. */
+/** ceil(255 t), where a t less than 1e-6 above a step counts as that step (0.6 gives 153, 0.6f too). Clipped to 0..255; NaN
+ *  gives 255. */
 LUS_API guint8 lus_confidence_cut(double threshold);
 
 typedef struct {

@@ -170,6 +170,14 @@ static void update_means(LusSector *sector, int cell_row, int height)
   }
 }
 
+static void add_row(guint8 *restrict brightest, guint16 *restrict sums, const guint8 *restrict row, int width)
+{
+  for (int x = 0; x < width; x++) {
+    brightest[x] = MAX(brightest[x], row[x]);
+    sums[x] = (guint16)(sums[x] + row[x]);
+  }
+}
+
 static void watch(LusSector *sector, const LusImage *image)
 {
   int width = sector->width;
@@ -179,11 +187,7 @@ static void watch(LusSector *sector, const LusImage *image)
     memset(sector->sums, 0, sizeof(guint16) * (gsize)width);
     for (; y < end; y++) {
       lus_image_luma_row(sector->row, image, 0, y, width);
-      guint8 *brightest = sector->brightest + (gsize)y * width;
-      for (int x = 0; x < width; x++) {
-        brightest[x] = MAX(brightest[x], sector->row[x]);
-        sector->sums[x] = (guint16)(sector->sums[x] + sector->row[x]);
-      }
+      add_row(sector->brightest + (gsize)y * width, sector->sums, sector->row, width);
     }
     update_means(sector, r, height);
   }
