@@ -9,6 +9,9 @@ LUS_BEGIN_DECLS
  *  thread. Running allocates nothing. Inside, activations are [h][w][c]; at the border [c][h][w]. */
 typedef struct _LusPlan LusPlan;
 
+/** Most memory a plan may take for its activations or its gradients. */
+#define LUS_PLAN_MAX_BYTES ((gsize)8 << 30)
+
 typedef enum {
   LUS_PLAN_INFER, /* weights packed now, memory shared between activations */
   LUS_PLAN_TRAIN  /* weights read from the graph at each forward pass, every activation kept for the backward pass */

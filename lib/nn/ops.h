@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "graph.h"
+#include "parallel.h"
+
+/** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other. */
+
+typedef struct {
+  const char *name; /* in ONNX */
+  int min_inputs, max_inputs;
+  int first_learnable, end_learnable; /* inputs that are learnable constants: first..end-1 */
+} LusOpInfo;
+
+extern const LusOpInfo lus_op_table[LUS_OP_N];
+
+/** Per value: offset in the flat parameter vector or -1. Newly allocated; *total (may be NULL) is the vector's length. */
+gssize *lus_graph_parameter_offsets(const LusGraph *graph, gsize *total);
+
+/** The shape of node @index's result from its inputs' shapes, whose kinds and number are right. */
+gboolean lus_graph_infer_node(LusGraph *graph, int index, GError **error);
+
+/** An activation inside a plan: data and gradient, both [h][w][c]. grad is NULL in infer mode. */
+typedef struct {
+  int h, w, c;
+  float *data, *grad;
+} LusMap;
+
+/** Shared by all steps during one forward or backward pass. */
+typedef struct {
+  LusParallel *pool;
+  float *scratch;       /* per thread, step->scratch floats from scratch + thread * scratch_stride */
+  gsize scratch_stride; /* floats */
+  float *shared;        /* step->shared floats, for the step as a whole */
+  float *d_parameters;  /* backward: the flat vector, accumulated into */
+  gboolean d_input;     /* backward: the gradient of the graph's input is wanted */
+} LusRun;
+
+typedef struct _LusStep LusStep;
+
+/** How one operator runs: forward and backward are neighbours in one op-*.c file. */
+typedef struct {
+  /** Builds step->state and sets step->scratch and step->shared. NULL: nothing to do. */
+  gboolean (*prepare)(LusStep *step, GError **error);
+  /** y = act(op(x) + r). */
+  void (*forward)(const LusStep *step, const LusRun *run);
+  /** x->grad (+)= dx for y->grad, which is already past act and r; parameters' gradients += . */
+  void (*backward)(const LusStep *step, const LusRun *run);
+  void (*free_state)(gpointer state);
+} LusStepClass;
+
+/** One thing to do: an operator with an addition and a ReLU that follow it folded in. */
+struct _LusStep {
+  const LusStepClass *class;
+  const LusGraph *graph;
+  const LusNode *node;
+  const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
+  const gssize *offsets; /* of lus_graph_parameter_offsets() */
+  int x_value, r_value, y_value; /* r_value -1: nothing is added */
+  LusMap *x, *r, *y;             /* r: added to the result, or NULL */
+  gboolean relu;
+  gboolean train;
+  gboolean x_accumulate, r_accumulate; /* backward: the gradient adds to what is there, else it is written */
+  gboolean x_is_input; /* backward: x->grad is wanted only when run->d_input */
+  gpointer state;
+  gsize scratch, shared; /* floats, see LusRun */
+  gsize weights;         /* floats of packed weights, for the record */
+};
+
+extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_batch_norm, lus_step_sigmoid, lus_step_identity,
+  lus_step_max_pool, lus_step_resize;
+
+/** Data of the node's input @i, a constant, or NULL where it is absent. */
+static inline const float *lus_step_constant(const LusStep *step, int i)
+{
+  int value = i < step->node->n_inputs ? step->node->inputs[i] : -1;
+  return value < 0 ? NULL : step->graph->values[value].constant->data;
+}
+
+/** Where the gradient of the node's input @i goes; NULL where the input is absent or not learnable. */
+static inline float *lus_step_gradient(const LusStep *step, const LusRun *run, int i)
+{
+  int value = i < step->node->n_inputs ? step->node->inputs[i] : -1;
+  return value < 0 || step->offsets[value] < 0 ? NULL : run->d_parameters + step->offsets[value];
+}
+
+/** How many rows of @row floats make a work item of about @floats floats. Depends on the shape alone, so that work is cut
+ *  the same way for any number of threads. */
+static inline int lus_rows_per_item(gsize floats, gsize row)
+{
+  return (int)CLAMP(floats / MAX(row, 1), 1, 65536);
+}
+
+static inline int lus_n_items(int rows, int rows_per_item)
+{
+  return (rows + rows_per_item - 1) / rows_per_item;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/steps.h"
+
+typedef struct {
+  const LusGraph *graph;
+  const gssize *offsets;
+  gboolean train;
+  int *uses;       /* per value: how often the nodes that count read it, the caller included */
+  LusStep **maker; /* per value: the step that computes it */
+  GPtrArray *steps;
+} Builder;
+
+static const LusStepClass *const classes[LUS_OP_N] = {
+  [LUS_OP_CONV] = &lus_step_conv,         [LUS_OP_GROUP_NORM] = &lus_step_group_norm,
+  [LUS_OP_BATCH_NORM] = &lus_step_batch_norm, [LUS_OP_RELU] = &lus_step_identity,
+  [LUS_OP_SIGMOID] = &lus_step_sigmoid,   [LUS_OP_ADD] = &lus_step_identity,
+  [LUS_OP_MAX_POOL] = &lus_step_max_pool, [LUS_OP_RESIZE] = &lus_step_resize,
+};
+
+static void step_free(gpointer data)
+{
+  LusStep *step = data;
+  if (step->class->free_state)
+    step->class->free_state(step->state);
+  g_free(step);
+}
+
+static int n_activations(const LusNode *node)
+{
+  return node->type == LUS_OP_ADD ? 2 : 1;
+}
+
+/* From the output backwards: nodes stand in execution order. */
+static void count_uses(Builder *b)
+{
+  b->uses[b->graph->output]++;
+  for (int i = b->graph->n_nodes - 1; i >= 0; i--) {
+    const LusNode *node = &b->graph->nodes[i];
+    for (int k = 0; b->uses[node->output] > 0 && k < n_activations(node); k++)
+      b->uses[node->inputs[k]]++;
+  }
+}
+
+static LusStep *append(Builder *b, const LusNode *node)
+{
+  LusStep *step = g_new0(LusStep, 1);
+  *step = (LusStep){
+    .class = classes[node->type],
+    .graph = b->graph,
+    .node = node,
+    .offsets = b->offsets,
+    .train = b->train,
+    .x_value = node->inputs[0],
+    .r_value = -1,
+    .y_value = node->output,
+  };
+  g_ptr_array_add(b->steps, step);
+  b->maker[node->output] = step;
+  return step;
+}
+
+/* The step that makes @value, if @value is read only once and what the step does can still be added to. */
+static LusStep *open_maker(const Builder *b, int value)
+{
+  LusStep *step = b->maker[value];
+  if (!step || b->uses[value] != 1 || step->relu)
+    return NULL;
+  return step->class == &lus_step_max_pool || step->class == &lus_step_sigmoid ? NULL : step;
+}
+
+static void redirect(Builder *b, LusStep *step, int value)
+{
+  step->y_value = value;
+  b->maker[value] = step;
+}
+
+static gboolean fold_relu(Builder *b, const LusNode *node)
+{
+  LusStep *step = open_maker(b, node->inputs[0]);
+  if (!step)
+    return FALSE;
+  step->relu = TRUE;
+  redirect(b, step, node->output);
+  return TRUE;
+}
+
+static gboolean fold_batch_norm(Builder *b, const LusNode *node)
+{
+  LusStep *step = open_maker(b, node->inputs[0]);
+  if (b->train || !step || step->class != &lus_step_conv || step->norm || step->r_value >= 0)
+    return FALSE;
+  step->norm = node;
+  redirect(b, step, node->output);
+  return TRUE;
+}
+
+static guint position(const Builder *b, const LusStep *step)
+{
+  guint at = 0;
+  g_ptr_array_find(b->steps, step, &at);
+  return at;
+}
+
+/* Of the two makers the later one takes the addition: it moves to the end, where the other value exists. */
+static gboolean fold_add(Builder *b, const LusNode *node)
+{
+  LusStep *best = NULL;
+  int other = -1;
+  for (int k = 0; k < 2; k++) {
+    LusStep *step = open_maker(b, node->inputs[k]);
+    if (!step || step->r_value >= 0)
+      continue;
+    if (!best || position(b, step) > position(b, best)) {
+      best = step;
+      other = node->inputs[1 - k];
+    }
+  }
+  if (!best)
+    return FALSE;
+  g_ptr_array_steal_index(b->steps, position(b, best));
+  g_ptr_array_add(b->steps, best);
+  best->r_value = other;
+  redirect(b, best, node->output);
+  return TRUE;
+}
+
+static void add_node(Builder *b, const LusNode *node)
+{
+  if ((node->type == LUS_OP_RELU && fold_relu(b, node)) || (node->type == LUS_OP_ADD && fold_add(b, node)) ||
+      (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)))
+    return;
+  LusStep *step = append(b, node);
+  if (node->type == LUS_OP_RELU)
+    step->relu = TRUE;
+  else if (node->type == LUS_OP_ADD)
+    step->r_value = node->inputs[1];
+}
+
+GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean train)
+{
+  g_autofree int *uses = g_new0(int, graph->n_values);
+  g_autofree LusStep **maker = g_new0(LusStep *, graph->n_values);
+  Builder b = {
+    .graph = graph, .offsets = offsets, .train = train,
+    .uses = uses, .maker = maker, .steps = g_ptr_array_new_with_free_func(step_free),
+  };
+  count_uses(&b);
+  for (int i = 0; i < graph->n_nodes; i++)
+    if (uses[graph->nodes[i].output] > 0)
+      add_node(&b, &graph->nodes[i]);
+  return b.steps;
+}
