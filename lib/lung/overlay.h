@@ -37,6 +37,7 @@ typedef struct {
   gboolean has_baseline;               /* an earlier exam's value is drawn as the hollow triangle */
   double baseline_sf;
   char baseline_date[24];              /* "21 Nov" */
+  char finished_at[8];                 /* "14:31", "" unknown */
 } LusExamView;
 
 typedef struct {
@@ -46,6 +47,8 @@ typedef struct {
   const LusSegmentation *segmentation; /* NULL: no result */
   const LusMask *mask;                 /* NULL: nothing to draw */
   const LusExamView *exam;             /* NULL: as present = FALSE */
+  gint64 unchanged_ns;                 /* with LUS_STATUS_FROZEN: how long the picture has been the same; 0 = counted
+                                          from the first frozen frame */
   gint64 now_ns;                       /* stream time, for rates of change (texts at most twice a second) */
 } LusOverlayState;
 
