@@ -1,2 +1,163 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
+#include <jansson.h>
+#include <stdio.h>
+
+static const char description[] =
+  "Tells what a model file holds: classes, threshold, input, size, training record, licence. With\n"
+  "--plan also the network, operator by operator, and the memory it needs to run.\n\n"
+  "Example: lus info model.onnx --json";
+
+/** All that is told, gathered once for both ways of telling. */
+typedef struct {
+  LusModel *model;
+  LusGraph *graph;
+  char *kernels;
+  gsize parameters, memory;
+  double gflop;
+} Facts;
+
+static gboolean gather(Facts *facts, const char *path, GError **error)
+{
+  facts->model = lus_model_load(path, error);
+  if (!facts->model)
+    return FALSE;
+  const LusModelInfo *info = lus_model_info(facts->model);
+  const LusSegmenterConfig config = {.threads = 1};
+  facts->graph = lus_model_graph(facts->model, error);
+  if (!facts->graph || !lus_graph_infer_shapes(facts->graph, info->channels, info->height, info->width, error))
+    return FALSE;
+  facts->parameters = lus_graph_n_parameters(facts->graph);
+  facts->gflop = lus_graph_flop(facts->graph) / 1e9;
+  g_autoptr(LusSegmenter) segmenter = lus_segmenter_new(facts->model, &config, error);
+  g_autoptr(LusPlan) plan =
+    segmenter ? lus_plan_new(facts->graph, info->channels, info->height, info->width, LUS_PLAN_INFER, 1, error) : NULL;
+  if (!plan)
+    return FALSE;
+  facts->kernels = g_strdup(lus_segmenter_kernels(segmenter));
+  facts->memory = lus_plan_memory(plan);
+  return TRUE;
+}
+
+static void clear(Facts *facts)
+{
+  g_clear_pointer(&facts->graph, lus_graph_free);
+  g_clear_pointer(&facts->model, lus_model_unref);
+  g_clear_pointer(&facts->kernels, g_free);
+}
+
+static void print_line(const char *name, const char *value)
+{
+  printf("%-12s %s\n", name, *value ? value : "(not told)");
+}
+
+static void print_text(const Facts *facts)
+{
+  const LusModelInfo *info = lus_model_info(facts->model);
+  print_line("model", lus_model_path(facts->model));
+  print_line("sha256", lus_model_sha256(facts->model));
+  printf("%-12s", "classes");
+  for (int i = 0; i < info->n_classes; i++)
+    printf("%s%s", i ? ", " : " ", info->classes[i]);
+  printf("\n%-12s %g %%\n", "threshold", 100 * (double)info->threshold);
+  printf("%-12s %d x %d, %d channel%s, %s\n", "input", info->width, info->height, info->channels,
+         info->channels == 1 ? "" : "s", info->normalise.mode == LUS_NORMALISE_LIT ? "normalised over the lit pixels" : "");
+  if (info->normalise.mode == LUS_NORMALISE_FIXED)
+    printf("%-12s mean %g, standard deviation %g\n", "normalised", (double)info->normalise.mean,
+           (double)info->normalise.std);
+  print_line("output", info->logits ? "logits" : "sigmoid");
+  printf("%-12s %" G_GSIZE_FORMAT "\n", "parameters", facts->parameters);
+  printf("%-12s %.3f GFLOP per frame, %.1f MB to run\n", "work", facts->gflop, (double)facts->memory / 1e6);
+  printf("%-12s %d, written by %s %s\n", "opset", lus_model_opset(facts->model), lus_model_producer(facts->model),
+         info->version);
+  print_line("kernels", facts->kernels);
+  print_line("training", info->training);
+  print_line("probes", info->probes);
+  print_line("licence", info->licence);
+  print_line("notice", LUS_NOTICE);
+}
+
+static void print_plan(const LusGraph *graph)
+{
+  printf("\n%5s  %-20s %-16s %s\n", "step", "operator", "result", "name");
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const LusNode *node = &graph->nodes[i];
+    const int *shape = graph->values[node->output].shape;
+    g_autofree char *size = g_strdup_printf("%dx%dx%d", shape[1], shape[2], shape[3]);
+    printf("%5d  %-20s %-16s %s\n", i, lus_op_name(node->type), size, node->name);
+  }
+}
+
+static json_t *plan_to_json(const LusGraph *graph)
+{
+  json_t *plan = json_array();
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const LusNode *node = &graph->nodes[i];
+    const int *shape = graph->values[node->output].shape;
+    json_array_append_new(plan, json_pack("{s:s, s:s, s:[i,i,i]}", "operator", lus_op_name(node->type), "name", node->name,
+                                          "result", shape[1], shape[2], shape[3]));
+  }
+  return plan;
+}
+
+/** The training record as JSON where it is JSON. */
+static json_t *training_to_json(const char *training)
+{
+  json_t *record = json_loads(training, JSON_REJECT_DUPLICATES, NULL);
+  return record ? record : json_string(training);
+}
+
+static int print_json(const Facts *facts, gboolean plan)
+{
+  const LusModelInfo *info = lus_model_info(facts->model);
+  json_t *classes = json_array();
+  for (int i = 0; i < info->n_classes; i++)
+    json_array_append_new(classes, json_string(info->classes[i]));
+  json_t *normalise = info->normalise.mode == LUS_NORMALISE_LIT
+                        ? json_pack("{s:s}", "mode", "lit")
+                        : json_pack("{s:s, s:f, s:f}", "mode", "fixed", "mean", (double)info->normalise.mean, "std",
+                                    (double)info->normalise.std);
+  json_t *root = json_pack(
+    "{s:s, s:s, s:s, s:o, s:f, s:{s:i, s:i, s:i}, s:o, s:s, s:I, s:f, s:I, s:i, s:s, s:s, s:s, s:o, s:s, s:s}",
+    "notice", LUS_NOTICE, "model", lus_model_path(facts->model), "sha256", lus_model_sha256(facts->model),
+    "classes", classes, "threshold", (double)info->threshold,
+    "input", "channels", info->channels, "width", info->width, "height", info->height, "normalise", normalise,
+    "output", info->logits ? "logits" : "sigmoid", "parameters", (json_int_t)facts->parameters, "gflop", facts->gflop,
+    "memory_bytes", (json_int_t)facts->memory, "opset", lus_model_opset(facts->model),
+    "producer", lus_model_producer(facts->model), "version", info->version, "kernels", facts->kernels,
+    "training", training_to_json(info->training), "probes", info->probes, "licence", info->licence);
+  if (root && plan)
+    json_object_set_new(root, "plan", plan_to_json(facts->graph));
+  g_autofree char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) : NULL;
+  json_decref(root);
+  if (!text)
+    return lus_tool_fail("info", g_error_new(LUS_ERROR, LUS_ERROR_MEMORY, "out of memory"));
+  puts(text);
+  return LUS_EXIT_DONE;
+}
+
+int lus_cmd_info(int argc, char **argv)
+{
+  gboolean json = FALSE, plan = FALSE;
+  const GOptionEntry entries[] = {
+    {"plan", 0, 0, G_OPTION_ARG_NONE, &plan, "List the network's operators", NULL},
+    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+    {0}};
+  g_auto(GStrv) arguments = NULL;
+  int code = lus_tool_parse(argc, argv, entries, "MODEL", description, 1, 1, &arguments);
+  if (code != LUS_EXIT_DONE)
+    return code;
+  GError *error = NULL;
+  Facts facts = {0};
+  if (!gather(&facts, arguments[0], &error)) {
+    code = lus_tool_fail("info", error);
+  } else if (json) {
+    code = print_json(&facts, plan);
+  } else {
+    print_text(&facts);
+    if (plan)
+      print_plan(facts.graph);
+  }
+  clear(&facts);
+  return code;
+}

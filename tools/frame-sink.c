@@ -77,6 +77,20 @@ static gboolean wait_room(ClipSink *self, GError **error)
   return ok;
 }
 
+/** Range and matrix are the first picture's, so that nobody has to guess them from the size. */
+static void set_colorimetry(ClipSink *self, const LusImage *image)
+{
+  if (GST_VIDEO_INFO_IS_YUV(&self->info)) {
+    GstVideoColorimetry *colorimetry = &self->info.colorimetry;
+    colorimetry->range = image->full_range ? GST_VIDEO_COLOR_RANGE_0_255 : GST_VIDEO_COLOR_RANGE_16_235;
+    colorimetry->matrix = image->matrix == LUS_MATRIX_BT709    ? GST_VIDEO_COLOR_MATRIX_BT709
+                          : image->matrix == LUS_MATRIX_BT2020 ? GST_VIDEO_COLOR_MATRIX_BT2020
+                                                               : GST_VIDEO_COLOR_MATRIX_BT601;
+  }
+  g_autoptr(GstCaps) caps = gst_video_info_to_caps(&self->info);
+  gst_app_src_set_caps(GST_APP_SRC(self->appsrc), caps);
+}
+
 static gboolean sink_push(LusFrameSink *sink, const LusImage *image, gint64 pts_ns, GError **error)
 {
   ClipSink *self = (ClipSink *)sink;
@@ -86,6 +100,8 @@ static gboolean sink_push(LusFrameSink *sink, const LusImage *image, gint64 pts_
                 "the first", self->pipeline.path, self->frames);
     return FALSE;
   }
+  if (self->frames == 0)
+    set_colorimetry(self, image);
   if (!wait_room(self, error))
     return FALSE;
   GstBuffer *buffer = copy_picture(self, image);
@@ -147,8 +163,7 @@ static gboolean set_up_source(ClipSink *self, LusFormat format, int width, int h
   }
   GST_VIDEO_INFO_FPS_N(&self->info) = fps_n;
   GST_VIDEO_INFO_FPS_D(&self->info) = fps_d;
-  g_autoptr(GstCaps) caps = gst_video_info_to_caps(&self->info);
-  g_object_set(self->appsrc, "caps", caps, "format", GST_FORMAT_TIME, "max-bytes", (guint64)QUEUE_BYTES, NULL);
+  g_object_set(self->appsrc, "format", GST_FORMAT_TIME, "max-bytes", (guint64)QUEUE_BYTES, NULL);
   GstAppSrcCallbacks callbacks = {.need_data = on_need_data, .enough_data = on_enough_data};
   gst_app_src_set_callbacks(GST_APP_SRC(self->appsrc), &callbacks, self, NULL);
   return TRUE;

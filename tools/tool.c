@@ -52,6 +52,7 @@ int lus_tool_fail(const char *command, GError *error)
 #define BAR_WIDTH 28
 #define TERMINAL_INTERVAL (G_USEC_PER_SEC / 10)
 #define LOG_INTERVAL (5 * G_USEC_PER_SEC)
+#define PIECE_ENDED G_MININT64 /* no total equals it: the next call begins a piece of work */
 
 struct _LusToolProgress {
   gboolean terminal;
@@ -79,7 +80,7 @@ LusToolProgress *lus_tool_progress_new(void)
 {
   LusToolProgress *progress = g_new0(LusToolProgress, 1);
   progress->terminal = isatty(STDERR_FILENO);
-  progress->total = -1;
+  progress->total = PIECE_ENDED;
   /* SA_RESETHAND: a second Ctrl-C ends the program at once. */
   struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
   sigemptyset(&action.sa_mask);
@@ -87,18 +88,19 @@ LusToolProgress *lus_tool_progress_new(void)
   return progress;
 }
 
-static void end_line(LusToolProgress *progress)
+void lus_tool_progress_end(LusToolProgress *progress)
 {
   if (progress->line_open)
     fputc('\n', stderr);
   progress->line_open = FALSE;
+  progress->total = PIECE_ENDED;
 }
 
 void lus_tool_progress_free(LusToolProgress *progress)
 {
   if (!progress)
     return;
-  end_line(progress);
+  lus_tool_progress_end(progress);
   sigaction(SIGINT, &progress->before, NULL);
   g_free(progress);
 }
@@ -161,7 +163,7 @@ gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gi
   gint64 now = g_get_monotonic_time();
   if (total != progress->total || done < progress->last_done) {
     /* Another piece of work: its rate is its own. */
-    end_line(progress);
+    lus_tool_progress_end(progress);
     progress->started = progress->shown = now;
     progress->first = done;
     progress->total = total;

@@ -38,6 +38,8 @@ int lus_tool_fail(const char *command, GError *error);
 typedef struct _LusToolProgress LusToolProgress;
 LusToolProgress *lus_tool_progress_new(void);
 void lus_tool_progress_free(LusToolProgress *progress); /* ends the line */
+/** Ends the line, so that a message can be printed; the next progress begins anew. */
+void lus_tool_progress_end(LusToolProgress *progress);
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total);
 /** TRUE once SIGINT came while a LusToolProgress was there. */
 gboolean lus_tool_interrupted(void);

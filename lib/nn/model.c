@@ -14,7 +14,8 @@
 
 struct _LusModel {
   atomic_int references;
-  char *path, *sha256;
+  char *path, *sha256, *producer;
+  int opset;
   LusModelInfo info;
   LusGraph *graph;
 };
@@ -291,6 +292,8 @@ LusModel *lus_model_load(const char *path, GError **error)
   atomic_init(&model->references, 1);
   model->path = g_strdup(path);
   model->sha256 = lus_sha256(data, length);
+  model->opset = onnx->opset;
+  model->producer = g_strdup(onnx->producer);
   Settings settings = {.path = path, .metadata = onnx->metadata, .key_file = key_file};
   if (!read_info(&model->info, &settings, onnx, error) || !check_output(onnx->graph, &model->info, path, error)) {
     lus_model_unref(model);
@@ -314,6 +317,7 @@ void lus_model_unref(LusModel *model)
   lus_graph_free(model->graph);
   g_free(model->path);
   g_free(model->sha256);
+  g_free(model->producer);
   g_free(model);
 }
 
@@ -330,6 +334,16 @@ const char *lus_model_path(const LusModel *model)
 const char *lus_model_sha256(const LusModel *model)
 {
   return model->sha256;
+}
+
+int lus_model_opset(const LusModel *model)
+{
+  return model->opset;
+}
+
+const char *lus_model_producer(const LusModel *model)
+{
+  return model->producer;
 }
 
 LusGraph *lus_model_graph(const LusModel *model, GError **error)

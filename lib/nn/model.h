@@ -39,6 +39,9 @@ LUS_API void lus_model_unref(LusModel *model);
 LUS_API const LusModelInfo *lus_model_info(const LusModel *model);
 LUS_API const char *lus_model_path(const LusModel *model);
 LUS_API const char *lus_model_sha256(const LusModel *model);
+/** The file's opset (11..18) and the program that wrote it, "" = unknown. */
+LUS_API int lus_model_opset(const LusModel *model);
+LUS_API const char *lus_model_producer(const LusModel *model);
 /** A private copy of the network, for a plan; the caller frees it. */
 LUS_API LusGraph *lus_model_graph(const LusModel *model, GError **error);
 
