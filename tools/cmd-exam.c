@@ -1,2 +1,264 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tool.h"
+#include "clips.h"
+#include "measure.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char description[] =
+  "INPUT is a folder or the video files of one patient's exam, whose names tell the zones (p003_d1_R2.mkv),\n"
+  "or one manifest (.json, docs/exam.md). Writes DIR/exam.json and prints a summary.\n\n"
+  "Example: lus exam clips/p003_d1_*.mkv -o exam";
+
+typedef struct {
+  char *output, *zone, *zones, *heads, *model, *exam_id;
+  int min_frames, threads;
+} Options;
+
+/** Everything one exam consists of. */
+typedef struct {
+  const Options *options;
+  GPtrArray *clips; /* LusToolClip* */
+  char *exam_id, *patient, *zones; /* NULL: not known */
+  int day;          /* -1 alike */
+  LusHeads *heads;  /* NULL: no estimate */
+  LusExam *exam;
+  LusToolMeasure measure;
+} Run;
+
+static void run_clear(Run *run)
+{
+  if (run->clips)
+    g_ptr_array_unref(run->clips);
+  g_free(run->exam_id);
+  g_free(run->patient);
+  g_free(run->zones);
+  lus_heads_unref(run->heads);
+  lus_exam_free(run->exam);
+  lus_tool_measure_clear(&run->measure);
+}
+
+/** What the clips tell of patient and day; they must agree. */
+static gboolean agree_on_patient(Run *run, GError **error)
+{
+  for (guint i = 0; i < run->clips->len; i++) {
+    const LusToolClip *clip = g_ptr_array_index(run->clips, i);
+    const LusClipName *told = &clip->told;
+    if (told->patient[0] && !run->patient)
+      run->patient = g_strdup(told->patient);
+    if (told->day >= 0 && run->day < 0)
+      run->day = told->day;
+    if ((!told->patient[0] || g_str_equal(told->patient, run->patient)) && (told->day < 0 || told->day == run->day))
+      continue;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: another patient or day than the clips before it; an exam is of one "
+                "patient on one day, so give only its clips, such as %s_d%d_*", clip->path,
+                run->patient ? run->patient : "p003", MAX(1, run->day));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean find_by_names(Run *run, char *const *inputs, GError **error)
+{
+  run->clips = lus_tool_clips(inputs, error);
+  if (!run->clips)
+    return FALSE;
+  if (run->options->zone && run->clips->len > 1) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--zone names the zone of one clip, but there are %u; rename them or write a "
+                "manifest (docs/exam.md)", run->clips->len);
+    return FALSE;
+  }
+  for (guint i = 0; i < run->clips->len; i++) {
+    LusToolClip *clip = g_ptr_array_index(run->clips, i);
+    if (run->options->zone)
+      g_strlcpy(clip->told.zone, run->options->zone, sizeof(clip->told.zone));
+    if (clip->told.zone[0])
+      continue;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the name tells no zone, or several; name it like exam_R1.mkv, say "
+                "--zone for a single clip, or write a manifest (docs/exam.md)", clip->path);
+    return FALSE;
+  }
+  return agree_on_patient(run, error);
+}
+
+static gboolean find_by_manifest(Run *run, const char *path, GError **error)
+{
+  g_autoptr(LusManifest) manifest = lus_manifest_load(path, error);
+  if (!manifest)
+    return FALSE;
+  g_autofree char **files = g_new0(char *, (gsize)manifest->n_clips + 1);
+  for (int i = 0; i < manifest->n_clips; i++)
+    files[i] = manifest->clips[i].file;
+  run->clips = lus_tool_clips(files, error);
+  if (!run->clips)
+    return FALSE;
+  if (run->clips->len != (guint)manifest->n_clips) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: clips must be files, not folders", path);
+    return FALSE;
+  }
+  for (int i = 0; i < manifest->n_clips; i++) {
+    LusToolClip *clip = g_ptr_array_index(run->clips, (guint)i);
+    g_strlcpy(clip->told.zone, manifest->clips[i].zone, sizeof(clip->told.zone));
+  }
+  run->exam_id = g_steal_pointer(&manifest->exam_id);
+  run->patient = g_steal_pointer(&manifest->patient);
+  run->zones = g_steal_pointer(&manifest->zones);
+  run->day = manifest->day;
+  return TRUE;
+}
+
+static gboolean find_clips(Run *run, char *const *inputs, GError **error)
+{
+  run->day = -1;
+  if (!(g_str_has_suffix(inputs[0], ".json") ? find_by_manifest(run, inputs[0], error) : find_by_names(run, inputs, error)))
+    return FALSE;
+  if (run->options->exam_id) {
+    g_free(run->exam_id);
+    run->exam_id = g_strdup(run->options->exam_id);
+  }
+  run->exam = lus_exam_new(run->options->zones ? run->options->zones : run->zones, error);
+  return run->exam != NULL;
+}
+
+/** The bundled heads may be missing: then there is no estimate. Heads asked for must be there. */
+static gboolean load_heads(Run *run, GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  g_autofree char *bundled = lus_model_bundled_path("default.heads.json");
+  run->heads = lus_heads_load(run->options->heads ? run->options->heads : bundled, &problem);
+  if (run->heads)
+    return TRUE;
+  if (run->options->heads) {
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+  }
+  fprintf(stderr, "lus exam: no S/F estimate: %s\n", problem->message);
+  return TRUE;
+}
+
+static gboolean measure_clips(Run *run, GError **error)
+{
+  /* The masks are cut where they were for the fit. */
+  double threshold = run->heads ? lus_heads_threshold(run->heads) : -1;
+  if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error))
+    return FALSE;
+  for (guint i = 0; i < run->clips->len; i++) {
+    const LusToolClip *clip = g_ptr_array_index(run->clips, i);
+    int zone = lus_exam_zone(run->exam, clip->told.zone);
+    if (zone < 0) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: '%s' is no zone; expected R1 to R6, L1 to L6, R4V or L4V",
+                  clip->path, clip->told.zone);
+      return FALSE;
+    }
+    g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
+    if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error))
+      return FALSE;
+    lus_exam_add_clip(run->exam, zone, clip->name);
+  }
+  return TRUE;
+}
+
+static void print_number(double value)
+{
+  if (isnan(value))
+    printf(" %10s", "-");
+  else
+    printf(" %10.1f", value);
+}
+
+static void print_zones(const Run *run)
+{
+  static const LusFeature shown[] = {LUS_FEATURE_PLEURA_COVERAGE, LUS_FEATURE_PLEURA_DEPTH, LUS_FEATURE_VERTICAL_COUNT,
+                                     LUS_FEATURE_VERTICAL_PERCENT};
+  printf("%-6s %8s %10s %10s %10s %10s\n", "zone", "frames", "pleura %", "depth %", "B-lines", "B/pleura %");
+  for (int i = 0; i < lus_exam_n_zones(run->exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(run->exam, i, &zone);
+    printf("%-6s %8d", zone.name, zone.frames);
+    for (gsize k = 0; k < G_N_ELEMENTS(shown); k++)
+      print_number(zone.features[shown[k]]);
+    printf("%s\n", zone.frames >= run->options->min_frames ? "" : zone.frames > 0 ? "  too few frames" : "  missing");
+  }
+}
+
+static gboolean write_exam(const Run *run, GError **error)
+{
+  LusEstimate estimate;
+  const char *model = lus_model_sha256(run->measure.model);
+  lus_estimate(&estimate, run->heads, run->exam, run->options->min_frames, model);
+  LusExamRecord record = {run->exam_id, run->patient, run->day, model, run->heads ? lus_heads_sha256(run->heads) : NULL,
+                          run->options->min_frames};
+  g_autofree char *text = lus_exam_to_json(run->exam, &estimate, &record);
+  g_autofree char *path = g_build_filename(run->options->output, "exam.json", NULL);
+  if (!text) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for the exam's text");
+    return FALSE;
+  }
+  if (!lus_file_write(path, text, strlen(text), error))
+    return FALSE;
+  print_zones(run);
+  if (estimate.sf.valid)
+    printf("S/F estimate %.0f, 90 %% interval %.0f to %.0f\n", estimate.sf.value, estimate.sf.low, estimate.sf.high);
+  else
+    printf("S/F estimate --: %s\n", estimate.sf.reason);
+  printf("%s\n%s\n", path, LUS_NOTICE);
+  return TRUE;
+}
+
+static gboolean make_folder(const char *path, GError **error)
+{
+  if (g_mkdir_with_parents(path, 0777) == 0)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder", path);
+  return FALSE;
+}
+
+static gboolean conduct(const Options *options, char *const *inputs, GError **error)
+{
+  Run run = {.options = options};
+  gboolean done = find_clips(&run, inputs, error) && load_heads(&run, error) && make_folder(options->output, error) &&
+                  measure_clips(&run, error) && write_exam(&run, error);
+  run_clear(&run);
+  return done;
+}
+
+static int check_options(const Options *options, char *const *inputs)
+{
+  if (!options->output)
+    return lus_tool_usage("exam", "say where to write with -o DIR");
+  if (options->min_frames < 1)
+    return lus_tool_usage("exam", "--min-frames must be 1 or more");
+  if (options->zone && !lus_zone_known(options->zone))
+    return lus_tool_usage("exam", "--zone must be one of R1 to R6, L1 to L6, R4V, L4V");
+  if (g_str_has_suffix(inputs[0], ".json") && inputs[1])
+    return lus_tool_usage("exam", "a manifest stands alone");
+  return LUS_EXIT_DONE;
+}
+
+int lus_cmd_exam(int argc, char **argv)
+{
+  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES};
+  const GOptionEntry entries[] = {
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o.output, "Folder for exam.json", "DIR"},
+    {"zone", 0, 0, G_OPTION_ARG_STRING, &o.zone, "Zone of a single clip", "ZONE"},
+    {"zones", 0, 0, G_OPTION_ARG_STRING, &o.zones, "Expected zones (default R1,R2,R3,L1,L2,L3)", "LIST"},
+    {"min-frames", 0, 0, G_OPTION_ARG_INT, &o.min_frames, "Frames that make a zone count (default 30)", "N"},
+    {"heads", 0, 0, G_OPTION_ARG_FILENAME, &o.heads, "S/F estimator (default: the bundled one)", "FILE"},
+    {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Model to segment with (default: the bundled one)", "MODEL"},
+    {"exam-id", 0, 0, G_OPTION_ARG_STRING, &o.exam_id, "Name of the exam in exam.json", "TEXT"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
+    {NULL}};
+  g_auto(GStrv) inputs = NULL;
+  g_autoptr(GError) error = NULL;
+  int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, &inputs);
+  if (code == LUS_EXIT_DONE)
+    code = check_options(&o, inputs);
+  if (code == LUS_EXIT_DONE && !conduct(&o, inputs, &error))
+    code = lus_tool_fail("exam", g_steal_pointer(&error));
+  char *texts[] = {o.output, o.zone, o.zones, o.heads, o.model, o.exam_id};
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
+  return code;
+}

@@ -9,7 +9,7 @@ LUS_BEGIN_DECLS
 #define LUS_MAX_ZONES 16
 #define LUS_ZONE_LENGTH 8
 /** Frames that make a zone count, by default. */
-#define LUS_EXAM_MIN_FRAMES 10
+#define LUS_EXAM_MIN_FRAMES 30
 
 typedef struct {
   char name[LUS_ZONE_LENGTH];

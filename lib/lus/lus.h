@@ -21,6 +21,7 @@
 #include "../lung/features.h"
 #include "../lung/exam.h"
 #include "../lung/estimate.h"
+#include "../lung/manifest.h"
 #include "../lung/overlay.h"
 #include "../lung/phantom.h"
 #include "../learn/annotation.h"

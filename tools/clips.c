@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "clips.h"
+#include "inputs.h"
+
+static void clip_free(gpointer data)
+{
+  LusToolClip *clip = data;
+  g_free(clip->path);
+  g_free(clip->name);
+  g_free(clip);
+}
+
+static LusToolClip *add(GPtrArray *clips, const char *path, const char *name)
+{
+  LusToolClip *clip = g_new0(LusToolClip, 1);
+  clip->path = g_strdup(path);
+  clip->name = g_strdup(name);
+  g_ptr_array_add(clips, clip);
+  return clip;
+}
+
+static gboolean add_dataset(GPtrArray *clips, const char *path, GError **error)
+{
+  g_autoptr(LusDataset) dataset = lus_dataset_load(path, error);
+  if (!dataset)
+    return FALSE;
+  for (int i = 0; i < dataset->n_clips; i++) {
+    const LusClip *known = &dataset->clips[i];
+    g_autofree char *file = g_build_filename(path, known->file, NULL);
+    LusToolClip *clip = add(clips, file, known->name);
+    clip->told.day = known->day;
+    g_strlcpy(clip->told.patient, known->patient, sizeof(clip->told.patient));
+    g_strlcpy(clip->told.zone, known->zone, sizeof(clip->told.zone));
+  }
+  return TRUE;
+}
+
+static gboolean add_inputs(GPtrArray *clips, char *const *arguments, GError **error)
+{
+  g_autoptr(GPtrArray) inputs = lus_tool_inputs(arguments, error);
+  if (!inputs)
+    return FALSE;
+  for (guint i = 0; i < inputs->len; i++) {
+    const LusToolInput *input = g_ptr_array_index(inputs, i);
+    lus_clip_name_parse(&add(clips, input->path, input->name)->told, input->path);
+  }
+  return TRUE;
+}
+
+GPtrArray *lus_tool_clips(char *const *arguments, GError **error)
+{
+  g_autoptr(GPtrArray) clips = g_ptr_array_new_with_free_func(clip_free);
+  g_autofree char *manifest = g_build_filename(arguments[0], "dataset.json", NULL);
+  gboolean dataset = !arguments[1] && g_file_test(manifest, G_FILE_TEST_EXISTS);
+  gboolean done = dataset ? add_dataset(clips, arguments[0], error) : add_inputs(clips, arguments, error);
+  return done ? g_steal_pointer(&clips) : NULL;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "measure.h"
+
+gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads, GError **error)
+{
+  g_autofree char *path = model_path ? g_strdup(model_path) : lus_model_bundled_path("default.onnx");
+  LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_AUTO, .threads = threads};
+  *measure = (LusToolMeasure){0};
+  measure->model = lus_model_load(path, error);
+  if (!measure->model)
+    return FALSE;
+  measure->threshold = threshold >= 0 ? threshold : (double)lus_model_info(measure->model)->threshold;
+  for (int i = 0; i < LUS_MAX_CLASSES; i++)
+    measure->masks.thresholds[i] = measure->threshold;
+  measure->segmenter = lus_segmenter_new(measure->model, &config, error);
+  measure->masker = lus_masker_new();
+  measure->progress = lus_tool_progress_new();
+  return measure->segmenter != NULL;
+}
+
+void lus_tool_measure_clear(LusToolMeasure *measure)
+{
+  lus_tool_progress_free(measure->progress);
+  lus_masker_free(measure->masker);
+  lus_segmenter_free(measure->segmenter);
+  lus_model_unref(measure->model);
+  g_free(measure->scratch);
+}
+
+static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, const LusImage *image, gint64 pts_ns,
+                              GError **error)
+{
+  g_autoptr(LusSegmentation) segmentation = NULL;
+  if (!lus_segmenter_run(measure->segmenter, &segmentation, image, pts_ns, error))
+    return FALSE;
+  if (!segmentation)
+    return TRUE;
+  g_autoptr(LusMask) mask = lus_masker_run(measure->masker, segmentation, &measure->masks);
+  gsize size = lus_features_scratch_size(segmentation);
+  if (size > measure->scratch_size) {
+    g_free(measure->scratch);
+    measure->scratch = g_try_malloc(size);
+    measure->scratch_size = measure->scratch ? size : 0;
+  }
+  if (!mask || !measure->scratch) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for the masks of a frame");
+    return FALSE;
+  }
+  double features[LUS_FEATURE_N];
+  lus_features_measure(features, segmentation, mask, measure->scratch);
+  lus_exam_add_frame(exam, zone, features);
+  return TRUE;
+}
+
+/** Measures frame by frame until the clip's end. */
+static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone, LusFrameSource *source, const char *what,
+                               GError **error)
+{
+  int width = 0, height = 0;
+  for (gint64 done = 0;; done++) {
+    LusImage image;
+    gint64 pts_ns, total = -1;
+    int fps_n, fps_d;
+    gboolean end = FALSE;
+    if (!source->next(source, &image, &pts_ns, &end, error))
+      return FALSE;
+    if (end)
+      return TRUE;
+    if (image.width != width || image.height != height) {
+      width = image.width;
+      height = image.height;
+      if (!lus_segmenter_set_frame_size(measure->segmenter, width, height, error))
+        return FALSE;
+    }
+    if (!measure_frame(measure, exam, zone, &image, pts_ns, error))
+      return FALSE;
+    lus_tool_clip_rate(source, &fps_n, &fps_d, &total);
+    if (lus_tool_progress(measure->progress, what, done + 1, total))
+      continue;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "interrupted; nothing was written");
+    return FALSE;
+  }
+}
+
+gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,
+                               GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  LusFrameSource *source = lus_tool_open_clip(path, NULL, error);
+  if (!source)
+    return FALSE;
+  lus_segmenter_reset(measure->segmenter);
+  gboolean done = measure_frames(measure, exam, zone, source, what, &problem);
+  source->free(source);
+  if (done)
+    return TRUE;
+  if (!g_str_has_prefix(problem->message, path) && !g_error_matches(problem, LUS_ERROR, LUS_ERROR_CANCELLED))
+    g_prefix_error(&problem, "%s: ", path);
+  g_propagate_error(error, g_steal_pointer(&problem));
+  return FALSE;
+}

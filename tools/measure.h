@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "tool.h"
+
+/** Segmenter, masks and features in a row, as in the pipeline lussegment ! lusconfmask ! lussfestimate. */
+typedef struct {
+  LusModel *model;
+  LusSegmenter *segmenter;
+  LusMasker *masker;
+  LusConfidenceConfig masks;
+  double threshold;  /* 0..1, of all classes */
+  void *scratch;
+  gsize scratch_size;
+  LusToolProgress *progress;
+} LusToolMeasure;
+
+/** @model_path NULL: the bundled model. @threshold 0..1, negative: the model's own. Clear it also after an error. */
+gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads, GError **error);
+void lus_tool_measure_clear(LusToolMeasure *measure);
+/** Adds every frame of the clip at @path in which a sector is seen to a zone of the exam. @what: for the progress. */
+gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,
+                               GError **error);
