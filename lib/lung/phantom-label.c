@@ -93,6 +93,7 @@ typedef struct {
   float share[BEAMS];                  /* of the power that vertical lines make */
   float wide[BEAMS];                   /* of wide, confluent lines, 0..1 */
   float upper[BEAMS], lower[BEAMS];    /* mean grey of the upper and the lower third */
+  float pleura[BEAMS];                 /* best confidence of the pleura within 8 mm */
 } Columns;
 
 static float lowest(const float *value, int first, int last)
@@ -118,6 +119,19 @@ static void column_contrast(const LusPhantom *p, Columns *c)
     c->one_sided[b] = MAX(c->grey[b] - side[b], 0);
 }
 
+static void measure_pleura(const LusPhantom *p, Columns *c)
+{
+  int near = (int)(8 / MAX(p->beam_mm, 1e-3f));
+  float best[BEAMS] = { 0 };
+  for (int i = 0; i < CELLS; i++)
+    best[i / ROWS] = MAX(best[i / ROWS], p->label[LUS_PHANTOM_PLEURAL_LINE][i]);
+  for (int b = 0; b < BEAMS; b++) {
+    c->pleura[b] = 0;
+    for (int k = MAX(b - near, 0); k <= MIN(b + near, BEAMS - 1); k++)
+      c->pleura[b] = MAX(c->pleura[b], best[k]);
+  }
+}
+
 static void measure_columns(const LusPhantom *p, const float *share, float grey_range, Columns *c)
 {
   int n;
@@ -131,14 +145,16 @@ static void measure_columns(const LusPhantom *p, const float *share, float grey_
     c->wide[b] = p->wide[CLAMP((int)((float)b + PHANTOM_SLIDE + p->slide + .5f), 0, PHANTOM_LUNG_BEAMS - 1)];
   }
   column_contrast(p, c);
+  measure_pleura(p, c);
 }
 
 /* A column counts by its two-sided contrast and its share of vertical-line power; a wide one also by its share alone, because its
- * sides may lie outside the picture. */
+ * sides may lie outside the picture, but then a pleura above is asked for. */
 static float column_quality(const Columns *c, int b)
 {
   float narrow = smoothstep((c->both[b] - .02f) / .16f) * smoothstep((c->share[b] - .15f) / .35f);
-  float wide = c->wide[b] * smoothstep((c->share[b] - .35f) / .35f) * smoothstep((c->grey[b] - .08f) / .17f);
+  float wide = c->wide[b] * smoothstep((c->share[b] - .35f) / .35f) * smoothstep((c->grey[b] - .12f) / .22f) *
+               (.45f + .55f * smoothstep(c->pleura[b] / .5f));
   return MAX(narrow, wide);
 }
 

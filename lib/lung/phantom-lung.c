@@ -32,7 +32,7 @@ static void draw_pleura_amplitude(LusPhantom *p)
   LusRng *r = &p->rng;
   float patches[LUNG_BEAMS], window[LUNG_BEAMS];
   p->specular_width = uniform(r, 12, 30) * (float)(G_PI / 180);
-  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, 7, 6));
+  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, 9, 6));
   p->pleura_thickness = log_uniform(r, .7, 2);
   float patchy = uniform(r, .1, .5);
   lus_phantom_noise1(r, patches, LUNG_BEAMS, uniform(r, 2, 12));
@@ -88,7 +88,7 @@ void lus_phantom_draw_pleura(LusPhantom *p)
 static void draw_haze(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  p->haze_level = p->wall_mean + normal(r, -9, 6);
+  p->haze_level = p->wall_mean + normal(r, -11, 6);
   float decay = (float)lus_rng_exponential(r, 1.8) / 10;
   for (int l = 0; l < LUNG_BEAMS; l++)
     for (int i = 0; i < LUNG_ROWS; i++)
@@ -135,10 +135,10 @@ static void draw_mirrored_wall(LusPhantom *p)
 static void draw_a_lines(LusPhantom *p, int n)
 {
   LusRng *r = &p->rng;
-  float patches[LUNG_BEAMS], level = uniform(r, -16, -2);
+  float patches[LUNG_BEAMS], level = uniform(r, -14, 0);
   for (int k = 1; k <= n; k++) {
     float thickness = p->pleura_thickness * uniform(r, 1, 1.8), offset = normal(r, 0, .3);
-    float amplitude = p->pleura_amplitude * amplitude_of_db(level - (float)k * uniform(r, 2, 6));
+    float amplitude = p->pleura_amplitude * amplitude_of_db(level - (float)k * uniform(r, 1.5, 5));
     PhantomRidge *line = add_ridge(p, (float)(k + 1), offset, thickness, amplitude);
     float centre = normal(r, 0, 6), width = log_uniform(r, 8, 50);
     lus_phantom_noise1(r, patches, LUNG_BEAMS, 5);

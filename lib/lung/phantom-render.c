@@ -13,8 +13,8 @@ static void draw_gain(LusPhantom *p)
 {
   enum { KNOTS = 8 };
   LusRng *a = &p->anatomy;
-  float knot[KNOTS + 1], slope = normal(a, -.25, .6) / 10, spread = uniform(a, 0, 4);
-  float noise = p->wall_mean + uniform(a, -55, -22), rise = MAX(0, normal(a, .6, .9)) / 10;
+  float knot[KNOTS + 1], slope = normal(a, -.6, .55) / 10, spread = uniform(a, 0, 4);
+  float noise = p->wall_mean + uniform(a, -58, -27), rise = MAX(0, normal(a, .6, .9)) / 10;
   gboolean ring_down = !p->linear && chance(a, .5);
   float ring = power_of_db(10 * uniform(a, -1, 1)), ring_depth = uniform(a, 2, 8);
   for (int i = 0; i <= KNOTS; i++)
@@ -34,11 +34,11 @@ static void draw_gain(LusPhantom *p)
 static void draw_psf(LusPhantom *p)
 {
   LusRng *a = &p->anatomy;
-  p->psf_axial = MAX(log_uniform(a, .12, .5) / p->dr, .5f);
-  float narrow = log_uniform(a, .8, 3.2), widening = uniform(a, .3, 3), focus = uniform(a, .15, .9);
+  p->psf_axial = MAX(log_uniform(a, .1, .36) / p->dr, .5f);
+  float narrow = log_uniform(a, .7, 2.6), widening = uniform(a, .3, 3), focus = uniform(a, .15, .9);
   for (int row = 0; row < ROWS; row++)
     p->psf_lateral[row] = narrow * (1 + widening * fabsf((float)row / ROWS - focus));
-  p->compounding = chance(a, .75) ? uniform(a, 0, .8) : 0;
+  p->compounding = chance(a, .75) ? uniform(a, 0, .65) : 0;
   lus_phantom_noise1(&p->rng, p->phase, BEAMS, uniform(&p->rng, 4, 20));
   for (int b = 0; b < BEAMS; b++)
     p->phase[b] *= 1.5f;
@@ -48,10 +48,10 @@ static void draw_psf(LusPhantom *p)
 static void draw_grey_map(LusPhantom *p)
 {
   LusRng *a = &p->anatomy;
-  float offset = uniform(a, -.08, .06), gamma = log_uniform(a, .8, 2.2);
-  float peak = chance(a, .7) ? log_uniform(a, .38, .75) : uniform(a, .35, 1);
-  p->range = uniform(a, 42, 88);
-  p->smooth_lateral = chance(a, .5) ? uniform(a, .3, 1.2) : 0;
+  float offset = uniform(a, -.1, .04), gamma = log_uniform(a, 1.1, 2.8);
+  float peak = chance(a, .75) ? log_uniform(a, .36, .74) : uniform(a, .35, 1);
+  p->range = uniform(a, 38, 78);
+  p->smooth_lateral = chance(a, .4) ? uniform(a, .3, 1.2) : 0;
   p->smooth_axial = chance(a, .2) ? uniform(a, .3, .8) : 0;
   for (int i = 0; i <= PHANTOM_GREYS; i++) {
     float v = clampf(1.25f * (float)i / PHANTOM_GREYS + offset, 0, 1.25f);

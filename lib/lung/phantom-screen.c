@@ -21,7 +21,7 @@ static void draw_screen_view(LusPhantom *p)
   PhantomView *v = &p->view;
   float w = (float)p->config.width, h = (float)p->config.height;
   float rise = p->linear ? 0 : p->radius * (1 - cosf(p->half)); /* the probe's edges lie higher than its middle */
-  float scale = MAX((p->depth + rise) / (h * uniform(a, .76, .86)), 2 * half_width(p) / (w * uniform(a, .6, .72)));
+  float scale = MAX((p->depth + rise) / (h * uniform(a, .78, .9)), 2 * half_width(p) / (w * uniform(a, .66, .8)));
   v->height = MIN((int)((p->depth + rise) / scale + .5f), p->config.height);
   v->width = p->config.width;
   v->x = 0;

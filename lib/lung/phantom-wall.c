@@ -68,7 +68,7 @@ static void draw_texture(LusPhantom *p)
   lus_phantom_noise2(r, p->wall, PHANTOM_BEAMS, PHANTOM_ROWS, rows, beams, uniform(r, 1, 5));
   rows = uniform(r, .45, 1.2) / p->dr;
   beams = log_uniform(r, 5, 30);
-  lus_phantom_noise2(r, p->wall, PHANTOM_BEAMS, PHANTOM_ROWS, rows, beams, uniform(r, 0, 4.5));
+  lus_phantom_noise2(r, p->wall, PHANTOM_BEAMS, PHANTOM_ROWS, rows, beams, uniform(r, .5, 5.5));
 }
 
 /* Range at which the bent wall coordinate reaches @u. */
@@ -99,12 +99,12 @@ static void draw_fascia(LusPhantom *p, const Wall *w, float gap)
   LusRng *r = &p->rng;
   PhantomFascia *f = &p->fascia[p->n_fasciae++];
   float wander[PHANTOM_BEAMS], patches[PHANTOM_BEAMS], beam[PHANTOM_ROWS];
-  float u = uniform(r, .06, .93), tilt = normal(r, 0, .06);
+  float u = uniform(r, .06, .93), tilt = normal(r, 0, p->linear ? .03 : .06);
   lus_phantom_noise1(r, wander, PHANTOM_BEAMS, uniform(r, 10, 40));
   float wandering = uniform(r, 0, .03);
   lus_phantom_noise1(r, patches, PHANTOM_BEAMS, uniform(r, 2, 10));
   f->thickness = log_uniform(r, .5, 2.2);
-  float width = log_uniform(r, 8, 80), centre = uniform(r, -p->reach, p->reach), edge = uniform(r, 2, 8);
+  float width = log_uniform(r, p->linear ? 16 : 8, p->linear ? 120 : 80), centre = uniform(r, -p->reach, p->reach), edge = uniform(r, 2, 8);
   float amplitude = amplitude_of_db(p->wall_max + normal(r, 5, 6));
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
     f->window[b] = soft_box(p->lateral[b], centre, width, edge);
@@ -154,7 +154,7 @@ static void draw_rib(LusPhantom *p, float centre, float width)
   float window[PHANTOM_BEAMS], top[PHANTOM_BEAMS], patches[PHANTOM_BEAMS];
   float pleura = (float)p->info.pleura_depth_mm, above = uniform(r, 0, 9) * .9f * MIN(pleura / 25, 1);
   float droop = uniform(r, .5, 3.5), edge = log_uniform(r, 1.5, 14), thickness = log_uniform(r, .8, 3.5);
-  float amplitude = amplitude_of_db(p->wall_max + normal(r, 2, 6)), diffuse = 8 * uniform(r, 0, 1);
+  float amplitude = amplitude_of_db(p->wall_max + normal(r, 0, 7)), diffuse = 8 * uniform(r, 0, 1);
   lus_phantom_noise1(r, patches, PHANTOM_BEAMS, 4);
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
     float off = (p->lateral[b] - centre) / (width / 2);
@@ -243,7 +243,7 @@ void lus_phantom_draw_wall(LusPhantom *p)
   draw_undulation(p, &wall);
   draw_layers(p, &wall);
   draw_texture(p);
-  int n = (int)lus_rng_below(r, PHANTOM_FASCIAE + 1);
+  int n = p->linear ? 1 + (int)lus_rng_below(r, PHANTOM_FASCIAE) : (int)lus_rng_below(r, PHANTOM_FASCIAE + 1);
   float gap = log_uniform(r, 1.2, 5);
   for (int i = 0; i < n; i++)
     draw_fascia(p, &wall, gap);
