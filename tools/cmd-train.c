@@ -250,7 +250,9 @@ static gboolean train(Run *run, GError **error)
   if (g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
     fprintf(stderr, "lus train: going on from %s\n", run->checkpoint);
   run->graph = lus_train(c, run->samples, error);
-  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, c->threads, error) || !save(run, error))
+  /* Soft targets: the output is the expected confidence, which a moved cut would bend. */
+  double cut = c->target.method == LUS_TARGET_SOFT ? 0 : (double)run->info.threshold;
+  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error) || !save(run, error))
     return FALSE;
   g_unlink(run->checkpoint);
   return TRUE;

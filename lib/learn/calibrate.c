@@ -126,6 +126,26 @@ static void fit_class(const Bin *bins, double *a, double *b)
     ;
 }
 
+/** The offset with which the mask at confidence @cut has the best Dice against the target: the mask holds the bins from some
+ *  logit x up, and @cut is to lie there, a x + b = logit(cut). Cross entropy alone would not do: the cut that is best for Dice
+ *  lies at half the reachable Dice for true probabilities (Lipton et al. 2014), always below 0.5. */
+static double match_cut(const Bin *bins, double a, double b, double cut)
+{
+  double reference = 0, found = 0, both = 0, best = 0, offset = b;
+  for (int i = 0; i < BINS; i++)
+    reference += (double)bins[i].positive;
+  for (int i = BINS - 1; i >= 0; i--) {
+    both += (double)bins[i].positive;
+    found += (double)(bins[i].positive + bins[i].negative);
+    double dice = 2 * both / (found + reference);
+    if (found + reference == 0 || dice <= best)
+      continue;
+    best = dice;
+    offset = log(cut / (1 - cut)) - a * (logit_of_bin(i) - 0.5 * BIN_WIDTH);
+  }
+  return offset;
+}
+
 /** The Conv whose output, perhaps resized, is the graph's: resizing is a weighted mean, so that a x + b may stand before it. */
 static const LusNode *find_head(const LusGraph *graph, GError **error)
 {
@@ -165,7 +185,8 @@ static void fold(LusGraph *graph, const LusNode *head, int class_index, double a
   bias->data[class_index] = (float)(a * bias->data[class_index] + b);
 }
 
-gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, int threads, GError **error)
+gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut, int threads,
+                       GError **error)
 {
   static const LusNormalise normalise = {.mode = LUS_NORMALISE_LIT};
   const LusNode *head = find_head(graph, error);
@@ -190,6 +211,8 @@ gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTar
   for (int k = 0; ok && k < held_out->n_classes; k++) {
     double a, b;
     fit_class(counter.bins + (gsize)k * BINS, &a, &b);
+    if (cut > 0 && cut < 1)
+      b = match_cut(counter.bins + (gsize)k * BINS, a, b, cut);
     fold(graph, head, k, a, b);
   }
   g_free(counter.bins);

@@ -29,11 +29,11 @@ LUS_API void lus_train_config_init(LusTrainConfig *config);
  *  samples follow from (seed, step). The new graph holds the averaged weights. */
 LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error);
 
-/** After training: temperature and offset per class, fitted on held-out samples so that the output's 0.6 means 60 % (logit' = a
- *  logit + b, minimising cross entropy against the target: hard labels at its level, or soft ones), folded into the head's
- *  weights. A class that is always or never positive there keeps its output. @graph as from lus_train(): logits, lit
- *  normalisation. */
-LUS_API gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, int threads,
+/** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a and b
+ *  minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the mask at
+ *  confidence @cut (0..1) is the one with the best Dice against the target: 0.6 then means 60 %. A class that is always or
+ *  never positive there keeps its output. @graph as from lus_train(): logits, lit normalisation. */
+LUS_API gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut, int threads,
                                GError **error);
 
 LUS_END_DECLS
