@@ -234,7 +234,8 @@ static void measure_lines(double *out, const Measure *m)
     }
     last = x;
     total++;
-    widest = MAX(widest, ++width);
+    width++;
+    widest = MAX(widest, width);
   }
   out[LUS_FEATURE_VERTICAL_COUNT] = lines;
   out[LUS_FEATURE_VERTICAL_PERCENT] = share(total, m->n_pleura);
