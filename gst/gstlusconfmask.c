@@ -46,19 +46,9 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lusconfmask, "lusconfmask", GST_RANK_NONE,
 
 enum { PROP_0, PROP_THRESHOLD, PROP_CLASS_THRESHOLDS, PROP_MIN_AREA, PROP_OUTPUT };
 
-static GType output_get_type(void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {{OUTPUT_META, "Pictures pass through, masks travel as metadata", "meta"},
-                                      {OUTPUT_MASK, "The pictures become GRAY8 class ids", "mask"},
-                                      {0, NULL, NULL}};
-
-  if (g_once_init_enter(&type)) {
-    GType registered = g_enum_register_static("GstLusConfMaskOutput", values);
-    g_once_init_leave(&type, registered);
-  }
-  return type;
-}
+GST_LUS_DEFINE_ENUM(output_get_type, "GstLusConfMaskOutput",
+                    {OUTPUT_META, "Pictures pass through, masks travel as metadata", "meta"},
+                    {OUTPUT_MASK, "The pictures become GRAY8 class ids", "mask"})
 
 static Output get_output(GstLusConfMask *self)
 {

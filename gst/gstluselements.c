@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstluselements.h"
+#include "gstlusmeta.h"
 #include "gstlusvideo.h"
 
 #define ZONE_KEYWORD "lus-zone:"
@@ -63,33 +64,17 @@ gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGT
   return FALSE;
 }
 
-GParamSpec *gst_lus_param_spec_strings(const char *name, const char *blurb, const char *item_blurb)
+void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char *name, const GstStructure *fields)
 {
-  GParamSpec *item = g_param_spec_string("item", "Item", item_blurb, NULL, GST_LUS_PARAM_FLAGS);
+  const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
+  const GstClockTime pts = GST_BUFFER_PTS(buffer);
+  GstStructure *message = gst_structure_copy(fields);
 
-  return gst_param_spec_array(name, NULL, blurb, item, GST_LUS_PARAM_FLAGS);
-}
-
-char **gst_lus_strings_from_value(const GValue *value)
-{
-  guint n = gst_value_array_get_size(value);
-  GPtrArray *strings = g_ptr_array_new();
-
-  for (guint i = 0; i < n; i++) {
-    const GValue *item = gst_value_array_get_value(value, i);
-    if (G_VALUE_HOLDS_STRING(item) && g_value_get_string(item))
-      g_ptr_array_add(strings, g_value_dup_string(item));
-  }
-  g_ptr_array_add(strings, NULL);
-  return (char **)g_ptr_array_free(strings, FALSE);
-}
-
-void gst_lus_strings_to_value(GValue *value, char *const *strings)
-{
-  for (; strings && *strings; strings++) {
-    GValue item = G_VALUE_INIT;
-    g_value_init(&item, G_TYPE_STRING);
-    g_value_set_string(&item, *strings);
-    gst_value_array_append_and_take_value(value, &item);
-  }
+  gst_structure_set_name(message, name);
+  gst_structure_set(message, "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64,
+                    gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, pts), "running-time", G_TYPE_UINT64,
+                    gst_segment_to_running_time(&trans->segment, GST_FORMAT_TIME, pts), "source-pts", G_TYPE_UINT64,
+                    meta ? meta->source_pts : GST_CLOCK_TIME_NONE, "age", G_TYPE_UINT64,
+                    meta ? meta->age : GST_CLOCK_TIME_NONE, NULL);
+  gst_element_post_message(GST_ELEMENT(trans), gst_message_new_element(GST_OBJECT(trans), message));
 }

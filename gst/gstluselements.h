@@ -17,6 +17,20 @@ GST_ELEMENT_REGISTER_DECLARE(lusoverlay)
 #define GST_LUS_PARAM_NUMBER (GST_LUS_PARAM_FLAGS | GST_PARAM_CONTROLLABLE)
 #define GST_LUS_PARAM_READ (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)
 
+/** Defines the function that registers an enumeration: GST_LUS_DEFINE_ENUM(function, "GstLusName", {value, "What it means",
+ *  "nick"}, ...). */
+#define GST_LUS_DEFINE_ENUM(function, name, ...)                              \
+  static GType function(void)                                                 \
+  {                                                                           \
+    static gsize type = 0;                                                    \
+    static const GEnumValue values[] = {__VA_ARGS__, {0, NULL, NULL}};        \
+    if (g_once_init_enter(&type)) {                                           \
+      GType registered = g_enum_register_static(name, values);                \
+      g_once_init_leave(&type, registered);                                   \
+    }                                                                         \
+    return type;                                                              \
+  }
+
 /** Sink and source pad of a filter that takes GST_LUS_VIDEO_CAPS and changes none. */
 void gst_lus_add_video_pads(GstElementClass *klass);
 
@@ -30,7 +44,6 @@ GstTagList *gst_lus_zone_to_tags(const char *zone);
 /** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */
 gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH]);
 
-/** A property that is a GstValueArray of strings, and its value as a NULL-terminated array (empty: no element). */
-GParamSpec *gst_lus_param_spec_strings(const char *name, const char *blurb, const char *item_blurb);
-char **gst_lus_strings_from_value(const GValue *value);
-void gst_lus_strings_to_value(GValue *value, char *const *strings);
+/** Posts the element message @name: @fields with timestamp, stream time and running time of @buffer, and source PTS and age
+ *  of its result, all in ns. */
+void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char *name, const GstStructure *fields);

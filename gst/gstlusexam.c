@@ -8,7 +8,7 @@ struct _GstLusExam {
   LusEstimate estimate;
   gboolean estimated;      /* there is an estimate */
   guint64 estimated_frames; /* and these many frames are in it */
-  gboolean finished;
+  gboolean finished, written;
 
   char zone[LUS_ZONE_LENGTH];
   int zone_index; /* -1: frames count nowhere */
@@ -19,6 +19,19 @@ struct _GstLusExam {
   void *scratch;
   gsize scratch_size;
 };
+
+gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error)
+{
+  g_autofree char *bundled = NULL;
+
+  if (file) {
+    *heads = lus_heads_load(file, error);
+    return *heads != NULL;
+  }
+  bundled = lus_model_bundled_path("default.heads.json");
+  *heads = lus_heads_load(bundled, NULL);
+  return TRUE;
+}
 
 GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error)
 {
@@ -120,17 +133,31 @@ void gst_lus_exam_estimate(GstLusExam *exam, int min_frames)
   exam->estimated_frames = exam->frames;
 }
 
-void gst_lus_exam_finish(GstLusExam *exam)
+static gboolean write_json(const GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
 {
+  const LusExamRecord record = {
+      .exam_id = exam_id,
+      .day = -1,
+      .model_sha256 = exam->model_sha256,
+      .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
+      .min_frames = min_frames,
+  };
+  g_autofree char *json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
+
+  return lus_file_write(path, json, strlen(json), error);
+}
+
+gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
+{
+  gst_lus_exam_estimate(exam, min_frames);
   exam->finished = TRUE;
+  if (!path || exam->frames == 0 || exam->written)
+    return TRUE;
+  exam->written = write_json(exam, path, exam_id, min_frames, error);
+  return exam->written;
 }
 
-guint64 gst_lus_exam_n_frames(const GstLusExam *exam)
-{
-  return exam->frames;
-}
-
-void gst_lus_exam_view(GstLusExam *exam, int min_frames, LusExamView *view)
+static void fill_view(const GstLusExam *exam, int min_frames, LusExamView *view)
 {
   *view = (LusExamView){
       .present = TRUE,
@@ -150,7 +177,7 @@ void gst_lus_exam_view(GstLusExam *exam, int min_frames, LusExamView *view)
     view->estimate = exam->estimate;
 }
 
-void gst_lus_exam_write_features(const GstLusExam *exam, GstStructure *summary)
+static void write_features(const GstLusExam *exam, GstStructure *summary)
 {
   for (int i = 0; i < LUS_FEATURE_N; i++) {
     const char *name = lus_feature_info((LusFeature)i)->name;
@@ -161,18 +188,11 @@ void gst_lus_exam_write_features(const GstLusExam *exam, GstStructure *summary)
   }
 }
 
-gboolean gst_lus_exam_write(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
+void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary)
 {
-  const LusExamRecord record = {
-      .exam_id = exam_id,
-      .day = -1,
-      .model_sha256 = exam->model_sha256,
-      .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
-      .min_frames = min_frames,
-  };
-  g_autofree char *json = NULL;
+  LusExamView view;
 
-  gst_lus_exam_estimate(exam, min_frames);
-  json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
-  return lus_file_write(path, json, strlen(json), error);
+  fill_view(exam, min_frames, &view);
+  gst_lus_summary_set_exam(summary, &view);
+  write_features(exam, summary);
 }

@@ -7,6 +7,10 @@
 
 typedef struct _GstLusExam GstLusExam;
 
+/** The estimator of @file, or of the bundled file if NULL. Only a file that was asked for must be there: without the bundled
+ *  one *heads is NULL. */
+gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error);
+
 /** @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3); @heads may be NULL ("No estimator"), a reference is taken.
  *  NULL with @error if a zone is unknown or named twice. */
 GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error);
@@ -30,13 +34,9 @@ typedef enum {
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta);
 /** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
-/** No frame is added from here on. */
-void gst_lus_exam_finish(GstLusExam *exam);
-guint64 gst_lus_exam_n_frames(const GstLusExam *exam);
+/** The last estimate; no frame is added from here on. Writes exam.json atomically to @path, unless that is NULL, no frame was
+ *  added, or it is written already. @exam_id may be NULL. */
+gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error);
 
-/** What lusoverlay shows. */
-void gst_lus_exam_view(GstLusExam *exam, int min_frames, LusExamView *view);
-/** Features of the frame added last, by name, those that are known; to @summary. */
-void gst_lus_exam_write_features(const GstLusExam *exam, GstStructure *summary);
-/** Writes exam.json atomically. */
-gboolean gst_lus_exam_write(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error);
+/** What lusoverlay shows and, by name, those features of the frame added last that are known; to @summary. */
+void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary);

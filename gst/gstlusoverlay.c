@@ -8,6 +8,7 @@
  */
 #include "gstluselements.h"
 #include "gstlusmeta.h"
+#include "gstlusvalues.h"
 #include "gstlusvideo.h"
 
 GST_DEBUG_CATEGORY_STATIC(lusoverlay_debug);
@@ -51,34 +52,14 @@ enum {
   PROP_ENABLED
 };
 
-static GType style_get_type(void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {{LUS_OVERLAY_FILL, "Tint over the structures", "fill"},
-                                      {LUS_OVERLAY_CONTOUR, "Line around the structures", "contour"},
-                                      {LUS_OVERLAY_BOTH, "Tint and line", "both"},
-                                      {0, NULL, NULL}};
+GST_LUS_DEFINE_ENUM(style_get_type, "GstLusOverlayStyle",
+                    {LUS_OVERLAY_FILL, "Tint over the structures", "fill"},
+                    {LUS_OVERLAY_CONTOUR, "Line around the structures", "contour"},
+                    {LUS_OVERLAY_BOTH, "Tint and line", "both"})
 
-  if (g_once_init_enter(&type)) {
-    GType registered = g_enum_register_static("GstLusOverlayStyle", values);
-    g_once_init_leave(&type, registered);
-  }
-  return type;
-}
-
-static GType stale_policy_get_type(void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {{LUS_STALE_DIM, "Dim and broken, hidden after three times the age", "dim"},
-                                      {LUS_STALE_HIDE, "Hidden at once", "hide"},
-                                      {0, NULL, NULL}};
-
-  if (g_once_init_enter(&type)) {
-    GType registered = g_enum_register_static("GstLusStalePolicy", values);
-    g_once_init_leave(&type, registered);
-  }
-  return type;
-}
+GST_LUS_DEFINE_ENUM(stale_policy_get_type, "GstLusStalePolicy",
+                    {LUS_STALE_DIM, "Dim and broken, hidden after three times the age", "dim"},
+                    {LUS_STALE_HIDE, "Hidden at once", "hide"})
 
 static void forget_stream(GstLusOverlay *self)
 {
@@ -289,7 +270,7 @@ static void install_properties(GObjectClass *object)
       "Multiplies the opacity 0..1 of masks", 0, 1, defaults.opacity, GST_LUS_PARAM_NUMBER));
   g_object_class_install_property(object, PROP_STYLE, g_param_spec_enum("style", "Style",
       "How masks are drawn", style_get_type(), (gint)defaults.style, GST_LUS_PARAM_FLAGS));
-  g_object_class_install_property(object, PROP_SELECTED_TYPES, gst_lus_param_spec_strings("selected-types",
+  g_object_class_install_property(object, PROP_SELECTED_TYPES, gst_lus_param_spec_strings("selected-types", "Selected types",
       "Classes to draw, e.g. <pleural_line, vertical_line> (empty = all)", "Name of a class"));
   install_switch(object, PROP_SHOW_LEGEND, "show-legend", "Show legend", "Names and marks of the classes");
   install_switch(object, PROP_SHOW_CONFIDENCE, "show-confidence", "Show confidence", "Confidence in % beside the legend");

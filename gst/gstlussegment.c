@@ -12,6 +12,7 @@
 #include "gstluselements.h"
 #include "gstlusmeta.h"
 #include "gstlusstats.h"
+#include "gstlusvalues.h"
 #include "gstlusvideo.h"
 
 GST_DEBUG_CATEGORY_STATIC(lussegment_debug);
@@ -64,20 +65,10 @@ enum {
   PROP_STATS
 };
 
-static GType sector_mode_get_type(void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {{LUS_SECTOR_AUTO, "Found in the pictures", "auto"},
-                                      {LUS_SECTOR_NONE, "The whole picture", "none"},
-                                      {LUS_SECTOR_MANUAL, "The rectangle of the property roi", "manual"},
-                                      {0, NULL, NULL}};
-
-  if (g_once_init_enter(&type)) {
-    GType registered = g_enum_register_static("GstLusSectorMode", values);
-    g_once_init_leave(&type, registered);
-  }
-  return type;
-}
+GST_LUS_DEFINE_ENUM(sector_mode_get_type, "GstLusSectorMode",
+                    {LUS_SECTOR_AUTO, "Found in the pictures", "auto"},
+                    {LUS_SECTOR_NONE, "The whole picture", "none"},
+                    {LUS_SECTOR_MANUAL, "The rectangle of the property roi", "manual"})
 
 static void forget_result(GstLusSegment *self)
 {
@@ -318,56 +309,6 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   return GST_FLOW_OK;
 }
 
-static GstStructure *model_info(const LusModel *model)
-{
-  const LusModelInfo *info = lus_model_info(model);
-  GValue classes = G_VALUE_INIT, item = G_VALUE_INIT;
-  GstStructure *structure =
-      gst_structure_new("lus-model", "path", G_TYPE_STRING, lus_model_path(model), "sha256", G_TYPE_STRING,
-                        lus_model_sha256(model), "version", G_TYPE_STRING, info->version, "threshold", G_TYPE_DOUBLE,
-                        (gdouble)info->threshold, "input-width", G_TYPE_INT, info->width, "input-height", G_TYPE_INT,
-                        info->height, "input-channels", G_TYPE_INT, info->channels, "licence", G_TYPE_STRING,
-                        info->licence, "training", G_TYPE_STRING, info->training, "probes", G_TYPE_STRING, info->probes,
-                        NULL);
-
-  gst_value_array_init(&classes, (guint)info->n_classes);
-  for (int i = 0; i < info->n_classes; i++) {
-    g_value_init(&item, G_TYPE_STRING);
-    g_value_set_string(&item, info->classes[i]);
-    gst_value_array_append_and_take_value(&classes, &item);
-  }
-  gst_structure_take_value(structure, "classes", &classes);
-  return structure;
-}
-
-static gboolean roi_from_value(LusRect *roi, const GValue *value)
-{
-  int numbers[4];
-
-  if (gst_value_array_get_size(value) != 4)
-    return FALSE;
-  for (guint i = 0; i < 4; i++) {
-    const GValue *item = gst_value_array_get_value(value, i);
-    if (!G_VALUE_HOLDS_INT(item))
-      return FALSE;
-    numbers[i] = g_value_get_int(item);
-  }
-  *roi = (LusRect){numbers[0], numbers[1], numbers[2], numbers[3]};
-  return roi->x >= 0 && roi->y >= 0 && roi->width > 0 && roi->height > 0;
-}
-
-static void roi_to_value(const LusRect *roi, GValue *value)
-{
-  const int numbers[4] = {roi->x, roi->y, roi->width, roi->height};
-
-  for (int i = 0; roi->width > 0 && i < 4; i++) {
-    GValue item = G_VALUE_INIT;
-    g_value_init(&item, G_TYPE_INT);
-    g_value_set_int(&item, numbers[i]);
-    gst_value_array_append_and_take_value(value, &item);
-  }
-}
-
 static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(object);
@@ -384,7 +325,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_INTERVAL: self->interval = g_value_get_uint(value); break;
   case PROP_SECTOR: self->recipe.config.sector_mode = (LusSectorMode)g_value_get_enum(value); break;
   case PROP_ROI:
-    if (roi_from_value(&roi, value))
+    if (gst_lus_rect_from_value(&roi, value))
       self->recipe.config.roi = roi;
     else
       g_warning("lussegment: roi needs four whole numbers <x, y, width, height> of a rectangle that is not empty");
@@ -402,11 +343,11 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   GST_OBJECT_LOCK(self);
   switch (id) {
   case PROP_MODEL_FILE: g_value_set_string(value, self->recipe.model_file); break;
-  case PROP_MODEL_INFO: g_value_take_boxed(value, self->model ? model_info(self->model) : NULL); break;
+  case PROP_MODEL_INFO: g_value_take_boxed(value, self->model ? gst_lus_model_to_structure(self->model) : NULL); break;
   case PROP_THREADS: g_value_set_int(value, self->recipe.config.threads); break;
   case PROP_INTERVAL: g_value_set_uint(value, self->interval); break;
   case PROP_SECTOR: g_value_set_enum(value, self->recipe.config.sector_mode); break;
-  case PROP_ROI: roi_to_value(&self->recipe.config.roi, value); break;
+  case PROP_ROI: gst_lus_rect_to_value(value, self->recipe.config.roi); break;
   case PROP_MM_PER_PIXEL: g_value_set_double(value, self->mm_per_pixel); break;
   case PROP_STATS: g_value_take_boxed(value, gst_lus_stats_to_structure(&self->stats, "lussegment-stats")); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);

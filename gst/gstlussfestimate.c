@@ -14,6 +14,7 @@
 #include "gstluselements.h"
 #include "gstlusexam.h"
 #include "gstlusmeta.h"
+#include "gstlusvalues.h"
 #include <gst/video/navigation.h>
 
 GST_DEBUG_CATEGORY_STATIC(lussfestimate_debug);
@@ -37,7 +38,6 @@ struct _GstLusSfEstimate {
   LusHeads *heads;
   GstLusExam *exam;         /* from PAUSED on */
   gboolean zone_from_tag;
-  gboolean written;         /* the exam file, since the last frame */
   gboolean warned;          /* that frames of another model are left out */
   GstClockTime next_update; /* stream time of the next estimate */
 };
@@ -62,23 +62,14 @@ enum {
   PROP_INTERVAL
 };
 
-/* Only a file that was asked for must be there; without the bundled one there is "No estimator". */
 static gboolean load_heads(GstLusSfEstimate *self, GError **error)
 {
-  g_autofree char *bundled = NULL;
   LusHeads *heads;
 
-  if (self->heads_file) {
-    heads = lus_heads_load(self->heads_file, error);
-    if (!heads)
-      return FALSE;
-  } else {
-    g_autoptr(GError) ignored = NULL;
-    bundled = lus_model_bundled_path("default.heads.json");
-    heads = lus_heads_load(bundled, &ignored);
-    if (!heads)
-      GST_INFO_OBJECT(self, "no estimator: %s", ignored->message);
-  }
+  if (!gst_lus_heads_load(&heads, self->heads_file, error))
+    return FALSE;
+  if (!heads)
+    GST_INFO_OBJECT(self, "no estimator is bundled");
   g_clear_pointer(&self->heads, lus_heads_unref);
   self->heads = heads;
   return TRUE;
@@ -92,7 +83,6 @@ static gboolean new_exam(GstLusSfEstimate *self, GError **error)
     return FALSE;
   gst_lus_exam_free(self->exam);
   self->exam = exam;
-  self->written = FALSE;
   self->warned = FALSE;
   self->next_update = 0;
   gst_lus_exam_set_zone(exam, self->zone);
@@ -132,13 +122,8 @@ static void finish_exam(GstLusSfEstimate *self)
   gboolean done = TRUE;
 
   g_mutex_lock(&self->lock);
-  if (self->exam) {
-    gst_lus_exam_estimate(self->exam, self->min_frames);
-    gst_lus_exam_finish(self->exam);
-    if (self->exam_file && !self->written && gst_lus_exam_n_frames(self->exam) > 0)
-      done = self->written =
-          gst_lus_exam_write(self->exam, self->exam_file, self->exam_id, self->min_frames, &error);
-  }
+  if (self->exam)
+    done = gst_lus_exam_finish(self->exam, self->exam_file, self->exam_id, self->min_frames, &error);
   g_mutex_unlock(&self->lock);
   if (!done)
     GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
@@ -286,30 +271,13 @@ static gboolean is_due_locked(GstLusSfEstimate *self, GstClockTime now)
 
 static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
 {
-  LusExamView view;
   double measured;
 
-  gst_lus_exam_view(self->exam, self->min_frames, &view);
-  gst_lus_summary_set_exam(summary, &view);
-  gst_lus_exam_write_features(self->exam, summary);
+  gst_lus_exam_summarise(self->exam, self->min_frames, summary);
   if (self->exam_id)
     gst_structure_set(summary, "exam-id", G_TYPE_STRING, self->exam_id, NULL);
   if (self->spo2 > 0 && self->fio2 > 0 && lus_sf_ratio(&measured, self->spo2, self->fio2, NULL))
     gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
-}
-
-static void post_summary(GstLusSfEstimate *self, GstBuffer *buffer, const GstLusSegMeta *meta, const GstStructure *summary)
-{
-  GstStructure *fields = gst_structure_copy(summary);
-  const GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
-
-  gst_structure_set_name(fields, "lussfestimate");
-  gst_structure_set(fields, "timestamp", G_TYPE_UINT64, GST_BUFFER_PTS(buffer), "stream-time", G_TYPE_UINT64,
-                    gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)), "running-time",
-                    G_TYPE_UINT64, gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)),
-                    "source-pts", G_TYPE_UINT64, meta ? meta->source_pts : GST_CLOCK_TIME_NONE, "age", G_TYPE_UINT64,
-                    meta ? meta->age : GST_CLOCK_TIME_NONE, NULL);
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), fields));
 }
 
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
@@ -322,8 +290,6 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 
   g_mutex_lock(&self->lock);
   added = gst_lus_exam_add(self->exam, meta);
-  if (added == GST_LUS_EXAM_ADDED)
-    self->written = FALSE;
   if (is_due_locked(self, gst_lus_stream_time(trans, buffer))) {
     gst_lus_exam_estimate(self->exam, self->min_frames);
     post = self->post_messages;
@@ -341,7 +307,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
                         ("Start a new exam after choosing another model."));
   if (post)
-    post_summary(self, buffer, meta, summary);
+    gst_lus_post_message(trans, buffer, "lussfestimate", summary);
   return GST_FLOW_OK;
 }
 
@@ -435,7 +401,7 @@ static void install_properties(GObjectClass *object)
   object->finalize = finalize;
   install_text(object, PROP_ZONE, "zone", "Zone",
       "Lung zone of the pictures, e.g. R1 (unset = none); the tag keywords=lus-zone:ZONE and keys change it too");
-  g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones",
+  g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones", "Zones",
       "Zones of a whole exam (empty = <R1, R2, R3, L1, L2, L3>); read when an exam starts", "Name of a zone"));
   g_object_class_install_property(object, PROP_MIN_FRAMES, g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
       "Pictures with a result that make a zone done", 1, G_MAXINT, DEFAULT_MIN_FRAMES, GST_LUS_PARAM_NUMBER));

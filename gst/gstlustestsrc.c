@@ -51,21 +51,11 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lustestsrc, "lustestsrc", GST_RANK_NONE, G
 
 enum { PROP_0, PROP_SEED, PROP_STREAM, PROP_PATIENT, PROP_PROBE, PROP_WATER, PROP_SCREEN, PROP_ZONE, PROP_IS_LIVE };
 
-static GType probe_get_type(void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {{LUS_PROBE_RANDOM, "Drawn from seed and stream", "random"},
-                                      {LUS_PROBE_LINEAR, "Linear: a rectangle", "linear"},
-                                      {LUS_PROBE_CONVEX, "Convex: a wide fan with an arc on top", "convex"},
-                                      {LUS_PROBE_PHASED, "Phased: a fan with a narrow tip", "phased"},
-                                      {0, NULL, NULL}};
-
-  if (g_once_init_enter(&type)) {
-    GType registered = g_enum_register_static("GstLusProbe", values);
-    g_once_init_leave(&type, registered);
-  }
-  return type;
-}
+GST_LUS_DEFINE_ENUM(probe_get_type, "GstLusProbe",
+                    {LUS_PROBE_RANDOM, "Drawn from seed and stream", "random"},
+                    {LUS_PROBE_LINEAR, "Linear: a rectangle", "linear"},
+                    {LUS_PROBE_CONVEX, "Convex: a wide fan with an arc on top", "convex"},
+                    {LUS_PROBE_PHASED, "Phased: a fan with a narrow tip", "phased"})
 
 /* Goes out before the next buffer, behind the segment. */
 static void send_zone(GstLusTestSrc *self)
