@@ -44,7 +44,7 @@ typedef struct {
   LusStatus status;
   gint64 mask_age_ns;                  /* of the result shown; < 0 unknown */
   guint64 result_number;               /* counts verified results; the status mark steps with it */
-  const LusSegmentation *segmentation; /* NULL: no result */
+  const LusSegmentation *segmentation; /* NULL: no result. Not to be kept: its place may be that of a scaled picture */
   const LusMask *mask;                 /* NULL: nothing to draw */
   const LusExamView *exam;             /* NULL: as present = FALSE */
   gint64 unchanged_ns;                 /* with LUS_STATUS_FROZEN: how long the picture has been the same; 0 = counted
