@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <stdint.h>
+
+/** Blending rows of 8-bit samples. div255(v) = (v + 128 + ((v + 128) >> 8)) >> 8, which is round(v / 255) for v of 0..65025,
+ *  so that alpha 0 keeps and alpha 255 replaces a sample exactly. Integers only: all variants give the same bytes. n may be
+ *  0; any alignment; rows don't overlap; nothing is read or written outside of the n samples. */
+typedef struct {
+  const char *name; /* "c", "orc" */
+
+  /** d[i] = div255(s[i] a[i] + d[i] (255 - a[i])). */
+  void (*mix)(uint8_t *d, const uint8_t *s, const uint8_t *a, int n);
+  /** out[i] = div255(a[i] w[i]). */
+  void (*scale)(uint8_t *out, const uint8_t *a, const uint8_t *w, int n);
+  /** d[i] = d[i] + ((s[i] w[i] + 128) >> 8), clipped to 0..255; the shift rounds down. */
+  void (*add)(uint8_t *d, const int8_t *s, const uint8_t *w, int n);
+} LusBlendKernels;
+
+/** The specification. */
+extern const LusBlendKernels lus_blend_c;
+/** ORC programs. */
+extern const LusBlendKernels lus_blend_orc;
+
+/** The one in use: lus_blend_c with LUS_KERNELS=c, else lus_blend_orc. */
+const LusBlendKernels *lus_blend_kernels(void);

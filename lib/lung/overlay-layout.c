@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "lung/overlay-parts.h"
+#include "nn/error.h"
+
+#define TAKEN_LIMIT 0.005 /* share of a block's place that may have been bright */
+#define STEP 4.0          /* of the search, u */
+#define COLUMN 54.0       /* width of a column, u */
+
+/* Notice, by number of lines. */
+static const char *const notice_lines[][5] = {
+  {LUS_NOTICE},
+  {"Research software -", "not for diagnosis or treatment"},
+  {"Research software -", "not for diagnosis", "or treatment"},
+  {"Research", "software -", "not for", "diagnosis", "or treatment"},
+};
+
+const char *lus_notice_line(int lines, int i)
+{
+  int row = lines <= 3 ? lines - 1 : 3;
+  return i < lines ? notice_lines[row][i] : NULL;
+}
+
+static double notice_width(LusCanvas *canvas, int lines)
+{
+  double width = 0;
+  for (int i = 0; i < lines; i++)
+    width = MAX(width, lus_canvas_text_width(canvas, 4.5, 0, lus_notice_line(lines, i)));
+  return width;
+}
+
+/* One kind of grid on one frame. */
+typedef struct {
+  const LusLayoutInput *input;
+  const LusRoom *room;
+  LusLayout *layout;
+  double width, height; /* u */
+  double margin_x, top, bottom;
+} Grid;
+
+/* Where the blocks stand if nothing is in the way, in the coordinates of docs/display.md: columns at 12 and 254, widths as
+ * for 320 x 180 u. A wider frame moves the right column out. */
+static void full_homes(LusBox homes[LUS_BLOCK_N], const LusLayoutInput *input)
+{
+  double pitch = input->confidence ? 17 : 9, legend = input->confidence ? 48.5 : 58;
+  homes[LUS_BLOCK_STATUS] = (LusBox){11, 14, COLUMN + 1, 30.5};
+  homes[LUS_BLOCK_LEGEND] = (LusBox){11, legend, COLUMN + 1.5,
+                                     59 - legend + pitch * (input->legend_rows - 1) + (input->confidence ? 15 : 7.5)};
+  homes[LUS_BLOCK_ZONE] = (LusBox){253.5, 13, COLUMN + 1, 17.5};
+  homes[LUS_BLOCK_THORAX] = (LusBox){253.5, 32, COLUMN + 1, 49.5};
+  homes[LUS_BLOCK_SF] = (LusBox){253.5, 83, COLUMN + 1, 44};
+  homes[LUS_BLOCK_OUTLOOK] = (LusBox){253.5, 129.5, COLUMN + 1, 35};
+  homes[LUS_BLOCK_NOTICE] = (LusBox){11, 166.5, notice_width(input->canvas, 1) + 2, 7};
+}
+
+/* The compact grid is 200 x 150 u; blocks of the right column and of the last rows hang on the frame's far sides. */
+static void compact_homes(LusBox homes[LUS_BLOCK_N], const LusLayoutInput *input)
+{
+  homes[LUS_BLOCK_STATUS] = (LusBox){5, 5.5, 52, 20.5};
+  homes[LUS_BLOCK_LEGEND] = (LusBox){5, 26, 38, 8.0 * input->legend_rows - 2};
+  homes[LUS_BLOCK_ZONE] = (LusBox){158, 7, 37, 12};
+  homes[LUS_BLOCK_THORAX] = (LusBox){161.5, 20.5, 33.5, 29};
+  homes[LUS_BLOCK_SF] = (LusBox){145, 125.5, 50, 22.5};
+  homes[LUS_BLOCK_NOTICE] = (LusBox){5, 129, notice_width(input->canvas, 3) + 2, 19};
+}
+
+/* Frame pixels of a block's box moved to @x, @y (u), grown to even pixels. */
+static LusRect place(const Grid *grid, LusBlockId id, double x, double y)
+{
+  double u = grid->layout->u;
+  const LusBox *home = &grid->layout->homes[id];
+  int x0 = 2 * (int)floor(x * u / 2), y0 = 2 * (int)floor(y * u / 2);
+  return (LusRect){x0, y0, 2 * (int)ceil((home->width * u + 1) / 2), 2 * (int)ceil((home->height * u + 1) / 2)};
+}
+
+static gboolean overlaps(LusRect a, LusRect b)
+{
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+/* As lus_room_taken(), and 2 on another block. */
+static double taken(const Grid *grid, LusRect rect)
+{
+  for (int i = 0; i < LUS_BLOCK_N; i++)
+    if (grid->layout->slots[i].shown && overlaps(rect, grid->layout->slots[i].rect))
+      return 2;
+  return lus_room_taken(grid->room, rect);
+}
+
+static gboolean take(Grid *grid, LusBlockId id, double x, double y)
+{
+  LusRect rect = place(grid, id, x, y);
+  if (taken(grid, rect) >= TAKEN_LIMIT)
+    return FALSE;
+  grid->layout->slots[id] = (LusSlot){TRUE, FALSE, rect};
+  return TRUE;
+}
+
+/* Where a block stands if nothing is in the way: what lies in the right half of the nominal grid keeps its distance from
+ * the right side, what lies in the last fifth of the compact one that from the bottom. */
+static void home_of(const Grid *grid, LusBlockId id, double *x, double *y)
+{
+  const LusBox *home = &grid->layout->homes[id];
+  double width = grid->layout->compact ? 200 : 320, height = grid->layout->compact ? 150 : 180;
+  *x = home->x > width / 2 ? home->x + grid->width - width : home->x;
+  *y = home->y > 0.8 * height ? home->y + grid->height - height : home->y;
+}
+
+static gboolean try_column(Grid *grid, LusBlockId id, double x, double y)
+{
+  double bottom = grid->bottom - grid->layout->homes[id].height;
+  for (double d = STEP; d < grid->height; d += STEP)
+    if ((y + d <= bottom && take(grid, id, x, y + d)) || (y - d >= grid->top && take(grid, id, x, y - d)))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean try_row(Grid *grid, LusBlockId id, double y)
+{
+  double right = grid->width - grid->margin_x - grid->layout->homes[id].width;
+  for (double x = grid->margin_x; x <= right; x += STEP)
+    if (take(grid, id, x, y))
+      return TRUE;
+  return FALSE;
+}
+
+/* The same column lower or higher, the other column, the strip below, the corners beside a fan's apex. */
+static gboolean try_elsewhere(Grid *grid, LusBlockId id)
+{
+  double x, y, height = grid->layout->homes[id].height, other;
+  home_of(grid, id, &x, &y);
+  other = grid->width - x - grid->layout->homes[id].width;
+  return try_column(grid, id, x, y) || take(grid, id, other, y) || try_column(grid, id, other, y) ||
+         try_row(grid, id, grid->bottom - height) || try_row(grid, id, grid->top);
+}
+
+/* Places all of @wanted; FALSE if one found no room. */
+static gboolean place_all(Grid *grid, unsigned wanted)
+{
+  double x, y;
+  memset(grid->layout->slots, 0, sizeof grid->layout->slots);
+  for (int i = 0; i < LUS_BLOCK_DEPTH; i++) {
+    home_of(grid, i, &x, &y);
+    if (wanted >> i & 1)
+      take(grid, i, x, y);
+  }
+  gboolean all = TRUE;
+  for (int i = 0; i < LUS_BLOCK_DEPTH; i++)
+    if (wanted >> i & 1 && !grid->layout->slots[i].shown)
+      all = try_elsewhere(grid, i) && all;
+  return all;
+}
+
+/* The whole grid needs 16:9 and text that isn't below the smallest size. */
+static gboolean full_grid(Grid *grid, const LusLayoutInput *input)
+{
+  double u = input->height / 180.0;
+  if (input->width * 9 < input->height * 16 - 16 || 4.5 * u < 0.97 * grid->layout->min_px)
+    return FALSE;
+  grid->layout->compact = FALSE;
+  grid->layout->u = input->canvas->u = u;
+  grid->width = input->width / u;
+  grid->height = 180;
+  grid->margin_x = 11;
+  grid->top = 8;
+  grid->bottom = 173.5;
+  full_homes(grid->layout->homes, input);
+  return TRUE;
+}
+
+static void compact_grid(Grid *grid, const LusLayoutInput *input)
+{
+  double u = MAX(MIN(input->height / 150.0, input->width / 200.0), grid->layout->min_px / 4.5);
+  grid->layout->compact = TRUE;
+  grid->layout->u = input->canvas->u = u;
+  grid->width = input->width / u;
+  grid->height = input->height / u;
+  grid->margin_x = 5;
+  grid->top = 5;
+  grid->bottom = grid->height - 2;
+  compact_homes(grid->layout->homes, input);
+}
+
+/* On a black plate in the emptiest corner outside of the sector. */
+static gboolean place_on_plate(Grid *grid, LusBlockId id)
+{
+  const LusBox *home = &grid->layout->homes[id];
+  double right = grid->width - grid->margin_x - home->width, bottom = grid->bottom - home->height, best = 2;
+  const double corners[4][2] = {{grid->margin_x, grid->top}, {right, grid->top}, {grid->margin_x, bottom}, {right, bottom}};
+  for (int i = 0; i < 4; i++) {
+    LusRect rect = place(grid, id, corners[i][0], corners[i][1]);
+    double share = taken(grid, rect);
+    if (share < best) {
+      best = share;
+      grid->layout->slots[id] = (LusSlot){TRUE, TRUE, rect};
+    }
+  }
+  return best < 2;
+}
+
+/* Status and notice on one plate over the deepest rows: the sector fills the frame. What doesn't fit there is left out. */
+static void place_footer(Grid *grid, unsigned wanted)
+{
+  static const int choices[] = {1, 2, 3, 5};
+  LusLayout *layout = grid->layout;
+  gboolean status = wanted >> LUS_BLOCK_STATUS & 1;
+  memset(layout->slots, 0, sizeof layout->slots);
+  for (guint i = 0; i < G_N_ELEMENTS(choices); i++) {
+    double width = MAX(notice_width(grid->input->canvas, choices[i]) + 5, status ? 46 : 0);
+    double height = 6 * choices[i] + (status ? 8.5 : 0) + 2;
+    if (width + 2 > grid->width || height + 2 > grid->height)
+      continue;
+    layout->footer_lines = choices[i];
+    layout->homes[LUS_BLOCK_FOOTER] = (LusBox){0, 0, width, height};
+    LusRect rect = place(grid, LUS_BLOCK_FOOTER, 2, 0);
+    rect.y = (grid->input->height - rect.height - (int)layout->u) & ~1;
+    layout->slots[LUS_BLOCK_FOOTER] = (LusSlot){TRUE, TRUE, rect};
+    return;
+  }
+}
+
+/* Left of the sector, where its numbers have room. */
+static void place_depth(Grid *grid)
+{
+  double u = grid->layout->u, x = grid->input->sector.x / u - 22;
+  grid->layout->homes[LUS_BLOCK_DEPTH] =
+    (LusBox){x, grid->input->sector.y / u - 3, 20, grid->input->sector.height / u + 6};
+  take(grid, LUS_BLOCK_DEPTH, x, grid->input->sector.y / u - 3);
+}
+
+void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRoom *room)
+{
+  static const unsigned drops[] = {0, 1u << LUS_BLOCK_LEGEND, 1u << LUS_BLOCK_THORAX, 1u << LUS_BLOCK_OUTLOOK,
+                                   1u << LUS_BLOCK_ZONE};
+  Grid grid = {.input = input, .room = room, .layout = layout};
+  unsigned wanted = input->wanted & ~(1u << LUS_BLOCK_DEPTH);
+  gboolean placed = FALSE;
+  memset(layout, 0, sizeof *layout);
+  layout->min_px = input->canvas->min_px = input->height < 400 ? 10 : 14;
+  for (guint i = 0; i < G_N_ELEMENTS(drops) && !placed; i++) {
+    wanted &= ~drops[i];
+    placed = full_grid(&grid, input) && place_all(&grid, wanted);
+    if (!placed) {
+      compact_grid(&grid, input);
+      placed = place_all(&grid, wanted & ~(1u << LUS_BLOCK_OUTLOOK));
+    }
+  }
+  for (int i = 0; i <= LUS_BLOCK_NOTICE && !placed; i++)
+    if (wanted >> i & 1 && !layout->slots[i].shown && !place_on_plate(&grid, i) && i != LUS_BLOCK_SF) {
+      place_footer(&grid, wanted);
+      placed = TRUE;
+    }
+  if (input->wanted >> LUS_BLOCK_DEPTH & 1)
+    place_depth(&grid);
+}

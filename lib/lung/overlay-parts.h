@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <pango/pangocairo.h>
+
+#include "lung/overlay.h"
+
+/** The parts of the overlay, private to overlay*.c. Lengths are in u, the grid's unit (docs/display.md), unless said
+ *  otherwise. Drawn pixels are premultiplied ARGB32 as cairo has it. */
+
+/* --- palette: overlay-palette.c --- */
+
+typedef struct { guint8 r, g, b; } LusColour;
+
+typedef enum { LUS_INK_TEXT1, LUS_INK_TEXT2, LUS_INK_LINE, LUS_INK_PLATE, LUS_INK_DONE, LUS_INK_PART, LUS_INK_TODO,
+  LUS_INK_TRACK, LUS_INK_BLACK } LusInk;
+
+LusColour lus_ink_colour(LusInk ink);
+
+
+/** How a class looks and what it is called. */
+typedef struct {
+  char name[40], short_name[24];
+  LusColour colour;
+  double width;   /* of its contour */
+  double opacity; /* of its contour, 0..1 */
+  int order;      /* 0..LUS_CLASS_TOP: the highest is drawn last */
+} LusClassLook;
+
+#define LUS_CLASS_TOP 4
+
+/** Looks of all classes of @segmentation; @gray: as GRAY8 shows them. */
+void lus_class_looks(LusClassLook looks[LUS_MAX_CLASSES], const LusSegmentation *segmentation, gboolean gray);
+
+/* --- plates: overlay-blend.c --- */
+
+/** Something drawn once and blended often: the pixels that are not transparent, already in the frame's layout. */
+typedef struct {
+  GArray *runs;       /* of LusRun */
+  GByteArray *source; /* samples, or signed differences for a tint of RGB */
+  GByteArray *alpha;
+  GByteArray *scratch;
+  gboolean tint;
+} LusPlate;
+
+void lus_plate_init(LusPlate *plate);
+void lus_plate_clear(LusPlate *plate);
+/** Empties it; the memory stays. */
+void lus_plate_empty(LusPlate *plate);
+/** From the pixels @argb (rows of @stride pixels) that belong at @where of frames like @target; what lies outside of the
+ *  frame is left out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the frame's luma. */
+void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where, gboolean tint);
+/** Draws on a frame of the format and size it was built for. */
+void lus_plate_draw(const LusPlate *plate, LusImage *frame);
+
+/* --- masks: overlay-mask.c --- */
+
+/** Contours and tints of the mask at hand. */
+typedef struct {
+  int frame_width, frame_height;
+  guint8 *sector;     /* [frame_height][frame_width], 255 inside; NULL before the first */
+  LusRect sector_box; /* the pixels inside it */
+  LusRect box;        /* what the buffers below cover, even, frame pixels */
+  LusRect window;     /* what the class at hand can touch, in the box */
+  gsize box_size, plane_size;
+  guint8 *plane, *field;
+  guint16 *distance;
+  guint32 *pixels;
+  int *row_first, *row_end;
+  LusPlate contour, tint;
+} LusMaskDrawing;
+
+typedef struct {
+  LusOverlayStyle style; /* contour where the frame has no chroma */
+  gboolean stale;
+  double opacity;
+  guint32 class_mask;
+} LusMaskLook;
+
+void lus_mask_drawing_init(LusMaskDrawing *drawing);
+void lus_mask_drawing_clear(LusMaskDrawing *drawing);
+/** A new sector. FALSE when out of memory: there is none then. */
+gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentation *segmentation);
+void lus_mask_drawing_update(LusMaskDrawing *drawing, const LusImage *target, const LusSegmentation *segmentation,
+                             const LusMask *mask, const LusMaskLook *look);
+
+/* --- the sector's corners: overlay-marks.c --- */
+
+typedef struct { double x, y; } LusPoint;
+typedef struct {
+  LusPoint top[2], bottom[2]; /* left, right; frame pixels */
+  gboolean straight;          /* the sides are upright: depth runs down the picture from the top */
+} LusCorners;
+
+void lus_corners_find(LusCorners *corners, const guint8 *sector, int width, LusRect box);
+/** Marks outside of the corners: this is analysed. FALSE when out of memory. */
+gboolean lus_corners_draw(LusPlate *plate, const LusCorners *corners, const LusImage *target, LusRect box, double u);
+
+/* --- text and shapes: overlay-text.c --- */
+
+/** What a block is drawn with: cairo's user space is the grid, moved to where the block stands. */
+typedef struct {
+  cairo_t *cr;
+  PangoLayout *layout;
+  double u;      /* pixels */
+  double min_px; /* smallest text */
+  LusColour colour;
+} LusCanvas;
+
+typedef enum { LUS_TEXT_BOLD = 1, LUS_TEXT_RIGHT = 2, LUS_TEXT_CENTRE = 4, LUS_TEXT_BARE = 8 /* no outline */ } LusTextFlags;
+
+void lus_canvas_ink(LusCanvas *canvas, LusInk ink);
+void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
+/** @text of @size on the baseline (x, y), in the colour last set; what is wider than @width is set smaller, down to 0.85.
+ *  Returns the width drawn. */
+double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width, const char *text);
+/** The width lus_canvas_text() would draw where there is room. */
+double lus_canvas_text_width(LusCanvas *canvas, double size, unsigned flags, const char *text);
+/** A path, snapped to even pixels. */
+void lus_canvas_rounded(LusCanvas *canvas, double x, double y, double width, double height, double radius);
+/** Nearest grid position on an even pixel. */
+double lus_canvas_snap_x(const LusCanvas *canvas, double x);
+double lus_canvas_snap_y(const LusCanvas *canvas, double y);
+void lus_canvas_triangle(LusCanvas *canvas, double x, double y, double width, double height, gboolean down);
+
+/* --- room and layout: overlay-room.c, overlay-layout.c --- */
+
+typedef enum { LUS_BLOCK_STATUS, LUS_BLOCK_SF, LUS_BLOCK_NOTICE, LUS_BLOCK_ZONE, LUS_BLOCK_OUTLOOK, LUS_BLOCK_THORAX,
+  LUS_BLOCK_LEGEND, LUS_BLOCK_DEPTH, LUS_BLOCK_FOOTER, LUS_BLOCK_N } LusBlockId;
+
+/** Which pixels of the frame are free: outside of the sector, and never brighter than 32 while it was measured. */
+typedef struct {
+  int width, height;
+  guint8 *taken;  /* [height][width], 1 = seen bright */
+  guint8 *line;   /* one row of luma */
+  int cell;       /* pixels; the sums below count cells */
+  int columns, rows;
+  guint32 *taken_sum, *sector_sum; /* [rows + 1][columns + 1], summed pixels of all cells above and to the left */
+} LusRoom;
+
+void lus_room_init(LusRoom *room);
+void lus_room_clear(LusRoom *room);
+/** Forgets what was seen. FALSE when out of memory. */
+gboolean lus_room_set_size(LusRoom *room, int width, int height);
+void lus_room_look(LusRoom *room, const LusImage *frame);
+/** Makes the sums; @sector [height][width] or NULL. */
+void lus_room_sum(LusRoom *room, const guint8 *sector);
+/** Share 0..1 of taken pixels in @rect outside of the sector; 2 where it touches the sector or leaves the frame. */
+double lus_room_taken(const LusRoom *room, LusRect rect);
+
+typedef struct { double x, y, width, height; } LusBox; /* in u */
+
+typedef struct {
+  gboolean shown;
+  gboolean plate; /* on a black plate: it stands on something */
+  LusRect rect;   /* frame pixels, even */
+} LusSlot;
+
+typedef struct {
+  gboolean compact;
+  double u;      /* pixels */
+  double min_px;
+  int footer_lines; /* of the notice, in the footer */
+  LusBox homes[LUS_BLOCK_N]; /* what each block's drawing covers, in its own coordinates */
+  LusSlot slots[LUS_BLOCK_N];
+} LusLayout;
+
+typedef struct {
+  int width, height;   /* frame pixels */
+  unsigned wanted;     /* bit i: block i */
+  int legend_rows;
+  gboolean confidence; /* the legend has bars */
+  LusRect sector;      /* empty: unknown */
+  LusCanvas *canvas;   /* measures texts */
+} LusLayoutInput;
+
+/** Places the blocks: nothing on the sector, nothing on the scanner's own text, nothing on each other. */
+void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRoom *room);
+/** The notice in 1, 2, 3 or 5 lines: the @i-th one, or NULL past the last. Static. */
+const char *lus_notice_line(int lines, int i);
+
+/* --- what the blocks say: overlay-content.c, drawn by overlay-blocks.c and overlay-thorax.c --- */
+
+typedef struct {
+  LusStatus status;
+  int step; /* 0..7: the dot that is lit */
+  char lines[2][40];
+} LusStatusContent;
+
+enum { LUS_PERCENT_NOT_SEEN = -1, LUS_PERCENT_UNKNOWN = -2 };
+
+typedef struct {
+  char name[40], short_name[24];
+  LusColour colour;
+  double width;
+  int percent;   /* 0..100, LUS_PERCENT_... */
+  int threshold; /* percent */
+} LusLegendRow;
+
+typedef struct {
+  char head[40];
+  gboolean confidence, dim;
+  LusOverlayStyle style;
+  int n;
+  LusLegendRow rows[LUS_MAX_CLASSES];
+} LusLegendContent;
+
+typedef struct {
+  char zone[LUS_ZONE_LENGTH];
+  int done, n;
+} LusZoneContent;
+
+typedef struct {
+  int n, current; /* current: index or -1 */
+  gboolean finished;
+  char names[LUS_MAX_ZONES][LUS_ZONE_LENGTH];
+  int parts[LUS_MAX_ZONES]; /* 0..100 % of the frames that make a zone done */
+} LusThoraxContent;
+
+typedef struct {
+  char label[32], note[32];
+  gboolean tick;   /* before the note */
+  gboolean valid;
+  int value, low, high, baseline; /* baseline 0: none */
+  char reason[2][64];
+} LusSfContent;
+
+typedef struct {
+  char change_label[48];
+  gboolean baseline, change_valid;
+  int change_class;
+  char change_note[48];
+  char readmission[16], readmission_note[32];
+} LusOutlookContent;
+
+typedef struct {
+  double mm_per_pixel;
+  LusRect sector;
+} LusDepthContent;
+
+typedef struct {
+  LusStatusContent status;
+  LusLegendContent legend;
+  LusZoneContent zone;
+  LusThoraxContent thorax;
+  LusSfContent sf;
+  LusOutlookContent outlook;
+  LusDepthContent depth;
+  gboolean footer_status; /* the footer shows the status */
+} LusContent;
+
+/** The classes last seen: the legend outlives a result. */
+typedef struct {
+  int n_classes;
+  LusClassLook looks[LUS_MAX_CLASSES];
+  guint8 cut[LUS_MAX_CLASSES]; /* 0: no mask yet */
+} LusLegendSource;
+
+/** What is shown of numbers that move: changed at most twice a second. */
+typedef struct {
+  gint64 published_ns, stepped_ns, since_ns; /* since: this status */
+  guint64 result_number;
+  gboolean started;
+  LusStatus status;
+  int step;
+  int age_ms;   /* largest of the period, -1 unknown */
+  int every;    /* frames per result */
+  int percent[LUS_MAX_CLASSES];
+  /* gathered since the last publication */
+  int draws, results, max_age_ms, n_samples;
+  gint16 samples[LUS_MAX_CLASSES][32];
+} LusWatch;
+
+void lus_watch_reset(LusWatch *watch);
+/** Looks at one state; @status is the one shown. */
+void lus_watch_update(LusWatch *watch, const LusOverlayState *state, LusStatus status);
+
+/** The status shown: a mask past its time makes Live and Slow stale. */
+LusStatus lus_status_shown(const LusOverlayState *state, const LusOverlayConfig *config);
+void lus_content_fill(LusContent *content, const LusOverlayState *state, const LusOverlayConfig *config,
+                      const LusWatch *watch, const LusLegendSource *known, gboolean gray);
+
+void lus_draw_status(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_legend(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_zone(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_thorax(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_sf(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_outlook(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_notice(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_depth(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_footer(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "lung/overlay-parts.h"
+
+#define BRIGHT 32 /* full-range luma above which a pixel outside of the sector is the scanner's */
+
+void lus_room_init(LusRoom *room)
+{
+  memset(room, 0, sizeof *room);
+}
+
+void lus_room_clear(LusRoom *room)
+{
+  g_free(room->taken);
+  g_free(room->line);
+  g_free(room->taken_sum);
+  g_free(room->sector_sum);
+  lus_room_init(room);
+}
+
+gboolean lus_room_set_size(LusRoom *room, int width, int height)
+{
+  gsize n = (gsize)width * (gsize)height;
+  if (!room->taken || width != room->width || height != room->height) {
+    lus_room_clear(room);
+    room->width = width;
+    room->height = height;
+    room->cell = MAX(1, height / 270);
+    room->columns = (width + room->cell - 1) / room->cell;
+    room->rows = (height + room->cell - 1) / room->cell;
+    gsize cells = (gsize)(room->columns + 1) * (gsize)(room->rows + 1);
+    room->taken = g_try_malloc(n);
+    room->line = g_try_malloc((gsize)width);
+    room->taken_sum = g_try_malloc0_n(cells, sizeof *room->taken_sum);
+    room->sector_sum = g_try_malloc0_n(cells, sizeof *room->sector_sum);
+    if (!room->taken || !room->line || !room->taken_sum || !room->sector_sum) {
+      lus_room_clear(room);
+      return FALSE;
+    }
+  }
+  memset(room->taken, 0, n);
+  return TRUE;
+}
+
+void lus_room_look(LusRoom *room, const LusImage *frame)
+{
+  for (int y = 0; y < room->height; y++) {
+    guint8 *taken = room->taken + (gsize)y * (gsize)room->width;
+    lus_image_luma_row(room->line, frame, 0, y, room->width);
+    for (int x = 0; x < room->width; x++)
+      taken[x] |= room->line[x] > BRIGHT;
+  }
+}
+
+void lus_room_sum(LusRoom *room, const guint8 *sector)
+{
+  gsize stride = (gsize)room->columns + 1;
+  for (int r = 0; r < room->rows; r++) {
+    guint32 *taken = room->taken_sum + (gsize)(r + 1) * stride, *inside = room->sector_sum + (gsize)(r + 1) * stride;
+    memset(taken, 0, stride * sizeof *taken);
+    memset(inside, 0, stride * sizeof *inside);
+    for (int y = r * room->cell; y < MIN((r + 1) * room->cell, room->height); y++) {
+      gsize at = (gsize)y * (gsize)room->width;
+      for (int x = 0; x < room->width; x++) {
+        gboolean in = sector && sector[at + (gsize)x];
+        inside[x / room->cell + 1] += in;
+        taken[x / room->cell + 1] += !in && room->taken[at + (gsize)x];
+      }
+    }
+    for (gsize c = 1; c < stride; c++) {
+      taken[c] += taken[c - 1];
+      inside[c] += inside[c - 1];
+    }
+    for (gsize c = 1; c < stride; c++) {
+      taken[c] += taken[c - stride];
+      inside[c] += inside[c - stride];
+    }
+  }
+}
+
+static guint32 sum(const LusRoom *room, const guint32 *sums, int c0, int r0, int c1, int r1)
+{
+  gsize stride = (gsize)room->columns + 1;
+  return sums[(gsize)r1 * stride + (gsize)c1] - sums[(gsize)r0 * stride + (gsize)c1] -
+         sums[(gsize)r1 * stride + (gsize)c0] + sums[(gsize)r0 * stride + (gsize)c0];
+}
+
+double lus_room_taken(const LusRoom *room, LusRect rect)
+{
+  if (rect.x < 0 || rect.y < 0 || rect.x + rect.width > room->width || rect.y + rect.height > room->height ||
+      rect.width < 1 || rect.height < 1)
+    return 2;
+  int c0 = rect.x / room->cell, r0 = rect.y / room->cell;
+  int c1 = (rect.x + rect.width + room->cell - 1) / room->cell, r1 = (rect.y + rect.height + room->cell - 1) / room->cell;
+  if (sum(room, room->sector_sum, c0, r0, c1, r1))
+    return 2;
+  return sum(room, room->taken_sum, c0, r0, c1, r1) / ((double)rect.width * rect.height);
+}
