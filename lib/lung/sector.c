@@ -7,8 +7,8 @@
  * followed in pixels. It is kept as one span per row of the frame, since a convex region has no more than that. */
 
 #define GRID 160        /* cells along the frame's larger side, at most */
-#define CLOSE_RADIUS 2  /* cells: gaps up to twice this are closed */
-#define OPEN_RADIUS 2   /* cells: what is not thicker than twice this is text, a scale or a line */
+#define GAP 1           /* cells: gaps up to this are closed */
+#define THIN 4          /* cells: what is not thicker is text, a scale or a line */
 #define PART 8          /* a further component belongs to the sector from 1/8 of the largest one's size */
 #define SMALLEST 64     /* of the frame's area, one part of this is the least a sector covers */
 #define GROWTH 50       /* growth below one part of this (2 %) is ignored, so that the geometry keeps still */
@@ -207,19 +207,18 @@ static void combine(guint8 *into, const guint8 *from, int columns, int offset, g
       into[c] |= from[c + offset];
 }
 
-/* Square dilation (or erosion, @erode) of 1/0 cells; what lies outside of the grid does not count. */
-static void spread(guint8 *cells, guint8 *spare, int columns, int rows, int radius, gboolean erode)
+/* Dilation (or erosion, @erode) of 1/0 cells by a square: a cell becomes any (or all) of those at offsets @first..@last in
+ * both directions; what lies outside of the grid does not count. */
+static void spread(guint8 *cells, guint8 *spare, int columns, int rows, int first, int last, gboolean erode)
 {
   memcpy(spare, cells, (gsize)rows * columns);
   for (int r = 0; r < rows; r++)
-    for (int i = -radius; i <= radius; i++)
+    for (int i = first; i <= last; i++)
       combine(spare + r * columns, cells + r * columns, columns, i, erode);
-  for (int r = 0; r < rows; r++) {
-    int first = MAX(r - radius, 0), last = MIN(r + radius, rows - 1);
-    memcpy(cells + r * columns, spare + first * columns, (gsize)columns);
-    for (int i = first + 1; i <= last; i++)
+  memcpy(cells, spare, (gsize)rows * columns);
+  for (int r = 0; r < rows; r++)
+    for (int i = MAX(r + first, 0); i <= MIN(r + last, rows - 1); i++)
       combine(cells + r * columns, spare + i * columns, columns, 0, erode);
-  }
 }
 
 /* Level below which @permille of the cells lie. */
@@ -295,14 +294,14 @@ static void find_cells(LusSector *sector, int level)
   int columns = sector->columns, rows = sector->rows, cells = columns * rows;
   for (int i = 0; i < cells; i++)
     sector->lit[i] = sector->means[i] >= level;
-  spread(sector->lit, sector->spare, columns, rows, CLOSE_RADIUS, FALSE);
-  spread(sector->lit, sector->spare, columns, rows, CLOSE_RADIUS, TRUE);
+  spread(sector->lit, sector->spare, columns, rows, 0, GAP, FALSE);
+  spread(sector->lit, sector->spare, columns, rows, -GAP, 0, TRUE);
   memcpy(sector->kept, sector->lit, (gsize)cells);
-  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, TRUE);
-  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, FALSE);
+  spread(sector->kept, sector->spare, columns, rows, 0, THIN, TRUE);
+  spread(sector->kept, sector->spare, columns, rows, -THIN, 0, FALSE);
   keep_components(sector);
   /* Opening rounds pointed corners off: they come back. */
-  spread(sector->kept, sector->spare, columns, rows, OPEN_RADIUS, FALSE);
+  spread(sector->kept, sector->spare, columns, rows, -THIN / 2, THIN / 2, FALSE);
   for (int i = 0; i < cells; i++)
     sector->kept[i] &= sector->lit[i];
 }

@@ -46,6 +46,7 @@ static gboolean no_memory(GError **error, const char *what)
   return FALSE;
 }
 
+/* That the network's output has its input's size and one plane per class, was checked when the model was loaded. */
 static gboolean prepare_network(LusSegmenter *segmenter, GError **error)
 {
   const LusModelInfo *info = segmenter->info;
@@ -54,17 +55,7 @@ static gboolean prepare_network(LusSegmenter *segmenter, GError **error)
     return FALSE;
   segmenter->plan = lus_plan_new(segmenter->graph, info->channels, info->height, info->width, LUS_PLAN_INFER,
                                  lus_parallel_threads(segmenter->pool), error);
-  if (!segmenter->plan)
-    return FALSE;
-  int shape[3];
-  lus_plan_output_shape(segmenter->plan, shape);
-  if (shape[0] == info->n_classes && shape[1] == info->height && shape[2] == info->width)
-    return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-              "%s: its output is %dx%dx%d, but %d classes at the input's size %dx%d are needed; correct lus.classes, or end "
-              "the network in a Resize to its input's size",
-              lus_model_path(segmenter->model), shape[0], shape[1], shape[2], info->n_classes, info->height, info->width);
-  return FALSE;
+  return segmenter->plan != NULL;
 }
 
 static gboolean allocate(LusSegmenter *segmenter, GError **error)
@@ -91,7 +82,7 @@ LusSegmenter *lus_segmenter_new(LusModel *model, const LusSegmenterConfig *confi
   segmenter->model = lus_model_ref(model);
   segmenter->info = lus_model_info(model);
   segmenter->config = *config;
-  segmenter->pool = lus_parallel_new(config->threads);
+  segmenter->pool = lus_parallel_new(MAX(config->threads, 0));
   if (!segmenter->pool) {
     no_memory(error, "the threads");
     return NULL;
