@@ -264,7 +264,7 @@ static void draw_vertical(LusPhantom *p, const Vertical *v, float *power, float 
   LusRng *r = &p->rng;
   float profile[LUNG_BEAMS], uneven[LUNG_BEAMS], row[LUNG_ROWS], db[LUNG_ROWS];
   float unevenness = uniform(r, 0, .35), decay = (float)lus_rng_exponential(r, .35) / 10;
-  lung_box(p, profile, v->centre, v->width, MAX(.8f, v->width * uniform(r, .3, 1.3)));
+  lung_box(p, profile, v->centre, v->width, fmaxf(.8f, v->width * uniform(r, .3, 1.3)));
   lus_phantom_noise1(r, uneven, LUNG_BEAMS, uniform(r, 1, 5));
   draw_comet(p, db);
   for (int i = 0; i < LUNG_ROWS; i++) {

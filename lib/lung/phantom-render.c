@@ -14,7 +14,7 @@ static void draw_gain(LusPhantom *p)
   enum { KNOTS = 8 };
   LusRng *a = &p->anatomy;
   float knot[KNOTS + 1], slope = normal(a, -.6, .55) / 10, spread = uniform(a, 0, 4);
-  float noise = p->wall_mean + uniform(a, -58, -27), rise = MAX(0, normal(a, .6, .9)) / 10;
+  float noise = p->wall_mean + uniform(a, -58, -27), rise = fmaxf(0, normal(a, .6, .9)) / 10;
   gboolean ring_down = !p->linear && chance(a, .5);
   float ring = power_of_db(10 * uniform(a, -1, 1)), ring_depth = uniform(a, 2, 8);
   for (int i = 0; i <= KNOTS; i++)
@@ -34,7 +34,7 @@ static void draw_gain(LusPhantom *p)
 static void draw_psf(LusPhantom *p)
 {
   LusRng *a = &p->anatomy;
-  p->psf_axial = MAX(log_uniform(a, .1, .36) / p->dr, .5f);
+  p->psf_axial = fmaxf(log_uniform(a, .1, .36) / p->dr, .5f);
   float narrow = log_uniform(a, .7, 2.6), widening = uniform(a, .3, 3), focus = uniform(a, .15, .9);
   for (int row = 0; row < ROWS; row++)
     p->psf_lateral[row] = narrow * (1 + widening * fabsf((float)row / ROWS - focus));

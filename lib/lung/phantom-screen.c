@@ -21,7 +21,8 @@ static void draw_screen_view(LusPhantom *p)
   PhantomView *v = &p->view;
   float w = (float)p->config.width, h = (float)p->config.height;
   float rise = p->linear ? 0 : p->radius * (1 - cosf(p->half)); /* the probe's edges lie higher than its middle */
-  float scale = MAX((p->depth + rise) / (h * uniform(a, .78, .9)), 2 * half_width(p) / (w * uniform(a, .66, .8)));
+  float high = h * uniform(a, .78, .9), wide = w * uniform(a, .66, .8);
+  float scale = MAX((p->depth + rise) / high, 2 * half_width(p) / wide);
   v->height = MIN((int)((p->depth + rise) / scale + .5f), p->config.height);
   v->width = p->config.width;
   v->x = 0;
@@ -36,7 +37,7 @@ static void draw_linear_crop(LusPhantom *p)
   LusRng *a = &p->anatomy;
   PhantomView *v = &p->view;
   float w = (float)v->width, h = (float)v->height, width = 2 * p->half;
-  float whole = p->depth / h * uniform(a, .9, 1.15), part = MIN(p->depth, width * uniform(a, 1, 2)) / h;
+  float whole = p->depth / h * uniform(a, .9, 1.15), part = fminf(p->depth, width * uniform(a, 1, 2)) / h;
   float filled = w * uniform(a, .55, 1), stretch = uniform(a, .9, 1.1);
   v->scale_y = chance(a, .5) ? whole : part;
   v->scale_x = width > .6f * p->depth ? v->scale_y : width / filled * stretch;

@@ -146,7 +146,7 @@ static void draw_crop_text(LusPhantom *p)
   }
   if (!chance(r, .2))
     return;
-  int x0 = (int)uniform(r, 0, w), step = MAX((int)(uniform(r, 12, 40) * scale), 4);
+  int x0 = (int)uniform(r, 0, w), step = (int)fmaxf(uniform(r, 12, 40) * scale, 4);
   for (int y = 0; y < (int)h; y += step)
     for (int x = x0; x < x0 + 5; x++)
       put(p, x, y, 180);

@@ -37,9 +37,9 @@ static void draw_probe(LusPhantom *p)
 static void draw_pleura_curve(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  float depth = MIN(log_uniform(&p->anatomy, 9, 50), .45f * p->depth);
+  float depth = fminf(log_uniform(&p->anatomy, 9, 50), .45f * p->depth);
   if (p->config.patient)
-    depth = MIN(depth * log_uniform(r, .85, 1.2), .45f * p->depth);
+    depth = fminf(depth * log_uniform(r, .85, 1.2), .45f * p->depth);
   float slope = tanf(radians(normal(r, 0, 9))), curvature = normal(r, 0, .0035);
   float wave1 = TURN / uniform(r, 8, 40), height1 = (float)lus_rng_exponential(r, .35), phase1 = uniform(r, 0, TURN);
   float wave2 = TURN / uniform(r, 25, 80), height2 = (float)lus_rng_exponential(r, .8), phase2 = uniform(r, 0, TURN);
@@ -64,7 +64,7 @@ static void draw_breathing(LusPhantom *p)
   LusRng *a = &p->anatomy, *r = &p->rng;
   float widest = (PHANTOM_SLIDE - 2) * p->beam_mm;
   p->breath_period = uniform(a, 3, 6);
-  p->breath_slide = MIN(log_uniform(r, 1.5, 6), widest);
+  p->breath_slide = fminf(log_uniform(r, 1.5, 6), widest);
   p->breath_depth = uniform(r, .1, .6);
   p->breath_phase = uniform(r, 0, TURN);
 }
