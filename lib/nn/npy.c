@@ -140,7 +140,7 @@ gboolean lus_tensor_write_npy(const LusTensor *tensor, const char *path, GError 
 {
   g_autoptr(GString) text = g_string_new("{'descr': '<f4', 'fortran_order': False, 'shape': (");
   for (int i = 0; i < tensor->rank; i++)
-    g_string_append_printf(text, "%d,%s", tensor->dims[i], i + 1 < tensor->rank ? " " : "");
+    g_string_append_printf(text, "%s%d%s", i > 0 ? ", " : "", tensor->dims[i], tensor->rank == 1 ? "," : "");
   g_string_append(text, "), }");
   /* Padding puts the data on a multiple of 64 bytes; the header ends with a new line. */
   while ((10 + text->len + 1) % 64 != 0)

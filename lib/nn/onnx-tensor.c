@@ -117,7 +117,7 @@ static gboolean check_data(LusOnnxTensor *tensor, gsize raw_length, GError **err
   return TRUE;
 }
 
-static gboolean parse_field(LusOnnxTensor *tensor, char **name, gsize *raw_length, const LusWireField *field, GError **error)
+static gboolean parse_field(LusOnnxTensor *tensor, gsize *raw_length, const LusWireField *field, GError **error)
 {
   switch (field->number) {
   case TENSOR_DIMS:
@@ -125,8 +125,6 @@ static gboolean parse_field(LusOnnxTensor *tensor, char **name, gsize *raw_lengt
   case TENSOR_DATA_TYPE:
     tensor->type = (int)MIN(field->value, 1000);
     return lus_wire_expect(field, LUS_WIRE_VARINT, error);
-  case TENSOR_NAME:
-    return lus_onnx_read_string(name, field, error);
   case TENSOR_RAW_DATA:
     if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
       return FALSE;
@@ -147,17 +145,31 @@ static gboolean parse_field(LusOnnxTensor *tensor, char **name, gsize *raw_lengt
   }
 }
 
+/** The name comes first, wherever it stands in the message, since all errors tell it. */
+static gboolean read_name(char **name, const LusWire *message, GError **error)
+{
+  LusWire wire = *message;
+  LusWireField field;
+  GError *cause = NULL;
+  *name = g_strdup("");
+  while (!cause && lus_wire_next(&wire, &field, &cause))
+    if (field.number == TENSOR_NAME)
+      lus_onnx_read_string(name, &field, &cause);
+  if (cause)
+    g_propagate_error(error, cause);
+  return !cause;
+}
+
 gboolean lus_onnx_tensor_parse(LusOnnxTensor *tensor, char **name, const LusWire *message, GError **error)
 {
   *tensor = (LusOnnxTensor){.message = *message, .count = 1};
-  *name = g_strdup("");
   gsize raw_length = 0;
   LusWire wire = *message;
   LusWireField field;
   GError *cause = NULL;
-  gboolean ok = TRUE;
+  gboolean ok = read_name(name, message, &cause);
   while (ok && lus_wire_next(&wire, &field, &cause))
-    ok = parse_field(tensor, name, &raw_length, &field, &cause);
+    ok = parse_field(tensor, &raw_length, &field, &cause);
   if (!cause)
     check_data(tensor, raw_length, &cause);
   if (!cause)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "onnx-bytes.h"
+#include "nn/error.h"
+
+#include <string.h>
+
+GByteArray *test_node(const char *type, const char *inputs, const char *output)
+{
+  GByteArray *node = g_byte_array_new();
+  g_auto(GStrv) names = g_strsplit(inputs, ",", -1);
+  for (char **name = names; *name; name++)
+    lus_wire_put_string(node, NODE_INPUT, *name);
+  lus_wire_put_string(node, NODE_OUTPUT, output);
+  g_autofree char *name = g_strconcat(output, "_node", NULL);
+  lus_wire_put_string(node, NODE_NAME, name);
+  lus_wire_put_string(node, NODE_OP_TYPE, type);
+  return node;
+}
+
+static GByteArray *attribute(const char *name, int type)
+{
+  GByteArray *out = g_byte_array_new();
+  lus_wire_put_string(out, ATTRIBUTE_NAME, name);
+  lus_wire_put_varint(out, ATTRIBUTE_TYPE, (guint64)type);
+  return out;
+}
+
+void test_attribute_int(GByteArray *node, const char *name, gint64 value)
+{
+  GByteArray *a = attribute(name, LUS_ATTRIBUTE_INT);
+  lus_wire_put_varint(a, ATTRIBUTE_I, (guint64)value);
+  lus_wire_put_message(node, NODE_ATTRIBUTE, a);
+}
+
+void test_attribute_ints(GByteArray *node, const char *name, int n, const gint64 *values)
+{
+  GByteArray *a = attribute(name, LUS_ATTRIBUTE_INTS);
+  for (int i = 0; i < n; i++)
+    lus_wire_put_varint(a, ATTRIBUTE_INTS, (guint64)values[i]);
+  lus_wire_put_message(node, NODE_ATTRIBUTE, a);
+}
+
+void test_attribute_float(GByteArray *node, const char *name, float value)
+{
+  GByteArray *a = attribute(name, LUS_ATTRIBUTE_FLOAT);
+  lus_wire_put_float(a, ATTRIBUTE_F, value);
+  lus_wire_put_message(node, NODE_ATTRIBUTE, a);
+}
+
+void test_attribute_string(GByteArray *node, const char *name, const char *value)
+{
+  GByteArray *a = attribute(name, LUS_ATTRIBUTE_STRING);
+  lus_wire_put_string(a, ATTRIBUTE_S, value);
+  lus_wire_put_message(node, NODE_ATTRIBUTE, a);
+}
+
+GByteArray *test_floats(const char *name, int rank, const gint64 *dims, const float *values, gsize n)
+{
+  GByteArray *tensor = g_byte_array_new();
+  for (int i = 0; i < rank; i++)
+    lus_wire_put_varint(tensor, TENSOR_DIMS, (guint64)dims[i]);
+  lus_wire_put_varint(tensor, TENSOR_DATA_TYPE, LUS_ONNX_FLOAT);
+  lus_wire_put_string(tensor, TENSOR_NAME, name);
+  lus_wire_put_bytes(tensor, TENSOR_RAW_DATA, values, n * 4);
+  return tensor;
+}
+
+GByteArray *test_ints(const char *name, int n, const gint64 *values)
+{
+  GByteArray *tensor = g_byte_array_new();
+  lus_wire_put_varint(tensor, TENSOR_DIMS, (guint64)n);
+  lus_wire_put_varint(tensor, TENSOR_DATA_TYPE, LUS_ONNX_INT64);
+  lus_wire_put_string(tensor, TENSOR_NAME, name);
+  for (int i = 0; i < n; i++)
+    lus_wire_put_varint(tensor, TENSOR_INT64_DATA, (guint64)values[i]);
+  return tensor;
+}
+
+GByteArray *test_value_info(const char *name, gint64 c, gint64 h, gint64 w)
+{
+  const gint64 shape[4] = {1, c, h, w};
+  GByteArray *dims = g_byte_array_new(), *tensor = g_byte_array_new(), *type = g_byte_array_new();
+  GByteArray *info = g_byte_array_new();
+  for (int i = 0; i < 4; i++) {
+    GByteArray *dim = g_byte_array_new();
+    if (shape[i] >= 0)
+      lus_wire_put_varint(dim, DIM_VALUE, (guint64)shape[i]);
+    lus_wire_put_message(dims, SHAPE_DIM, dim);
+  }
+  lus_wire_put_varint(tensor, TENSOR_TYPE_ELEM, LUS_ONNX_FLOAT);
+  lus_wire_put_message(tensor, TENSOR_TYPE_SHAPE, dims);
+  lus_wire_put_message(type, TYPE_TENSOR, tensor);
+  lus_wire_put_string(info, VALUE_INFO_NAME, name);
+  lus_wire_put_message(info, VALUE_INFO_TYPE, type);
+  return info;
+}
+
+void test_add(GByteArray *graph, guint32 field, GByteArray *message)
+{
+  lus_wire_put_message(graph, field, message);
+}
+
+GByteArray *test_graph(gint64 c, gint64 h, gint64 w)
+{
+  GByteArray *graph = g_byte_array_new();
+  test_add(graph, GRAPH_INPUT, test_value_info("x", c, h, w));
+  test_add(graph, GRAPH_OUTPUT, test_value_info("y", -1, -1, -1));
+  return graph;
+}
+
+GByteArray *test_model(GByteArray *graph, int opset)
+{
+  GByteArray *model = g_byte_array_new(), *import = g_byte_array_new();
+  lus_wire_put_varint(model, MODEL_IR_VERSION, 8);
+  lus_wire_put_varint(import, OPSET_VERSION, (guint64)opset);
+  lus_wire_put_message(model, MODEL_OPSET_IMPORT, import);
+  lus_wire_put_message(model, MODEL_GRAPH, graph);
+  return model;
+}
+
+LusOnnx *test_parse(GByteArray *model)
+{
+  g_autoptr(GError) error = NULL;
+  LusOnnx *onnx = lus_onnx_parse(model->data, model->len, "test.onnx", &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(onnx);
+  g_byte_array_unref(model);
+  return onnx;
+}
+
+void test_refuse(GByteArray *model, int code, const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusOnnx) onnx = lus_onnx_parse(model->data, model->len, "test.onnx", &error);
+  g_assert_null(onnx);
+  g_assert_nonnull(error);
+  g_test_message("%s", error->message);
+  g_assert_true(g_str_has_prefix(error->message, "test.onnx: "));
+  if (!strstr(error->message, text))
+    g_error("'%s' is not in: %s", text, error->message);
+  g_assert_error(error, LUS_ERROR, code);
+  g_byte_array_unref(model);
+}
