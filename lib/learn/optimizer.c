@@ -22,14 +22,15 @@ double lus_adamw_step(float *parameters, float *m, float *v, const float *gradie
 
   /* theta -= lr (m^ / (sqrt(v^) + eps) + decay theta), with m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t). */
   float beta1 = (float)adamw->beta1, beta2 = (float)adamw->beta2;
+  float share1 = (float)(1.0 - adamw->beta1), share2 = (float)(1.0 - adamw->beta2);
   float rate = (float)(learning_rate / (1.0 - pow(adamw->beta1, (double)step)));
   float correction = (float)(1.0 / sqrt(1.0 - pow(adamw->beta2, (double)step)));
   float epsilon = (float)adamw->epsilon;
   float keep = (float)(1.0 - learning_rate * adamw->weight_decay);
   for (gsize i = 0; i < n; i++) {
     float g = gradient[i] * scale;
-    m[i] = beta1 * m[i] + (1.0f - beta1) * g;
-    v[i] = beta2 * v[i] + (1.0f - beta2) * g * g;
+    m[i] = beta1 * m[i] + share1 * g;
+    v[i] = beta2 * v[i] + share2 * g * g;
     parameters[i] = keep * parameters[i] - rate * m[i] / (sqrtf(v[i]) * correction + epsilon);
   }
   return norm;
