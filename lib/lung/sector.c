@@ -241,20 +241,29 @@ static void find_levels(const LusSector *sector, int *cell_level, int *pixel_lev
   *pixel_level = black + MAX(PIXEL_ABOVE, bright / 16);
 }
 
+/* The cells left, right, above and below cell @at; -1 past the border. */
+static void find_neighbours(const LusSector *sector, int neighbours[4], int at)
+{
+  int columns = sector->columns, c = at % columns, r = at / columns;
+  neighbours[0] = c > 0 ? at - 1 : -1;
+  neighbours[1] = c < columns - 1 ? at + 1 : -1;
+  neighbours[2] = r > 0 ? at - columns : -1;
+  neighbours[3] = r < sector->rows - 1 ? at + columns : -1;
+}
+
 /* Labels the 4-connected component of kept cells around cell @start. */
 static Component flood(LusSector *sector, int start, int label)
 {
-  int columns = sector->columns, n = 0;
-  Component component = {0, columns, -1};
+  int n = 0;
+  Component component = {0, sector->columns, -1};
   sector->labels[start] = label;
   sector->stack[n++] = start;
   while (n > 0) {
-    int at = sector->stack[--n], c = at % columns, r = at / columns;
+    int at = sector->stack[--n], c = at % sector->columns, neighbours[4];
     component.cells++;
     component.first = MIN(component.first, c);
     component.last = MAX(component.last, c);
-    const int neighbours[4] = {c > 0 ? at - 1 : -1, c < columns - 1 ? at + 1 : -1, r > 0 ? at - columns : -1,
-                               r < sector->rows - 1 ? at + columns : -1};
+    find_neighbours(sector, neighbours, at);
     for (int i = 0; i < 4; i++) {
       int next = neighbours[i];
       if (next >= 0 && sector->kept[next] && !sector->labels[next]) {
@@ -289,6 +298,35 @@ static void keep_components(LusSector *sector)
   }
 }
 
+/* Lit cells that touch kept ones are kept too, as long as they do not lie beyond their first or last row and column: thin
+ * layers of skin at a corner come back, scales beside the sector and titles above it do not. */
+static void regrow(LusSector *sector)
+{
+  int columns = sector->columns, cells = columns * sector->rows, n = 0;
+  int left = columns, right = -1, top = sector->rows, bottom = -1;
+  for (int i = 0; i < cells; i++) {
+    if (!sector->kept[i])
+      continue;
+    left = MIN(left, i % columns);
+    right = MAX(right, i % columns);
+    top = MIN(top, i / columns);
+    bottom = i / columns;
+    sector->stack[n++] = i;
+  }
+  while (n > 0) {
+    int neighbours[4];
+    find_neighbours(sector, neighbours, sector->stack[--n]);
+    for (int i = 0; i < 4; i++) {
+      int next = neighbours[i];
+      if (next < 0 || sector->kept[next] || !sector->lit[next] || next % columns < left || next % columns > right ||
+          next / columns < top || next / columns > bottom)
+        continue;
+      sector->kept[next] = 1;
+      sector->stack[n++] = next;
+    }
+  }
+}
+
 static void find_cells(LusSector *sector, int level)
 {
   int columns = sector->columns, rows = sector->rows, cells = columns * rows;
@@ -304,6 +342,7 @@ static void find_cells(LusSector *sector, int level)
   spread(sector->kept, sector->spare, columns, rows, -THIN / 2, THIN / 2, FALSE);
   for (int i = 0; i < cells; i++)
     sector->kept[i] &= sector->lit[i];
+  regrow(sector);
 }
 
 /* ---- the border in pixels ---- */

@@ -190,6 +190,18 @@ static void test_dark_layer(void)
   g_assert_cmpint(ABS(rect.height - 340), <=, 4);
 }
 
+/* A thin bright layer of skin over a dark corner belongs to the sector as well. */
+static void test_thin_layer(void)
+{
+  g_autoptr(Screen) s = screen_new(160, 540);
+  mark_rectangle(s, (LusRect){2, 2, 150, 400});
+  speckle(s, 90, 40);
+  for (int y = 12; y < 40; y++) /* dark under it, on the right */
+    memset(s->pixels + y * s->stride + 110, 0, 42);
+  g_autoptr(LusSector) sector = look(s);
+  g_assert_cmpfloat(iou(s, sector, FALSE), >=, 0.98);
+}
+
 /* ---- limited range, compression noise ---- */
 
 static void test_noise(void)
@@ -340,6 +352,7 @@ int main(int argc, char **argv)
   g_test_add_func("/sector/exact", test_exact);
   g_test_add_func("/sector/full-frame", test_full_frame);
   g_test_add_func("/sector/dark-layer", test_dark_layer);
+  g_test_add_func("/sector/thin-layer", test_thin_layer);
   g_test_add_func("/sector/noise", test_noise);
   g_test_add_func("/sector/black", test_black);
   g_test_add_func("/sector/growth", test_growth);
