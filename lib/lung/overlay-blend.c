@@ -221,16 +221,23 @@ static void add_run(const Build *build, int y, int rows, int x0, int x1)
   }
 }
 
-/* First x >= @x, even, where one of the @rows rows from @y has something; the width if none. */
+/* Two pixels at once: 0 if both are transparent. */
+static guint64 pair(const guint32 *row, int x, int width)
+{
+  guint64 both = 0;
+  memcpy(&both, row + x, x + 1 < width ? 8 : 4);
+  return both;
+}
+
+/* First x >= @x, even, where one of the @rows rows (1 or 2) from @y has something; the width if none. */
 static int next_drawn(const Build *build, int y, int rows, int x)
 {
-  for (; x < build->where.width; x += 2)
-    for (int j = 0; j < rows; j++) {
-      const guint32 *p = build->argb + (gssize)(y + j) * build->stride + x;
-      if (p[0] || (x + 1 < build->where.width && p[1]))
-        return x;
-    }
-  return build->where.width;
+  int width = build->where.width;
+  const guint32 *top = build->argb + (gssize)y * build->stride, *bottom = top + (gssize)(rows - 1) * build->stride;
+  for (; x + 1 < width; x += 2)
+    if (pair(top, x, G_MAXINT) | pair(bottom, x, G_MAXINT))
+      return x;
+  return x < width && (pair(top, x, width) | pair(bottom, x, width)) ? x : MAX(x, width);
 }
 
 static void build_rows(const Build *build, int y, int rows)

@@ -36,11 +36,13 @@ static void draw_dots(LusCanvas *canvas, double x, double y, double radius, int 
   }
 }
 
-static void draw_mark(LusCanvas *canvas, const LusStatusContent *status, double x, double y, double radius)
+void lus_draw_mark(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)
 {
+  const LusBox *home = &layout->homes[LUS_BLOCK_MARK];
+  double radius = home->width / 2, x = home->x + radius, y = home->y + radius;
   cairo_t *cr = canvas->cr;
   lus_canvas_ink(canvas, LUS_INK_TEXT1);
-  switch (status->status) {
+  switch (content->mark.status) {
   case LUS_STATUS_FROZEN:
     lus_canvas_rounded(canvas, x - 0.56 * radius, y - 0.7 * radius, 0.4 * radius, 1.4 * radius, 0);
     lus_canvas_rounded(canvas, x + 0.16 * radius, y - 0.7 * radius, 0.4 * radius, 1.4 * radius, 0);
@@ -57,7 +59,7 @@ static void draw_mark(LusCanvas *canvas, const LusStatusContent *status, double 
     cairo_stroke(cr);
     break;
   default:
-    draw_dots(canvas, x, y, radius, running(status->status) ? status->step : -1);
+    draw_dots(canvas, x, y, radius, running(content->mark.status) ? content->mark.step : -1);
   }
 }
 
@@ -83,7 +85,6 @@ void lus_draw_status(LusCanvas *canvas, const LusContent *content, const LusLayo
   const LusStatusContent *status = &content->status;
   gboolean live = running(status->status);
   if (layout->compact) {
-    draw_mark(canvas, status, 10.4, 11.4, 4.4);
     draw_word(canvas, status->status, 18.2, 14.3, 8, 38);
     for (int i = 0; i < 2 && !live; i++) {
       lus_canvas_ink(canvas, i ? LUS_INK_TEXT2 : LUS_INK_TEXT1);
@@ -91,11 +92,10 @@ void lus_draw_status(LusCanvas *canvas, const LusContent *content, const LusLayo
     }
     return;
   }
-  draw_mark(canvas, status, 16, 20.3, 4.4);
   draw_word(canvas, status->status, 24, 23, 8, 42);
   lus_canvas_ink(canvas, live ? LUS_INK_TEXT2 : LUS_INK_TEXT1);
   if (live)
-    lus_canvas_text(canvas, 12, 32, 4.5, 0, 54, status->lines[0]);
+    lus_canvas_text(canvas, 12, 32, 4.5, LUS_TEXT_TABULAR, 54, status->lines[0]);
   else
     lus_canvas_text(canvas, 12, 34, 6, 0, 54, status->lines[0]);
   lus_canvas_ink(canvas, LUS_INK_TEXT2);
@@ -117,7 +117,7 @@ static void draw_swatch(LusCanvas *canvas, const LusLegendContent *legend, const
   cairo_t *cr = canvas->cr;
   double width = MAX(1.5 / canvas->u, row->width);
   cairo_new_path(cr);
-  lus_canvas_rounded(canvas, x + width / 2, y, size, size, 0.2 * size);
+  lus_canvas_rounded(canvas, x + 0.3, y, size, size, 0.2 * size);
   if (legend->style != LUS_OVERLAY_CONTOUR) {
     lus_canvas_colour(canvas, mixed(row->colour, lus_ink_colour(LUS_INK_BLACK), 0.58), 1);
     cairo_fill_preserve(cr);
@@ -132,19 +132,14 @@ static void draw_bar(LusCanvas *canvas, const LusLegendRow *row, double x, doubl
 {
   const double length = 23.5, height = 1.2;
   cairo_t *cr = canvas->cr;
-  cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
-  cairo_set_line_width(cr, height);
   lus_canvas_ink(canvas, LUS_INK_TRACK);
-  cairo_move_to(cr, x + height / 2, y);
-  cairo_line_to(cr, x + length - height / 2, y);
-  cairo_stroke(cr);
+  lus_canvas_rounded(canvas, x, y - height / 2, length, height, height / 2);
+  cairo_fill(cr);
   if (row->percent > 0) {
     lus_canvas_colour(canvas, row->colour, 1);
-    cairo_move_to(cr, x + height / 2, y);
-    cairo_line_to(cr, x + MAX(height / 2, length * row->percent / 100.0 - height / 2), y);
-    cairo_stroke(cr);
+    lus_canvas_rounded(canvas, x, y - height / 2, MAX(height, length * row->percent / 100.0), height, height / 2);
+    cairo_fill(cr);
   }
-  cairo_set_line_cap(cr, CAIRO_LINE_CAP_BUTT);
   if (row->threshold >= 0) {
     lus_canvas_ink(canvas, LUS_INK_TEXT1);
     cairo_set_line_width(cr, MAX(0.35, 1 / canvas->u));
@@ -167,12 +162,14 @@ static void draw_row(LusCanvas *canvas, const LusLegendContent *legend, const Lu
   g_snprintf(text, sizeof text, "%d\302\240%%", row->percent);
   if (seen) {
     lus_canvas_ink(canvas, LUS_INK_TEXT1);
-    lus_canvas_text(canvas, 66, top + 13, 6, LUS_TEXT_BOLD | LUS_TEXT_RIGHT, 19, text);
-  } else if (row->percent == LUS_PERCENT_NOT_SEEN) {
-    lus_canvas_text(canvas, 66, top + 12.6, 4.5, LUS_TEXT_RIGHT, 20, "not seen");
-  } else {
-    lus_canvas_text(canvas, 66, top + 12.9, 6, LUS_TEXT_RIGHT, 20, "--");
+    lus_canvas_text(canvas, 66, top + 13, 6, LUS_TEXT_BOLD | LUS_TEXT_RIGHT | LUS_TEXT_TABULAR, 19, text);
+    return;
   }
+  lus_canvas_ink(canvas, LUS_INK_TEXT2);
+  if (row->percent == LUS_PERCENT_NOT_SEEN)
+    lus_canvas_text(canvas, 66, top + 12.6, 4.5, LUS_TEXT_RIGHT, 20, "not seen");
+  else
+    lus_canvas_text(canvas, 66, top + 12.9, 6, LUS_TEXT_BOLD | LUS_TEXT_RIGHT, 20, "--");
 }
 
 void lus_draw_legend(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)
@@ -220,9 +217,8 @@ static void draw_scale(LusCanvas *canvas, const LusSfContent *sf, double y)
   cairo_t *cr = canvas->cr;
   const double unit = (RIGHT - LEFT) / 440;
   lus_canvas_ink(canvas, LUS_INK_LINE);
+  lus_canvas_rule(canvas, LEFT, RIGHT, y);
   cairo_set_line_width(cr, MAX(0.3, 1 / canvas->u));
-  cairo_move_to(cr, LEFT, y);
-  cairo_line_to(cr, RIGHT, y);
   for (int v = 100; v <= 400; v += 100) {
     cairo_move_to(cr, LEFT + (v - 40) * unit, y - 0.9);
     cairo_line_to(cr, LEFT + (v - 40) * unit, y + 0.9);
@@ -358,15 +354,14 @@ void lus_draw_notice(LusCanvas *canvas, const LusContent *content, const LusLayo
 
 void lus_draw_footer(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)
 {
-  double y = 6;
-  if (words[content->status.status] && content->footer_status) {
-    draw_mark(canvas, &content->status, 5.6, 5.4, 3.1);
-    draw_word(canvas, content->status.status, 11, 7.4, 5.5, 33);
-    y += 8.5;
+  double y = 5.4;
+  if (layout->footer_status) {
+    draw_word(canvas, content->status.status, 10.3, 7.2, 5.5, 33);
+    y += LUS_FOOTER_STATUS;
   }
   lus_canvas_ink(canvas, LUS_INK_TEXT2);
   for (int i = 0; i < layout->footer_lines; i++)
-    lus_canvas_text(canvas, 2.5, y + 6 * i, 4.5, LUS_TEXT_BARE, 320, lus_notice_line(layout->footer_lines, i));
+    lus_canvas_text(canvas, 2, y + LUS_FOOTER_PITCH * i, 4.5, LUS_TEXT_BARE, 320, lus_notice_line(layout->footer_lines, i));
 }
 
 void lus_draw_depth(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)

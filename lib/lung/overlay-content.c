@@ -20,7 +20,6 @@ static void fill_status(LusStatusContent *out, const LusOverlayState *state, con
   switch (watch->status) {
   case LUS_STATUS_LIVE:
   case LUS_STATUS_SLOW:
-    out->step = watch->step;
     if (watch->status == LUS_STATUS_SLOW && watch->every > 1)
       g_snprintf(out->lines[0], sizeof out->lines[0], "Every %d%s frame", watch->every,
                  watch->every % 10 == 2 && watch->every % 100 != 12 ? "nd"
@@ -234,6 +233,7 @@ void lus_content_fill(LusContent *content, const LusOverlayState *state, const L
 {
   memset(content, 0, sizeof *content);
   fill_status(&content->status, state, watch);
+  content->mark = (LusMarkContent){watch->status, watch->step};
   fill_legend(&content->legend, state, config, watch, known, gray);
   if (!state->exam || !state->exam->present)
     return;

@@ -94,7 +94,7 @@ static gboolean take(Grid *grid, LusBlockId id, double x, double y)
   LusRect rect = place(grid, id, x, y);
   if (taken(grid, rect) >= TAKEN_LIMIT)
     return FALSE;
-  grid->layout->slots[id] = (LusSlot){TRUE, FALSE, rect};
+  grid->layout->slots[id] = (LusSlot){TRUE, FALSE, rect, x, y};
   return TRUE;
 }
 
@@ -194,7 +194,7 @@ static gboolean place_on_plate(Grid *grid, LusBlockId id)
     double share = taken(grid, rect);
     if (share < best) {
       best = share;
-      grid->layout->slots[id] = (LusSlot){TRUE, TRUE, rect};
+      grid->layout->slots[id] = (LusSlot){TRUE, TRUE, rect, corners[i][0], corners[i][1]};
     }
   }
   return best < 2;
@@ -208,15 +208,16 @@ static void place_footer(Grid *grid, unsigned wanted)
   gboolean status = wanted >> LUS_BLOCK_STATUS & 1;
   memset(layout->slots, 0, sizeof layout->slots);
   for (guint i = 0; i < G_N_ELEMENTS(choices); i++) {
-    double width = MAX(notice_width(grid->input->canvas, choices[i]) + 5, status ? 46 : 0);
-    double height = 6 * choices[i] + (status ? 8.5 : 0) + 2;
-    if (width + 2 > grid->width || height + 2 > grid->height)
+    double width = MAX(notice_width(grid->input->canvas, choices[i]) + 4, status ? 45 : 0);
+    double height = LUS_FOOTER_PITCH * choices[i] + (status ? LUS_FOOTER_STATUS : 0) + 2.2;
+    if (width + 1 > grid->width || height + 1 > grid->height)
       continue;
     layout->footer_lines = choices[i];
+    layout->footer_status = status;
     layout->homes[LUS_BLOCK_FOOTER] = (LusBox){0, 0, width, height};
-    LusRect rect = place(grid, LUS_BLOCK_FOOTER, 2, 0);
+    LusRect rect = place(grid, LUS_BLOCK_FOOTER, 1, 0);
     rect.y = (grid->input->height - rect.height - (int)layout->u) & ~1;
-    layout->slots[LUS_BLOCK_FOOTER] = (LusSlot){TRUE, TRUE, rect};
+    layout->slots[LUS_BLOCK_FOOTER] = (LusSlot){TRUE, TRUE, rect, rect.x / layout->u, rect.y / layout->u};
     return;
   }
 }
@@ -228,6 +229,22 @@ static void place_depth(Grid *grid)
   grid->layout->homes[LUS_BLOCK_DEPTH] =
     (LusBox){x, grid->input->sector.y / u - 3, 20, grid->input->sector.height / u + 6};
   take(grid, LUS_BLOCK_DEPTH, x, grid->input->sector.y / u - 3);
+}
+
+/* The mark's own place within status or footer. */
+static void place_mark(LusLayout *layout)
+{
+  gboolean footer = layout->slots[LUS_BLOCK_FOOTER].shown;
+  LusBlockId id = footer ? LUS_BLOCK_FOOTER : LUS_BLOCK_STATUS;
+  double r = footer ? 0.7 * LUS_MARK_RADIUS : LUS_MARK_RADIUS, u = layout->u;
+  double cx = footer ? 4.9 : layout->compact ? 10.4 : 16, cy = footer ? 5.2 : layout->compact ? 11.4 : 20.3;
+  if (!layout->slots[id].shown || (footer && !layout->footer_status))
+    return;
+  layout->homes[LUS_BLOCK_MARK] = (LusBox){cx - r, cy - r, 2 * r, 2 * r};
+  double x = layout->slots[id].x + cx - r - layout->homes[id].x, y = layout->slots[id].y + cy - r - layout->homes[id].y;
+  int x0 = (int)floor(x * u) & ~1, y0 = (int)floor(y * u) & ~1;
+  int size = 2 * (int)ceil((2 * r * u + 3) / 2);
+  layout->slots[LUS_BLOCK_MARK] = (LusSlot){TRUE, FALSE, {x0, y0, size, size}, x, y};
 }
 
 void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRoom *room)
@@ -254,4 +271,5 @@ void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRo
     }
   if (input->wanted >> LUS_BLOCK_DEPTH & 1)
     place_depth(&grid);
+  place_mark(layout);
 }

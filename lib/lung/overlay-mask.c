@@ -23,7 +23,8 @@ static void free_buffers(LusMaskDrawing *drawing)
   g_clear_pointer(&drawing->plane, g_free);
   g_clear_pointer(&drawing->field, g_free);
   g_clear_pointer(&drawing->distance, g_free);
-  g_clear_pointer(&drawing->pixels, g_free);
+  g_clear_pointer(&drawing->lines, g_free);
+  g_clear_pointer(&drawing->tints, g_free);
   g_clear_pointer(&drawing->row_first, g_free);
   g_clear_pointer(&drawing->row_end, g_free);
   drawing->box_size = drawing->plane_size = 0;
@@ -91,11 +92,12 @@ static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmenta
   drawing->plane = g_try_malloc(m);
   drawing->field = g_try_malloc(n);
   drawing->distance = g_try_malloc_n(n, sizeof *drawing->distance);
-  drawing->pixels = g_try_malloc0_n(n, sizeof *drawing->pixels);
+  drawing->lines = g_try_malloc0_n(n, sizeof *drawing->lines);
+  drawing->tints = g_try_malloc0_n(n, sizeof *drawing->tints);
   drawing->row_first = g_try_malloc_n((gsize)segmentation->frame_height, sizeof *drawing->row_first);
   drawing->row_end = g_try_malloc_n((gsize)segmentation->frame_height, sizeof *drawing->row_end);
-  if (!drawing->plane || !drawing->field || !drawing->distance || !drawing->pixels || !drawing->row_first ||
-      !drawing->row_end) {
+  if (!drawing->plane || !drawing->field || !drawing->distance || !drawing->lines || !drawing->tints ||
+      !drawing->row_first || !drawing->row_end) {
     free_buffers(drawing);
     return FALSE;
   }
@@ -235,7 +237,7 @@ static void stroke_row(LusMaskDrawing *drawing, const Edge *edge, const Stroke *
     if (stroke->dash && (drawing->box.x + i + frame_y) % (2 * stroke->dash) >= stroke->dash)
       continue;
     double alpha = coverage(sqrt(d) / edge->scale, stroke->width) * stroke->opacity;
-    guint32 *p = &drawing->pixels[at + (gsize)i];
+    guint32 *p = &drawing->lines[at + (gsize)i];
     *p = over(premultiplied(stroke->colour, alpha), *p);
   }
 }
@@ -261,7 +263,7 @@ static void draw_tint(LusMaskDrawing *drawing, LusColour colour, double opacity,
     const guint8 *sector = drawing->sector + (gsize)(drawing->box.y + j) * (gsize)drawing->frame_width + drawing->box.x;
     for (int i = window.x; i < window.x + window.width; i++)
       if (drawing->field[at + (gsize)i] >= cut && sector[i])
-        drawing->pixels[at + (gsize)i] = pixels[drawing->field[at + (gsize)i]];
+        drawing->tints[at + (gsize)i] = pixels[drawing->field[at + (gsize)i]];
   }
 }
 
@@ -282,35 +284,58 @@ static void make_stroke(Stroke *stroke, const LusClassLook *class_look, const Lu
   }
 }
 
-static void finish(LusMaskDrawing *drawing, LusPlate *plate, const LusImage *target, gboolean tint)
+/* Makes a plate of what was drawn in @part of the box, and clears that. */
+static void finish(LusMaskDrawing *drawing, LusPlate *plate, const LusImage *target, guint32 *pixels, LusRect part,
+                   gboolean tint)
 {
-  lus_plate_build(plate, target, drawing->pixels, drawing->box.width, drawing->box, tint);
-  memset(drawing->pixels, 0, (gsize)drawing->box.width * (gsize)drawing->box.height * sizeof *drawing->pixels);
+  guint32 *first = pixels + (gsize)part.y * (gsize)drawing->box.width + part.x;
+  LusRect where = {drawing->box.x + part.x, drawing->box.y + part.y, part.width, part.height};
+  lus_plate_build(plate, target, first, drawing->box.width, where, tint);
+  for (int j = 0; j < part.height; j++)
+    memset(first + (gsize)j * (gsize)drawing->box.width, 0, (gsize)part.width * sizeof *pixels);
+}
+
+/* Both of two parts of the box, from an even pixel. */
+static LusRect join(LusRect a, LusRect b)
+{
+  int x0 = b.x & ~1, y0 = b.y & ~1, x1 = b.x + b.width, y1 = b.y + b.height;
+  if (a.width > 0) {
+    x0 = MIN(x0, a.x);
+    y0 = MIN(y0, a.y);
+    x1 = MAX(x1, a.x + a.width);
+    y1 = MAX(y1, a.y + a.height);
+  }
+  return (LusRect){x0, y0, x1 - x0, y1 - y0};
 }
 
 void lus_mask_drawing_update(LusMaskDrawing *drawing, const LusImage *target, const LusSegmentation *segmentation,
                              const LusMask *mask, const LusMaskLook *look)
 {
   LusClassLook looks[LUS_MAX_CLASSES];
+  LusRect drawn = {0, 0, 0, 0};
+  gboolean tint = look->style != LUS_OVERLAY_CONTOUR && !look->stale;
   lus_plate_empty(&drawing->contour);
   lus_plate_empty(&drawing->tint);
   if (!drawing->sector || !set_box(drawing, segmentation))
     return;
   lus_class_looks(looks, segmentation, target->format == LUS_FORMAT_GRAY8);
-  for (int tint = look->style == LUS_OVERLAY_CONTOUR || look->stale ? 0 : 1; tint >= 0; tint--) {
-    for (int order = 0; order <= LUS_CLASS_TOP; order++)
-      for (int c = 0; c < mask->n_classes; c++) {
-        Stroke stroke;
-        if (looks[c].order != order || !(look->class_mask >> c & 1))
-          continue;
-        make_stroke(&stroke, &looks[c], look, target->height / 180.0);
-        if (!make_field(drawing, segmentation, mask, c, (int)ceil(stroke.width) + 3))
-          continue;
-        if (tint)
-          draw_tint(drawing, looks[c].colour, look->opacity, MAX(mask->cut[c], 1));
-        else
-          draw_contour(drawing, &stroke, MAX(mask->cut[c], 1));
-      }
-    finish(drawing, tint ? &drawing->tint : &drawing->contour, target, tint);
-  }
+  for (int order = 0; order <= LUS_CLASS_TOP; order++)
+    for (int c = 0; c < mask->n_classes; c++) {
+      Stroke stroke;
+      int cut = MAX(mask->cut[c], 1);
+      if (looks[c].order != order || !(look->class_mask >> c & 1))
+        continue;
+      make_stroke(&stroke, &looks[c], look, target->height / 180.0);
+      if (!make_field(drawing, segmentation, mask, c, (int)ceil(stroke.width) + 3))
+        continue;
+      drawn = join(drawn, drawing->window);
+      if (tint)
+        draw_tint(drawing, looks[c].colour, look->opacity, cut);
+      draw_contour(drawing, &stroke, cut);
+    }
+  if (drawn.width < 1)
+    return;
+  finish(drawing, &drawing->contour, target, drawing->lines, drawn, FALSE);
+  if (tint)
+    finish(drawing, &drawing->tint, target, drawing->tints, drawn, TRUE);
 }

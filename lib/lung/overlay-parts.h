@@ -64,7 +64,7 @@ typedef struct {
   gsize box_size, plane_size;
   guint8 *plane, *field;
   guint16 *distance;
-  guint32 *pixels;
+  guint32 *lines, *tints;
   int *row_first, *row_end;
   LusPlate contour, tint;
 } LusMaskDrawing;
@@ -106,7 +106,8 @@ typedef struct {
   LusColour colour;
 } LusCanvas;
 
-typedef enum { LUS_TEXT_BOLD = 1, LUS_TEXT_RIGHT = 2, LUS_TEXT_CENTRE = 4, LUS_TEXT_BARE = 8 /* no outline */ } LusTextFlags;
+typedef enum { LUS_TEXT_BOLD = 1, LUS_TEXT_RIGHT = 2, LUS_TEXT_CENTRE = 4, LUS_TEXT_BARE = 8 /* no outline */,
+  LUS_TEXT_TABULAR = 16 /* digits of one width: the number moves */ } LusTextFlags;
 
 void lus_canvas_ink(LusCanvas *canvas, LusInk ink);
 void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
@@ -115,17 +116,16 @@ void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
 double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width, const char *text);
 /** The width lus_canvas_text() would draw where there is room. */
 double lus_canvas_text_width(LusCanvas *canvas, double size, unsigned flags, const char *text);
+/** A level line of at least two pixels, on even ones. */
+void lus_canvas_rule(LusCanvas *canvas, double x0, double x1, double y);
 /** A path, snapped to even pixels. */
 void lus_canvas_rounded(LusCanvas *canvas, double x, double y, double width, double height, double radius);
-/** Nearest grid position on an even pixel. */
-double lus_canvas_snap_x(const LusCanvas *canvas, double x);
-double lus_canvas_snap_y(const LusCanvas *canvas, double y);
 void lus_canvas_triangle(LusCanvas *canvas, double x, double y, double width, double height, gboolean down);
 
 /* --- room and layout: overlay-room.c, overlay-layout.c --- */
 
 typedef enum { LUS_BLOCK_STATUS, LUS_BLOCK_SF, LUS_BLOCK_NOTICE, LUS_BLOCK_ZONE, LUS_BLOCK_OUTLOOK, LUS_BLOCK_THORAX,
-  LUS_BLOCK_LEGEND, LUS_BLOCK_DEPTH, LUS_BLOCK_FOOTER, LUS_BLOCK_N } LusBlockId;
+  LUS_BLOCK_LEGEND, LUS_BLOCK_DEPTH, LUS_BLOCK_FOOTER, LUS_BLOCK_MARK /* of status or footer: it moves, they don't */, LUS_BLOCK_N } LusBlockId;
 
 /** Which pixels of the frame are free: outside of the sector, and never brighter than 32 while it was measured. */
 typedef struct {
@@ -149,10 +149,15 @@ double lus_room_taken(const LusRoom *room, LusRect rect);
 
 typedef struct { double x, y, width, height; } LusBox; /* in u */
 
+#define LUS_MARK_RADIUS 4.4  /* u, of the status mark with all its dots */
+#define LUS_FOOTER_PITCH 5.6  /* u, of the notice's lines */
+#define LUS_FOOTER_STATUS 7.6 /* u, height of the status line */
+
 typedef struct {
   gboolean shown;
   gboolean plate; /* on a black plate: it stands on something */
   LusRect rect;   /* frame pixels, even */
+  double x, y;    /* where exactly the block's box begins, u */
 } LusSlot;
 
 typedef struct {
@@ -160,6 +165,7 @@ typedef struct {
   double u;      /* pixels */
   double min_px;
   int footer_lines; /* of the notice, in the footer */
+  gboolean footer_status; /* the footer shows the status too */
   LusBox homes[LUS_BLOCK_N]; /* what each block's drawing covers, in its own coordinates */
   LusSlot slots[LUS_BLOCK_N];
 } LusLayout;
@@ -182,9 +188,13 @@ const char *lus_notice_line(int lines, int i);
 
 typedef struct {
   LusStatus status;
-  int step; /* 0..7: the dot that is lit */
   char lines[2][40];
 } LusStatusContent;
+
+typedef struct {
+  LusStatus status;
+  int step; /* 0..7: the dot that is lit */
+} LusMarkContent;
 
 enum { LUS_PERCENT_NOT_SEEN = -1, LUS_PERCENT_UNKNOWN = -2 };
 
@@ -239,13 +249,13 @@ typedef struct {
 
 typedef struct {
   LusStatusContent status;
+  LusMarkContent mark;
   LusLegendContent legend;
   LusZoneContent zone;
   LusThoraxContent thorax;
   LusSfContent sf;
   LusOutlookContent outlook;
   LusDepthContent depth;
-  gboolean footer_status; /* the footer shows the status */
 } LusContent;
 
 /** The classes last seen: the legend outlives a result. */
@@ -280,6 +290,7 @@ void lus_content_fill(LusContent *content, const LusOverlayState *state, const L
                       const LusWatch *watch, const LusLegendSource *known, gboolean gray);
 
 void lus_draw_status(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+void lus_draw_mark(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 void lus_draw_legend(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 void lus_draw_zone(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 void lus_draw_thorax(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);

@@ -45,11 +45,27 @@ gboolean lus_room_set_size(LusRoom *room, int width, int height)
 
 void lus_room_look(LusRoom *room, const LusImage *frame)
 {
-  for (int y = 0; y < room->height; y++) {
-    guint8 *taken = room->taken + (gsize)y * (gsize)room->width;
-    lus_image_luma_row(room->line, frame, 0, y, room->width);
-    for (int x = 0; x < room->width; x++)
-      taken[x] |= room->line[x] > BRIGHT;
+  int width = room->width, height = room->height;
+  guint8 *restrict line = room->line, *restrict taken = room->taken;
+  for (int y = 0; y < height; y++, taken += width) {
+    lus_image_luma_row(line, frame, 0, y, width);
+    for (int x = 0; x < width; x++)
+      taken[x] |= line[x] > BRIGHT;
+  }
+}
+
+/* Adds the pixels of one row to the counts of its cells. */
+static void count_row(const LusRoom *room, guint32 *taken, guint32 *inside, const guint8 *bright, const guint8 *sector)
+{
+  for (int c = 0; c < room->columns; c++) {
+    guint32 n_taken = 0, n_inside = 0;
+    for (int x = c * room->cell; x < MIN((c + 1) * room->cell, room->width); x++) {
+      guint8 in = sector ? sector[x] & 1 : 0;
+      n_inside += in;
+      n_taken += bright[x] & (in ^ 1);
+    }
+    inside[c] += n_inside;
+    taken[c] += n_taken;
   }
 }
 
@@ -62,11 +78,7 @@ void lus_room_sum(LusRoom *room, const guint8 *sector)
     memset(inside, 0, stride * sizeof *inside);
     for (int y = r * room->cell; y < MIN((r + 1) * room->cell, room->height); y++) {
       gsize at = (gsize)y * (gsize)room->width;
-      for (int x = 0; x < room->width; x++) {
-        gboolean in = sector && sector[at + (gsize)x];
-        inside[x / room->cell + 1] += in;
-        taken[x / room->cell + 1] += !in && room->taken[at + (gsize)x];
-      }
+      count_row(room, taken + 1, inside + 1, room->taken + at, sector ? sector + at : NULL);
     }
     for (gsize c = 1; c < stride; c++) {
       taken[c] += taken[c - 1];

@@ -23,7 +23,8 @@ static PangoLayoutLine *set_text(LusCanvas *canvas, double px, gboolean large, u
   pango_layout_set_font_description(canvas->layout, font);
   pango_font_description_free(font);
   PangoAttrList *attributes = pango_attr_list_new();
-  pango_attr_list_insert(attributes, pango_attr_font_features_new("tnum=1"));
+  if (flags & LUS_TEXT_TABULAR)
+    pango_attr_list_insert(attributes, pango_attr_font_features_new("tnum=1"));
   if (large)
     pango_attr_list_insert(attributes, pango_attr_letter_spacing_new((int)(-0.015 * px * PANGO_SCALE)));
   pango_layout_set_attributes(canvas->layout, attributes);
@@ -73,7 +74,8 @@ double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsig
   return drawn / canvas->u;
 }
 
-double lus_canvas_snap_x(const LusCanvas *canvas, double x)
+/* Nearest grid position on an even pixel. */
+static double snap_x(const LusCanvas *canvas, double x)
 {
   double y = 0;
   cairo_user_to_device(canvas->cr, &x, &y);
@@ -82,7 +84,7 @@ double lus_canvas_snap_x(const LusCanvas *canvas, double x)
   return x;
 }
 
-double lus_canvas_snap_y(const LusCanvas *canvas, double y)
+static double snap_y(const LusCanvas *canvas, double y)
 {
   double x = 0;
   cairo_user_to_device(canvas->cr, &x, &y);
@@ -91,12 +93,20 @@ double lus_canvas_snap_y(const LusCanvas *canvas, double y)
   return y;
 }
 
+void lus_canvas_rule(LusCanvas *canvas, double x0, double x1, double y)
+{
+  double height = 2 * MAX(1, rint(0.15 * canvas->u)) / canvas->u;
+  cairo_rectangle(canvas->cr, x0, snap_y(canvas, y - height / 2), x1 - x0, height);
+  cairo_fill(canvas->cr);
+}
+
 void lus_canvas_rounded(LusCanvas *canvas, double x, double y, double width, double height, double radius)
 {
   cairo_t *cr = canvas->cr;
-  double x1 = lus_canvas_snap_x(canvas, x + width), y1 = lus_canvas_snap_y(canvas, y + height);
-  x = lus_canvas_snap_x(canvas, x);
-  y = lus_canvas_snap_y(canvas, y);
+  double x1 = snap_x(canvas, x + width), y1 = snap_y(canvas, y + height);
+  x = snap_x(canvas, x);
+  y = snap_y(canvas, y);
+  radius = MIN(radius, MIN(x1 - x, y1 - y) / 2);
   cairo_new_sub_path(cr);
   cairo_arc(cr, x1 - radius, y + radius, radius, -G_PI_2, 0);
   cairo_arc(cr, x1 - radius, y1 - radius, radius, 0, G_PI_2);

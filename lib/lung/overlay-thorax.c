@@ -182,8 +182,5 @@ void lus_draw_thorax(LusCanvas *canvas, const LusContent *content, const LusLayo
   if (layout->compact)
     return;
   lus_canvas_ink(canvas, LUS_INK_LINE);
-  cairo_set_line_width(cr, MAX(0.3, 1 / canvas->u));
-  cairo_move_to(cr, 254, 80.5);
-  cairo_line_to(cr, 308, 80.5);
-  cairo_stroke(cr);
+  lus_canvas_rule(canvas, 254, 308, 80.5);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lung/overlay-parts.h"
+#include "nn/error.h"
 
 #define MEASURE_NS G_GINT64_CONSTANT(1000000000) /* the scanner's own text is looked for this long */
 #define MEASURE_FRAMES 60                        /* and at most over so many frames */
@@ -67,6 +68,7 @@ static const struct {
   [LUS_BLOCK_LEGEND] = {PART(legend), lus_draw_legend},
   [LUS_BLOCK_DEPTH] = {PART(depth), lus_draw_depth},
   [LUS_BLOCK_FOOTER] = {PART(status), lus_draw_footer},
+  [LUS_BLOCK_MARK] = {PART(mark), lus_draw_mark},
 #undef PART
 };
 
@@ -92,6 +94,9 @@ static void open_fonts(LusOverlay *overlay)
   pango_context_set_round_glyph_positions(context, FALSE);
   overlay->canvas.layout = pango_layout_new(context);
   g_object_unref(context);
+  overlay->canvas.u = overlay->canvas.min_px = 10;
+  lus_canvas_text_width(&overlay->canvas, 1, 0, LUS_NOTICE); /* finds the font now rather than at the first frame */
+  lus_canvas_text_width(&overlay->canvas, 1, LUS_TEXT_BOLD, LUS_NOTICE);
 }
 
 LusOverlay *lus_overlay_new(void)
@@ -139,6 +144,7 @@ void lus_overlay_reset(LusOverlay *overlay)
   g_clear_pointer(&overlay->masks.sector, g_free);
   overlay->masks.sector_box = (LusRect){0, 0, 0, 0};
   lus_plate_empty(&overlay->marks);
+  memset(overlay->is_drawn, 0, sizeof overlay->is_drawn);
   overlay->layout_due = TRUE;
 }
 
@@ -274,6 +280,13 @@ static unsigned wanted_blocks(const LusOverlay *overlay, const LusOverlayState *
   return wanted;
 }
 
+static gboolean same_place(const LusLayout *a, const LusLayout *b, int id)
+{
+  return a->compact == b->compact && a->u == b->u && a->min_px == b->min_px && a->footer_lines == b->footer_lines &&
+         a->slots[id].shown == b->slots[id].shown && a->slots[id].plate == b->slots[id].plate &&
+         memcmp(&a->slots[id].rect, &b->slots[id].rect, sizeof a->slots[id].rect) == 0;
+}
+
 static void update_layout(LusOverlay *overlay, const LusOverlayState *state)
 {
   LusLayoutInput input = {.width = overlay->target.width, .height = overlay->target.height,
@@ -283,12 +296,14 @@ static void update_layout(LusOverlay *overlay, const LusOverlayState *state)
   if (!overlay->layout_due && input.wanted == overlay->wanted && input.legend_rows == overlay->legend_rows &&
       input.confidence == overlay->legend_bars)
     return;
-  memset(overlay->is_drawn, 0, sizeof overlay->is_drawn);
+  const LusLayout before = overlay->layout;
   memset(&overlay->layout, 0, sizeof overlay->layout);
   if (overlay->has_room) {
     lus_room_sum(&overlay->room, overlay->masks.sector);
     lus_layout_find(&overlay->layout, &input, &overlay->room);
   }
+  for (int i = 0; i < LUS_BLOCK_N; i++)
+    overlay->is_drawn[i] = overlay->is_drawn[i] && same_place(&before, &overlay->layout, i);
   overlay->wanted = input.wanted;
   overlay->legend_rows = input.legend_rows;
   overlay->legend_bars = input.confidence;
@@ -312,7 +327,7 @@ static void render_block(LusOverlay *overlay, LusBlockId id)
     lus_canvas_colour(canvas, lus_ink_colour(LUS_INK_BLACK), 0.72);
     cairo_fill(canvas->cr);
   }
-  cairo_translate(canvas->cr, -home->x, -home->y);
+  cairo_translate(canvas->cr, slot->x - slot->rect.x / u - home->x, slot->y - slot->rect.y / u - home->y);
   blocks[id].draw(canvas, &overlay->content, &overlay->layout);
   cairo_destroy(canvas->cr);
   canvas->cr = NULL;
@@ -369,7 +384,6 @@ void lus_overlay_draw(LusOverlay *overlay, LusImage *frame, const LusOverlayStat
   measure(overlay, frame, state.now_ns);
   lus_watch_update(&overlay->watch, &state, status);
   lus_content_fill(&overlay->content, &state, &overlay->config, &overlay->watch, &overlay->known, gray);
-  overlay->content.footer_status = overlay->config.show_status;
   fill_depth(overlay, frame, &state);
   update_layout(overlay, &state);
   if (masks_shown(overlay, &state, status))
