@@ -39,7 +39,8 @@ static gboolean is_object(guint8 label)
   return label && label <= 100;
 }
 
-/* Collects in @member the pixels of the object that holds @start (4-neighbours) and marks them seen; gives their number. */
+/* Collects in @member the pixels of the object that holds @start (4-neighbours) and marks them seen;
+ * gives their number. */
 static gsize collect(const guint8 *plane, guint8 *seen, gsize *member, gsize start, int width, int height)
 {
   gsize n = 0;
@@ -60,7 +61,8 @@ static gsize collect(const guint8 *plane, guint8 *seen, gsize *member, gsize sta
 }
 
 /* Each object is missed as a whole or rescaled as a whole. */
-static void judge_objects(const Expert *e, LusRng *slips, guint8 *plane, guint8 *seen, gsize *member, int width, int height)
+static void judge_objects(const Expert *e, LusRng *slips, guint8 *plane, guint8 *seen, gsize *member, int width,
+                          int height)
 {
   gsize n = (gsize)width * height;
   memset(seen, 0, n);

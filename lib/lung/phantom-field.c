@@ -6,7 +6,7 @@
 
 enum { RADIUS_MAX = 320 };
 
-/* Gaussian weights of radius ceil(reach * sigma); their sum is 1, or with @energy the sum of their squares. */
+/* Gaussian weights out to @reach sigmas; their sum is 1, or with @energy the sum of their squares. */
 static int gauss(float *weight, float sigma, float reach, gboolean energy)
 {
   int radius = MIN((int)ceilf(reach * sigma), RADIUS_MAX);

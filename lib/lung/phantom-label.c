@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Confidences of an unbiased expert, from what is visible in the expected picture (no speckle): contrast of a line with its two
- * flanks, of a column with its two sides. All contrasts are relative to the picture's own grey range. */
+/* Confidences of an unbiased expert, from what is visible in the expected picture (no speckle): contrast
+ * of a line with its two flanks, of a column with its two sides. All contrasts are relative to the
+ * picture's own grey range. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -56,7 +57,8 @@ static void label_ridge(const LusPhantom *p, float *label, const float *position
   smooth_beams(p, seen, 3, 1);
   for (int b = 0; b < BEAMS; b++) {
     float q = quality[b] * clampf(seen[b] * 1.7f, 0, 1);
-    int first = MAX((int)((position[b] - half) / p->dr) - 2, 0), last = MIN((int)((position[b] + half) / p->dr) + 2, ROWS - 1);
+    int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
+    int last = MIN((int)((position[b] + half) / p->dr) + 2, ROWS - 1);
     for (int row = first; q > 0 && row <= last; row++) {
       float d = fabsf(range_of_row(p, row) - position[b]);
       float *cell = &label[b * ROWS + row];
@@ -148,8 +150,8 @@ static void measure_columns(const LusPhantom *p, const float *share, float grey_
   measure_pleura(p, c);
 }
 
-/* A column counts by its two-sided contrast and its share of vertical-line power; a wide one also by its share alone, because its
- * sides may lie outside the picture, but then a pleura above is asked for. */
+/* A column counts by its two-sided contrast and its share of vertical-line power; a wide one also by its
+ * share alone, because its sides may lie outside the picture, but then a pleura above is asked for. */
 static float column_quality(const Columns *c, int b)
 {
   float narrow = smoothstep((c->both[b] - .02f) / .16f) * smoothstep((c->share[b] - .15f) / .35f);
@@ -158,10 +160,12 @@ static float column_quality(const Columns *c, int b)
   return MAX(narrow, wide);
 }
 
-/* Bright columns that reach the bottom without being vertical lines, and vertical lines whose contrast is too poor to tell. */
+/* Bright columns that reach the bottom without being vertical lines, and vertical lines whose contrast
+ * is too poor to tell. */
 static gboolean column_unclear(const LusPhantom *p, const Columns *c, int b)
 {
-  gboolean alike = !p->info.a_lines && !p->ladder && c->lower[b] > .6f * c->upper[b] && c->both[b] > .12f && c->lower[b] > .12f;
+  gboolean reaches_bottom = c->lower[b] > .6f * c->upper[b] && c->lower[b] > .12f;
+  gboolean alike = !p->info.a_lines && !p->ladder && reaches_bottom && c->both[b] > .12f;
   return alike || (c->share[b] > .3f && c->one_sided[b] > .08f);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pleura and what lies below it: haze, echoes of the pleura (A-lines) and vertical lines (B-lines). These maps have their own
- * beams, wider than the picture, and begin at the pleura, because they slide along it. */
+/* The pleura and what lies below it: haze, echoes of the pleura (A-lines) and vertical lines (B-lines).
+ * These maps have their own beams, wider than the picture, and begin at the pleura, because they slide
+ * along it. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -156,7 +157,8 @@ static void draw_other_echoes(LusPhantom *p)
   float about = .7f * somewhere(p);
   for (int i = 0; i < n; i++) {
     float multiple = log_uniform(r, 1.08, 3.2), thickness = log_uniform(r, .6, 2.2);
-    PhantomRidge *echo = add_ridge(p, multiple, 0, thickness, p->pleura_amplitude * amplitude_of_db(uniform(r, -28, -6)));
+    float amplitude = p->pleura_amplitude * amplitude_of_db(uniform(r, -28, -6));
+    PhantomRidge *echo = add_ridge(p, multiple, 0, thickness, amplitude);
     echo->echo = FALSE; /* of some layer of the wall, not of the pleura */
     float centre = about + normal(r, 0, 6), width = log_uniform(r, 4, 25);
     for (int b = 0; b < BEAMS; b++)
@@ -171,7 +173,8 @@ static void draw_ladder(LusPhantom *p)
   gboolean in_window = p->window_width > 0;
   float centre = in_window ? p->window_centre + normal(r, 0, 2) : .7f * somewhere(p);
   float width = in_window ? p->window_width * uniform(r, .5, 1.2) : log_uniform(r, 8, 30);
-  float spacing = log_uniform(r, 1.5, 4.5), thickness = spacing * uniform(r, .35, .7), edge = width * uniform(r, .2, .6);
+  float spacing = log_uniform(r, 1.5, 4.5), thickness = spacing * uniform(r, .35, .7);
+  float edge = width * uniform(r, .2, .6);
   float level = uniform(r, -16, -4), decay = uniform(r, .05, .3);
   p->ladder = TRUE;
   for (float z = spacing; z < p->depth; z += spacing * uniform(r, .9, 1.1)) {
@@ -205,7 +208,8 @@ static void draw_consolidation(LusPhantom *p)
     return;
   float thickness = log_uniform(r, 1, 4), amplitude = p->pleura_amplitude * amplitude_of_db(uniform(r, -10, 3));
   PhantomRidge *diaphragm = add_ridge(p, 1, 0, thickness, amplitude);
-  float deep = (float)p->info.pleura_depth_mm + uniform(r, 15, 70), slope = uniform(r, -.8, .8), bend = uniform(r, 0, .012);
+  float deep = (float)p->info.pleura_depth_mm + uniform(r, 15, 70), slope = uniform(r, -.8, .8);
+  float bend = uniform(r, 0, .012);
   diaphragm->echo = FALSE;
   memcpy(diaphragm->lung, part, sizeof part);
   for (int b = 0; b < BEAMS; b++) {

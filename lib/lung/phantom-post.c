@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a picture goes through after the scan conversion: blur, resampling, edge enhancement, text, lossy compression. */
+/* What a picture goes through after the scan conversion: blur, resampling, edge enhancement, text, lossy
+ * compression. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -79,9 +80,10 @@ void lus_phantom_post(LusPhantom *p, guint8 *gray, int stride)
 
 /* Luminance quantisation table of JPEG (ITU-T T.81, table K.1). */
 static const guint8 quantum[64] = {
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-  18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112,
-  100, 103, 99
+  16, 11, 10, 16, 24, 40, 51, 61,     12, 12, 14, 19, 26, 58, 60, 55,
+  14, 13, 16, 24, 40, 57, 69, 56,     14, 17, 22, 29, 51, 87, 80, 62,
+  18, 22, 37, 56, 68, 109, 103, 77,   24, 35, 55, 64, 81, 104, 113, 92,
+  49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99
 };
 
 typedef float Block[8][8];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From scene to grey picture in beam geometry: powers at one moment, scatterers through the point spread function, display. */
+/* From scene to grey picture in beam geometry: powers at one moment, scatterers through the point spread
+ * function, display. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -178,8 +179,8 @@ void lus_phantom_insonify(LusPhantom *p, double seconds)
 
 /* ---- detection and display ---- */
 
-/* Speckle: the field through the point spread function, plus specular echoes of slowly varying phase; compounding mixes in
- * the expectation. */
+/* Speckle: the field through the point spread function, plus specular echoes of slowly varying phase;
+ * compounding mixes in the expectation. */
 static void envelope_db(LusPhantom *p, float *out)
 {
   float one[ROWS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-/* The phantom's scene, private to phantom*.c. Lengths in mm, powers in dB unless the name says "power" or "amplitude". Maps are
- * [beam][row], so that a beam is one contiguous run. */
+/* The phantom's scene, private to phantom*.c. Lengths in mm, powers in dB unless the name says "power"
+ * or "amplitude". Maps are [beam][row], so that a beam is one contiguous run. */
 #include "lung/phantom.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ enum {
   PHANTOM_SIZE_MAX = 2048
 };
 
-/* A bright layer that belongs to the pleura or the lung below it. Its amplitude is still[beam] * lung[sliding beam],
- * times the pleura's own where @echo. */
+/* A bright layer that belongs to the pleura or the lung below it. Its amplitude is still[beam] times
+ * lung[sliding beam], and times the pleura's own where @echo. */
 typedef struct {
   float position[PHANTOM_BEAMS]; /* range at rest [mm] */
   float still[PHANTOM_BEAMS];
@@ -148,7 +148,8 @@ static inline float soft_box(float t, float c, float w, float s)
   return smoothstep((t - (c - w / 2)) / s + .5f) * smoothstep(((c + w / 2) - t) / s + .5f);
 }
 
-/* 2^x: Taylor series of 2^f on -1/2..1/2 (relative error < 3e-6), exponent by bits. Vectorises, and does not depend on libm. */
+/* 2^x: Taylor series of 2^f on -1/2..1/2 (relative error < 3e-6), exponent by bits. Vectorises, and does
+ * not depend on libm. */
 static inline float exp2_fast(float x)
 {
   x = clampf(x, -120, 120);
@@ -213,12 +214,15 @@ static inline float range_of_row(const LusPhantom *p, int row)
 
 /* Unit-variance Gaussian noise of correlation @sigma samples, @n <= PHANTOM_LUNG_ROWS. */
 void lus_phantom_noise1(LusRng *rng, float *out, int n, float sigma);
-/* Adds @gain times unit-variance bilinear value noise with cells of @cell_rows x @cell_beams to map[beams][rows]. */
+/* Adds @gain times unit-variance bilinear value noise with cells of @cell_rows x @cell_beams to
+ * map[beams][rows]. */
 void lus_phantom_noise2(LusRng *rng, float *map, int beams, int rows, float cell_rows, float cell_beams, float gain);
-/* Gaussian smoothing along each of @lines contiguous runs; @energy: keeps the power of white noise instead of the mean. */
+/* Gaussian smoothing along each of @lines contiguous runs; @energy: keeps the power of white noise
+ * instead of the mean. */
 void lus_phantom_smooth_along(float *map, int lines, int length, float sigma, gboolean energy);
 /* The same across the lines, with a sigma per position along them; into @out. */
-void lus_phantom_smooth_across(float *out, const float *map, int lines, int length, const float *sigma, gboolean energy);
+void lus_phantom_smooth_across(float *out, const float *map, int lines, int length, const float *sigma,
+                               gboolean energy);
 /* Adds a layer of @amplitude at range @position to a beam. */
 void lus_phantom_add_layer(float *beam, float dr, float position, float thickness, float amplitude);
 /* The value below which @part of the cells lie (2048 steps between the extremes). */

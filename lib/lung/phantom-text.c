@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Burned-in text and marks. The letters are drawn here, 5x7 dots each, and not by a font of the machine, because the same seed must
- * give the same picture everywhere. */
+/* Burned-in text and marks. The letters are drawn here, 5x7 dots each, and not by a font of the machine,
+ * because the same seed must give the same picture everywhere. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -58,7 +58,8 @@ static int coverage(const char *dots, float x, float y, float scale)
   for (int k = 0; k < 9; k++) {
     int column = (int)floorf((x + (float)(k % 3) / 3 + .17f) / scale);
     int row = (int)floorf((y + (float)(k / 3) / 3 + .17f) / scale);
-    lit += column >= 0 && column < GLYPH_WIDTH && row >= 0 && row < GLYPH_HEIGHT && dots[row * GLYPH_WIDTH + column] == '#';
+    gboolean within = column >= 0 && column < GLYPH_WIDTH && row >= 0 && row < GLYPH_HEIGHT;
+    lit += within && dots[row * GLYPH_WIDTH + column] == '#';
   }
   return lit;
 }
@@ -86,7 +87,8 @@ static void draw_depth_marks(LusPhantom *p, int x, float scale, int grey)
 {
   const PhantomView *v = &p->view;
   char number[16];
-  int step = (int)ceilf(3 * GLYPH_HEIGHT * scale * v->scale_y / 20) * 2; /* cm between numbers, so that they stay apart */
+  /* cm between numbers, so that they stay apart */
+  int step = (int)ceilf(3 * GLYPH_HEIGHT * scale * v->scale_y / 20) * 2;
   for (int cm = 0; cm * 10 <= (int)p->depth; cm++) {
     int y = v->y + (int)(((float)cm * 10 - v->top) / v->scale_y);
     int length = (int)(scale * (cm % 5 ? 3 : 6));

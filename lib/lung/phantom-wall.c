@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The chest wall: tissue layers, fasciae, clutter, ribs, and how much sound gets through. Depth in the wall is counted in
- * u = range / range of the pleura, so that layers follow the probe at the top and the pleura at the bottom. */
+/* The chest wall: tissue layers, fasciae, clutter, ribs, and how much sound gets through. Depth in the
+ * wall is counted in u = range / range of the pleura, so that layers follow the probe at the top and the
+ * pleura at the bottom. */
 #include "lung/phantom-scene.h"
 
 #include <math.h>
@@ -104,8 +105,8 @@ static void draw_fascia(LusPhantom *p, const Wall *w, float gap)
   float wandering = uniform(r, 0, .03);
   lus_phantom_noise1(r, patches, PHANTOM_BEAMS, uniform(r, 2, 10));
   f->thickness = log_uniform(r, .5, 2.2);
-  float width = log_uniform(r, p->linear ? 16 : 8, p->linear ? 120 : 80), centre = uniform(r, -p->reach, p->reach), edge = uniform(r, 2, 8);
-  float amplitude = amplitude_of_db(p->wall_max + normal(r, 5, 6));
+  float width = log_uniform(r, p->linear ? 16 : 8, p->linear ? 120 : 80), centre = uniform(r, -p->reach, p->reach);
+  float edge = uniform(r, 2, 8), amplitude = amplitude_of_db(p->wall_max + normal(r, 5, 6));
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
     f->window[b] = soft_box(p->lateral[b], centre, width, edge);
     f->position[b] = range_at_u(p, w, b, u + 2 * tilt * p->lateral[b] / p->reach + wandering * wander[b]);
@@ -213,7 +214,8 @@ static void draw_window(LusPhantom *p)
   LusRng *r = &p->rng;
   p->window_centre = normal(r, 0, 6);
   p->window_width = log_uniform(r, 14, 45);
-  float edge = log_uniform(r, 3, 16), loss = log_uniform(r, 5, 40), from = uniform(r, .1, 1), over = log_uniform(r, .1, 1.5);
+  float edge = log_uniform(r, 3, 16), loss = log_uniform(r, 5, 40), from = uniform(r, .1, 1);
+  float over = log_uniform(r, .1, 1.5);
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
     float db = loss * (1 - soft_box(p->lateral[b], p->window_centre, p->window_width, edge));
     for (int row = 0; row < PHANTOM_ROWS; row++) {

@@ -116,8 +116,9 @@ LusPhantom *lus_phantom_new(const LusPhantomConfig *config, GError **error)
     return NULL;
   }
   if (config->probe < LUS_PROBE_RANDOM || config->probe > LUS_PROBE_PHASED || !(config->water <= 1)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "phantom: probe %d, lung water %g: choose a known probe, at most 1",
-                config->probe, config->water);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "phantom: probe %d, lung water %g: choose a known probe, and water of at most 1", config->probe,
+                config->water);
     return NULL;
   }
   LusPhantom *p = g_try_new0(LusPhantom, 1);

@@ -95,7 +95,9 @@ static void test_water(void)
       sxy += x * y;
       upper += p.water[day][0] + p.water[day][3];
       lower += p.water[day][2] + p.water[day][5];
-      asymmetry += fabs(p.water[day][0] + p.water[day][1] + p.water[day][2] - p.water[day][3] - p.water[day][4] - p.water[day][5]);
+      double right = p.water[day][0] + p.water[day][1] + p.water[day][2];
+      double left = p.water[day][3] + p.water[day][4] + p.water[day][5];
+      asymmetry += fabs(right - left);
     }
   }
   double r = (sxy - sx * sy / m) / sqrt((sxx - sx * sx / m) * (syy - sy * sy / m));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The simulated probe: same arguments, same pictures; labels lie where their structures are; the lung slides, the wall stays. */
+/* The simulated probe: same arguments, same pictures; labels lie where their structures are; the lung
+ * slides, the wall stays. */
 #include "lung/phantom-scene.h"
 
 #include "nn/error.h"
@@ -300,7 +301,8 @@ static void test_sliding(void)
       highest = MIN(highest, (int)(p->pleura[b] / p->dr));
     }
     int shift = CLAMP((int)lrintf(p->slide - slide), -39, 39), top = MAX(highest - (int)(3 / p->dr), 2);
-    int first = MIN(deepest + (int)(2 / p->dr), PHANTOM_ROWS - 40), last = MIN(first + (int)(15 / p->dr), PHANTOM_ROWS - 1);
+    int first = MIN(deepest + (int)(2 / p->dr), PHANTOM_ROWS - 40);
+    int last = MIN(first + (int)(15 / p->dr), PHANTOM_ROWS - 1);
     wall += correlate(p->picture, before, 0, top, 0) / N;
     stays += correlate(p->picture, before, first, last, 0) / N;
     slides += correlate(p->picture, before, first, last, -shift) / N;
