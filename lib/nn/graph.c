@@ -38,6 +38,21 @@ LusOpAttrs lus_op_attrs_default(void)
   };
 }
 
+/* Arrays have room for the power of two at or above their count. */
+static gsize capacity(int count)
+{
+  gsize n = 1;
+  while (n < (gsize)count)
+    n *= 2;
+  return n;
+}
+
+/* Room for one more element. */
+static gpointer grow(gpointer array, int count, gsize element)
+{
+  return !array || capacity(count + 1) > capacity(count) ? g_realloc_n(array, capacity(count + 1), element) : array;
+}
+
 LusGraph *lus_graph_new(void)
 {
   LusGraph *graph = g_new0(LusGraph, 1);
@@ -64,11 +79,13 @@ void lus_graph_free(LusGraph *graph)
 LusGraph *lus_graph_copy(const LusGraph *graph, GError **error)
 {
   g_autoptr(LusGraph) copy = lus_graph_new();
-  copy->nodes = g_memdup2(graph->nodes, (gsize)graph->n_nodes * sizeof *graph->nodes);
+  copy->nodes = g_new0(LusNode, capacity(graph->n_nodes));
   copy->n_nodes = graph->n_nodes;
+  if (graph->n_nodes > 0)
+    memcpy(copy->nodes, graph->nodes, (gsize)graph->n_nodes * sizeof *graph->nodes);
   for (int i = 0; i < copy->n_nodes; i++)
     copy->nodes[i].name = g_strdup(graph->nodes[i].name);
-  copy->values = g_new0(LusValue, graph->n_values);
+  copy->values = g_new0(LusValue, capacity(graph->n_values));
   copy->n_values = graph->n_values;
   for (int i = 0; i < copy->n_values; i++) {
     const LusValue *from = &graph->values[i];
@@ -81,14 +98,6 @@ LusGraph *lus_graph_copy(const LusGraph *graph, GError **error)
   copy->input = graph->input;
   copy->output = graph->output;
   return g_steal_pointer(&copy);
-}
-
-/* Room for one more element: the capacity is the power of two at or above the count. */
-static gpointer grow(gpointer array, int count, gsize element)
-{
-  if ((count & (count - 1)) != 0)
-    return array;
-  return g_realloc_n(array, count ? (gsize)count * 2 : 1, element);
 }
 
 static int add_value(LusGraph *graph, const char *name, LusTensor *constant)

@@ -55,6 +55,7 @@ struct _LusStep {
   const LusNode *node;
   const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
   const gssize *offsets; /* of lus_graph_parameter_offsets() */
+  guint position;        /* in the list of steps while it is built */
   int x_value, r_value, y_value; /* r_value -1: nothing is added */
   LusMap *x, *r, *y;             /* r: added to the result, or NULL */
   gboolean relu;

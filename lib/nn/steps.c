@@ -7,7 +7,7 @@ typedef struct {
   gboolean train;
   int *uses;       /* per value: how often the nodes that count read it, the caller included */
   LusStep **maker; /* per value: the step that computes it */
-  GPtrArray *steps;
+  GPtrArray *steps; /* NULL where a step has moved to the end */
 } Builder;
 
 static const LusStepClass *const classes[LUS_OP_N] = {
@@ -20,7 +20,7 @@ static const LusStepClass *const classes[LUS_OP_N] = {
 static void step_free(gpointer data)
 {
   LusStep *step = data;
-  if (step->class->free_state)
+  if (step && step->class->free_state)
     step->class->free_state(step->state);
   g_free(step);
 }
@@ -41,6 +41,12 @@ static void count_uses(Builder *b)
   }
 }
 
+static void push(Builder *b, LusStep *step)
+{
+  step->position = b->steps->len;
+  g_ptr_array_add(b->steps, step);
+}
+
 static LusStep *append(Builder *b, const LusNode *node)
 {
   LusStep *step = g_new0(LusStep, 1);
@@ -54,7 +60,7 @@ static LusStep *append(Builder *b, const LusNode *node)
     .r_value = -1,
     .y_value = node->output,
   };
-  g_ptr_array_add(b->steps, step);
+  push(b, step);
   b->maker[node->output] = step;
   return step;
 }
@@ -94,13 +100,6 @@ static gboolean fold_batch_norm(Builder *b, const LusNode *node)
   return TRUE;
 }
 
-static guint position(const Builder *b, const LusStep *step)
-{
-  guint at = 0;
-  g_ptr_array_find(b->steps, step, &at);
-  return at;
-}
-
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
 {
@@ -110,15 +109,15 @@ static gboolean fold_add(Builder *b, const LusNode *node)
     LusStep *step = open_maker(b, node->inputs[k]);
     if (!step || step->r_value >= 0)
       continue;
-    if (!best || position(b, step) > position(b, best)) {
+    if (!best || step->position > best->position) {
       best = step;
       other = node->inputs[1 - k];
     }
   }
   if (!best)
     return FALSE;
-  g_ptr_array_steal_index(b->steps, position(b, best));
-  g_ptr_array_add(b->steps, best);
+  b->steps->pdata[best->position] = NULL;
+  push(b, best);
   best->r_value = other;
   redirect(b, best, node->output);
   return TRUE;
@@ -136,6 +135,17 @@ static void add_node(Builder *b, const LusNode *node)
     step->r_value = node->inputs[1];
 }
 
+static void remove_gaps(GPtrArray *steps)
+{
+  guint kept = 0;
+  for (guint i = 0; i < steps->len; i++) {
+    gpointer step = g_steal_pointer(&steps->pdata[i]);
+    if (step)
+      steps->pdata[kept++] = step;
+  }
+  g_ptr_array_set_size(steps, (int)kept);
+}
+
 GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean train)
 {
   g_autofree int *uses = g_new0(int, graph->n_values);
@@ -148,5 +158,6 @@ GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean 
   for (int i = 0; i < graph->n_nodes; i++)
     if (uses[graph->nodes[i].output] > 0)
       add_node(&b, &graph->nodes[i]);
+  remove_gaps(b.steps);
   return b.steps;
 }

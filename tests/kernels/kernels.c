@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every kernel of every table this CPU can run against the reference: lengths 0..67, every offset of 0..3 floats, special
+ * values, and guard words around what may be written. Run with LUS_TEST_SEED=N to repeat a failure. */
+#include <glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "nn/rng.h"
+
+#define MAX_N 67
+#define MAX_ROWS 5
+#define GUARD 32
+#define GUARD_WORD 0x7fb1a5edu /* a NaN nobody computes */
+
+static guint64 seed;
+
+/* ---- buffers: floats at an offset inside guard words ---- */
+
+typedef struct {
+  float *memory, *data;
+  gsize n, total;
+} Buffer;
+
+static void fill_guards(Buffer *buffer)
+{
+  guint32 word = GUARD_WORD;
+  for (gsize i = 0; i < buffer->total; i++)
+    memcpy(&buffer->memory[i], &word, sizeof word);
+}
+
+static Buffer buffer_new(gsize n, int offset)
+{
+  Buffer buffer = {.n = n, .total = n + 2 * GUARD};
+  buffer.memory = g_new(float, buffer.total);
+  fill_guards(&buffer);
+  buffer.data = buffer.memory + GUARD + offset;
+  return buffer;
+}
+
+static void buffer_free(Buffer *buffer)
+{
+  g_free(buffer->memory);
+}
+
+static Buffer buffer_copy(const Buffer *from)
+{
+  Buffer copy = buffer_new(from->n, (int)(from->data - from->memory) - GUARD);
+  memcpy(copy.data, from->data, from->n * sizeof(float));
+  return copy;
+}
+
+static float special(guint32 k)
+{
+  static const float values[] = {0.0f, -0.0f, 1.0f, -1.0f, 4.0f, -4.0f, 1e-40f, -1e-40f};
+  switch (k % 12) {
+  case 8:
+    return NAN;
+  case 9:
+    return INFINITY;
+  case 10:
+    return -INFINITY;
+  default:
+    return values[k % 8];
+  }
+}
+
+/* Normal deviates; where @specials, every fourth or so is a special value. */
+static Buffer buffer_random(LusRng *rng, gsize n, int offset, gboolean specials)
+{
+  Buffer buffer = buffer_new(n, offset);
+  for (gsize i = 0; i < n; i++)
+    buffer.data[i] = specials && lus_rng_below(rng, 4) == 0 ? special(lus_rng_below(rng, 12))
+                                                            : (float)lus_rng_normal(rng, 0, 1);
+  return buffer;
+}
+
+static gboolean guards_intact(const Buffer *buffer)
+{
+  for (gsize i = 0; i < buffer->total; i++) {
+    const float *p = buffer->memory + i;
+    guint32 word;
+    memcpy(&word, p, sizeof word);
+    if ((p < buffer->data || p >= buffer->data + buffer->n) && word != GUARD_WORD)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean same(float a, float b, double tolerance)
+{
+  if (isnan(a) || isnan(b))
+    return isnan(a) && isnan(b);
+  if (isinf(a) || isinf(b))
+    return a == b;
+  return fabs((double)a - (double)b) <= tolerance * (1 + fabs((double)b));
+}
+
+static void assert_same(const Buffer *got, const Buffer *expected, double tolerance, const char *table, const char *what,
+                        gsize rows, int c, int offset)
+{
+  if (!guards_intact(got))
+    g_error("%s %s: wrote outside of its array (rows %" G_GSIZE_FORMAT ", c %d, offset %d, seed %" G_GUINT64_FORMAT ")", table,
+            what, rows, c, offset, seed);
+  for (gsize i = 0; i < got->n; i++)
+    if (!same(got->data[i], expected->data[i], tolerance))
+      g_error("%s %s: element %" G_GSIZE_FORMAT " is %.9g, expected %.9g (rows %" G_GSIZE_FORMAT
+              ", c %d, offset %d, seed %" G_GUINT64_FORMAT ")",
+              table, what, i, (double)got->data[i], (double)expected->data[i], rows, c, offset, seed);
+}
+
+/* ---- one call on each table ---- */
+
+typedef struct {
+  gsize rows;
+  int c, offset;
+  gboolean specials;
+} Shape;
+
+typedef struct {
+  const float *x, *y, *r; /* [rows][c] */
+  const float *a, *b, *d; /* [c] */
+  int flag;               /* relu or accumulate; also which optional arguments are given */
+  float w;
+} Arguments;
+
+/* @out [rows][c] and @out2 [c], @out3 [c] hold values before the call. */
+typedef void (*Call)(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s);
+
+static gsize count(const Shape *s)
+{
+  return s->rows * (gsize)s->c;
+}
+
+static void call_affine(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  k->affine(out, g->x, g->flag & 2 ? g->a : NULL, g->flag & 4 ? g->b : NULL, g->flag & 8 ? g->r : NULL, g->flag & 1,
+            s->rows, s->c);
+}
+
+static void call_affine_in_place(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                                 const Shape *s)
+{
+  (void)out2, (void)out3;
+  if (g->flag & 8)
+    k->affine(out, g->x, g->a, g->b, out, g->flag & 1, s->rows, s->c);
+  else
+    k->affine(out, out, g->a, g->b, g->r, g->flag & 1, s->rows, s->c);
+}
+
+static void call_relu_backward(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                               const Shape *s)
+{
+  (void)out2, (void)out3;
+  k->relu_backward(out, g->x, count(s));
+}
+
+static void call_add_scaled(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  k->add_scaled(out, g->w, g->x, count(s));
+}
+
+static void call_maximum(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  k->maximum(out, g->x, count(s));
+}
+
+static void call_lerp(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  k->lerp(out, g->x, g->y, g->w, count(s));
+}
+
+static void call_lerp_pixels(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  int i0[MAX_ROWS], i1[MAX_ROWS];
+  float w[MAX_ROWS];
+  for (int p = 0; p < (int)s->rows; p++) {
+    i0[p] = p * 3 % (int)s->rows;
+    i1[p] = (p * 3 + 1) % (int)s->rows;
+    w[p] = 0.3f * (float)p;
+  }
+  k->lerp_pixels(out, g->x, i0, i1, w, s->rows, s->c);
+}
+
+static void call_gather_pixels(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                               const Shape *s)
+{
+  (void)out2, (void)out3;
+  int start[MAX_ROWS + 1] = {0}, index[MAX_ROWS * MAX_ROWS];
+  float weight[MAX_ROWS * MAX_ROWS];
+  for (int p = 0; p < (int)s->rows; p++) { /* pixel p sums p source pixels, pixel 0 none */
+    start[p + 1] = start[p] + p;
+    for (int i = start[p]; i < start[p + 1]; i++) {
+      index[i] = (i * 7 + p) % (int)s->rows;
+      weight[i] = 0.25f * (float)(i - 2);
+    }
+  }
+  k->gather_pixels(out, g->x, start, index, weight, g->flag & 1, s->rows, s->c);
+}
+
+static void call_column_sum(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out, (void)out3;
+  k->column_sum(out2, g->x, s->rows, s->c);
+}
+
+static void call_moments(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out;
+  k->moments(out2, out3, g->x, g->a, s->rows, s->c);
+}
+
+static void call_gradient_moments(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                                  const Shape *s)
+{
+  (void)out;
+  k->gradient_moments(out2, out3, g->y, g->x, g->a, s->rows, s->c);
+}
+
+static void call_norm_backward(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                               const Shape *s)
+{
+  (void)out2, (void)out3;
+  if (g->flag & 8)
+    k->norm_backward(out, out, g->x, g->a, g->b, g->d, FALSE, s->rows, s->c);
+  else
+    k->norm_backward(out, g->y, g->x, g->a, g->b, g->d, g->flag & 1, s->rows, s->c);
+}
+
+typedef struct {
+  const char *name;
+  Call call;
+  int flags;        /* try 0..flags-1 */
+  double tolerance; /* fused multiply and add round once where the reference rounds twice */
+  gboolean specials;
+} Kernel;
+
+/* Where terms may cancel or overflow in between, fusing changes special values into others; these kernels get finite ones. */
+static const Kernel kernel_cases[] = {
+  {"affine", call_affine, 16, 1e-6, TRUE},
+  {"affine in place", call_affine_in_place, 16, 1e-6, FALSE},
+  {"relu_backward", call_relu_backward, 1, 0, TRUE},
+  {"add_scaled", call_add_scaled, 1, 1e-6, TRUE},
+  {"maximum", call_maximum, 1, 0, TRUE},
+  {"lerp", call_lerp, 1, 1e-6, FALSE},
+  {"lerp_pixels", call_lerp_pixels, 1, 1e-6, FALSE},
+  {"gather_pixels", call_gather_pixels, 2, 2e-6, FALSE},
+  {"column_sum", call_column_sum, 1, 1e-6, TRUE},
+  {"moments", call_moments, 1, 4e-6, FALSE},
+  {"gradient_moments", call_gradient_moments, 1, 4e-6, FALSE},
+  {"norm_backward", call_norm_backward, 16, 2e-6, FALSE},
+};
+
+static void compare_tables(const Kernel *kernel, const LusKernels *table, const Shape *s, LusRng *rng)
+{
+  gsize n = count(s), c = (gsize)s->c;
+  Buffer in[6], out[3], got[3];
+  for (int i = 0; i < 6; i++)
+    in[i] = buffer_random(rng, i < 3 ? n : c, (s->offset + i) % 4, s->specials && i < 3);
+  for (int i = 0; i < 3; i++)
+    out[i] = buffer_random(rng, i < 1 ? n : c, (s->offset + i * 3) % 4, s->specials && i < 1);
+  for (int flag = 0; flag < kernel->flags; flag++) {
+    Arguments arguments = {.x = in[0].data, .y = in[1].data, .r = in[2].data, .a = in[3].data, .b = in[4].data,
+                           .d = in[5].data, .flag = flag, .w = 0.375f};
+    Buffer expected[3];
+    for (int i = 0; i < 3; i++) {
+      expected[i] = buffer_copy(&out[i]);
+      got[i] = buffer_copy(&out[i]);
+    }
+    kernel->call(lus_kernels_nth(0), expected[0].data, expected[1].data, expected[2].data, &arguments, s);
+    kernel->call(table, got[0].data, got[1].data, got[2].data, &arguments, s);
+    for (int i = 0; i < 3; i++) {
+      assert_same(&got[i], &expected[i], kernel->tolerance, table->name, kernel->name, s->rows, s->c, s->offset);
+      buffer_free(&expected[i]);
+      buffer_free(&got[i]);
+    }
+  }
+  for (int i = 0; i < 6; i++)
+    buffer_free(&in[i]);
+  for (int i = 0; i < 3; i++)
+    buffer_free(&out[i]);
+}
+
+static void test_kernel(gconstpointer data)
+{
+  const Kernel *kernel = data;
+  LusRng rng;
+  lus_rng_init(&rng, seed, (guint64)(kernel - kernel_cases));
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int c = 0; c <= MAX_N; c++)
+      for (int offset = 0; offset < 4; offset++)
+        for (gsize rows = 0; rows <= MAX_ROWS; rows += rows ? 2 : 1) {
+          Shape shape = {.rows = rows, .c = c, .offset = offset, .specials = kernel->specials && c % 2};
+          compare_tables(kernel, lus_kernels_nth(t), &shape, &rng);
+        }
+}
+
+/* ---- literal values: the reference itself ---- */
+
+static void test_reference_values(void)
+{
+  const LusKernels *k = lus_kernels_nth(0);
+  g_assert_cmpstr(k->name, ==, "c");
+  float y[4];
+  k->affine(y, (float[]){1, -2, 3, NAN}, (float[]){2, 3}, (float[]){1, 1}, (float[]){0, 10, 0, 0}, TRUE, 2, 2);
+  g_assert_cmpfloat(y[0], ==, 3);
+  g_assert_cmpfloat(y[1], ==, 5);
+  g_assert_cmpfloat(y[2], ==, 7);
+  g_assert_true(isnan(y[3]));
+  float dy[3] = {1, 2, 3};
+  k->relu_backward(dy, (float[]){0, 5, -1}, 3);
+  g_assert_cmpfloat(dy[0] + dy[2], ==, 0);
+  g_assert_cmpfloat(dy[1], ==, 2);
+  k->lerp(y, (float[]){1, 4}, (float[]){3, 0}, 0.25f, 2);
+  g_assert_cmpfloat(y[0], ==, 1.5f);
+  g_assert_cmpfloat(y[1], ==, 3);
+  float sum[2] = {10, 0}, square[2] = {0, 100};
+  k->moments(sum, square, (float[]){1, 2, 3, 4}, (float[]){1, 0}, 2, 2);
+  g_assert_cmpfloat(sum[0], ==, 12);
+  g_assert_cmpfloat(sum[1], ==, 6);
+  g_assert_cmpfloat(square[0], ==, 4);
+  g_assert_cmpfloat(square[1], ==, 120);
+}
+
+/* ---- gemm ---- */
+
+static void compare_gemm(const LusKernels *table, LusRng *rng, int m, int n, int k, unsigned flags, int offset)
+{
+  int lda = (flags & LUS_GEMM_TRANSPOSE_A ? m : k) + offset, ldb = (flags & LUS_GEMM_TRANSPOSE_B ? k : n) + offset;
+  int ldc = n + offset;
+  Buffer a = buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_A ? k : m) * (gsize)lda, offset, FALSE);
+  Buffer b = buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_B ? n : k) * (gsize)ldb, offset, FALSE);
+  Buffer c = buffer_random(rng, (gsize)m * (gsize)ldc, offset, FALSE);
+  Buffer got = buffer_copy(&c), expected = buffer_copy(&c);
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) {
+      double sum = flags & LUS_GEMM_ACCUMULATE ? (double)c.data[i * ldc + j] : 0;
+      for (int l = 0; l < k; l++)
+        sum += (double)a.data[flags & LUS_GEMM_TRANSPOSE_A ? l * lda + i : i * lda + l] *
+               (double)b.data[flags & LUS_GEMM_TRANSPOSE_B ? j * ldb + l : l * ldb + j];
+      expected.data[i * ldc + j] = (float)sum;
+    }
+  table->gemm(got.data, a.data, b.data, m, n, k, ldc, lda, ldb, flags);
+  assert_same(&got, &expected, 1e-6 * sqrt(k) + 1e-6, table->name, "gemm", (gsize)m, n, offset);
+  buffer_free(&a);
+  buffer_free(&b);
+  buffer_free(&c);
+  buffer_free(&got);
+  buffer_free(&expected);
+}
+
+static void test_gemm(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 100);
+  static const int sizes[] = {1, 2, 3, 5, 8, 13, 24, 33, 67};
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
+      for (gsize j = 0; j < G_N_ELEMENTS(sizes); j++)
+        for (unsigned flags = 0; flags < 8; flags++)
+          compare_gemm(lus_kernels_nth(t), &rng, sizes[i], sizes[j], sizes[(i * 5 + j * 2) % G_N_ELEMENTS(sizes)], flags,
+                       (int)((i + j) % 4));
+}
+
+/* ---- choice ---- */
+
+static void test_description(void)
+{
+  const LusKernels *chosen = lus_kernels();
+  g_assert_true(g_str_has_prefix(lus_kernels_description(), chosen->name));
+  gboolean found = FALSE;
+  for (int i = 0; lus_kernels_nth(i); i++)
+    found = found || lus_kernels_nth(i) == chosen;
+  g_assert_true(found);
+  g_assert_null(lus_kernels_nth(-1));
+  if (strcmp(chosen->name, "c") != 0)
+    g_assert_nonnull(strstr(lus_kernels_description(), "+OpenBLAS "));
+}
+
+static void test_forced(void)
+{
+  if (g_test_subprocess()) {
+    g_assert_cmpstr(lus_kernels()->name, ==, g_getenv("LUS_TEST_EXPECTED"));
+    return;
+  }
+  for (int i = 0; lus_kernels_nth(i); i++) {
+    g_setenv("LUS_KERNELS", lus_kernels_nth(i)->name, TRUE);
+    g_setenv("LUS_TEST_EXPECTED", lus_kernels_nth(i)->name, TRUE);
+    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed();
+  }
+  g_unsetenv("LUS_KERNELS");
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  const char *text = g_getenv("LUS_TEST_SEED");
+  seed = text ? g_ascii_strtoull(text, NULL, 10) : 1;
+  g_test_add_func("/kernels/reference-values", test_reference_values);
+  for (gsize i = 0; i < G_N_ELEMENTS(kernel_cases); i++) {
+    g_autofree char *path = g_strdup_printf("/kernels/%s", kernel_cases[i].name);
+    g_strdelimit(path, " _", '-');
+    g_test_add_data_func(path, &kernel_cases[i], test_kernel);
+  }
+  g_test_add_func("/kernels/gemm", test_gemm);
+  g_test_add_func("/kernels/description", test_description);
+  g_test_add_func("/kernels/forced", test_forced);
+  return g_test_run();
+}
