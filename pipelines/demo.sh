@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 . pipelines/setup.sh
 # shellcheck disable=SC2086
 need $LUS_PACKAGES
-build build
+build build -Dtests=disabled
 mkdir -p demo
 rm -f demo/*.part.*
 FRAMES=${LUS_DEMO_FRAMES:-50} # of each simulated zone

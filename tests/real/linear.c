@@ -32,7 +32,7 @@ static void compare_frame(RealCount *count, LusSegmenter *segmenter, const char 
   g_autofree char *mask_path = g_build_filename(folder, mask_name, NULL);
   g_autofree char *image_path = g_strndup(mask_path, strlen(mask_path) - strlen("mask.png"));
   g_autofree char *path = g_strconcat(image_path, "image.png", NULL);
-  int width, height, label_width, label_height;
+  int width = 0, height = 0, label_width = 0, label_height = 0;
   g_autofree guint8 *gray = read_gray(path, &width, &height);
   g_autofree guint8 *label = read_gray(mask_path, &label_width, &label_height);
   g_assert_nonnull(gray);
