@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,8 @@ static int unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+  /* The terminal's characters, but not its decimal comma. */
+  setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_help(stderr);
     return LUS_EXIT_USAGE;

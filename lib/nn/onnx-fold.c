@@ -256,9 +256,9 @@ static gboolean build_slice(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
 
 static gboolean build_cast(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  int to = 0;
+  int to = 0, saturate = 1; /* saturate concerns 8-bit floats alone */
   LusNumbers numbers;
-  if (!lus_onnx_get_int(node, "to", &to, 1, 32, error) || !lus_onnx_numbers(builder, node, 0, &numbers, error))
+  if (!lus_onnx_get_int(node, "to", &to, 1, 32, error) || !lus_onnx_get_int(node, "saturate", &saturate, 0, 1, error) || !lus_onnx_numbers(builder, node, 0, &numbers, error))
     return FALSE;
   gboolean to_float = to == LUS_ONNX_FLOAT || to == LUS_ONNX_DOUBLE;
   if (!to_float && to != LUS_ONNX_INT64 && to != LUS_ONNX_INT32)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 18. */
+/* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 21. */
 
 #define MAX_WINDOW 4096
 #define MAX_GROUPS 65536
@@ -270,7 +270,7 @@ static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, 
   return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
 }
 
-/** Opset 18 has one scale and bias per group: each is repeated for the group's channels. */
+/** Before opset 21 there is one scale and bias per group: each is repeated for the group's channels. */
 static gboolean repeat_per_channel(LusOnnxBuilder *builder, int *value, int groups, int channels, GError **error)
 {
   const LusTensor *in = builder->graph->values[*value].constant;
@@ -289,16 +289,19 @@ static gboolean repeat_per_channel(LusOnnxBuilder *builder, int *value, int grou
 static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
-  int inputs[3];
+  int inputs[3], stash_type = LUS_ONNX_FLOAT;
   attrs.norm_groups = 0;
   if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
       !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
       !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error) ||
       !lus_onnx_get_float(node, "epsilon", &attrs.epsilon, error) ||
-      !lus_onnx_get_int(node, "num_groups", &attrs.norm_groups, 1, MAX_GROUPS, error))
+      !lus_onnx_get_int(node, "num_groups", &attrs.norm_groups, 1, MAX_GROUPS, error) ||
+      !lus_onnx_get_int(node, "stash_type", &stash_type, LUS_ONNX_FLOAT, LUS_ONNX_FLOAT, error))
     return FALSE;
   if (attrs.norm_groups == 0)
     return invalid(error, "num_groups is missing");
+  if (builder->opset >= 21)
+    return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
   if (!builder->sized)
     return unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export the model "
                        "with a fixed size");

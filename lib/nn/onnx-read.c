@@ -9,7 +9,7 @@
  * The schema fixes how deep messages nest (Model, Graph, Node, Attribute, Tensor), so nothing here calls itself. */
 
 #define OPSET_MIN 11
-#define OPSET_MAX 18
+#define OPSET_MAX 21
 
 /** A ValueInfoProto: a name and, for pictures, the dimensions (0 = open). */
 typedef struct {

@@ -252,21 +252,24 @@ static void test_group_norm(void)
   check_group_norm(FALSE, FALSE);
 }
 
-/** Opset 18's own operator, one scale and bias per group. */
-static void test_group_normalization_18(void)
+/** ONNX's own operator: one scale and bias per group at first, one per channel from opset 21 on. */
+static void check_group_normalization(int opset, gint64 n, const float *scale, const float wanted[4])
 {
   GByteArray *graph = test_graph(4, 3, 5);
-  const float s[2] = {1, 2}, b[2] = {3, 5};
-  const gint64 two = 2;
-  test_add(graph, GRAPH_INITIALIZER, test_floats("s", 1, &two, s, 2));
-  test_add(graph, GRAPH_INITIALIZER, test_floats("b", 1, &two, b, 2));
+  test_add(graph, GRAPH_INITIALIZER, test_floats("s", 1, &n, scale, (gsize)n));
+  test_add(graph, GRAPH_NODE, test_node("Identity", "s", "b"));
   GByteArray *node = test_node("GroupNormalization", "x,s,b", "y");
   test_attribute_int(node, "num_groups", 2);
   test_add(graph, GRAPH_NODE, node);
-  g_autoptr(LusOnnx) onnx = test_parse(test_model(graph, 18));
-  const LusTensor *scale = onnx->graph->values[onnx->graph->nodes[0].inputs[1]].constant;
-  const float wanted[4] = {1, 1, 2, 2};
-  g_assert_cmpmem(scale->data, scale->count * 4, wanted, sizeof wanted);
+  g_autoptr(LusOnnx) onnx = test_parse(test_model(graph, opset));
+  const LusTensor *read = onnx->graph->values[onnx->graph->nodes[0].inputs[1]].constant;
+  g_assert_cmpmem(read->data, read->count * 4, wanted, 4 * sizeof *wanted);
+}
+
+static void test_group_normalization(void)
+{
+  check_group_normalization(18, 2, (float[]){1, 2}, (float[]){1, 1, 2, 2});
+  check_group_normalization(21, 4, (float[]){1, 2, 3, 4}, (float[]){1, 2, 3, 4});
 }
 
 /** interpolate(size = 2 x) as exporters write it: Shape, Gather, Cast, Mul, Floor, Cast, Unsqueeze, Slice, Concat. */
@@ -460,7 +463,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx/same-bytes", test_same_bytes);
   g_test_add_func("/nn/onnx/fixed-point", test_fixed_point);
   g_test_add_func("/nn/onnx/group-norm", test_group_norm);
-  g_test_add_func("/nn/onnx/group-normalization-18", test_group_normalization_18);
+  g_test_add_func("/nn/onnx/group-normalization", test_group_normalization);
   g_test_add_func("/nn/onnx/folding", test_folding);
   g_test_add_func("/nn/onnx/open-size", test_open_size);
   g_test_add_func("/nn/onnx/aliases", test_aliases);
