@@ -9,6 +9,7 @@ struct _GstLusExam {
   gboolean estimated;      /* there is an estimate */
   guint64 estimated_frames; /* and these many frames are in it */
   gboolean finished, written;
+  char finished_at[8];
 
   char zone[LUS_ZONE_LENGTH];
   int zone_index; /* -1: frames count nowhere */
@@ -144,12 +145,25 @@ static gboolean write_json(const GstLusExam *exam, const char *path, const char 
   };
   g_autofree char *json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
 
+  if (!json) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for %s", path);
+    return FALSE;
+  }
   return lus_file_write(path, json, strlen(json), error);
+}
+
+static void note_time(char out[8])
+{
+  g_autoptr(GDateTime) now = g_date_time_new_now_local();
+
+  g_snprintf(out, 8, "%02d:%02d", g_date_time_get_hour(now), g_date_time_get_minute(now));
 }
 
 gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
 {
   gst_lus_exam_estimate(exam, min_frames);
+  if (!exam->finished)
+    note_time(exam->finished_at);
   exam->finished = TRUE;
   if (!path || exam->frames == 0 || exam->written)
     return TRUE;
@@ -167,6 +181,7 @@ static void fill_view(const GstLusExam *exam, int min_frames, LusExamView *view)
       .has_estimate = exam->estimated,
   };
   g_strlcpy(view->zone, exam->zone, sizeof(view->zone));
+  g_strlcpy(view->finished_at, exam->finished_at, sizeof(view->finished_at));
   for (int i = 0; i < view->n_zones; i++) {
     LusZone zone;
     lus_exam_get_zone(exam->exam, i, &zone);

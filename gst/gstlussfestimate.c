@@ -20,7 +20,6 @@
 GST_DEBUG_CATEGORY_STATIC(lussfestimate_debug);
 #define GST_CAT_DEFAULT lussfestimate_debug
 
-#define DEFAULT_MIN_FRAMES 30
 #define DEFAULT_INTERVAL (500 * GST_MSECOND)
 
 struct _GstLusSfEstimate {
@@ -383,7 +382,7 @@ static void finalize(GObject *object)
 static void gst_lus_sf_estimate_init(GstLusSfEstimate *self)
 {
   g_mutex_init(&self->lock);
-  self->min_frames = DEFAULT_MIN_FRAMES;
+  self->min_frames = LUS_EXAM_MIN_FRAMES;
   self->post_messages = TRUE;
   self->interval = DEFAULT_INTERVAL;
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
@@ -404,7 +403,7 @@ static void install_properties(GObjectClass *object)
   g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones", "Zones",
       "Zones of a whole exam (empty = <R1, R2, R3, L1, L2, L3>); read when an exam starts", "Name of a zone"));
   g_object_class_install_property(object, PROP_MIN_FRAMES, g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
-      "Pictures with a result that make a zone done", 1, G_MAXINT, DEFAULT_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
+      "Pictures with a result that make a zone done", 1, G_MAXINT, LUS_EXAM_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
   install_text(object, PROP_EXAM_FILE, "exam-file", "Exam file",
       "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
   install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",

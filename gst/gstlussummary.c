@@ -127,7 +127,7 @@ static gboolean get_zones(const GstStructure *summary, LusExamView *view)
 void gst_lus_summary_set_exam(GstStructure *summary, const LusExamView *view)
 {
   gst_structure_remove_fields(summary, "change", "change-lower", "change-same", "change-higher", "change-reason",
-                              "baseline-sf", "baseline-date", NULL);
+                              "finished-at", "baseline-sf", "baseline-date", NULL);
   gst_structure_set(summary, "zone", G_TYPE_STRING, view->zone, "min-frames-per-zone", G_TYPE_INT, view->min_frames,
                     "finished", G_TYPE_BOOLEAN, view->finished, "has-estimate", G_TYPE_BOOLEAN, view->has_estimate,
                     NULL);
@@ -137,6 +137,8 @@ void gst_lus_summary_set_exam(GstStructure *summary, const LusExamView *view)
     set_value(summary, "readmission", &view->estimate.readmission);
     set_change(summary, &view->estimate);
   }
+  if (*view->finished_at)
+    gst_structure_set(summary, "finished-at", G_TYPE_STRING, view->finished_at, NULL);
   if (view->has_baseline)
     gst_structure_set(summary, "baseline-sf", G_TYPE_DOUBLE, view->baseline_sf, "baseline-date", G_TYPE_STRING,
                       view->baseline_date, NULL);
@@ -151,6 +153,7 @@ gboolean gst_lus_summary_get_exam(const GstStructure *summary, LusExamView *view
   view->present = TRUE;
   get_text(summary, "zone", view->zone, sizeof(view->zone));
   gst_structure_get_boolean(summary, "finished", &view->finished);
+  get_text(summary, "finished-at", view->finished_at, sizeof(view->finished_at));
   gst_structure_get_boolean(summary, "has-estimate", &view->has_estimate);
   if (view->has_estimate) {
     get_value(summary, "sf", &view->estimate.sf);
