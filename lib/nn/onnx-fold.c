@@ -258,7 +258,16 @@ static gboolean build_cast(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
 {
   int to = 0, saturate = 1; /* saturate concerns 8-bit floats alone */
   LusNumbers numbers;
-  if (!lus_onnx_get_int(node, "to", &to, 1, 32, error) || !lus_onnx_get_int(node, "saturate", &saturate, 0, 1, error) || !lus_onnx_numbers(builder, node, 0, &numbers, error))
+  const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
+  if (!source || !lus_onnx_get_int(node, "to", &to, 1, 32, error) ||
+      !lus_onnx_get_int(node, "saturate", &saturate, 0, 1, error))
+    return FALSE;
+  /* Weights kept as float16: all floats become float32 when they are used. */
+  gboolean weights = source->kind == LUS_SYMBOL_TENSOR &&
+                     (source->tensor->type == LUS_ONNX_FLOAT16 || source->tensor->type == LUS_ONNX_DOUBLE);
+  if (to == LUS_ONNX_FLOAT && weights)
+    return lus_onnx_define(builder, node->outputs[0], lus_symbol_copy(source), error);
+  if (!lus_onnx_numbers(builder, node, 0, &numbers, error))
     return FALSE;
   gboolean to_float = to == LUS_ONNX_FLOAT || to == LUS_ONNX_DOUBLE;
   if (!to_float && to != LUS_ONNX_INT64 && to != LUS_ONNX_INT32)

@@ -414,7 +414,13 @@ static void test_data_types(void)
     for (int i = 0; i < 2 && kind == 3; i++)
       lus_wire_put_float(tensor, TENSOR_FLOAT_DATA, (float)wide[i]);
     test_add(graph, GRAPH_INITIALIZER, tensor);
-    test_add(graph, GRAPH_NODE, test_node("Conv", "x,w", "y"));
+    GByteArray *cast = test_node("Cast", "w", "cast");
+    test_attribute_int(cast, "to", LUS_ONNX_FLOAT);
+    if (kind < 3)
+      test_add(graph, GRAPH_NODE, cast);
+    else
+      g_byte_array_unref(cast);
+    test_add(graph, GRAPH_NODE, test_node("Conv", kind < 3 ? "x,cast" : "x,w", "y"));
     g_autoptr(LusOnnx) onnx = test_parse(test_model(graph, 17));
     const float *data = onnx->graph->values[onnx->graph->nodes[0].inputs[1]].constant->data;
     g_assert_cmpfloat(data[0], ==, 1);
