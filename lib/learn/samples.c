@@ -19,11 +19,8 @@ LusSamples *lus_samples_new(int n, int n_classes, int width, int height, GError 
   gsize pixels = (gsize)width * height;
   LusSamples *samples = g_new0(LusSamples, 1);
   *samples = (LusSamples){.n = n, .n_classes = n_classes, .width = width, .height = height};
-  samples->luma = g_try_malloc_n(n, pixels);
-  samples->labels = g_try_malloc_n(n, pixels * n_classes);
-  samples->group = g_try_new0(int, n);
-  samples->names = g_try_new0(char *, n);
-  if (n == 0 || (samples->luma && samples->labels && samples->group && samples->names))
+  if ((samples->luma = g_try_malloc_n(n, pixels)) && (samples->labels = g_try_malloc_n(n, pixels * n_classes)) &&
+      (samples->group = g_try_new0(int, n)) && (samples->names = g_try_new0(char *, n)))
     return samples;
   lus_samples_free(samples);
   g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for %d samples of %d x %d pixels and %d classes (%.1f GB)", n, width,

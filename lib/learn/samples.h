@@ -6,7 +6,7 @@
 
 /** Inside of learn: how samples are filled, be they real or simulated. */
 
-/** Room for @n samples. */
+/** Room for @n samples, at least 1. */
 LusSamples *lus_samples_new(int n, int n_classes, int width, int height, GError **error);
 
 /** Sample @index becomes @image, cropped to what @sector has found so far (the whole frame if nothing), and scaled as at
