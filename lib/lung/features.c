@@ -10,7 +10,7 @@
 #define PLEURA_MAX_THICKNESS 20.0
 #define PLEURA_MIN_BELOW 10.0
 /* On fewer columns than this part of the sector's, it is a speck and no pleural line was detected. */
-#define PLEURA_MIN_COVERAGE 5.0
+#define PLEURA_MIN_COVERAGE 3.0
 /* A column belongs to a vertical line when its mask fills this part of the depth below the pleura. */
 #define VERTICAL_MIN_FILL 20.0
 /* Gaps narrower than this part of the sector's columns (one column at least) are mask noise, in lines and between them. */
