@@ -96,17 +96,18 @@ static void test_interrupted(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
+  f->config.patients = 1;
   f->stop_at = 3;
   g_assert_false(lus_dataset_simulate(f->folder, &f->config, &error));
-  assert_error(error, LUS_ERROR_CANCELLED, "stopped after 3 of 24 clips");
+  assert_error(error, LUS_ERROR_CANCELLED, "stopped after 3 of 12 clips");
   g_assert_cmpint(f->created, ==, 3);
   g_assert_false(exists(f, "dataset.json"));
   f->stop_at = 0;
   simulate(f);
-  g_assert_cmpint(f->created, ==, 24);
+  g_assert_cmpint(f->created, ==, 12);
   g_assert_true(exists(f, "dataset.json"));
   simulate(f);
-  g_assert_cmpint(f->created, ==, 24);
+  g_assert_cmpint(f->created, ==, 12);
 }
 
 static void refuses(Fixture *f, int code, const char *part)
@@ -170,7 +171,7 @@ static void test_reproducible(Fixture *f, gconstpointer data)
 static void test_splits(Fixture *f, gconstpointer data)
 {
   (void)data;
-  f->config.patients = 8;
+  f->config.patients = 4;
   f->config.frames = 1;
   f->config.experts = 1;
   f->config.width = f->config.height = 32;
@@ -179,7 +180,7 @@ static void test_splits(Fixture *f, gconstpointer data)
   int n[LUS_SPLIT_N] = {0};
   for (int i = 0; i < d->n_clips; i++)
     n[d->clips[i].split]++;
-  g_assert_cmpint(n[LUS_SPLIT_TRAIN], ==, 6 * 12);
+  g_assert_cmpint(n[LUS_SPLIT_TRAIN], ==, 2 * 12);
   g_assert_cmpint(n[LUS_SPLIT_VALIDATION], ==, 1 * 12);
   g_assert_cmpint(n[LUS_SPLIT_TEST], ==, 1 * 12);
 }
