@@ -13,7 +13,7 @@ struct _GstLusExam {
 
   char zone[LUS_ZONE_LENGTH];
   int zone_index; /* -1: frames count nowhere */
-  char *clip;     /* NULL once it is listed */
+  char *clip;     /* NULL: unknown */
   char *model_sha256;
   guint64 frames;
   double features[LUS_FEATURE_N];
@@ -103,6 +103,15 @@ static gboolean reserve_scratch(GstLusExam *exam, gsize size)
   return exam->scratch_size >= size;
 }
 
+/* A clip that goes over several zones is listed in each. */
+static void list_clip(GstLusExam *exam)
+{
+  const char *const *clips = lus_exam_clips(exam->exam, exam->zone_index);
+
+  if (exam->clip && !g_strv_contains(clips, exam->clip))
+    lus_exam_add_clip(exam->exam, exam->zone_index, exam->clip);
+}
+
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
 {
   const char *sha256;
@@ -119,9 +128,7 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
   lus_features_measure(exam->features, meta->segmentation, meta->mask, exam->scratch);
   lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
   exam->frames++;
-  if (exam->clip)
-    lus_exam_add_clip(exam->exam, exam->zone_index, exam->clip);
-  g_clear_pointer(&exam->clip, g_free);
+  list_clip(exam);
   return GST_LUS_EXAM_ADDED;
 }
 

@@ -1,8 +1,400 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
+#include <glib/gstdio.h>
+#include <gst/video/navigation.h>
+#include <jansson.h>
+
+#define CHAIN "lussegment model-file=MODEL sector=none ! lusconfmask ! lussfestimate name=sf "
+
+static void test_defaults(void)
+{
+  GstElement *element = gst_object_ref_sink(gst_element_factory_make("lussfestimate", NULL));
+  GParamSpec *spo2 = g_object_class_find_property(G_OBJECT_GET_CLASS(element), "spo2");
+  gint frames;
+  guint64 interval;
+  gboolean post;
+  gdouble fio2;
+  gchar *zone, *file;
+
+  g_object_get(element, "zone", &zone, "exam-file", &file, "min-frames-per-zone", &frames, "interval", &interval,
+               "post-messages", &post, "fio2", &fio2, NULL);
+  g_assert_null(zone);
+  g_assert_null(file);
+  g_assert_cmpint(frames, ==, 30);
+  g_assert_cmpuint(interval, ==, 500000000);
+  g_assert_true(post);
+  g_assert_cmpfloat(fio2, ==, 0);
+  g_assert_cmpfloat(G_PARAM_SPEC_DOUBLE(spo2)->maximum, ==, 100);
+  gst_object_unref(element);
+}
+
+static GstHarness *make_harness(const char *settings)
+{
+  g_autofree char *line = g_strconcat(CHAIN, settings, NULL);
+
+  return fixture_harness(line, 64, 64);
+}
+
+static void push_frames(GstHarness *harness, guint first, guint count)
+{
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+
+  for (guint n = first; n < first + count; n++)
+    gst_buffer_unref(fixture_push(harness, caps, fixture_line, n));
+}
+
+static void push_stream(GstHarness *harness, const char *id)
+{
+  GstSegment segment;
+
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness, gst_event_new_stream_start(id));
+  gst_harness_push_event(harness, gst_event_new_segment(&segment));
+}
+
+static json_t *read_exam(const char *path)
+{
+  json_error_t error;
+  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+  if (!root)
+    g_error("%s: %s", path, error.text);
+  return root;
+}
+
+static gint64 zone_frames(json_t *exam, const char *zone)
+{
+  return json_integer_value(json_object_get(json_object_get(json_object_get(exam, "zones"), zone), "frames"));
+}
+
+static gboolean is_missing(json_t *exam, const char *zone)
+{
+  json_t *missing = json_object_get(exam, "missing_zones");
+  gsize i;
+  json_t *name;
+
+  json_array_foreach(missing, i, name) {
+    if (strcmp(json_string_value(name), zone) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* One zone by property, two by tag; a tag's zone ends with its stream, and frames without a zone count nowhere. */
+static void test_exam(void)
+{
+  g_autofree char *path = fixture_path("exam.json"), *settings = g_strdup_printf("exam-file=%s exam-id=e1 zone=R1", path);
+  GstHarness *harness = make_harness(settings);
+  json_t *exam, *r1, *clips;
+
+  push_frames(harness, 0, 31);
+  fixture_push_zone(harness, "L2");
+  push_frames(harness, 31, 5);
+  push_stream(harness, "second");
+  push_frames(harness, 0, 7);
+  fixture_push_zone(harness, "R3");
+  push_frames(harness, 7, 30);
+  g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+  gst_harness_push_event(harness, gst_event_new_eos());
+  exam = read_exam(path);
+  g_assert_cmpstr(json_string_value(json_object_get(exam, "exam_id")), ==, "e1");
+  g_assert_cmpint(json_integer_value(json_object_get(exam, "schema")), ==, 1);
+  g_assert_cmpstr(json_string_value(json_object_get(exam, "notice")), ==,
+                  "Research software - not for diagnosis or treatment");
+  g_assert_cmpuint(strlen(json_string_value(json_object_get(exam, "model_sha256"))), ==, 64);
+  g_assert_cmpint(zone_frames(exam, "R1"), ==, 31);
+  g_assert_cmpint(zone_frames(exam, "L2"), ==, 5);
+  g_assert_cmpint(zone_frames(exam, "R3"), ==, 30);
+  g_assert_false(is_missing(exam, "R1"));
+  g_assert_true(is_missing(exam, "R2"));
+  g_assert_true(is_missing(exam, "L1"));
+  r1 = json_object_get(json_object_get(exam, "zones"), "R1");
+  g_assert_cmpfloat(json_real_value(json_object_get(json_object_get(r1, "features"), "pleura_coverage")), ==, 100);
+  clips = json_object_get(json_object_get(json_object_get(exam, "zones"), "R3"), "clips");
+  g_assert_cmpuint(json_array_size(clips), ==, 1);
+  g_assert_cmpstr(json_string_value(json_array_get(clips, 0)), ==, "second");
+  json_decref(exam);
+  g_remove(path);
+  gst_harness_teardown(harness);
+}
+
+static GstStructure *pull_summary(GstHarness *harness, guint n)
+{
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstBuffer *out = fixture_push(harness, caps, fixture_line, n);
+  GstStructure *summary = gst_structure_copy(gst_buffer_get_lus_summary(out));
+
+  gst_buffer_unref(out);
+  return summary;
+}
+
+static void test_summary(void)
+{
+  GstHarness *harness = make_harness("zone=R2 zones=\"<R1,R2,L4V>\" min-frames-per-zone=2 spo2=96 fio2=0.4");
+  GstStructure *summary = pull_summary(harness, 0);
+  LusExamView view;
+  double number;
+
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_cmpstr(view.zone, ==, "R2");
+  g_assert_cmpint(view.n_zones, ==, 3);
+  g_assert_cmpstr(view.zones[2], ==, "L4V");
+  g_assert_cmpint(view.frames[0], ==, 0);
+  g_assert_cmpint(view.frames[1], ==, 1);
+  g_assert_cmpint(view.min_frames, ==, 2);
+  g_assert_false(view.finished);
+  g_assert_true(view.has_estimate);
+  g_assert_false(view.estimate.sf.valid);
+  g_assert_cmpstr(view.estimate.sf.reason, !=, "");
+  g_assert_true(gst_structure_get_double(summary, "pleura_coverage", &number));
+  g_assert_cmpfloat(number, ==, 100);
+  g_assert_true(gst_structure_get_double(summary, "sf-measured", &number));
+  g_assert_cmpfloat(number, ==, 240);
+  gst_structure_free(summary);
+  gst_harness_teardown(harness);
+}
+
+/* Pictures that carry an earlier result again, or none, are no further frames. */
+static void test_counts_results_once(void)
+{
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL inference-interval=3 ! lusconfmask ! "
+                                        "lussfestimate zone=R1", 64, 64);
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstStructure *summary;
+  LusExamView view;
+
+  gst_buffer_unref(fixture_push(harness, caps, fixture_black, 0));
+  gst_harness_push_event(harness, gst_event_new_flush_start());
+  gst_harness_push_event(harness, gst_event_new_flush_stop(FALSE));
+  push_stream(harness, "pictures");
+  push_frames(harness, 1, 6);
+  summary = pull_summary(harness, 7);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_cmpint(view.frames[0], ==, 3);
+  gst_structure_free(summary);
+  gst_harness_teardown(harness);
+}
+
+static void test_actions(void)
+{
+  g_autofree char *path = fixture_path("acted.json"), *settings = g_strdup_printf("exam-file=%s zone=L1", path);
+  GstHarness *harness = make_harness(settings);
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstStructure *summary;
+  LusExamView view;
+  json_t *exam;
+
+  push_frames(harness, 0, 3);
+  g_signal_emit_by_name(sf, "finish-exam");
+  exam = read_exam(path);
+  g_assert_cmpint(zone_frames(exam, "L1"), ==, 3);
+  json_decref(exam);
+  g_remove(path);
+
+  /* A finished exam takes no more frames, and is written once. */
+  summary = pull_summary(harness, 3);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_true(view.finished);
+  g_assert_cmpuint(strlen(view.finished_at), ==, 5);
+  g_assert_cmpint(view.frames[3], ==, 3);
+  gst_structure_free(summary);
+  g_signal_emit_by_name(sf, "finish-exam");
+  g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+
+  g_signal_emit_by_name(sf, "start-exam");
+  summary = pull_summary(harness, 4);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_false(view.finished);
+  g_assert_cmpint(view.frames[3], ==, 1);
+  gst_structure_free(summary);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+  /* Stopping writes what was not written yet. */
+  exam = read_exam(path);
+  g_assert_cmpint(zone_frames(exam, "L1"), ==, 1);
+  json_decref(exam);
+  g_remove(path);
+}
+
+static gboolean press(GstHarness *harness, const char *key)
+{
+  return gst_harness_push_upstream_event(harness, gst_navigation_event_new_key_press(key, GST_NAVIGATION_MODIFIER_NONE));
+}
+
+static void assert_zone(GstHarness *harness, guint n, const char *zone, gboolean finished)
+{
+  GstStructure *summary = pull_summary(harness, n);
+  LusExamView view;
+
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_cmpstr(view.zone, ==, zone);
+  g_assert_cmpint(view.finished, ==, finished);
+  gst_structure_free(summary);
+}
+
+static void test_keys(void)
+{
+  GstHarness *harness = make_harness("");
+
+  assert_zone(harness, 0, "", FALSE);
+  g_assert_true(press(harness, "4"));
+  assert_zone(harness, 1, "L1", FALSE);
+  g_assert_true(press(harness, "9")); /* there are six: nothing changes */
+  assert_zone(harness, 2, "L1", FALSE);
+  g_assert_true(press(harness, "0"));
+  assert_zone(harness, 3, "", FALSE);
+  g_assert_true(press(harness, "f"));
+  assert_zone(harness, 4, "", TRUE);
+  g_assert_true(press(harness, "s"));
+  assert_zone(harness, 5, "", FALSE);
+  press(harness, "q");
+  assert_zone(harness, 6, "", FALSE);
+  gst_harness_teardown(harness);
+}
+
+static void test_messages(void)
+{
+  GstHarness *harness = make_harness("zone=R1 interval=100000000 exam-id=e7");
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+  guint64 timestamp = 0;
+  guint count = 0;
+
+  gst_element_set_bus(sf, bus);
+  push_frames(harness, 0, 7); /* 0, 120 and 240 ms are due */
+  while ((message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT))) {
+    const GstStructure *fields = gst_message_get_structure(message);
+    g_assert_true(gst_structure_has_name(fields, "lussfestimate"));
+    g_assert_true(gst_structure_get_uint64(fields, "timestamp", &timestamp));
+    g_assert_cmpuint(timestamp, ==, count * 120 * GST_MSECOND);
+    g_assert_true(gst_structure_has_field(fields, "running-time"));
+    g_assert_cmpstr(gst_structure_get_string(fields, "exam-id"), ==, "e7");
+    gst_message_unref(message);
+    count++;
+  }
+  g_assert_cmpuint(count, ==, 3);
+  g_object_set(sf, "post-messages", FALSE, NULL);
+  push_frames(harness, 7, 5);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT));
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
+static void test_unknown_zone(void)
+{
+  GstHarness *harness = make_harness("");
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+
+  gst_element_set_bus(sf, bus);
+  fixture_push_zone(harness, "knee");
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
+  assert_zone(harness, 0, "", FALSE);
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
+static void test_errors(void)
+{
+  g_autofree char *text = fixture_path("heads.json");
+  GstBus *bus;
+  GstElement *element = fixture_element("lussfestimate", &bus);
+  GstMessage *message;
+
+  g_assert_true(fixture_fails_ready("lussfestimate", "heads-file", "/nowhere/heads.json", "/nowhere/heads.json"));
+  g_assert_true(g_file_set_contents(text, "{\"schema\": 1, \"schema\": 1}", -1, NULL));
+  g_assert_true(fixture_fails_ready("lussfestimate", "heads-file", text, "heads.json"));
+  gst_util_set_object_arg(G_OBJECT(element), "zones", "<R1, R1>");
+  g_assert_cmpint(gst_element_set_state(element, GST_STATE_PAUSED), ==, GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_element_set_bus(element, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(element);
+}
+
+static void test_unwritable_file(void)
+{
+  GstHarness *harness = make_harness("zone=R1 exam-file=/nowhere/exam.json");
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+  GError *error = NULL;
+
+  gst_element_set_bus(sf, bus);
+  push_frames(harness, 0, 1);
+  gst_harness_push_event(harness, gst_event_new_eos());
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+  g_assert_nonnull(message);
+  gst_message_parse_error(message, &error, NULL);
+  g_assert_nonnull(strstr(error->message, "/nowhere/exam.json"));
+  g_error_free(error);
+  gst_message_unref(message);
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
+/* The whole exam as one line: six simulated zones, one after the other. */
+static void test_concat(void)
+{
+  static const char *zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
+  g_autofree char *path = fixture_path("concat.json");
+  GString *line = g_string_new(NULL);
+  GstElement *pipeline;
+  GstBus *bus;
+  GstMessage *message;
+  json_t *exam;
+
+  g_string_printf(line, "concat name=c ! lussegment model-file=%s threads=1 ! lusconfmask ! "
+                  "lussfestimate exam-file=%s ! fakesink", fixture_model(), path);
+  for (int i = 0; i < 6; i++)
+    g_string_append_printf(line, " lustestsrc zone=%s stream=%d num-buffers=%d ! "
+                           "video/x-raw,format=GRAY8,width=96,height=80 ! c.", zones[i], i, i + 1);
+  pipeline = gst_parse_launch(line->str, NULL);
+  g_assert_nonnull(pipeline);
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  bus = gst_element_get_bus(pipeline);
+  message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  g_assert_nonnull(message);
+  g_assert_cmpint(GST_MESSAGE_TYPE(message), ==, GST_MESSAGE_EOS);
+  gst_message_unref(message);
+  exam = read_exam(path);
+  for (int i = 0; i < 6; i++)
+    g_assert_cmpint(zone_frames(exam, zones[i]), ==, i + 1);
+  json_decref(exam);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(bus);
+  gst_object_unref(pipeline);
+  g_string_free(line, TRUE);
+}
+
 static void add_tests(void)
 {
+  g_test_add_func("/lussfestimate/defaults", test_defaults);
+  g_test_add_func("/lussfestimate/exam", test_exam);
+  g_test_add_func("/lussfestimate/summary", test_summary);
+  g_test_add_func("/lussfestimate/counts-results-once", test_counts_results_once);
+  g_test_add_func("/lussfestimate/actions", test_actions);
+  g_test_add_func("/lussfestimate/keys", test_keys);
+  g_test_add_func("/lussfestimate/messages", test_messages);
+  g_test_add_func("/lussfestimate/unknown-zone", test_unknown_zone);
+  g_test_add_func("/lussfestimate/errors", test_errors);
+  g_test_add_func("/lussfestimate/unwritable-file", test_unwritable_file);
+  g_test_add_func("/lussfestimate/concat", test_concat);
 }
+
 int main(int argc, char **argv)
 {
   return fixture_run(&argc, &argv, add_tests);
