@@ -31,7 +31,7 @@ static void draw_dots(LusCanvas *canvas, double x, double y, double radius, int 
     lus_canvas_ink(canvas, i == lit ? LUS_INK_TEXT1 : LUS_INK_TEXT2);
     cairo_new_sub_path(canvas->cr);
     cairo_arc(canvas->cr, x + 0.8 * radius * cos(angle), y + 0.8 * radius * sin(angle),
-              (i == lit ? 0.25 : 0.135) * radius, 0, 2 * G_PI);
+              (i == lit ? 0.25 : 0.13) * radius, 0, 2 * G_PI);
     cairo_fill(canvas->cr);
   }
 }
@@ -88,7 +88,7 @@ void lus_draw_status(LusCanvas *canvas, const LusContent *content, const LusLayo
     draw_word(canvas, status->status, 18.2, 14.3, 8, 38);
     for (int i = 0; i < 2 && !live; i++) {
       lus_canvas_ink(canvas, i ? LUS_INK_TEXT2 : LUS_INK_TEXT1);
-      lus_canvas_text(canvas, 6, 20.2 + 4.8 * i, 4.5, 0, 50, status->lines[i]);
+      lus_canvas_text(canvas, 6, 21.4 + 4.8 * i, 4.5, 0, 50, status->lines[i]);
     }
     return;
   }
@@ -176,7 +176,7 @@ void lus_draw_legend(LusCanvas *canvas, const LusContent *content, const LusLayo
 {
   const LusLegendContent *legend = &content->legend;
   for (int i = 0; i < legend->n && layout->compact; i++) {
-    double top = 26.8 + 8 * i;
+    double top = 28.8 + 8 * i;
     draw_swatch(canvas, legend, &legend->rows[i], 6, top, 4.5);
     lus_canvas_ink(canvas, legend->dim ? LUS_INK_TEXT2 : LUS_INK_TEXT1);
     lus_canvas_text(canvas, 13.2, top + 3.9, 4.5, 0, 29, legend->rows[i].short_name);

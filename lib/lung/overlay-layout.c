@@ -58,8 +58,8 @@ static void full_homes(LusBox homes[LUS_BLOCK_N], const LusLayoutInput *input)
 /* The compact grid is 200 x 150 u; blocks of the right column and of the last rows hang on the frame's far sides. */
 static void compact_homes(LusBox homes[LUS_BLOCK_N], const LusLayoutInput *input)
 {
-  homes[LUS_BLOCK_STATUS] = (LusBox){5, 5.5, 52, 20.5};
-  homes[LUS_BLOCK_LEGEND] = (LusBox){5, 26, 38, 8.0 * input->legend_rows - 2};
+  homes[LUS_BLOCK_STATUS] = (LusBox){5, 5.5, 52, 22.2};
+  homes[LUS_BLOCK_LEGEND] = (LusBox){5, 28, 38, 8.0 * input->legend_rows - 2};
   homes[LUS_BLOCK_ZONE] = (LusBox){158, 7, 37, 12};
   homes[LUS_BLOCK_THORAX] = (LusBox){161.5, 20.5, 33.5, 29};
   homes[LUS_BLOCK_SF] = (LusBox){145, 125.5, 50, 22.5};

@@ -99,7 +99,8 @@ gboolean lus_corners_draw(LusPlate *plate, const LusCorners *corners, const LusI
 
 /** What a block is drawn with: cairo's user space is the grid, moved to where the block stands. */
 typedef struct {
-  cairo_t *cr;
+  cairo_t *cr;         /* NULL between drawings */
+  PangoFontMap *fonts; /* of our own: streams draw in threads of their own */
   PangoLayout *layout;
   double u;      /* pixels */
   double min_px; /* smallest text */
@@ -109,6 +110,8 @@ typedef struct {
 typedef enum { LUS_TEXT_BOLD = 1, LUS_TEXT_RIGHT = 2, LUS_TEXT_CENTRE = 4, LUS_TEXT_BARE = 8 /* no outline */,
   LUS_TEXT_TABULAR = 16 /* digits of one width: the number moves */ } LusTextFlags;
 
+void lus_canvas_open(LusCanvas *canvas);
+void lus_canvas_close(LusCanvas *canvas);
 void lus_canvas_ink(LusCanvas *canvas, LusInk ink);
 void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
 /** @text of @size on the baseline (x, y), in the colour last set; what is wider than @width is set smaller, down to 0.85.

@@ -2,6 +2,31 @@
 #include <math.h>
 
 #include "lung/overlay-parts.h"
+#include "nn/error.h"
+
+void lus_canvas_open(LusCanvas *canvas)
+{
+  *canvas = (LusCanvas){.u = 10, .min_px = 10};
+  canvas->fonts = pango_cairo_font_map_new();
+  PangoContext *context = pango_font_map_create_context(canvas->fonts);
+  cairo_font_options_t *options = cairo_font_options_create();
+  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
+  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
+  pango_cairo_context_set_font_options(context, options);
+  cairo_font_options_destroy(options);
+  pango_context_set_round_glyph_positions(context, FALSE);
+  canvas->layout = pango_layout_new(context);
+  g_object_unref(context);
+  lus_canvas_text_width(canvas, 1, 0, LUS_NOTICE); /* finds the fonts now rather than at the first frame */
+  lus_canvas_text_width(canvas, 1, LUS_TEXT_BOLD, LUS_NOTICE);
+}
+
+void lus_canvas_close(LusCanvas *canvas)
+{
+  g_clear_object(&canvas->layout);
+  g_clear_object(&canvas->fonts);
+}
 
 void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity)
 {

@@ -158,7 +158,7 @@ static void draw_zone(LusCanvas *canvas, const LusThoraxContent *thorax, int ind
     return;
   label_place(cr, cell, left, &x, &y);
   lus_canvas_ink(canvas, done ? LUS_INK_PLATE : current ? LUS_INK_TEXT1 : LUS_INK_TEXT2);
-  lus_canvas_text(canvas, x, y + 1.75, 4.8, LUS_TEXT_BOLD | LUS_TEXT_CENTRE | LUS_TEXT_BARE, 14, thorax->names[index]);
+  lus_canvas_text(canvas, x, y + 1.8, 5, LUS_TEXT_BOLD | LUS_TEXT_CENTRE | LUS_TEXT_BARE, 14, thorax->names[index]);
 }
 
 void lus_draw_thorax(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)

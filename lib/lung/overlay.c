@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lung/overlay-parts.h"
-#include "nn/error.h"
 
 #define MEASURE_NS G_GINT64_CONSTANT(1000000000) /* the scanner's own text is looked for this long */
 #define MEASURE_FRAMES 60                        /* and at most over so many frames */
@@ -22,7 +21,6 @@ typedef struct {
 struct _LusOverlay {
   LusOverlayConfig config;
   LusImage target; /* format, size and colorimetry of the frames */
-  PangoFontMap *fonts;
   LusCanvas canvas;
 
   LusRoom room;
@@ -79,31 +77,11 @@ void lus_overlay_config_init(LusOverlayConfig *config)
                                .expire_ns = 300 * G_GINT64_CONSTANT(1000000), .class_mask = G_MAXUINT32};
 }
 
-/* A font map of our own: streams draw in threads of their own. */
-static void open_fonts(LusOverlay *overlay)
-{
-  overlay->fonts = pango_cairo_font_map_new();
-  PangoContext *context = pango_font_map_create_context(overlay->fonts);
-  cairo_font_options_t *options = cairo_font_options_create();
-  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-  pango_cairo_context_set_font_options(context, options);
-  cairo_font_options_destroy(options);
-  pango_cairo_context_set_resolution(context, 96);
-  pango_context_set_round_glyph_positions(context, FALSE);
-  overlay->canvas.layout = pango_layout_new(context);
-  g_object_unref(context);
-  overlay->canvas.u = overlay->canvas.min_px = 10;
-  lus_canvas_text_width(&overlay->canvas, 1, 0, LUS_NOTICE); /* finds the font now rather than at the first frame */
-  lus_canvas_text_width(&overlay->canvas, 1, LUS_TEXT_BOLD, LUS_NOTICE);
-}
-
 LusOverlay *lus_overlay_new(void)
 {
   LusOverlay *overlay = g_new0(LusOverlay, 1);
   lus_overlay_config_init(&overlay->config);
-  open_fonts(overlay);
+  lus_canvas_open(&overlay->canvas);
   lus_room_init(&overlay->room);
   lus_mask_drawing_init(&overlay->masks);
   lus_plate_init(&overlay->marks);
@@ -122,8 +100,7 @@ void lus_overlay_free(LusOverlay *overlay)
   lus_plate_clear(&overlay->marks);
   lus_mask_drawing_clear(&overlay->masks);
   lus_room_clear(&overlay->room);
-  g_object_unref(overlay->canvas.layout);
-  g_object_unref(overlay->fonts);
+  lus_canvas_close(&overlay->canvas);
   g_free(overlay->sector);
   g_free(overlay);
 }

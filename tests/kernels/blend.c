@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/blend.h"
+
+#include <glib.h>
+#include <string.h>
+
+/* Both variants must give the same bytes for every length, offset and value, and touch nothing else. */
+
+#define GUARD 0xa5
+#define LONGEST 67
+#define SIZE 80
+
+/* Random bytes, with many 0 and 255 among them: those are the ends that must be exact. */
+static void fill(GRand *rand, void *bytes, int n)
+{
+  uint8_t *b = bytes;
+  for (int i = 0; i < n; i++) {
+    int r = g_rand_int_range(rand, 0, 384);
+    b[i] = (uint8_t)(r < 256 ? r : r < 320 ? 0 : 255);
+  }
+}
+
+static void check_guards(const uint8_t *out, int offset, int n)
+{
+  for (int i = 0; i < SIZE; i++)
+    if (i < offset || i >= offset + n)
+      g_assert_cmpint(out[i], ==, GUARD);
+}
+
+static void test_mix_values(void)
+{
+  const uint8_t s[] = {200, 200, 200, 0, 255, 10}, a[] = {0, 255, 128, 255, 255, 1};
+  uint8_t d[] = {77, 77, 100, 255, 0, 250};
+  lus_blend_c.mix(d, s, a, 6);
+  g_assert_cmpint(d[0], ==, 77);
+  g_assert_cmpint(d[1], ==, 200);
+  g_assert_cmpint(d[2], ==, 150); /* (200 * 128 + 100 * 127) / 255 = 150.2 */
+  g_assert_cmpint(d[3], ==, 0);
+  g_assert_cmpint(d[4], ==, 255);
+  g_assert_cmpint(d[5], ==, 249); /* 249.06 */
+}
+
+/* Every pair of alpha and source over three destinations, against round(v / 255). */
+static void test_mix_rounds(const void *data)
+{
+  const LusBlendKernels *kernels = data;
+  const uint8_t grounds[] = {0, 101, 255};
+  for (int k = 0; k < 3; k++)
+    for (int alpha = 0; alpha < 256; alpha++) {
+      uint8_t s[256], a[256], d[256];
+      for (int i = 0; i < 256; i++)
+        s[i] = (uint8_t)i;
+      memset(a, alpha, sizeof a);
+      memset(d, grounds[k], sizeof d);
+      kernels->mix(d, s, a, 256);
+      for (int i = 0; i < 256; i++)
+        g_assert_cmpint(d[i], ==, (2 * (i * alpha + grounds[k] * (255 - alpha)) + 255) / 510);
+    }
+}
+
+static void test_scale_values(void)
+{
+  const uint8_t a[] = {255, 255, 128, 1, 0}, w[] = {255, 7, 128, 127, 255};
+  uint8_t out[5];
+  lus_blend_c.scale(out, a, w, 5);
+  g_assert_cmpint(out[0], ==, 255);
+  g_assert_cmpint(out[1], ==, 7);
+  g_assert_cmpint(out[2], ==, 64);
+  g_assert_cmpint(out[3], ==, 0);
+  g_assert_cmpint(out[4], ==, 0);
+}
+
+static void test_add_values(void)
+{
+  const int8_t s[] = {100, -100, 127, -128, 60, -1};
+  const uint8_t w[] = {0, 128, 255, 255, 255, 1};
+  uint8_t d[] = {9, 100, 200, 100, 100, 50};
+  lus_blend_c.add(d, s, w, 6);
+  g_assert_cmpint(d[0], ==, 9);
+  g_assert_cmpint(d[1], ==, 50);
+  g_assert_cmpint(d[2], ==, 255); /* clipped */
+  g_assert_cmpint(d[3], ==, 0);
+  g_assert_cmpint(d[4], ==, 160); /* 60 * 255 / 256 rounded */
+  g_assert_cmpint(d[5], ==, 50);
+}
+
+static void test_lengths(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+  for (int n = 0; n <= LONGEST; n++)
+    for (int offset = 0; offset < 4; offset++) {
+      uint8_t s[SIZE], a[SIZE], c[3][SIZE], orc[3][SIZE];
+      int8_t difference[SIZE];
+      fill(rand, s, SIZE);
+      fill(rand, a, SIZE);
+      fill(rand, difference, SIZE);
+      memset(c, GUARD, sizeof c);
+      for (int k = 0; k < 3; k++)
+        fill(rand, c[k] + offset, n);
+      memcpy(orc, c, sizeof orc);
+      lus_blend_c.mix(c[0] + offset, s + 1, a + offset, n);
+      lus_blend_orc.mix(orc[0] + offset, s + 1, a + offset, n);
+      lus_blend_c.scale(c[1] + offset, a, s + 3, n);
+      lus_blend_orc.scale(orc[1] + offset, a, s + 3, n);
+      lus_blend_c.add(c[2] + offset, difference + 2, a + 1, n);
+      lus_blend_orc.add(orc[2] + offset, difference + 2, a + 1, n);
+      for (int k = 0; k < 3; k++)
+        check_guards(orc[k], offset, n);
+      g_assert_cmpmem(c, sizeof c, orc, sizeof orc);
+    }
+}
+
+static void test_choice(void)
+{
+  const char *name = g_getenv("LUS_KERNELS");
+  g_assert_cmpstr(lus_blend_kernels()->name, ==, name && strcmp(name, "c") == 0 ? "c" : "orc");
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/blend/mix/values", test_mix_values);
+  g_test_add_data_func("/blend/mix/rounds/c", &lus_blend_c, test_mix_rounds);
+  g_test_add_data_func("/blend/mix/rounds/orc", &lus_blend_orc, test_mix_rounds);
+  g_test_add_func("/blend/scale/values", test_scale_values);
+  g_test_add_func("/blend/add/values", test_add_values);
+  g_test_add_func("/blend/lengths", test_lengths);
+  g_test_add_func("/blend/choice", test_choice);
+  return g_test_run();
+}
