@@ -112,6 +112,17 @@ static void list_clip(GstLusExam *exam)
     lus_exam_add_clip(exam->exam, exam->zone_index, exam->clip);
 }
 
+static gboolean is_cut_at(const LusMask *mask, double threshold)
+{
+  const guint8 cut = lus_confidence_cut(threshold);
+
+  for (int k = 0; k < mask->n_classes; k++) {
+    if (mask->cut[k] != cut)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
 {
   const char *sha256;
@@ -129,6 +140,8 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
   lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
   exam->frames++;
   list_clip(exam);
+  if (exam->heads && !is_cut_at(meta->mask, lus_heads_threshold(exam->heads)))
+    return GST_LUS_EXAM_OTHER_THRESHOLD;
   return GST_LUS_EXAM_ADDED;
 }
 

@@ -25,8 +25,9 @@ void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip);
 
 typedef enum {
   GST_LUS_EXAM_ADDED,
-  GST_LUS_EXAM_SKIPPED,     /* no new result, no zone, or the exam is finished */
-  GST_LUS_EXAM_OTHER_MODEL, /* not the model of the frames before: left out */
+  GST_LUS_EXAM_OTHER_THRESHOLD, /* added, but its masks are not cut where the heads' were */
+  GST_LUS_EXAM_SKIPPED,         /* no new result, no zone, or the exam is finished */
+  GST_LUS_EXAM_OTHER_MODEL,     /* not the model of the frames before: left out */
   GST_LUS_EXAM_NO_MEMORY
 } GstLusExamAdded;
 

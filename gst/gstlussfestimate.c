@@ -37,7 +37,7 @@ struct _GstLusSfEstimate {
   LusHeads *heads;
   GstLusExam *exam;         /* from PAUSED on */
   gboolean zone_from_tag;
-  gboolean warned;          /* that frames of another model are left out */
+  gboolean warned;          /* that frames do not fit together, once per exam */
   GstClockTime next_update; /* stream time of the next estimate */
 };
 
@@ -48,17 +48,8 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussfestimate, "lussfestimate", GST_RANK_N
                                       GST_DEBUG_CATEGORY_INIT(lussfestimate_debug, "lussfestimate", 0, "S/F estimate"))
 
 enum {
-  PROP_0,
-  PROP_ZONE,
-  PROP_ZONES,
-  PROP_MIN_FRAMES,
-  PROP_EXAM_FILE,
-  PROP_HEADS_FILE,
-  PROP_EXAM_ID,
-  PROP_SPO2,
-  PROP_FIO2,
-  PROP_POST_MESSAGES,
-  PROP_INTERVAL
+  PROP_0, PROP_ZONE, PROP_ZONES, PROP_MIN_FRAMES, PROP_EXAM_FILE, PROP_HEADS_FILE, PROP_EXAM_ID, PROP_SPO2,
+  PROP_FIO2, PROP_POST_MESSAGES, PROP_INTERVAL
 };
 
 static gboolean load_heads(GstLusSfEstimate *self, GError **error)
@@ -279,6 +270,17 @@ static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
     gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
 }
 
+static void warn_mismatch(GstLusSfEstimate *self, GstLusExamAdded added)
+{
+  if (added == GST_LUS_EXAM_OTHER_MODEL)
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
+                        ("Start a new exam after choosing another model."));
+  else
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The masks are cut at another threshold than those of the estimator; "
+                                               "the estimate is off."),
+                        ("Set lusconfmask's thresholds to the estimator's, which `lus fit` took from its features."));
+}
+
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
@@ -294,7 +296,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     post = self->post_messages;
   }
   fill_summary_locked(self, summary);
-  warn = added == GST_LUS_EXAM_OTHER_MODEL && !self->warned;
+  warn = !self->warned && (added == GST_LUS_EXAM_OTHER_MODEL || added == GST_LUS_EXAM_OTHER_THRESHOLD);
   self->warned |= warn;
   g_mutex_unlock(&self->lock);
 
@@ -303,8 +305,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     return GST_FLOW_ERROR;
   }
   if (warn)
-    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
-                        ("Start a new exam after choosing another model."));
+    warn_mismatch(self, added);
   if (post)
     gst_lus_post_message(trans, buffer, "lussfestimate", summary);
   return GST_FLOW_OK;

@@ -346,6 +346,93 @@ static void test_unwritable_file(void)
   gst_harness_teardown(harness);
 }
 
+/* Heads with one input: S/F = 250 + 10 (pleura_coverage.mean - 50) / 50, +- 20. */
+static char *write_heads(void)
+{
+  g_autoptr(LusModel) model = lus_model_load(fixture_model(), NULL);
+  char *path = fixture_path("fitted.json");
+  g_autofree char *json = g_strdup_printf(
+      "{\"schema\":1,\"notice\":\"%s\",\"version\":\"0\",\"command\":\"none\",\"model_sha256\":\"%s\",\"threshold\":0.6,"
+      "\"heads\":{\"sf\":{\"intercept\":250,\"half_width\":20,\"range_margin\":1,\"zones\":2,\"min_zones\":2,\"fit\":{},"
+      "\"inputs\":[{\"name\":\"pleura_coverage.mean\",\"mean\":50,\"sd\":50,\"low\":0,\"high\":100,\"weight\":10}]}}}",
+      LUS_NOTICE, lus_model_sha256(model));
+
+  g_assert_true(g_file_set_contents(path, json, -1, NULL));
+  return path;
+}
+
+static void test_estimate(void)
+{
+  g_autofree char *heads = write_heads();
+  g_autofree char *settings = g_strdup_printf("heads-file=%s zones=\"<R1,L1>\" min-frames-per-zone=3 interval=0 zone=R1", heads);
+  GstHarness *harness = make_harness(settings);
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstStructure *summary;
+  LusExamView view;
+
+  push_frames(harness, 0, 2);
+  summary = pull_summary(harness, 2);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_false(view.estimate.sf.valid);
+  g_assert_nonnull(strstr(view.estimate.sf.reason, "L1"));
+  gst_structure_free(summary);
+  g_object_set(sf, "zone", "L1", NULL);
+  push_frames(harness, 3, 2);
+  summary = pull_summary(harness, 5);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_true(view.estimate.sf.valid);
+  g_assert_cmpfloat(view.estimate.sf.value, ==, 260);
+  g_assert_cmpfloat(view.estimate.sf.low, ==, 240);
+  g_assert_cmpfloat(view.estimate.sf.high, ==, 280);
+  gst_structure_free(summary);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
+/* Masks cut elsewhere than the estimator's are reported once, as is a change of the model, whose pictures are left out. */
+static void test_mismatches(void)
+{
+  g_autofree char *heads = write_heads(), *settings = g_strdup_printf("heads-file=%s zone=R1", heads);
+  GstHarness *harness = make_harness(settings);
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstElement *mask = gst_harness_find_element(harness, "lusconfmask");
+  GstElement *segment = gst_harness_find_element(harness, "lussegment");
+  GstBus *bus = gst_bus_new();
+  static const guint warnings[] = {0, 1, 0, 0, 1, 0};
+  GstStructure *summary;
+  LusExamView view;
+
+  gst_element_set_bus(sf, bus);
+  for (guint n = 0; n < G_N_ELEMENTS(warnings); n++) {
+    GstMessage *message;
+    guint count = 0;
+    if (n == 1)
+      g_object_set(mask, "confidence-threshold", 0.4, NULL);
+    if (n == 3) {
+      g_object_set(mask, "confidence-threshold", 0.6, NULL);
+      g_signal_emit_by_name(sf, "start-exam");
+    }
+    if (n == 4)
+      g_object_set(segment, "model-file", fixture_other_model(), NULL);
+    push_frames(harness, n, 1);
+    while ((message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING))) {
+      gst_message_unref(message);
+      count++;
+    }
+    g_assert_cmpuint(count, ==, warnings[n]);
+  }
+  summary = pull_summary(harness, 6);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_cmpint(view.frames[0], ==, 1);
+  gst_structure_free(summary);
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(segment);
+  gst_object_unref(mask);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
 /* The whole exam as one line: six simulated zones, one after the other. */
 static void test_concat(void)
 {
@@ -392,6 +479,8 @@ static void add_tests(void)
   g_test_add_func("/lussfestimate/unknown-zone", test_unknown_zone);
   g_test_add_func("/lussfestimate/errors", test_errors);
   g_test_add_func("/lussfestimate/unwritable-file", test_unwritable_file);
+  g_test_add_func("/lussfestimate/estimate", test_estimate);
+  g_test_add_func("/lussfestimate/mismatches", test_mismatches);
   g_test_add_func("/lussfestimate/concat", test_concat);
 }
 
