@@ -425,6 +425,33 @@ static void test_shared_memory(void)
   gst_harness_teardown(harness);
 }
 
+/* In place, the next element's word on strides is passed on; where pictures end, lusconfmask gives its own. */
+static void test_allocation(void)
+{
+  static const struct {
+    const char *line;
+    gboolean strides;
+  } cases[] = {{"lussegment model-file=MODEL ! videoconvert ! capsfilter caps=video/x-raw,format=RGB", TRUE},
+               {"lussegment model-file=MODEL ! lusconfmask ! lussfestimate ! identity", FALSE},
+               {"lussegment model-file=MODEL ! lusconfmask output=mask", TRUE}};
+
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GstHarness *harness = fixture_harness(cases[i].line, 64, 64);
+    g_autofree char *text = fixture_caps("I420", 64, 64);
+    GstCaps *caps = gst_caps_from_string(text);
+    GstQuery *query = gst_query_new_allocation(caps, TRUE);
+
+    gst_harness_set_src_caps_str(harness, text);
+    gst_buffer_unref(fixture_push(harness, text, fixture_bright, 0));
+    gst_pad_peer_query(harness->srcpad, query);
+    g_test_message("%s", cases[i].line);
+    g_assert_cmpint(gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL), ==, cases[i].strides);
+    gst_query_unref(query);
+    gst_caps_unref(caps);
+    gst_harness_teardown(harness);
+  }
+}
+
 static void test_start_stop(void)
 {
   GstElement *pipeline = gst_parse_launch("lustestsrc num-buffers=2 ! video/x-raw,width=64,height=48 ! lussegment name=seg ! "
@@ -466,9 +493,8 @@ static void test_refused_caps(void)
 
 static void test_not_negotiated(void)
 {
-  GstHarness *harness = gst_harness_new("lussegment");
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL", 64, 64);
 
-  g_object_set(harness->element, "model-file", fixture_model(), NULL);
   gst_harness_set_src_caps_str(harness, "audio/x-raw,format=S16LE,rate=8000,channels=1,layout=interleaved");
   g_assert_cmpint(gst_harness_push(harness, gst_buffer_new_allocate(NULL, 64, NULL)), ==, GST_FLOW_NOT_NEGOTIATED);
   gst_harness_teardown(harness);
@@ -493,6 +519,7 @@ static void add_tests(void)
   g_test_add_func("/lussegment/latency", test_latency);
   g_test_add_func("/lussegment/eos", test_eos);
   g_test_add_func("/lussegment/shared-memory", test_shared_memory);
+  g_test_add_func("/lussegment/allocation", test_allocation);
   g_test_add_func("/lussegment/start-stop", test_start_stop);
   g_test_add_func("/lussegment/refused-caps", test_refused_caps);
   g_test_add_func("/lussegment/not-negotiated", test_not_negotiated);
