@@ -46,7 +46,8 @@ static void buffer_free(Buffer *buffer)
 static Buffer buffer_copy(const Buffer *from)
 {
   Buffer copy = buffer_new(from->n, (int)(from->data - from->memory) - GUARD);
-  memcpy(copy.data, from->data, from->n * sizeof(float));
+  for (gsize i = 0; i < from->n; i++)
+    copy.data[i] = from->data[i];
   return copy;
 }
 
