@@ -2,9 +2,10 @@
 #pragma once
 #include <stdint.h>
 
-/** Blending rows of 8-bit samples. div255(v) = (v + 128 + ((v + 128) >> 8)) >> 8, which is round(v / 255) for v of 0..65025,
- *  so that alpha 0 keeps and alpha 255 replaces a sample exactly. Integers only: all variants give the same bytes. n may be
- *  0; any alignment; rows don't overlap; nothing is read or written outside of the n samples. */
+/** Blending rows of 8-bit samples. div255(v) = (v + 128 + ((v + 128) >> 8)) >> 8, which is round(v / 255) for v of
+ *  0..65025,  so that alpha 0 keeps and alpha 255 replaces a sample exactly. Integers only: all variants give the
+ *  same bytes. n may be  0; any alignment; rows don't overlap; nothing is read or written outside of the n samples.
+ *  */
 typedef struct {
   const char *name; /* "c", "orc" */
 

@@ -5,9 +5,9 @@
 #include "kernels/blend.h"
 #include "lung/overlay-parts.h"
 
-/* Plates: pixels drawn once are turned into the bytes of the frame's own layout, with one alpha per byte, so that blending
- * knows one operation on bytes and no format. Bytes that nothing is drawn on (X and A of RGB, luma under a tint) have
- * alpha 0, which the kernels keep exactly. */
+/* Plates: pixels drawn once are turned into the bytes of the frame's own layout, with one alpha per byte, so that
+ * blending knows one operation on bytes and no format. Bytes that nothing is drawn on (X and A of RGB, luma under a
+ * tint) have alpha 0, which the kernels keep exactly. */
 
 typedef struct {
   guint8 plane, offset, step; /* sample s of a row is at byte s * step + offset */
@@ -30,7 +30,8 @@ typedef struct {
 
 #define PLANAR(u, v, xs, ys) {KIND_YUV, 3, 3, {{0, 0, 1}, {xs, ys, 1}, {xs, ys, 1}}, \
   {{0, 0, 1, 0, 0, 0}, {u, 0, 1, xs, ys, 1}, {v, 0, 1, xs, ys, 2}}}
-#define SEMI(u, v) {KIND_YUV, 2, 3, {{0, 0, 1}, {1, 1, 2}}, {{0, 0, 1, 0, 0, 0}, {1, u, 2, 1, 1, 1}, {1, v, 2, 1, 1, 2}}}
+#define SEMI(u, v) {KIND_YUV, 2, 3, {{0, 0, 1}, {1, 1, 2}}, \
+  {{0, 0, 1, 0, 0, 0}, {1, u, 2, 1, 1, 1}, {1, v, 2, 1, 1, 2}}}
 #define PACKED(y, u, v) {KIND_YUV, 1, 3, {{1, 0, 4}}, {{0, y, 2, 0, 0, 0}, {0, u, 4, 1, 0, 1}, {0, v, 4, 1, 0, 2}}}
 #define RGB(step, r, g, b) {KIND_RGB, 1, 3, {{0, 0, step}}, \
   {{0, r, step, 0, 0, 0}, {0, g, step, 0, 0, 1}, {0, b, step, 0, 0, 2}}}
@@ -203,8 +204,8 @@ static void add_run(const Build *build, int y, int rows, int x0, int x1)
     if (build->plate->tint && build->layout->kind == KIND_YUV && build->layout->n_planes > 1 && p == 0)
       continue; /* luma stays */
     for (int j = 0; j < rows; j += 1 << plane->y_shift) {
-      LusRun run = {p, (build->where.y + y + j) >> plane->y_shift, ((build->where.x + x0) >> plane->x_shift) * plane->step, 0,
-                    build->plate->source->len};
+      int start = ((build->where.x + x0) >> plane->x_shift) * plane->step;
+      LusRun run = {p, (build->where.y + y + j) >> plane->y_shift, start, 0, build->plate->source->len};
       int end = build->where.x + x1;
       run.length = ((end + (1 << plane->x_shift) - 1) >> plane->x_shift) * plane->step - run.start;
       g_byte_array_set_size(build->plate->source, run.at + (guint)run.length);
@@ -213,7 +214,8 @@ static void add_run(const Build *build, int y, int rows, int x0, int x1)
       memset(build->plate->alpha->data + run.at, 0, (gsize)run.length);
       for (int c = 0; c < build->layout->n_components; c++) {
         const Component *component = &build->layout->components[c];
-        if (component->plane == p && !(build->plate->tint && build->layout->kind == KIND_YUV && component->channel == 0))
+        gboolean luma = build->layout->kind == KIND_YUV && component->channel == 0;
+        if (component->plane == p && !(build->plate->tint && luma))
           fill_component(build, component, &run, y + j, x0, x1);
       }
       g_array_append_val(build->plate->runs, run);
@@ -253,7 +255,8 @@ static void build_rows(const Build *build, int y, int rows)
   }
 }
 
-void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where, gboolean tint)
+void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where,
+                     gboolean tint)
 {
   Build build = {.plate = plate, .layout = &layouts[target->format], .matrix = target->matrix, .argb = argb,
                  .stride = stride, .where = where};
@@ -270,7 +273,8 @@ void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *arg
   g_byte_array_set_size(plate->scratch, tint ? 6 * (guint)longest + 8 : 0); /* two rows of luma, weights, alphas */
 }
 
-/* Dark pixels take less of a tint: weight min(1, Y / 96) in 0..255, one per byte of the run, Y the mean of the sample. */
+/* Dark pixels take less of a tint: weight min(1, Y / 96) in 0..255, one per byte of the run, Y the mean of the
+ * sample. */
 static void tint_weights(guint8 *weights, guint8 *luma, const LusImage *frame, const Plane *plane, const LusRun *run)
 {
   int units = run->length / plane->step, w = 1 << plane->x_shift;

@@ -4,7 +4,8 @@
 
 #include "lung/overlay-parts.h"
 
-/* The blocks' drawings, in the coordinates of docs/display.md: the whole grid of 320 x 180 u, the compact one of 200 x 150. */
+/* The blocks' drawings, in the coordinates of docs/display.md: the whole grid of 320 x 180 u, the compact one of
+ * 200 x 150. */
 
 #define LEFT 254.0 /* the exam column */
 #define RIGHT 308.0
@@ -361,7 +362,8 @@ void lus_draw_footer(LusCanvas *canvas, const LusContent *content, const LusLayo
   }
   lus_canvas_ink(canvas, LUS_INK_TEXT2);
   for (int i = 0; i < layout->footer_lines; i++)
-    lus_canvas_text(canvas, 2, y + LUS_FOOTER_PITCH * i, 4.5, LUS_TEXT_BARE, 320, lus_notice_line(layout->footer_lines, i));
+    lus_canvas_text(canvas, 2, y + LUS_FOOTER_PITCH * i, 4.5, LUS_TEXT_BARE, 320,
+                    lus_notice_line(layout->footer_lines, i));
 }
 
 void lus_draw_depth(LusCanvas *canvas, const LusContent *content, const LusLayout *layout)

@@ -111,13 +111,14 @@ static void fill_zones(LusZoneContent *zone, LusThoraxContent *thorax, const Lus
   thorax->finished = exam->finished;
   for (int i = 0; i < exam->n_zones; i++) {
     g_strlcpy(thorax->names[i], exam->zones[i], sizeof thorax->names[i]);
-    thorax->parts[i] = exam->min_frames > 0 ? (int)CLAMP(100 * (gint64)exam->frames[i] / exam->min_frames, 0, 100) : 100;
+    thorax->parts[i] = (int)CLAMP(100 * (gint64)exam->frames[i] / MAX(exam->min_frames, 1), 0, 100);
     if (strcmp(exam->zone, exam->zones[i]) == 0)
       thorax->current = i;
   }
 }
 
-/* Why there is no S/F now, whatever the estimate says; NULL: it stands. A finished exam keeps its value through any fault. */
+/* Why there is no S/F now, whatever the estimate says; NULL: it stands. A finished exam keeps its value through any
+ * fault. */
 static const char *fault_reason(const LusExamView *exam, LusStatus status)
 {
   if (exam->finished)

@@ -40,8 +40,8 @@ typedef struct {
   double margin_x, top, bottom;
 } Grid;
 
-/* Where the blocks stand if nothing is in the way, in the coordinates of docs/display.md: columns at 12 and 254, widths as
- * for 320 x 180 u. A wider frame moves the right column out. */
+/* Where the blocks stand if nothing is in the way, in the coordinates of docs/display.md: columns at 12 and 254,
+ * widths as for 320 x 180 u. A wider frame moves the right column out. */
 static void full_homes(LusBox homes[LUS_BLOCK_N], const LusLayoutInput *input)
 {
   double pitch = input->confidence ? 17 : 9, legend = input->confidence ? 48.5 : 58;
@@ -98,8 +98,8 @@ static gboolean take(Grid *grid, LusBlockId id, double x, double y)
   return TRUE;
 }
 
-/* Where a block stands if nothing is in the way: what lies in the right half of the nominal grid keeps its distance from
- * the right side, what lies in the last fifth of the compact one that from the bottom. */
+/* Where a block stands if nothing is in the way: what lies in the right half of the nominal grid keeps its distance
+ * from the right side, what lies in the last fifth of the compact one that from the bottom. */
 static void home_of(const Grid *grid, LusBlockId id, double *x, double *y)
 {
   const LusBox *home = &grid->layout->homes[id];
@@ -187,8 +187,9 @@ static void compact_grid(Grid *grid, const LusLayoutInput *input)
 static gboolean place_on_plate(Grid *grid, LusBlockId id)
 {
   const LusBox *home = &grid->layout->homes[id];
-  double right = grid->width - grid->margin_x - home->width, bottom = grid->bottom - home->height, best = 2;
-  const double corners[4][2] = {{grid->margin_x, grid->top}, {right, grid->top}, {grid->margin_x, bottom}, {right, bottom}};
+  double left = grid->margin_x, right = grid->width - left - home->width, bottom = grid->bottom - home->height;
+  double best = 2;
+  const double corners[4][2] = {{left, grid->top}, {right, grid->top}, {left, bottom}, {right, bottom}};
   for (int i = 0; i < 4; i++) {
     LusRect rect = place(grid, id, corners[i][0], corners[i][1]);
     double share = taken(grid, rect);
@@ -200,7 +201,8 @@ static gboolean place_on_plate(Grid *grid, LusBlockId id)
   return best < 2;
 }
 
-/* Status and notice on one plate over the deepest rows: the sector fills the frame. What doesn't fit there is left out. */
+/* Status and notice on one plate over the deepest rows: the sector fills the frame. What doesn't fit there is left
+ * out. */
 static void place_footer(Grid *grid, unsigned wanted)
 {
   static const int choices[] = {1, 2, 3, 5};

@@ -16,8 +16,8 @@ static gboolean row_ends(const guint8 *sector, int width, LusRect box, int y, in
   return *first < box.x + box.width;
 }
 
-/* Top corners are the ends of the first rows (one in a hundred, as a sector's border is ragged), bottom corners the lowest
- * pixels of the outermost columns: of a rectangle its corners, of a fan the ends of its sides. */
+/* Top corners are the ends of the first rows (one in a hundred, as a sector's border is ragged), bottom corners the
+ * lowest pixels of the outermost columns: of a rectangle its corners, of a fan the ends of its sides. */
 void lus_corners_find(LusCorners *corners, const guint8 *sector, int width, LusRect box)
 {
   int first, last, slack_x = box.width / 100, y = box.y + box.height / 100;
@@ -39,7 +39,8 @@ void lus_corners_find(LusCorners *corners, const guint8 *sector, int width, LusR
   }
 }
 
-/* A right angle around @corner; @away is the corner at the other end of the side, @inward the sign of x into the sector. */
+/* A right angle around @corner; @away is the corner at the other end of the side, @inward the sign of x into the
+ * sector. */
 static void draw_mark(cairo_t *cr, LusPoint corner, LusPoint away, double inward, double u)
 {
   double dx = away.x - corner.x, dy = away.y - corner.y, length = hypot(dx, dy);
@@ -76,8 +77,8 @@ gboolean lus_corners_draw(LusPlate *plate, const LusCorners *corners, const LusI
     cairo_destroy(cr);
     cairo_surface_flush(surface);
     const void *data = cairo_image_surface_get_data(surface);
-    lus_plate_build(plate, target, data, cairo_image_surface_get_stride(surface) / 4, (LusRect){x0, y0, x1 - x0, y1 - y0},
-                    FALSE);
+    LusRect where = {x0, y0, x1 - x0, y1 - y0};
+    lus_plate_build(plate, target, data, cairo_image_surface_get_stride(surface) / 4, where, FALSE);
   }
   cairo_surface_destroy(surface);
   return drawn;

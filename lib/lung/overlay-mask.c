@@ -4,10 +4,11 @@
 
 #include "lung/overlay-parts.h"
 
-/* From a mask to contours and tints in frame pixels. The confidence plane is raised inside the mask and lowered outside of
- * it (so that minimum area and hysteresis count), resampled to the frame with the shared function, and its iso-line at the
- * threshold is the mask's edge. The contour is the band of distances gap..gap + width outside of that edge: every crossing
- * of the iso-line with the pixel grid lowers the distances around it, which costs only what the edge is long. */
+/* From a mask to contours and tints in frame pixels. The confidence plane is raised inside the mask and lowered
+ * outside of it (so that minimum area and hysteresis count), resampled to the frame with the shared function, and
+ * its iso-line at the threshold is the mask's edge. The contour is the band of distances gap..gap + width outside
+ * of that edge: every crossing of the iso-line with the pixel grid lowers the distances around it, which costs only
+ * what the edge is long. */
 
 #define CONTOUR_GAP 1.0 /* pixels that stay bare around a structure */
 
@@ -81,7 +82,8 @@ static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmenta
 {
   LusRect rect = segmentation->rect;
   int x0 = MAX(rect.x, 0) & ~1, y0 = MAX(rect.y, 0) & ~1;
-  int x1 = MIN(rect.x + rect.width, segmentation->frame_width), y1 = MIN(rect.y + rect.height, segmentation->frame_height);
+  int x1 = MIN(rect.x + rect.width, segmentation->frame_width);
+  int y1 = MIN(rect.y + rect.height, segmentation->frame_height);
   if (x1 <= x0 || y1 <= y0)
     return FALSE;
   drawing->box = (LusRect){x0, y0, x1 - x0, y1 - y0};
@@ -107,7 +109,8 @@ static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmenta
   return TRUE;
 }
 
-/* The part of the box, in its own pixels, around @part of the planes with two samples and @reach pixels on each side. */
+/* The part of the box, in its own pixels, around @part of the planes with two samples and @reach pixels on each
+ * side. */
 static LusRect find_window(const LusMaskDrawing *drawing, const LusSegmentation *segmentation, LusRect part, int reach)
 {
   LusRect rect = segmentation->rect, box = drawing->box;
@@ -136,8 +139,9 @@ static gboolean make_field(LusMaskDrawing *drawing, const LusSegmentation *segme
   LusRect box = drawing->box, window = find_window(drawing, segmentation, part, reach);
   LusRect rect = {segmentation->rect.x - box.x - window.x, segmentation->rect.y - box.y - window.y,
                   segmentation->rect.width, segmentation->rect.height};
-  lus_plane_to_frame(drawing->field + (gsize)window.y * (gsize)box.width + window.x, box.width, window.width, window.height,
-                     drawing->plane, segmentation->width, segmentation->height, rect, FALSE);
+  guint8 *first = drawing->field + (gsize)window.y * (gsize)box.width + window.x;
+  lus_plane_to_frame(first, box.width, window.width, window.height, drawing->plane, segmentation->width,
+                     segmentation->height, rect, FALSE);
   drawing->window = window;
   return window.width > 0 && window.height > 0;
 }
@@ -153,8 +157,9 @@ static void edge_point(const Edge *edge, double x, double y)
 {
   LusMaskDrawing *drawing = edge->drawing;
   LusRect window = drawing->window;
-  int x0 = MAX(window.x, (int)ceil(x - edge->reach)), x1 = MIN(window.x + window.width, (int)floor(x + edge->reach) + 1);
-  int y0 = MAX(window.y, (int)ceil(y - edge->reach)), y1 = MIN(window.y + window.height, (int)floor(y + edge->reach) + 1);
+  double reach = edge->reach;
+  int x0 = MAX(window.x, (int)ceil(x - reach)), x1 = MIN(window.x + window.width, (int)floor(x + reach) + 1);
+  int y0 = MAX(window.y, (int)ceil(y - reach)), y1 = MIN(window.y + window.height, (int)floor(y + reach) + 1);
   int px = (int)(x * edge->scale + 0.5), py = (int)(y * edge->scale + 0.5);
   for (int j = y0; j < y1; j++) {
     guint16 *row = drawing->distance + (gsize)j * (gsize)drawing->box.width;
@@ -269,7 +274,8 @@ static void draw_tint(LusMaskDrawing *drawing, LusColour colour, double opacity,
 
 static void make_stroke(Stroke *stroke, const LusClassLook *class_look, const LusMaskLook *look, double u)
 {
-  *stroke = (Stroke){class_look->colour, MAX(1.5, rint(2 * class_look->width * u) / 2), class_look->opacity * look->opacity, 0};
+  double width = MAX(1.5, rint(2 * class_look->width * u) / 2);
+  *stroke = (Stroke){class_look->colour, width, class_look->opacity * look->opacity, 0};
   if (look->stale) {
     const LusColour c = stroke->colour;
     int luma = (int)lrint(0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b);

@@ -11,8 +11,15 @@
 
 typedef struct { guint8 r, g, b; } LusColour;
 
-typedef enum { LUS_INK_TEXT1, LUS_INK_TEXT2, LUS_INK_LINE, LUS_INK_PLATE, LUS_INK_DONE, LUS_INK_PART, LUS_INK_TODO,
-  LUS_INK_TRACK, LUS_INK_BLACK } LusInk;
+typedef enum {
+  LUS_INK_TEXT1, /* values, words */
+  LUS_INK_TEXT2, /* labels, marks */
+  LUS_INK_LINE,  /* rules, trunk */
+  LUS_INK_PLATE, /* text on light plates */
+  LUS_INK_DONE, LUS_INK_PART, LUS_INK_TODO, /* zones */
+  LUS_INK_TRACK, /* under confidence bars */
+  LUS_INK_BLACK
+} LusInk;
 
 LusColour lus_ink_colour(LusInk ink);
 
@@ -46,9 +53,11 @@ void lus_plate_init(LusPlate *plate);
 void lus_plate_clear(LusPlate *plate);
 /** Empties it; the memory stays. */
 void lus_plate_empty(LusPlate *plate);
-/** From the pixels @argb (rows of @stride pixels) that belong at @where of frames like @target; what lies outside of the
- *  frame is left out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the frame's luma. */
-void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where, gboolean tint);
+/** From the pixels @argb (rows of @stride pixels) that belong at @where of frames like @target; what lies outside
+ *  of the  frame is left out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the
+ *  frame's luma. */
+void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where,
+                     gboolean tint);
 /** Draws on a frame of the format and size it was built for. */
 void lus_plate_draw(const LusPlate *plate, LusImage *frame);
 
@@ -107,16 +116,22 @@ typedef struct {
   LusColour colour;
 } LusCanvas;
 
-typedef enum { LUS_TEXT_BOLD = 1, LUS_TEXT_RIGHT = 2, LUS_TEXT_CENTRE = 4, LUS_TEXT_BARE = 8 /* no outline */,
-  LUS_TEXT_TABULAR = 16 /* digits of one width: the number moves */ } LusTextFlags;
+typedef enum {
+  LUS_TEXT_BOLD = 1,
+  LUS_TEXT_RIGHT = 2,
+  LUS_TEXT_CENTRE = 4,
+  LUS_TEXT_BARE = 8,    /* no outline */
+  LUS_TEXT_TABULAR = 16 /* digits of one width: the number moves */
+} LusTextFlags;
 
 void lus_canvas_open(LusCanvas *canvas);
 void lus_canvas_close(LusCanvas *canvas);
 void lus_canvas_ink(LusCanvas *canvas, LusInk ink);
 void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
-/** @text of @size on the baseline (x, y), in the colour last set; what is wider than @width is set smaller, down to 0.85.
- *  Returns the width drawn. */
-double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width, const char *text);
+/** @text of @size on the baseline (x, y), in the colour last set; what is wider than @width is set smaller, down to
+ *  0.85.  Returns the width drawn. */
+double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width,
+                       const char *text);
 /** The width lus_canvas_text() would draw where there is room. */
 double lus_canvas_text_width(LusCanvas *canvas, double size, unsigned flags, const char *text);
 /** A level line of at least two pixels, on even ones. */
@@ -127,8 +142,20 @@ void lus_canvas_triangle(LusCanvas *canvas, double x, double y, double width, do
 
 /* --- room and layout: overlay-room.c, overlay-layout.c --- */
 
-typedef enum { LUS_BLOCK_STATUS, LUS_BLOCK_SF, LUS_BLOCK_NOTICE, LUS_BLOCK_ZONE, LUS_BLOCK_OUTLOOK, LUS_BLOCK_THORAX,
-  LUS_BLOCK_LEGEND, LUS_BLOCK_DEPTH, LUS_BLOCK_FOOTER, LUS_BLOCK_MARK /* of status or footer: it moves, they don't */, LUS_BLOCK_N } LusBlockId;
+/** In the order in which they get their place. */
+typedef enum {
+  LUS_BLOCK_STATUS,
+  LUS_BLOCK_SF,
+  LUS_BLOCK_NOTICE,
+  LUS_BLOCK_ZONE,
+  LUS_BLOCK_OUTLOOK, /* change and readmission */
+  LUS_BLOCK_THORAX,
+  LUS_BLOCK_LEGEND,
+  LUS_BLOCK_DEPTH,
+  LUS_BLOCK_FOOTER, /* status and notice where there is no room */
+  LUS_BLOCK_MARK,   /* of status or footer: it moves, they don't */
+  LUS_BLOCK_N
+} LusBlockId;
 
 /** Which pixels of the frame are free: outside of the sector, and never brighter than 32 while it was measured. */
 typedef struct {

@@ -104,7 +104,8 @@ double lus_room_taken(const LusRoom *room, LusRect rect)
       rect.width < 1 || rect.height < 1)
     return 2;
   int c0 = rect.x / room->cell, r0 = rect.y / room->cell;
-  int c1 = (rect.x + rect.width + room->cell - 1) / room->cell, r1 = (rect.y + rect.height + room->cell - 1) / room->cell;
+  int c1 = (rect.x + rect.width + room->cell - 1) / room->cell;
+  int r1 = (rect.y + rect.height + room->cell - 1) / room->cell;
   if (sum(room, room->sector_sum, c0, r0, c1, r1))
     return 2;
   return sum(room, room->taken_sum, c0, r0, c1, r1) / ((double)rect.width * rect.height);

@@ -70,7 +70,8 @@ double lus_canvas_text_width(LusCanvas *canvas, double size, unsigned flags, con
   return line_width(set_text(canvas, MAX(size * canvas->u, canvas->min_px), size >= 8, flags, text)) / canvas->u;
 }
 
-double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width, const char *text)
+double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width,
+                       const char *text)
 {
   cairo_t *cr = canvas->cr;
   double px = MAX(size * canvas->u, canvas->min_px), limit = width * canvas->u;

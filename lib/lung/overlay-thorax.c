@@ -3,7 +3,8 @@
 
 #include "lung/overlay-parts.h"
 
-/* Front view: the patient's right lung is on the viewer's left. All in the sketch's own coordinates: 54 wide, 40 high. */
+/* Front view: the patient's right lung is on the viewer's left. All in the sketch's own coordinates: 54 wide, 40
+ * high. */
 
 #define WIDTH 54.0
 #define HEIGHT 40.0
@@ -63,7 +64,8 @@ static Cell cell_of(int i, int n)
 {
   static const double cuts[5][5] = {{0, 1}, {0, 1}, {0, .5, 1}, {0, .345, .655, 1}, {0, .28, .52, .75, 1}};
   int rows = n <= 4 ? MAX(n, 1) : (n + 1) / 2, row = i % rows, column = i / rows;
-  double y0 = rows <= 4 ? cuts[rows][row] : (double)row / rows, y1 = rows <= 4 ? cuts[rows][row + 1] : (row + 1.0) / rows;
+  double y0 = rows <= 4 ? cuts[rows][row] : (double)row / rows;
+  double y1 = rows <= 4 ? cuts[rows][row + 1] : (row + 1.0) / rows;
   if (n <= 4)
     return (Cell){0, y0, 1, y1};
   return column == 0 ? (Cell){.54, y0, 1, y1} : (Cell){0, y0, .54, y1};

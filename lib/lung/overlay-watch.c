@@ -30,7 +30,8 @@ static int mask_percent(const LusSegmentation *segmentation, const LusMask *mask
 
 static void sample(LusWatch *watch, const LusOverlayState *state)
 {
-  int n_classes = MIN(state->mask->n_classes, LUS_MAX_CLASSES), at = watch->n_samples % (int)G_N_ELEMENTS(watch->samples[0]);
+  int n_classes = MIN(state->mask->n_classes, LUS_MAX_CLASSES);
+  int at = watch->n_samples % (int)G_N_ELEMENTS(watch->samples[0]);
   for (int c = 0; c < n_classes; c++)
     watch->samples[c][at] = (gint16)mask_percent(state->segmentation, state->mask, c);
   watch->n_samples++;
@@ -73,7 +74,8 @@ void lus_watch_update(LusWatch *watch, const LusOverlayState *state, LusStatus s
     }
   }
   gboolean unknown = watch->n_samples && watch->percent[0] == LUS_PERCENT_UNKNOWN;
-  if (first || unknown || status != watch->status || now < watch->published_ns || now - watch->published_ns >= PERIOD_NS)
+  gboolean due = now < watch->published_ns || now - watch->published_ns >= PERIOD_NS;
+  if (first || unknown || status != watch->status || due)
     publish(watch, now);
   watch->started = TRUE;
   watch->status = status;

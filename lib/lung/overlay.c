@@ -311,8 +311,8 @@ static void render_block(LusOverlay *overlay, LusBlockId id)
   cairo_surface_flush(surface);
   const void *data = cairo_image_surface_get_data(surface);
   if (data)
-    lus_plate_build(&overlay->plates[id], &overlay->target, data, cairo_image_surface_get_stride(surface) / 4, slot->rect,
-                    FALSE);
+    lus_plate_build(&overlay->plates[id], &overlay->target, data, cairo_image_surface_get_stride(surface) / 4,
+                    slot->rect, FALSE);
   cairo_surface_destroy(surface);
 }
 
@@ -321,7 +321,8 @@ static void draw_blocks(LusOverlay *overlay, LusImage *frame)
   for (int i = 0; i < LUS_BLOCK_N; i++) {
     if (!overlay->layout.slots[i].shown)
       continue;
-    const char *now = (const char *)&overlay->content + blocks[i].at, *before = (const char *)&overlay->drawn + blocks[i].at;
+    const char *now = (const char *)&overlay->content + blocks[i].at;
+    const char *before = (const char *)&overlay->drawn + blocks[i].at;
     if (!overlay->is_drawn[i] || memcmp(now, before, blocks[i].size) != 0)
       render_block(overlay, i);
     overlay->is_drawn[i] = TRUE;
