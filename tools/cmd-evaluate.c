@@ -22,14 +22,18 @@ typedef struct {
 static int parse(Options *o, int argc, char **argv, char ***arguments)
 {
   *o = (Options){.cut = -1, .level = 60, .seed = 1};
-  const GOptionEntry entries[] = {
-    {"split", 0, 0, G_OPTION_ARG_STRING, &o->split, "train, validation or test (default test)", "NAME"},
-    {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &o->cut, "Confidence at which the model's masks begin (default: the model's)", "PERCENT"},
-    {"level", 0, 0, G_OPTION_ARG_DOUBLE, &o->level, "Confidence at which labels count as positive (default 60)", "PERCENT"},
-    {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of phantom and bootstrap (default 1)", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)", "N"},
-    {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print JSON", NULL},
-    {0}};
+  const GOptionEntry entries[] = {{"split", 0, 0, G_OPTION_ARG_STRING, &o->split,
+                                   "train, validation or test (default test)", "NAME"},
+                                  {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &o->cut,
+                                   "Confidence at which the model's masks begin (default: the model's)", "PERCENT"},
+                                  {"level", 0, 0, G_OPTION_ARG_DOUBLE, &o->level,
+                                   "Confidence at which labels count as positive (default 60)", "PERCENT"},
+                                  {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed,
+                                   "Seed of phantom and bootstrap (default 1)", "N"},
+                                  {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads,
+                                   "Threads; the result does not depend on them (default: all)", "N"},
+                                  {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print JSON", NULL},
+                                  {0}};
   return lus_tool_parse(argc, argv, entries, "MODEL DATASET", description, 2, 2, arguments);
 }
 
@@ -59,14 +63,15 @@ static void print_json(const LusModel *model, const char *data, const LusClassMe
   for (int k = 0; k < info->n_classes; k++) {
     const LusClassMetrics *m = &metrics[k];
     json_object_set_new(classes, info->classes[k],
-                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "dice", figure(m->dice), "dice_low", figure(m->dice_low),
-                                  "dice_high", figure(m->dice_high), "precision", figure(m->precision), "recall",
-                                  figure(m->recall), "positive_pixels", (json_int_t)m->positive_pixels));
+                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "dice", figure(m->dice), "dice_low",
+                                  figure(m->dice_low), "dice_high", figure(m->dice_high), "precision",
+                                  figure(m->precision), "recall", figure(m->recall), "positive_pixels",
+                                  (json_int_t)m->positive_pixels));
   }
   json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:I, s:o}", "lus", lus_version(), "notice",
-                           LUS_NOTICE, "model", lus_model_path(model), "model_sha256", lus_model_sha256(model), "data", data,
-                           "split", lus_split_name(split), "samples", n_samples, "cut_percent", o->cut, "level_percent",
-                           o->level, "seed", (json_int_t)o->seed, "classes", classes);
+                           LUS_NOTICE, "model", lus_model_path(model), "model_sha256", lus_model_sha256(model),
+                           "data", data, "split", lus_split_name(split), "samples", n_samples, "cut_percent", o->cut,
+                           "level_percent", o->level, "seed", (json_int_t)o->seed, "classes", classes);
   char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
   puts(text);
   free(text);
@@ -89,7 +94,8 @@ static gboolean evaluate(Options *o, LusSplit split, char **arguments, GError **
   g_autoptr(LusSamples) samples = NULL;
   LusToolProgress *progress = lus_tool_progress_new();
   if (ok)
-    samples = lus_tool_data_samples(&data, split, 0, (guint64)o->seed, info->width, info->height, o->threads, progress, error);
+    samples = lus_tool_data_samples(&data, split, 0, (guint64)o->seed, info->width, info->height, o->threads,
+                                    progress, error);
   LusClassMetrics metrics[LUS_MAX_CLASSES];
   ok = samples && lus_metrics_evaluate(metrics, model, samples, o->cut / 100, o->level, (guint64)o->seed, o->threads,
                                        lus_tool_progress, progress, error);
@@ -101,8 +107,8 @@ static gboolean evaluate(Options *o, LusSplit split, char **arguments, GError **
     print_json(model, arguments[1], metrics, o, split, samples->n);
     return TRUE;
   }
-  printf("%s: %d samples of %s (%s), masks at %g %% against labels at %g %%\n", arguments[0], samples->n, arguments[1],
-         lus_split_name(split), o->cut, o->level);
+  printf("%s: %d samples of %s (%s), masks at %g %% against labels at %g %%\n", arguments[0], samples->n,
+         arguments[1], lus_split_name(split), o->cut, o->level);
   lus_tool_print_metrics(info, metrics);
   return TRUE;
 }

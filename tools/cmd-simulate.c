@@ -79,9 +79,15 @@ static gboolean write_stills(const Options *o, int width, int height, LusToolPro
 
 static gboolean write_dataset(const Options *o, int width, int height, LusToolProgress *progress, GError **error)
 {
-  const LusSimulateConfig config = {.patients = o->patients, .seed = (guint64)o->seed, .frames = o->frames, .width = width,
-                                    .height = height, .experts = o->experts, .create = lus_tool_create_clip,
-                                    .progress = lus_tool_progress, .progress_data = progress};
+  const LusSimulateConfig config = {.patients = o->patients,
+                                    .seed = (guint64)o->seed,
+                                    .frames = o->frames,
+                                    .width = width,
+                                    .height = height,
+                                    .experts = o->experts,
+                                    .create = lus_tool_create_clip,
+                                    .progress = lus_tool_progress,
+                                    .progress_data = progress};
   return lus_dataset_simulate(o->output, &config, error);
 }
 
@@ -119,8 +125,8 @@ int lus_cmd_simulate(int argc, char **argv)
                                : write_dataset(&o, width, height, progress, &error);
     lus_tool_progress_free(progress);
     if (ok)
-      printf("%s: %d %s, seed %" G_GINT64_FORMAT "\n", o.output, MAX(o.stills, o.patients), o.stills > 0 ? "stills" : "patients",
-             o.seed);
+      printf("%s: %d %s, seed %" G_GINT64_FORMAT "\n", o.output, MAX(o.stills, o.patients),
+             o.stills > 0 ? "stills" : "patients", o.seed);
     else
       code = lus_tool_fail("simulate", error);
   }

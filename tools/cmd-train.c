@@ -56,7 +56,8 @@ static char *command_text(int argc, char **argv)
 {
   GString *text = g_string_new(argv[0]);
   for (int i = 1; i < argc; i++) {
-    gboolean plain = strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=:./,+") == strlen(argv[i]) && *argv[i];
+    gboolean plain = strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=:./,+") == strlen(argv[i]) &&
+                     *argv[i];
     g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
     g_string_append_printf(text, " %s", quoted);
   }
@@ -67,25 +68,29 @@ static int parse(Run *run, int argc, char **argv, char ***arguments)
 {
   Options *o = &run->options;
   const LusTrainConfig *c = &run->config;
-  *o = (Options){.steps = 3000, .batch = c->batch, .interval = c->checkpoint_interval, .learning_rate = c->learning_rate,
+  *o = (Options){.steps = 3000,
+                 .batch = c->batch,
+                 .interval = c->checkpoint_interval,
+                 .learning_rate = c->learning_rate,
                  .seed = 1};
-  const GOptionEntry entries[] = {
-    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the model (ONNX)", "MODEL"},
-    {"target", 0, 0, G_OPTION_ARG_STRING, &o->target,
-     "How confidences become targets: threshold:PERCENT or soft (default threshold:60)", "METHOD"},
-    {"steps", 0, 0, G_OPTION_ARG_INT, &o->steps, "Optimiser steps (default 3000)", "N"},
-    {"batch", 0, 0, G_OPTION_ARG_INT, &o->batch, "Samples per step (default 8)", "N"},
-    {"learning-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->learning_rate, "Peak learning rate (default 0.002)", "RATE"},
-    {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of weights, samples and phantom (default 1)", "N"},
-    {"size", 0, 0, G_OPTION_ARG_STRING, &o->size, "Input size, multiples of 32 (default 256x256)", "WxH"},
-    {"widths", 0, 0, G_OPTION_ARG_STRING, &o->widths, "Encoder widths at 1/4, 1/8, 1/16, 1/32", "A,B,C,D"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)", "N"},
-    {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &o->checkpoint,
-     "State of an unfinished training, removed at the end (default MODEL.checkpoint)", "FILE"},
-    {"checkpoint-interval", 0, 0, G_OPTION_ARG_INT, &o->interval, "Steps between checkpoints (default 200)", "N"},
-    {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "Licence recorded in the model", "TEXT"},
-    {"probes", 0, 0, G_OPTION_ARG_STRING, &o->probes, "What the model is made for, recorded in it", "TEXT"},
-    {0}};
+  const GOptionEntry entries[] =
+    {{"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the model (ONNX)", "MODEL"},
+     {"target", 0, 0, G_OPTION_ARG_STRING, &o->target,
+      "How confidences become targets: threshold:PERCENT or soft (default threshold:60)", "METHOD"},
+     {"steps", 0, 0, G_OPTION_ARG_INT, &o->steps, "Optimiser steps (default 3000)", "N"},
+     {"batch", 0, 0, G_OPTION_ARG_INT, &o->batch, "Samples per step (default 8)", "N"},
+     {"learning-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->learning_rate, "Peak learning rate (default 0.002)", "RATE"},
+     {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of weights, samples and phantom (default 1)", "N"},
+     {"size", 0, 0, G_OPTION_ARG_STRING, &o->size, "Input size, multiples of 32 (default 256x256)", "WxH"},
+     {"widths", 0, 0, G_OPTION_ARG_STRING, &o->widths, "Encoder widths at 1/4, 1/8, 1/16, 1/32", "A,B,C,D"},
+     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
+      "N"},
+     {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &o->checkpoint,
+      "State of an unfinished training, removed at the end (default MODEL.checkpoint)", "FILE"},
+     {"checkpoint-interval", 0, 0, G_OPTION_ARG_INT, &o->interval, "Steps between checkpoints (default 200)", "N"},
+     {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "Licence recorded in the model", "TEXT"},
+     {"probes", 0, 0, G_OPTION_ARG_STRING, &o->probes, "What the model is made for, recorded in it", "TEXT"},
+     {0}};
   return lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, arguments);
 }
 
@@ -171,7 +176,8 @@ static void describe(Run *run)
   if (o->probes)
     set_text(&info->probes, g_strdup(o->probes));
   else
-    set_text(&info->probes, g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
+    set_text(&info->probes,
+             g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
 }
 
 static gboolean load_samples(Run *run, GError **error)
@@ -182,8 +188,8 @@ static gboolean load_samples(Run *run, GError **error)
                                        run->progress, error);
   if (!run->samples)
     return FALSE;
-  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, HELD_OUT_STILLS, c->seed, info->width, info->height,
-                                        c->threads, run->progress, error);
+  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, HELD_OUT_STILLS, c->seed, info->width,
+                                        info->height, c->threads, run->progress, error);
   return run->held_out != NULL;
 }
 
@@ -192,9 +198,10 @@ static void record(Run *run, const LusClassMetrics *metrics)
 {
   const LusTrainConfig *c = &run->config;
   g_autofree char *target = lus_target_to_string(&c->target);
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", run->command, "version", lus_version(),
-                           "data", run->data_text, "seed", (json_int_t)c->seed, "target", target, "samples", run->samples->n,
-                           "steps", c->steps, "batch", c->batch, "learning_rate", c->learning_rate);
+  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", run->command, "version",
+                           lus_version(), "data", run->data_text, "seed", (json_int_t)c->seed, "target", target,
+                           "samples", run->samples->n, "steps", c->steps, "batch", c->batch, "learning_rate",
+                           c->learning_rate);
   if (metrics) {
     json_t *classes = json_object();
     for (int k = 0; k < run->info.n_classes; k++) {
@@ -230,8 +237,8 @@ static gboolean save(Run *run, GError **error)
   if (!lus_model_save(run->graph, &run->info, path, error))
     return FALSE;
   g_clear_pointer(&run->progress, lus_tool_progress_free);
-  printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n", path,
-         lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->config.target.level);
+  printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n",
+         path, lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->config.target.level);
   lus_tool_print_metrics(&run->info, metrics);
   return TRUE;
 }
@@ -252,7 +259,8 @@ static gboolean train(Run *run, GError **error)
   run->graph = lus_train(c, run->samples, error);
   /* Soft targets: the output is the expected confidence, which a moved cut would bend. */
   double cut = c->target.method == LUS_TARGET_SOFT ? 0 : (double)run->info.threshold;
-  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error) || !save(run, error))
+  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error) ||
+      !save(run, error))
     return FALSE;
   g_unlink(run->checkpoint);
   return TRUE;

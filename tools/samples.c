@@ -18,7 +18,8 @@ gboolean lus_tool_data_open(LusToolData *data, const char *text, GError **error)
   }
   gint64 count = 0;
   if (!g_ascii_string_to_signed(text + strlen(PHANTOM_PREFIX), 10, 1, PHANTOM_MAX, &count, NULL)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "'%s': write phantom:COUNT with a count of 1 to %d", text, PHANTOM_MAX);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "'%s': write phantom:COUNT with a count of 1 to %d", text,
+                PHANTOM_MAX);
     return FALSE;
   }
   data->phantoms = (int)count;
@@ -30,11 +31,12 @@ void lus_tool_data_clear(LusToolData *data)
   g_clear_pointer(&data->dataset, lus_dataset_free);
 }
 
-LusSamples *lus_tool_data_samples(const LusToolData *data, LusSplit split, int limit, guint64 seed, int width, int height,
-                                  int threads, LusToolProgress *progress, GError **error)
+LusSamples *lus_tool_data_samples(const LusToolData *data, LusSplit split, int limit, guint64 seed, int width,
+                                  int height, int threads, LusToolProgress *progress, GError **error)
 {
   if (data->dataset)
-    return lus_samples_load(data->dataset, split, width, height, lus_tool_open_clip, NULL, lus_tool_progress, progress, error);
+    return lus_samples_load(data->dataset, split, width, height, lus_tool_open_clip, NULL, lus_tool_progress,
+                            progress, error);
   int count = limit > 0 ? limit : data->phantoms;
   LusParallel *pool = lus_parallel_new(threads);
   LusSamples *samples = lus_samples_simulate(count, seed, (guint64)split * PHANTOM_SPLIT_STRIDE, width, height, pool,

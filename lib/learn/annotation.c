@@ -73,8 +73,8 @@ static gboolean read_header(Png *self, int *width, int *height, int *bytes, GErr
   png_read_info(self->png, self->info);
   png_uint_32 w = png_get_image_width(self->png, self->info), h = png_get_image_height(self->png, self->info);
   if (w < SIDE_MIN || h < SIDE_MIN || w > SIDE_MAX || h > SIDE_MAX) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: %u x %u pixels; labels have sides of %d to %d", self->path, w, h,
-                SIDE_MIN, SIDE_MAX);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: %u x %u pixels; labels have sides of %d to %d", self->path, w,
+                h, SIDE_MIN, SIDE_MAX);
     return FALSE;
   }
   if (png_get_color_type(self->png, self->info) != PNG_COLOR_TYPE_GRAY) {
@@ -96,7 +96,8 @@ static gboolean read_header(Png *self, int *width, int *height, int *bytes, GErr
 static gboolean read_pixels(Png *self, int *width, int *height, int *bytes, GError **error)
 {
   if (setjmp(self->jump)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: damaged PNG (%s); write the file again", self->path, self->message);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: damaged PNG (%s); write the file again", self->path,
+                self->message);
     return FALSE;
   }
   if (!read_header(self, width, height, bytes, error))
@@ -164,8 +165,8 @@ static gboolean read_ignored(guint8 *percent, const char *path, int width, int h
   if (!pixels)
     return FALSE;
   if (w != width || h != height) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %d x %d pixels, but the label it belongs to has %d x %d", file, w, h,
-                width, height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %d x %d pixels, but the label it belongs to has %d x %d",
+                file, w, h, width, height);
     return FALSE;
   }
   for (gsize i = 0; i < (gsize)width * height; i++)
@@ -210,8 +211,8 @@ static gboolean write_rows(Png *self, int width, int height, int depth, int colo
 }
 
 /** @pixels are only read; libpng's interface lacks the const. */
-static gboolean write_png(const char *path, guint8 *pixels, int width, int height, gsize stride, int depth, int colour,
-                          GError **error)
+static gboolean write_png(const char *path, guint8 *pixels, int width, int height, gsize stride, int depth,
+                          int colour, GError **error)
 {
   Png self = {.path = path};
   self.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &self, on_error, on_warning);
@@ -239,13 +240,14 @@ static gboolean check_size(const char *path, int width, int height, int smallest
 {
   if (width >= smallest && height >= smallest && width <= SIDE_MAX && height <= SIDE_MAX)
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: cannot write a PNG of %d x %d pixels; sides are %d to %d", path, width,
-              height, smallest, SIDE_MAX);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: cannot write a PNG of %d x %d pixels; sides are %d to %d", path,
+              width, height, smallest, SIDE_MAX);
   return FALSE;
 }
 
 /** The second file, or its removal where nothing is ignored. */
-static gboolean write_ignored(const char *path, const guint8 *percent, int width, int height, gboolean any, GError **error)
+static gboolean write_ignored(const char *path, const guint8 *percent, int width, int height, gboolean any,
+                              GError **error)
 {
   g_autofree char *file = ignore_path(path);
   if (!any) {
@@ -274,8 +276,8 @@ gboolean lus_label_write(const char *path, const guint8 *percent, int width, int
     return out_of_memory(path, error);
   for (gsize i = 0; i < n; i++) {
     if (percent[i] > 100 && percent[i] != IGNORE) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: label %d at pixel %d, %d is neither 0 to 100 nor %d", path,
-                  percent[i], (int)(i % width), (int)(i / width), IGNORE);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: label %d at pixel %d, %d is neither 0 to 100 nor %d",
+                  path, percent[i], (int)(i % width), (int)(i / width), IGNORE);
       return FALSE;
     }
     any_ignored = any_ignored || percent[i] == IGNORE;
@@ -287,10 +289,12 @@ gboolean lus_label_write(const char *path, const guint8 *percent, int width, int
          write_png(path, grey, width, height, (gsize)width * 2, 16, PNG_COLOR_TYPE_GRAY, error);
 }
 
-gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride, int channels, GError **error)
+gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride, int channels,
+                       GError **error)
 {
   if (channels != 1 && channels != 3) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1 or 3", path, channels);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1 or 3", path,
+                channels);
     return FALSE;
   }
   return check_size(path, width, height, 1, error) &&

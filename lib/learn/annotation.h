@@ -5,16 +5,17 @@
 
 LUS_BEGIN_DECLS
 
-/** Confidence labels as grey PNG: 16 bit with 65535 = 100 %, or 8 bit with 255 = 100 %. In memory percent, 0..100, and
- *  255 = ignore (in files: a second PNG <name>.ignore.png, 255 where ignored). */
+/** Confidence labels as grey PNG: 16 bit with 65535 = 100 %, or 8 bit with 255 = 100 %. In memory percent, 0..100,
+ *  and 255 = ignore (in files: a second PNG <name>.ignore.png, 255 where ignored). */
 
-/** Reads @path into a new [height][width] plane of percent (rounded to the nearest). Bounded: sides 16..8192, grey only. */
+/** Reads @path into a new [height][width] plane of percent (rounded to the nearest). Bounded: sides 16..8192, grey
+ *  only. */
 LUS_API guint8 *lus_label_read(const char *path, int *width, int *height, GError **error);
 /** Writes 16-bit grey, atomically; 255 (ignore) goes to the second file, which exists only when needed. */
 LUS_API gboolean lus_label_write(const char *path, const guint8 *percent, int width, int height, GError **error);
 
 /** 8-bit grey or (channels 3) RGB PNG, atomically. */
-LUS_API gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride, int channels,
-                               GError **error);
+LUS_API gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride,
+                               int channels, GError **error);
 
 LUS_END_DECLS

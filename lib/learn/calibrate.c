@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-/* Platt 1999 ("Probabilistic outputs for support vector machines"): sigmoid(a logit + b) is fitted per class by Newton's method. The
- * pixels enter as a histogram of their logits, so that the fit costs the same for any number of samples and does not
- * depend on the threads. */
+/* Platt 1999 ("Probabilistic outputs for support vector machines"): sigmoid(a logit + b) is fitted per class by
+ * Newton's method. The pixels enter as a histogram of their logits, so that the fit costs the same for any number of
+ * samples and does not depend on the threads. */
 #define BIN_WIDTH (1.0 / 256)
 #define BINS 16384 /* logits -32..32; what lies outside counts at the ends */
 #define STEPS 100
@@ -126,9 +126,10 @@ static void fit_class(const Bin *bins, double *a, double *b)
     ;
 }
 
-/** The offset with which the mask at confidence @cut has the best Dice against the target: the mask holds the bins from some
- *  logit x up, and @cut is to lie there, a x + b = logit(cut). Cross entropy alone would not do: the cut that is best for Dice
- *  lies at half the reachable Dice for true probabilities (Lipton et al. 2014), always below 0.5. */
+/** The offset with which the mask at confidence @cut has the best Dice against the target: the mask holds the bins
+ *  from some logit x up, and @cut is to lie there, a x + b = logit(cut). Cross entropy alone would not do: the cut
+ *  that is best for Dice lies at half the reachable Dice for true probabilities (Lipton et al. 2014), always below
+ *  0.5. */
 static double match_cut(const Bin *bins, double a, double b, double cut)
 {
   double reference = 0, found = 0, both = 0, best = 0, offset = b;
@@ -146,7 +147,8 @@ static double match_cut(const Bin *bins, double a, double b, double cut)
   return offset;
 }
 
-/** The Conv whose output, perhaps resized, is the graph's: resizing is a weighted mean, so that a x + b may stand before it. */
+/** The Conv whose output, perhaps resized, is the graph's: resizing is a weighted mean, so that a x + b may stand
+ *  before it. */
 static const LusNode *find_head(const LusGraph *graph, GError **error)
 {
   int value = graph->output;

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* The file, little endian: magic, u32 version, u32 length of the settings, the settings, i64 step, u64 n, four times n floats
- * (parameters, m, v, average), and the SHA-256 of all that as 64 hexadecimal digits. */
+/* The file, little endian: magic, u32 version, u32 length of the settings, the settings, i64 step, u64 n, four times
+ * n floats (parameters, m, v, average), and the SHA-256 of all that as 64 hexadecimal digits. */
 #define MAGIC "LUSTRAIN"
 #define MAGIC_BYTES 8
 #define VERSION 1
@@ -119,7 +119,8 @@ static void set_differs(GError **error, const char *path, const char *found, con
     i++;
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
               "%s: is the checkpoint of another training (it has '%s', this one '%s'); "
-              "remove it to start anew, or repeat the command it belongs to", path, a[i] ? a[i] : "", b[i] ? b[i] : "");
+              "remove it to start anew, or repeat the command it belongs to",
+              path, a[i] ? a[i] : "", b[i] ? b[i] : "");
 }
 
 static gboolean damaged(GError **error, const char *path, const char *what)
@@ -160,7 +161,8 @@ gboolean lus_checkpoint_read(const char *path, LusTrainState *state, const char 
   }
   at += settings_bytes;
   guint64 step = get_u64(at), n = get_u64(at + 8);
-  if (n != state->n || (content - settings_bytes) / 16 != n || (content - settings_bytes) % 16 != 0 || step > G_MAXINT32)
+  if (n != state->n || (content - settings_bytes) / 16 != n || (content - settings_bytes) % 16 != 0 ||
+      step > G_MAXINT32)
     return damaged(error, path, "the checkpoint does not fit the network");
   state->step = (gint64)step;
   at = get_floats(at + 16, state->parameters, n);

@@ -79,7 +79,8 @@ static const char *get_string(const Reader *r, json_t *object, const char *place
 
 static gboolean read_head(const Reader *r, json_t *root)
 {
-  static const char *const known[] = {"version", "classes", "patients", "clips", "splits", "licence", "simulation", NULL};
+  static const char *const known[] = {"version", "classes", "patients",   "clips",
+                                      "splits",  "licence", "simulation", NULL};
   if (!check_keys(r, root, "top level", known))
     return FALSE;
   json_t *version = json_object_get(root, "version");
@@ -124,10 +125,14 @@ static gboolean read_split(const Reader *r, json_t *splits, int split)
     const char *patient = json_string_value(value);
     gpointer other = NULL;
     if (!patient || !is_name(patient, "-."))
-      return refuse(r, "splits.%s[%d]: must be a patient's name of letters, digits, '-' and '.'", split_names[split], (int)i);
+      return refuse(r, "splits.%s[%d]: must be a patient's name of letters, digits, '-' and '.'", split_names[split],
+                    (int)i);
     if (g_hash_table_lookup_extended(r->splits, patient, NULL, &other))
-      return refuse(r, "patient '%s' is in split '%s' and again in '%s'; a patient belongs to one split, else the test is "
-                    "worthless", patient, split_names[GPOINTER_TO_INT(other)], split_names[split]);
+      return refuse(
+        r,
+        "patient '%s' is in split '%s' and again in '%s'; a patient belongs to one split, else the test is "
+        "worthless",
+        patient, split_names[GPOINTER_TO_INT(other)], split_names[split]);
     g_hash_table_insert(r->splits, g_strdup(patient), GINT_TO_POINTER(split));
   }
   return TRUE;
@@ -155,8 +160,8 @@ static gboolean read_patients(const Reader *r, json_t *root)
       return refuse(r, "patients[%d]: '%s' is in no split; add it to one", (int)i, patient ? patient : "?");
   }
   if (json_array_size(patients) != g_hash_table_size(r->splits))
-    return refuse(r, "'patients' lists %d patients, the splits hold %d; make them the same", (int)json_array_size(patients),
-                  (int)g_hash_table_size(r->splits));
+    return refuse(r, "'patients' lists %d patients, the splits hold %d; make them the same",
+                  (int)json_array_size(patients), (int)g_hash_table_size(r->splits));
   return TRUE;
 }
 
@@ -204,7 +209,10 @@ static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int in
   char *dot = strrchr(stem, '.');
   if (dot)
     *dot = 0;
-  *clip = (LusClip){.name = g_strdup(stem), .file = g_strdup(file), .patient = g_strdup(patient), .zone = g_strdup(zone),
+  *clip = (LusClip){.name = g_strdup(stem),
+                    .file = g_strdup(file),
+                    .patient = g_strdup(patient),
+                    .zone = g_strdup(zone),
                     .day = (int)json_integer_value(day)};
   r->dataset->n_clips++;
   if (!check_clip(r, clip, place))
@@ -241,8 +249,8 @@ static json_t *parse_manifest(const char *manifest, GError **error)
   if (root)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: must hold a JSON object", manifest);
   else
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: line %d, column %d: %s", manifest, problem.line, problem.column,
-                problem.text);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: line %d, column %d: %s", manifest, problem.line,
+                problem.column, problem.text);
   json_decref(root);
   return NULL;
 }
@@ -290,7 +298,8 @@ gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *const *cla
   for (int i = 0; i < n; i++) {
     if (is_class_name(classes[i]))
       continue;
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "class name '%s' cannot be part of a label file's name", classes[i]);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "class name '%s' cannot be part of a label file's name",
+                classes[i]);
     return FALSE;
   }
   g_strfreev(dataset->classes);

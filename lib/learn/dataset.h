@@ -7,7 +7,8 @@
 
 LUS_BEGIN_DECLS
 
-/** The data set of the contract: DIR/dataset.json, clips/, labels/<annotator>/<clip>/frame%06d.<class>.png, outcomes.csv. */
+/** The data set of the contract: DIR/dataset.json, clips/, labels/<annotator>/<clip>/frame%06d.<class>.png,
+ *  outcomes.csv. */
 
 typedef enum { LUS_SPLIT_TRAIN, LUS_SPLIT_VALIDATION, LUS_SPLIT_TEST, LUS_SPLIT_N } LusSplit;
 
@@ -29,13 +30,14 @@ typedef struct {
   char *licence;
 } LusDataset;
 
-/** Strict: refuses a patient in two splits, clips twice, unknown keys of wrong types; the message names place and remedy. */
+/** Strict: refuses a patient in two splits, clips twice, unknown keys of wrong types; the message names place and
+ *  remedy. */
 LUS_API LusDataset *lus_dataset_load(const char *path, GError **error);
 LUS_API void lus_dataset_free(LusDataset *dataset);
 /** "train", "validation", "test". */
 LUS_API const char *lus_split_name(LusSplit split);
-/** Replaces the data set's classes by others, in their order: labels are then looked for under these names, and a class without
- *  any counts as not labelled. */
+/** Replaces the data set's classes by others, in their order: labels are then looked for under these names, and a
+ *  class without any counts as not labelled. */
 LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *const *classes, GError **error);
 
 /** Progress of long work: called with 0..total; returning FALSE cancels (LUS_ERROR_CANCELLED). May be NULL. */
@@ -66,10 +68,11 @@ typedef struct {
 } LusSamples;
 
 /** All labelled frames of one split, cropped to the sector and scaled like at inference. Annotators are averaged. */
-LUS_API LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height, LusFrameOpen open,
-                                     gpointer user_data, LusProgress progress, gpointer progress_data, GError **error);
-/** @n phantom stills, number @first on, made in parallel; no data set needed. Each passes through the sector finder and
- *  lus_preprocess_luma() like a real frame. Deterministic whatever the number of threads. */
+LUS_API LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height,
+                                     LusFrameOpen open, gpointer user_data, LusProgress progress,
+                                     gpointer progress_data, GError **error);
+/** @n phantom stills, number @first on, made in parallel; no data set needed. Each passes through the sector finder
+ *  and lus_preprocess_luma() like a real frame. Deterministic whatever the number of threads. */
 LUS_API LusSamples *lus_samples_simulate(int n, guint64 seed, guint64 first, int width, int height, LusParallel *pool,
                                          LusProgress progress, gpointer progress_data, GError **error);
 LUS_API void lus_samples_free(LusSamples *samples);

@@ -41,7 +41,8 @@ static void sum_plane(void *data, int item, int thread)
   float extra = job->loss->positive_weight[k] - 1.0f;
   Sums sums = {0};
   for (gsize i = 0; i < job->pixels; i++) {
-    /* With e = exp(-|x|): cross entropy max(x, 0) - x t + log(1 + e), sigmoid 1 / (1 + e) or e / (1 + e): no overflow. */
+    /* With e = exp(-|x|): cross entropy max(x, 0) - x t + log(1 + e), sigmoid 1 / (1 + e) or e / (1 + e): no
+     * overflow. */
     float e = expf(-fabsf(x[i]));
     float bce = fmaxf(x[i], 0.0f) - x[i] * t[i] + log1pf(e);
     p[i] = (x[i] >= 0 ? 1.0f : e) / (1.0f + e);

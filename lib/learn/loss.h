@@ -6,8 +6,8 @@
 
 LUS_BEGIN_DECLS
 
-/** 2 x positive-weighted binary cross entropy (on logits) + mean over classes of 1 - soft Dice over the whole batch, with
- *  Dice = (2 sum p t + s) / (sum p^2 + sum t^2 + s), which for soft targets is largest at p = t (s = 50 pixels).
+/** 2 x positive-weighted binary cross entropy (on logits) + mean over classes of 1 - soft Dice over the whole batch,
+ *  with Dice = (2 sum p t + s) / (sum p^2 + sum t^2 + s), which for soft targets is largest at p = t (s = 50 pixels).
  *  The cross entropy is averaged over all pixels of the batch; every term counts times the pixel's weight. */
 typedef struct {
   float positive_weight[16]; /* per class: a pixel of target t counts 1 + (this - 1) t times in the cross entropy */
@@ -18,9 +18,10 @@ typedef struct {
 LUS_API void lus_loss_init(LusLoss *loss, int n_classes);
 
 /** Loss of one batch and its gradient. @d_logits, @logits, @target, @weight: arrays of @batch pointers to
- *  [n_classes][pixels]; returns the loss; class Dice into @dice[n_classes] unless NULL. Deterministic in the threads. */
-LUS_API double lus_loss_batch(float *const *d_logits, double *dice, const float *const *logits, const float *const *target,
-                              const float *const *weight, const LusLoss *loss, int batch, int n_classes, gsize pixels,
-                              LusParallel *pool);
+ *  [n_classes][pixels]; returns the loss; class Dice into @dice[n_classes] unless NULL. Deterministic in the threads.
+ */
+LUS_API double lus_loss_batch(float *const *d_logits, double *dice, const float *const *logits,
+                              const float *const *target, const float *const *weight, const LusLoss *loss, int batch,
+                              int n_classes, gsize pixels, LusParallel *pool);
 
 LUS_END_DECLS

@@ -17,7 +17,8 @@ double lus_dice(gint64 both, gint64 a, gint64 b)
   return a + b == 0 ? 1.0 : 2.0 * (double)both / (double)(a + b);
 }
 
-void lus_mask_count(LusMaskCount *count, const float *confidence, const guint8 *percent, gsize n, double cut, double level)
+void lus_mask_count(LusMaskCount *count, const float *confidence, const guint8 *percent, gsize n, double cut,
+                    double level)
 {
   guint8 q = lus_confidence_cut(cut);
   for (gsize i = 0; i < n; i++) {
@@ -134,15 +135,16 @@ static gboolean check_model(const LusModelInfo *info, const char *path, const Lu
     return FALSE;
   }
   if (info->width != samples->width || info->height != samples->height) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: takes %d x %d pixels, the samples have %d x %d", path, info->width,
-                info->height, samples->width, samples->height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: takes %d x %d pixels, the samples have %d x %d", path,
+                info->width, info->height, samples->width, samples->height);
     return FALSE;
   }
   return TRUE;
 }
 
-gboolean lus_metrics_evaluate(LusClassMetrics *out, LusModel *model, const LusSamples *samples, double cut, double level,
-                              guint64 seed, int threads, LusProgress progress, gpointer progress_data, GError **error)
+gboolean lus_metrics_evaluate(LusClassMetrics *out, LusModel *model, const LusSamples *samples, double cut,
+                              double level, guint64 seed, int threads, LusProgress progress, gpointer progress_data,
+                              GError **error)
 {
   const LusModelInfo *info = lus_model_info(model);
   if (!check_model(info, lus_model_path(model), samples, error))
@@ -156,8 +158,8 @@ gboolean lus_metrics_evaluate(LusClassMetrics *out, LusModel *model, const LusSa
   e.confidence = g_try_new(float, (gsize)samples->width * samples->height * lus_parallel_threads(pool));
   gboolean ok = FALSE;
   if (pool && e.counts && e.confidence)
-    ok = lus_predict(graph, &info->normalise, info->channels, samples, pool, evaluate_sample, &e, progress, progress_data,
-                     "evaluating", error);
+    ok = lus_predict(graph, &info->normalise, info->channels, samples, pool, evaluate_sample, &e, progress,
+                     progress_data, "evaluating", error);
   else
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "evaluation: out of memory");
   for (int k = 0; ok && k < samples->n_classes; k++)

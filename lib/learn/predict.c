@@ -29,8 +29,9 @@ static gboolean lane_init(Lane *lane, LusGraph *graph, const Job *job, GError **
   int shape[3];
   lus_plan_output_shape(lane->plan, shape);
   if (shape[0] != s->n_classes || shape[1] != s->height || shape[2] != s->width) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "the network gives %d classes of %d x %d pixels, the samples have %d of %d x %d",
-                shape[0], shape[2], shape[1], s->n_classes, s->width, s->height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "the network gives %d classes of %d x %d pixels, the samples have %d of %d x %d", shape[0], shape[2],
+                shape[1], s->n_classes, s->width, s->height);
     return FALSE;
   }
   gsize pixels = (gsize)s->width * s->height;
@@ -54,8 +55,8 @@ static void predict_sample(void *data, int item, int thread)
   job->body(job->data, sample, lane->output, thread);
 }
 
-static gboolean predict_all(Job *job, LusParallel *pool, LusProgress progress, gpointer progress_data, const char *what,
-                            GError **error)
+static gboolean predict_all(Job *job, LusParallel *pool, LusProgress progress, gpointer progress_data,
+                            const char *what, GError **error)
 {
   int n = job->samples->n;
   for (job->first = 0; job->first < n; job->first += CHUNK) {
@@ -69,9 +70,9 @@ static gboolean predict_all(Job *job, LusParallel *pool, LusProgress progress, g
   return TRUE;
 }
 
-gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples, LusParallel *pool,
-                     LusPredictBody body, gpointer data, LusProgress progress, gpointer progress_data, const char *what,
-                     GError **error)
+gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples,
+                     LusParallel *pool, LusPredictBody body, gpointer data, LusProgress progress,
+                     gpointer progress_data, const char *what, GError **error)
 {
   Job job = {.normalise = normalise, .channels = channels, .samples = samples, .body = body, .data = data};
   int threads = lus_parallel_threads(pool);

@@ -10,6 +10,6 @@
 typedef void (*LusPredictBody)(gpointer data, int sample, const float *output, int thread);
 
 /** @graph is borrowed. Errors: the network's size, channels or classes do not fit the samples; cancelled. */
-gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples, LusParallel *pool,
-                     LusPredictBody body, gpointer data, LusProgress progress, gpointer progress_data, const char *what,
-                     GError **error);
+gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples,
+                     LusParallel *pool, LusPredictBody body, gpointer data, LusProgress progress,
+                     gpointer progress_data, const char *what, GError **error);

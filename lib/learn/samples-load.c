@@ -102,8 +102,8 @@ static gboolean add_label(const Loader *l, const char *path, int width, int heig
   if (!percent)
     return FALSE;
   if (w != width || h != height) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %d x %d pixels, but the clip's frames have %d x %d", path, w, h, width,
-                height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %d x %d pixels, but the clip's frames have %d x %d", path,
+                w, h, width, height);
     return FALSE;
   }
   for (gsize i = 0; i < (gsize)width * height; i++) {
@@ -125,7 +125,8 @@ static gboolean load_class(const Loader *l, int index, int class_index, const La
   for (int a = 0; l->annotators[a]; a++) {
     g_autofree char *name = g_strdup_printf(FRAME_PREFIX "%0*d.%s.png", FRAME_DIGITS, labelled->frame,
                                             l->dataset->classes[class_index]);
-    g_autofree char *path = g_build_filename(l->dataset->path, "labels", l->annotators[a], labelled->clip->name, name, NULL);
+    g_autofree char *path = g_build_filename(l->dataset->path, "labels", l->annotators[a], labelled->clip->name, name,
+                                             NULL);
     if (!add_label(l, path, image->width, image->height, error))
       return FALSE;
   }
@@ -155,7 +156,8 @@ static gboolean load_sample(Loader *l, int index, const Labelled *labelled, cons
   return ok;
 }
 
-static gboolean start_sector(LusSector **sector, LusRect *size, const LusImage *image, const LusClip *clip, GError **error)
+static gboolean start_sector(LusSector **sector, LusRect *size, const LusImage *image, const LusClip *clip,
+                             GError **error)
 {
   *size = (LusRect){0, 0, image->width, image->height};
   *sector = lus_sector_new(image->width, image->height, LUS_SECTOR_AUTO, (LusRect){0});
@@ -165,8 +167,8 @@ static gboolean start_sector(LusSector **sector, LusRect *size, const LusImage *
 }
 
 /** Decodes a clip up to its last labelled frame; the sector sees every frame on the way, as it does at inference. */
-static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int n, LusFrameSource *source, LusSector **sector,
-                            GError **error)
+static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int n, LusFrameSource *source,
+                            LusSector **sector, GError **error)
 {
   int done = 0;
   LusRect size = {0};
@@ -177,15 +179,15 @@ static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int 
     if (!source->next(source, &image, &pts, &end, error))
       return FALSE;
     if (end) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has %d frames, but frame %d is labelled", labelled->clip->file, frame,
-                  labelled[done].frame);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has %d frames, but frame %d is labelled",
+                  labelled->clip->file, frame, labelled[done].frame);
       return FALSE;
     }
     if (frame == 0 && !start_sector(sector, &size, &image, labelled->clip, error))
       return FALSE;
     if (image.width != size.width || image.height != size.height) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: the picture's size changes at frame %d; cut the clip there",
-                  labelled->clip->file, frame);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                  "%s: the picture's size changes at frame %d; cut the clip there", labelled->clip->file, frame);
       return FALSE;
     }
     lus_sector_update(*sector, &image);
@@ -198,8 +200,8 @@ static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int 
   return TRUE;
 }
 
-static gboolean load_clip(Loader *l, int first, const Labelled *labelled, int n, LusFrameOpen open, gpointer user_data,
-                          GError **error)
+static gboolean load_clip(Loader *l, int first, const Labelled *labelled, int n, LusFrameOpen open,
+                          gpointer user_data, GError **error)
 {
   g_autofree char *path = g_build_filename(l->dataset->path, labelled->clip->file, NULL);
   LusFrameSource *source = open(path, user_data, error);
@@ -224,8 +226,8 @@ static void number_groups(LusSamples *samples, const GArray *labelled)
   }
 }
 
-static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open, gpointer user_data, LusProgress progress,
-                           gpointer progress_data, GError **error)
+static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open, gpointer user_data,
+                           LusProgress progress, gpointer progress_data, GError **error)
 {
   const Labelled *all = (const Labelled *)(const void *)labelled->data;
   int n = (int)labelled->len;

@@ -23,8 +23,9 @@ LusSamples *lus_samples_new(int n, int n_classes, int width, int height, GError 
       (samples->group = g_try_new0(int, n)) && (samples->names = g_try_new0(char *, n)))
     return samples;
   lus_samples_free(samples);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for %d samples of %d x %d pixels and %d classes (%.1f GB)", n, width,
-              height, n_classes, (double)n * (double)pixels * (1 + n_classes) / 1e9);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY,
+              "no memory for %d samples of %d x %d pixels and %d classes (%.1f GB)", n, width, height, n_classes,
+              (double)n * (double)pixels * (1 + n_classes) / 1e9);
   return NULL;
 }
 
@@ -41,27 +42,28 @@ void lus_samples_free(LusSamples *samples)
   g_free(samples);
 }
 
-gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image, LusSector *sector,
-                         GError **error)
+gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image,
+                         LusSector *sector, GError **error)
 {
   LusRect rect = {0, 0, image->width, image->height};
   lus_sector_get_rect(sector, &rect);
   lus_geometry_fit(geometry, rect, samples->width, samples->height);
   g_autofree void *scratch = g_try_malloc(lus_preprocess_scratch_size(geometry));
   if (!scratch) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory to scale a picture of %d x %d", image->width, image->height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory to scale a picture of %d x %d", image->width,
+                image->height);
     return FALSE;
   }
   lus_preprocess_luma(samples->luma + (gsize)index * samples->width * samples->height, image, geometry, scratch);
   return TRUE;
 }
 
-void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry, const guint8 *plane,
-                      int frame_width)
+void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry,
+                      const guint8 *plane, int frame_width)
 {
   gsize pixels = (gsize)samples->width * samples->height;
-  lus_preprocess_labels(samples->labels + ((gsize)index * samples->n_classes + class_index) * pixels, plane, frame_width,
-                        geometry);
+  lus_preprocess_labels(samples->labels + ((gsize)index * samples->n_classes + class_index) * pixels, plane,
+                        frame_width, geometry);
 }
 
 typedef struct {
@@ -110,7 +112,8 @@ static gboolean make_still(LusSamples *samples, int index, guint64 seed, guint64
     for (int k = 0; ok && k < LUS_PHANTOM_CLASSES; k++)
       lus_sample_label(samples, index, k, &geometry, labels + k * pixels, config.width);
   } else {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a phantom still of %d x %d", config.width, config.height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a phantom still of %d x %d", config.width,
+                config.height);
   }
   lus_sector_free(sector);
   lus_phantom_free(phantom);
@@ -148,8 +151,9 @@ LusSamples *lus_samples_simulate(int n, guint64 seed, guint64 first, int width, 
                                  LusProgress progress, gpointer progress_data, GError **error)
 {
   if (n < 1 || width < LUS_FRAME_MIN || height < LUS_FRAME_MIN || width > LUS_FRAME_MAX || height > LUS_FRAME_MAX) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "cannot simulate %d stills of %d x %d pixels; sides are %d to %d", n, width,
-                height, LUS_FRAME_MIN, LUS_FRAME_MAX);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "cannot simulate %d stills of %d x %d pixels; sides are %d to %d", n, width, height, LUS_FRAME_MIN,
+                LUS_FRAME_MAX);
     return NULL;
   }
   g_autoptr(LusSamples) samples = lus_samples_new(n, LUS_PHANTOM_CLASSES, width, height, error);

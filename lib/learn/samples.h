@@ -9,10 +9,10 @@
 /** Room for @n samples, at least 1. */
 LusSamples *lus_samples_new(int n, int n_classes, int width, int height, GError **error);
 
-/** Sample @index becomes @image, cropped to what @sector has found so far (the whole frame if nothing), and scaled as at
- *  inference; @geometry tells where, for the labels. */
-gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image, LusSector *sector,
-                         GError **error);
+/** Sample @index becomes @image, cropped to what @sector has found so far (the whole frame if nothing), and scaled as
+ *  at inference; @geometry tells where, for the labels. */
+gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image,
+                         LusSector *sector, GError **error);
 /** One class's label percents of the whole frame. */
-void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry, const guint8 *plane,
-                      int frame_width);
+void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry,
+                      const guint8 *plane, int frame_width);

@@ -43,8 +43,8 @@ static gboolean check_config(const LusSimulateConfig *c, GError **error)
   for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
     if (limits[i].value >= limits[i].low && limits[i].value <= limits[i].high)
       continue;
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "cannot simulate %d %s; give %d to %d", limits[i].value, limits[i].what,
-                limits[i].low, limits[i].high);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "cannot simulate %d %s; give %d to %d", limits[i].value,
+                limits[i].what, limits[i].low, limits[i].high);
     return FALSE;
   }
   return TRUE;
@@ -72,8 +72,8 @@ static gboolean write_json(const char *path, json_t *root, GError **error)
 static json_t *settings_json(const LusSimulateConfig *c)
 {
   g_autofree char *seed = g_strdup_printf("%" G_GUINT64_FORMAT, c->seed);
-  return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "lus", lus_version(), "seed", seed, "patients", c->patients, "frames",
-                   c->frames, "width", c->width, "height", c->height, "experts", c->experts);
+  return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "lus", lus_version(), "seed", seed, "patients", c->patients,
+                   "frames", c->frames, "width", c->width, "height", c->height, "experts", c->experts);
 }
 
 static gboolean is_empty_folder(const char *path)
@@ -84,7 +84,8 @@ static gboolean is_empty_folder(const char *path)
   return empty;
 }
 
-/** A folder that is new or empty gets the settings; one that has the same settings is gone on with; any other is refused. */
+/** A folder that is new or empty gets the settings; one that has the same settings is gone on with; any other is
+ *  refused. */
 static gboolean claim_folder(const Simulation *s, GError **error)
 {
   if (!make_folder(s->path, error))
@@ -95,21 +96,25 @@ static gboolean claim_folder(const Simulation *s, GError **error)
   if (!g_file_test(file, G_FILE_TEST_EXISTS)) {
     ok = is_empty_folder(s->path);
     if (!ok)
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: is not empty and holds no simulation; choose another folder", s->path);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                  "%s: is not empty and holds no simulation; choose another folder", s->path);
     ok = ok && write_json(file, wanted, error);
   } else {
     json_t *found = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
     ok = found && json_equal(found, wanted);
     if (!ok)
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: belongs to a simulation with other settings (seed, size, version...); "
-                  "choose another folder or remove this one", file);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                  "%s: belongs to a simulation with other settings (seed, size, version...); "
+                  "choose another folder or remove this one",
+                  file);
     json_decref(found);
   }
   json_decref(wanted);
   return ok;
 }
 
-/** Patients shuffled by the seed, then 15 % test, 15 % validation (at least one each from three patients on), the rest train. */
+/** Patients shuffled by the seed, then 15 % test, 15 % validation (at least one each from three patients on), the
+ *  rest train. */
 static void draw_splits(LusSplit *splits, int n, guint64 seed)
 {
   LusRng rng;
@@ -160,8 +165,8 @@ static gboolean write_labels(const Simulation *s, const char *clip, guint64 stre
   return TRUE;
 }
 
-static gboolean write_frames(const Simulation *s, LusPhantom *phantom, const char *clip, const char *file, guint64 stream,
-                             GError **error)
+static gboolean write_frames(const Simulation *s, LusPhantom *phantom, const char *clip, const char *file,
+                             guint64 stream, GError **error)
 {
   const LusSimulateConfig *c = s->config;
   LusFrameSink *sink = c->create(file, LUS_FORMAT_GRAY8, c->width, c->height, FPS, 1, c->user_data, error);
@@ -184,7 +189,8 @@ static gboolean write_frames(const Simulation *s, LusPhantom *phantom, const cha
   return ok;
 }
 
-static gboolean simulate_clip(const Simulation *s, const LusPatient *patient, int number, int day, int zone, GError **error)
+static gboolean simulate_clip(const Simulation *s, const LusPatient *patient, int number, int day, int zone,
+                              GError **error)
 {
   const LusSimulateConfig *c = s->config;
   g_autofree char *name = clip_name(number, day, zone);
@@ -218,8 +224,8 @@ static gboolean simulate_clips(const Simulation *s, GError **error)
     if (!simulate_clip(s, &patient, number, i / LUS_PATIENT_ZONES % DAYS, i % LUS_PATIENT_ZONES, error))
       return FALSE;
     if (c->progress && !c->progress(c->progress_data, "simulating clips", i + 1, total)) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped after %d of %d clips; repeat the command to go on", s->path,
-                  i + 1, total);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED,
+                  "%s: stopped after %d of %d clips; repeat the command to go on", s->path, i + 1, total);
       return FALSE;
     }
   }
@@ -259,8 +265,8 @@ static json_t *clips_json(const Simulation *s)
     g_autofree char *name = clip_name(patient, day, zone);
     g_autofree char *file = g_strdup_printf("clips/%s.mkv", name);
     g_autofree char *owner = patient_name(patient);
-    json_array_append_new(clips, json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", owner, "day", day + 1, "zone",
-                                           zones[zone]));
+    json_array_append_new(clips, json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", owner, "day", day + 1,
+                                           "zone", zones[zone]));
   }
   return clips;
 }
@@ -277,8 +283,9 @@ static gboolean write_manifest(const Simulation *s, GError **error)
     json_array_append_new(patients, json_string(name));
     json_array_append_new(json_object_get(splits, lus_split_name(s->splits[i])), json_string(name));
   }
-  json_t *root = json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "version", 1, "classes", names, "licence", LICENCE, "patients",
-                           patients, "splits", splits, "clips", clips_json(s), "simulation", settings_json(s->config));
+  json_t *root = json_pack("{s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "version", 1, "classes", names, "licence", LICENCE,
+                           "patients", patients, "splits", splits, "clips", clips_json(s), "simulation",
+                           settings_json(s->config));
   g_autofree char *path = g_build_filename(s->path, "dataset.json", NULL);
   gboolean ok = write_json(path, root, error);
   json_decref(root);
@@ -304,6 +311,6 @@ gboolean lus_dataset_simulate(const char *path, const LusSimulateConfig *config,
   Simulation s = {.path = path, .config = &c, .splits = splits, .gray = memory, .labels = memory + n};
   draw_splits(splits, c.patients, c.seed);
   g_autofree char *clips = g_build_filename(path, "clips", NULL);
-  return claim_folder(&s, error) && make_folder(clips, error) && simulate_clips(&s, error) && write_outcomes(&s, error) &&
-         write_manifest(&s, error);
+  return claim_folder(&s, error) && make_folder(clips, error) && simulate_clips(&s, error) &&
+         write_outcomes(&s, error) && write_manifest(&s, error);
 }

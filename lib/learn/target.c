@@ -37,8 +37,8 @@ static gboolean parse_level(LusTarget *target, const char *text, const char *num
   target->level = g_ascii_strtod(number, &end);
   if (end != number && *end == 0 && target->level >= 0 && target->level <= 100)
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "target '%s': '%s' is not a level of 0 to 100 percent; write threshold:60",
-              text, number);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "target '%s': '%s' is not a level of 0 to 100 percent; write threshold:60", text, number);
   return FALSE;
 }
 
@@ -54,8 +54,8 @@ gboolean lus_target_parse(LusTarget *target, const char *text, GError **error)
       return TRUE;
     if (methods[i].has_level)
       return parse_level(target, text, colon + 1, error);
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "target '%s': '%s' takes no level; write %s", text, methods[i].name,
-                methods[i].name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "target '%s': '%s' takes no level; write %s", text,
+                methods[i].name, methods[i].name);
     return FALSE;
   }
   g_autoptr(GString) known = g_string_new(NULL);

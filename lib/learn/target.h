@@ -6,7 +6,11 @@
 LUS_BEGIN_DECLS
 
 /** How label percents become training targets; one table, from which names, parsing, docs and tests follow. */
-typedef enum { LUS_TARGET_THRESHOLD /* 1 where percent >= level, else 0 */, LUS_TARGET_SOFT /* percent / 100 */, LUS_TARGET_N } LusTargetMethod;
+typedef enum {
+  LUS_TARGET_THRESHOLD /* 1 where percent >= level, else 0 */,
+  LUS_TARGET_SOFT /* percent / 100 */,
+  LUS_TARGET_N
+} LusTargetMethod;
 
 typedef struct {
   LusTargetMethod method;

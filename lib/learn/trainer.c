@@ -84,8 +84,8 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
   return !wrong;
 }
 
-/** A fast 64-bit fingerprint of pictures and labels (multiply and rotate, after FNV-1a), so that a checkpoint is not continued on
- *  other data. */
+/** A fast 64-bit fingerprint of pictures and labels (multiply and rotate, after FNV-1a), so that a checkpoint is not
+ *  continued on other data. */
 static guint64 fingerprint(guint64 hash, const guint8 *data, gsize n)
 {
   gsize i = 0;
@@ -118,8 +118,8 @@ static char *settings_text(const LusTrainConfig *config, const LusSamples *sampl
   g_string_append_printf(text, "data %016" G_GINT64_MODIFIER "x\n", data);
   g_string_append_printf(text, "target %s\nseed %" G_GUINT64_FORMAT "\nsteps %d\nbatch %d\n", target, config->seed,
                          config->steps, config->batch);
-  g_string_append_printf(text, "learning rate %.17g\nwarm-up %d\naveraging %.17g\n", config->learning_rate, config->warm_up,
-                         config->ema);
+  g_string_append_printf(text, "learning rate %.17g\nwarm-up %d\naveraging %.17g\n", config->learning_rate,
+                         config->warm_up, config->ema);
   return g_string_free(text, FALSE);
 }
 
@@ -148,9 +148,10 @@ static gboolean slot_init(Slot *slot, const Trainer *t, GError **error)
   int shape[3];
   lus_plan_output_shape(slot->plan, shape);
   if (shape[0] != s->n_classes || shape[1] != s->height || shape[2] != s->width) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "training: the network gives %d x %d x %d for %d classes of %d x %d pixels; choose sides that 32 divides",
-                shape[0], shape[2], shape[1], s->n_classes, s->width, s->height);
+    g_set_error(
+      error, LUS_ERROR, LUS_ERROR_INVALID,
+      "training: the network gives %d x %d x %d for %d classes of %d x %d pixels; choose sides that 32 divides",
+      shape[0], shape[2], shape[1], s->n_classes, s->width, s->height);
     return FALSE;
   }
   slot->luma = g_try_malloc(pixels);
@@ -315,8 +316,8 @@ static gboolean train_step(Trainer *t, GError **error)
                                lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step);
   if (!isfinite(loss) || !isfinite(norm)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED,
-                "training: diverged at step %" G_GINT64_FORMAT " (loss %g, gradient %g); use a smaller learning rate", step,
-                loss, norm);
+                "training: diverged at step %" G_GINT64_FORMAT " (loss %g, gradient %g); use a smaller learning rate",
+                step, loss, norm);
     return FALSE;
   }
   lus_graph_set_parameters(t->graph, state->parameters);

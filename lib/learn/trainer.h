@@ -19,21 +19,21 @@ typedef struct {
   int threads;             /* 0 = all */
   int checkpoint_interval; /* steps, default 200 */
   const char *checkpoint;  /* file to write and, when it exists and fits, to resume from; NULL = none */
-  LusProgress progress;    /* "loss 0.412 dice .61 .32 .44" with steps done and total; FALSE: checkpoint, then cancel */
+  LusProgress progress; /* "loss 0.412 dice .61 .32 .44" with steps done and total; FALSE: checkpoint, then cancel */
   gpointer progress_data;
 } LusTrainConfig;
 
 LUS_API void lus_train_config_init(LusTrainConfig *config);
 
-/** Trains from scratch (or from the checkpoint, exactly: the result is bit-identical to an undisturbed run). Each step's
- *  samples follow from (seed, step). The new graph holds the averaged weights. */
+/** Trains from scratch (or from the checkpoint, exactly: the result is bit-identical to an undisturbed run). Each
+ *  step's samples follow from (seed, step). The new graph holds the averaged weights. */
 LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error);
 
-/** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a and b
- *  minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the mask at
- *  confidence @cut (0..1) is the one with the best Dice against the target: 0.6 then means 60 %. A class that is always or
- *  never positive there keeps its output. @graph as from lus_train(): logits, lit normalisation. */
-LUS_API gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut, int threads,
-                               GError **error);
+/** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a
+ *  and b minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the
+ *  mask at confidence @cut (0..1) is the one with the best Dice against the target: 0.6 then means 60 %. A class that
+ *  is always or never positive there keeps its output. @graph as from lus_train(): logits, lit normalisation. */
+LUS_API gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut,
+                               int threads, GError **error);
 
 LUS_END_DECLS

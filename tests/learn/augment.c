@@ -107,7 +107,8 @@ static void test_labels_follow(void)
   }
 }
 
-/** Where class 1 (3 everywhere before) became 0 there was nothing, and unless it is a box the picture is black there. */
+/** Where class 1 (3 everywhere before) became 0 there was nothing, and unless it is a box the picture is black there.
+ */
 static void test_outside_is_black(void)
 {
   int pixels = 0;

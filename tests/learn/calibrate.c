@@ -5,9 +5,9 @@
 #include "nn/error.h"
 #include "nn/plan.h"
 
-/* A network of one 1x1 convolution over pictures of two grey values, 50 and 150, half of the pixels each: what the best
- * affine map of its logits is follows from the shares of positive labels alone. Lit normalisation makes of the grey
- * values (50 - 100) / (50 + 4) and the opposite. */
+/* A network of one 1x1 convolution over pictures of two grey values, 50 and 150, half of the pixels each: what the
+ * best affine map of its logits is follows from the shares of positive labels alone. Lit normalisation makes of the
+ * grey values (50 - 100) / (50 + 4) and the opposite. */
 
 enum { WIDTH = 40, HEIGHT = 35, PIXELS = WIDTH * HEIGHT, SAMPLES = 3 };
 
@@ -34,8 +34,8 @@ static LusGraph *network(float weight, float bias, gboolean sigmoid)
   return graph;
 }
 
-/** @low and @high: percent of the dark and of the bright pixels whose label is 100; the other labels are 0. Every seventh
- *  pixel is ignored; 600 of each grey remain in a sample. */
+/** @low and @high: percent of the dark and of the bright pixels whose label is 100; the other labels are 0. Every
+ *  seventh pixel is ignored; 600 of each grey remain in a sample. */
 static LusSamples *two_greys(int low, int high)
 {
   LusSamples *s = g_new0(LusSamples, 1);

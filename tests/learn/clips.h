@@ -13,7 +13,8 @@ typedef struct {
   guint8 *gray;
 } TextSource;
 
-static inline gboolean text_source_next(LusFrameSource *source, LusImage *image, gint64 *pts_ns, gboolean *end, GError **error)
+static inline gboolean text_source_next(LusFrameSource *source, LusImage *image, gint64 *pts_ns, gboolean *end,
+                                        GError **error)
 {
   (void)error;
   TextSource *self = (TextSource *)source;
@@ -21,8 +22,12 @@ static inline gboolean text_source_next(LusFrameSource *source, LusImage *image,
   if (*end)
     return TRUE;
   memset(self->gray, 100 + self->next, (gsize)self->width * self->height);
-  *image = (LusImage){.format = LUS_FORMAT_GRAY8, .width = self->width, .height = self->height, .planes = {self->gray},
-                      .strides = {self->width}, .full_range = TRUE};
+  *image = (LusImage){.format = LUS_FORMAT_GRAY8,
+                      .width = self->width,
+                      .height = self->height,
+                      .planes = {self->gray},
+                      .strides = {self->width},
+                      .full_range = TRUE};
   *pts_ns = self->next++;
   return TRUE;
 }
@@ -83,8 +88,8 @@ static inline void text_sink_free(LusFrameSink *sink)
 }
 
 /** @user_data: int*, the number of clips made. */
-static inline LusFrameSink *text_sink_create(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d,
-                                             gpointer user_data, GError **error)
+static inline LusFrameSink *text_sink_create(const char *path, LusFormat format, int width, int height, int fps_n,
+                                             int fps_d, gpointer user_data, GError **error)
 {
   (void)error;
   g_assert_cmpint(format, ==, LUS_FORMAT_GRAY8);

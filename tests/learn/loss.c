@@ -42,8 +42,9 @@ static void test_by_hand(void)
   lus_loss_init(&loss, 1);
   float d = 0;
   double dice = 0;
-  double value = lus_loss_batch((float *[]){&d}, &dice, (const float *[]){(float[]){0}}, (const float *[]){(float[]){1}},
-                                (const float *[]){(float[]){1}}, &loss, 1, 1, 1, NULL);
+  double value = lus_loss_batch((float *[]){&d}, &dice, (const float *[]){(float[]){0}},
+                                (const float *[]){(float[]){1}}, (const float *[]){(float[]){1}}, &loss, 1, 1, 1,
+                                NULL);
   assert_near(dice, 51 / 51.25, 1e-7);
   assert_near(value, 9.7040605 + 0.0048780, 1e-5);
   assert_near((double)d, -7.0049018, 1e-5);

@@ -5,7 +5,8 @@
 enum { SIDE = 32, PIXELS = SIDE * SIDE };
 
 static const char manifest[] =
-  "{\"version\": 1, \"licence\": \"\", \"classes\": [\"pleural_line\", \"vertical_line\"], \"patients\": [\"A\", \"B\"],"
+  "{\"version\": 1, \"licence\": \"\", \"classes\": [\"pleural_line\", \"vertical_line\"], \"patients\": [\"A\", "
+  "\"B\"],"
   " \"splits\": {\"train\": [\"A\", \"B\"], \"validation\": [], \"test\": []}, \"clips\": ["
   "{\"file\": \"A_d1_R1.txt\", \"patient\": \"A\", \"day\": 1, \"zone\": \"R1\"},"
   "{\"file\": \"B_d1_L2.txt\", \"patient\": \"B\", \"day\": 1, \"zone\": \"L2\"},"
@@ -43,8 +44,8 @@ static void tear_down(Fixture *f, gconstpointer data)
 }
 
 /** Labels/@annotator/@clip/frame@frame.@class_name.png: one value everywhere, but @left at the left half. */
-static void label(const Fixture *f, const char *annotator, const char *clip, int frame, const char *class_name, int side,
-                  guint8 left, guint8 value)
+static void label(const Fixture *f, const char *annotator, const char *clip, int frame, const char *class_name,
+                  int side, guint8 left, guint8 value)
 {
   g_autofree char *folder = g_build_filename(f->folder, "labels", annotator, clip, NULL);
   g_assert_cmpint(g_mkdir_with_parents(folder, 0777), ==, 0);
@@ -84,7 +85,8 @@ static void test_load(Fixture *f, gconstpointer data)
   const int left = 10 * SIDE + 6, right = 10 * SIDE + 25;
   const struct {
     int sample, class_index, left, right;
-  } expected[] = {{0, 0, 61, 30}, {0, 1, 255, 255}, {1, 0, 255, 255}, {1, 1, 255, 90}, {2, 0, 5, 5}, {2, 1, 255, 255}};
+  } expected[] = {{0, 0, 61, 30},  {0, 1, 255, 255}, {1, 0, 255, 255},
+                  {1, 1, 255, 90}, {2, 0, 5, 5},     {2, 1, 255, 255}};
   for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
     const guint8 *plane = s->labels + (expected[i].sample * 2 + expected[i].class_index) * PIXELS;
     g_assert_cmpint(plane[left], ==, expected[i].left);

@@ -21,8 +21,16 @@ static void set_up(Fixture *f, gconstpointer data)
 {
   (void)data;
   f->folder = folder_new();
-  f->config = (LusSimulateConfig){.patients = 1, .seed = 4, .frames = 2, .width = 64, .height = 48, .experts = 1,
-                                  .create = text_sink_create, .user_data = &f->created, .progress = progress, .progress_data = f};
+  f->config = (LusSimulateConfig){.patients = 1,
+                                  .seed = 4,
+                                  .frames = 2,
+                                  .width = 64,
+                                  .height = 48,
+                                  .experts = 1,
+                                  .create = text_sink_create,
+                                  .user_data = &f->created,
+                                  .progress = progress,
+                                  .progress_data = f};
 }
 
 static void tear_down(Fixture *f, gconstpointer data)
@@ -149,7 +157,8 @@ static void test_limits(Fixture *f, gconstpointer data)
 static void test_reproducible(Fixture *f, gconstpointer data)
 {
   (void)data;
-  static const char *const files[] = {"dataset.json", "outcomes.csv", "labels/expert1/P0001_d1_R2/frame000000.pleural_line.png"};
+  static const char *const files[] = {"dataset.json", "outcomes.csv",
+                                      "labels/expert1/P0001_d1_R2/frame000000.pleural_line.png"};
   simulate(f);
   guint8 *before[3];
   gsize length[3];

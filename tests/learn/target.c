@@ -31,9 +31,15 @@ static void test_parse_errors(void)
 {
   const struct {
     const char *text, *part;
-  } cases[] = {{"", "known are: threshold:PERCENT, soft"}, {"hard", "'hard' is unknown"},   {"threshold:", "threshold:60"},
-               {"threshold:101", "'101'"},                 {"threshold:-1", "'-1'"},        {"threshold:60%", "'60%'"},
-               {"threshold:nan", "'nan'"},                 {"thresholds:60", "is unknown"}, {"soft:60", "takes no level"}};
+  } cases[] = {{"", "known are: threshold:PERCENT, soft"},
+               {"hard", "'hard' is unknown"},
+               {"threshold:", "threshold:60"},
+               {"threshold:101", "'101'"},
+               {"threshold:-1", "'-1'"},
+               {"threshold:60%", "'60%'"},
+               {"threshold:nan", "'nan'"},
+               {"thresholds:60", "is unknown"},
+               {"soft:60", "takes no level"}};
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
     LusTarget target;
     g_autoptr(GError) error = NULL;

@@ -3,7 +3,8 @@
 #include "fixture.h"
 #include "learn/trainer.h"
 
-/** A task a tiny network learns in seconds: class 0 is a bright horizontal bar, class 1 a dark box, on a noisy ground. */
+/** A task a tiny network learns in seconds: class 0 is a bright horizontal bar, class 1 a dark box, on a noisy
+ *  ground. */
 
 enum { TOY_WIDTH = 64, TOY_HEIGHT = 32, TOY_CLASSES = 2, TOY_PIXELS = TOY_WIDTH * TOY_HEIGHT };
 
@@ -37,8 +38,15 @@ static inline LusTrainConfig toy_config(int steps)
 {
   LusTrainConfig config;
   lus_train_config_init(&config);
-  config.network = (LusFpnConfig){.in_channels = 1, .classes = TOY_CLASSES, .stem = 8, .widths = {8, 8, 8, 8},
-                                  .blocks = {1, 1, 1, 1}, .pyramid = 8, .segmentation = 8, .detail = 8, .head_bias = -2};
+  config.network = (LusFpnConfig){.in_channels = 1,
+                                  .classes = TOY_CLASSES,
+                                  .stem = 8,
+                                  .widths = {8, 8, 8, 8},
+                                  .blocks = {1, 1, 1, 1},
+                                  .pyramid = 8,
+                                  .segmentation = 8,
+                                  .detail = 8,
+                                  .head_bias = -2};
   config.steps = steps;
   config.batch = 3;
   config.learning_rate = 1e-2;

@@ -56,7 +56,7 @@ static void test_learns(void)
   config.progress = watch;
   config.progress_data = &w;
   config.threads = 2;
-  g_autoptr(LusGraph) graph = train(&config, samples);
+  lus_graph_free(train(&config, samples));
   g_assert_cmpint(w.calls, ==, 150);
   g_test_message("loss %g -> %g", w.first_loss, w.last_loss);
   g_assert_cmpfloat(w.first_loss, >, 1.2);
@@ -194,7 +194,7 @@ static void test_other_training(Fixture *f, gconstpointer data)
   refuses(f, LUS_ERROR_INVALID, "data");
   f->samples->labels[77] ^= 1;
   f->config.threads = 2; /* threads change nothing */
-  g_autoptr(LusGraph) graph = train(&f->config, f->samples);
+  lus_graph_free(train(&f->config, f->samples));
 }
 
 static void test_damaged_checkpoint(Fixture *f, gconstpointer data)
