@@ -52,9 +52,10 @@ static gboolean agree_on_patient(Run *run, GError **error)
       run->day = told->day;
     if ((!told->patient[0] || g_str_equal(told->patient, run->patient)) && (told->day < 0 || told->day == run->day))
       continue;
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: another patient or day than the clips before it; an exam is of one "
-                "patient on one day, so give only its clips, such as %s_d%d_*", clip->path,
-                run->patient ? run->patient : "p003", MAX(1, run->day));
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: another patient or day than the clips before it; an exam is of one "
+                "patient on one day, so give only its clips, such as %s_d%d_*",
+                clip->path, run->patient ? run->patient : "p003", MAX(1, run->day));
     return FALSE;
   }
   return TRUE;
@@ -66,8 +67,10 @@ static gboolean find_by_names(Run *run, char *const *inputs, GError **error)
   if (!run->clips)
     return FALSE;
   if (run->options->zone && run->clips->len > 1) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--zone names the zone of one clip, but there are %u; rename them or write a "
-                "manifest (docs/exam.md)", run->clips->len);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "--zone names the zone of one clip, but there are %u; rename them or write a "
+                "manifest (docs/exam.md)",
+                run->clips->len);
     return FALSE;
   }
   for (guint i = 0; i < run->clips->len; i++) {
@@ -76,8 +79,10 @@ static gboolean find_by_names(Run *run, char *const *inputs, GError **error)
       g_strlcpy(clip->told.zone, run->options->zone, sizeof(clip->told.zone));
     if (clip->told.zone[0])
       continue;
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the name tells no zone, or several; name it like exam_R1.mkv, say "
-                "--zone for a single clip, or write a manifest (docs/exam.md)", clip->path);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: the name tells no zone, or several; name it like exam_R1.mkv, say "
+                "--zone for a single clip, or write a manifest (docs/exam.md)",
+                clip->path);
     return FALSE;
   }
   return agree_on_patient(run, error);
@@ -112,7 +117,8 @@ static gboolean find_by_manifest(Run *run, const char *path, GError **error)
 static gboolean find_clips(Run *run, char *const *inputs, GError **error)
 {
   run->day = -1;
-  if (!(g_str_has_suffix(inputs[0], ".json") ? find_by_manifest(run, inputs[0], error) : find_by_names(run, inputs, error)))
+  if (!(g_str_has_suffix(inputs[0], ".json") ? find_by_manifest(run, inputs[0], error)
+                                             : find_by_names(run, inputs, error)))
     return FALSE;
   if (run->options->exam_id) {
     g_free(run->exam_id);
@@ -249,7 +255,7 @@ int lus_cmd_exam(int argc, char **argv)
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Model to segment with (default: the bundled one)", "MODEL"},
     {"exam-id", 0, 0, G_OPTION_ARG_STRING, &o.exam_id, "Name of the exam in exam.json", "TEXT"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
-    {NULL}};
+    {0}};
   g_auto(GStrv) inputs = NULL;
   g_autoptr(GError) error = NULL;
   int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, &inputs);

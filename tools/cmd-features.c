@@ -16,8 +16,8 @@ typedef struct {
   int threads;
 } Options;
 
-static gboolean measure_clip(GString *table, LusToolMeasure *measure, LusExam *one, const LusToolClip *clip, guint number,
-                             guint total, GError **error)
+static gboolean measure_clip(GString *table, LusToolMeasure *measure, LusExam *one, const LusToolClip *clip,
+                             guint number, guint total, GError **error)
 {
   LusZone measured;
   g_autofree char *what = g_strdup_printf("clip %u/%u %s", number, total, clip->name);
@@ -60,7 +60,7 @@ int lus_cmd_features(int argc, char **argv)
     {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options.threshold, "Confidence a mask begins at (default: the model's)",
      "PERCENT"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &options.threads, "Threads, 0 = one per CPU", "N"},
-    {NULL}};
+    {0}};
   g_auto(GStrv) inputs = NULL;
   g_autoptr(GError) error = NULL;
   int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, &inputs);

@@ -28,7 +28,8 @@ static void print_report(const LusFitTable *table, const LusFitReport *report, c
     printf("warning: no better than always saying the median; don't use this head\n");
 }
 
-static gboolean fit(const Options *options, const char *features, const char *outcomes, const char *command, GError **error)
+static gboolean fit(const Options *options, const char *features, const char *outcomes, const char *command,
+                    GError **error)
 {
   LusFitReport report;
   g_autoptr(LusFitTable) table = lus_fit_table_load(features, outcomes, options->min_frames, error);
@@ -54,7 +55,7 @@ int lus_cmd_fit(int argc, char **argv)
     {"task", 0, 0, G_OPTION_ARG_STRING, &options.task, "What to estimate: sf (default)", "TASK"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "Heads file to write (JSON)", "HEADS"},
     {"min-frames", 0, 0, G_OPTION_ARG_INT, &options.min_frames, "Frames a zone must have (default 10)", "N"},
-    {NULL}};
+    {0}};
   g_auto(GStrv) arguments = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *command = g_strjoinv(" ", argv);

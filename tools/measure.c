@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "measure.h"
 
-gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads, GError **error)
+gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads,
+                               GError **error)
 {
   g_autofree char *path = model_path ? g_strdup(model_path) : lus_model_bundled_path("default.onnx");
   LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_AUTO, .threads = threads};
@@ -53,8 +54,8 @@ static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, 
 }
 
 /** Measures frame by frame until the clip's end. */
-static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone, LusFrameSource *source, const char *what,
-                               GError **error)
+static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone, LusFrameSource *source,
+                               const char *what, GError **error)
 {
   int width = 0, height = 0;
   for (gint64 done = 0;; done++) {

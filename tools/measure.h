@@ -15,7 +15,8 @@ typedef struct {
 } LusToolMeasure;
 
 /** @model_path NULL: the bundled model. @threshold 0..1, negative: the model's own. Clear it also after an error. */
-gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads, GError **error);
+gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads,
+                               GError **error);
 void lus_tool_measure_clear(LusToolMeasure *measure);
 /** Adds every frame of the clip at @path in which a sector is seen to a zone of the exam. @what: for the progress. */
 gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,

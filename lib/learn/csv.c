@@ -87,7 +87,8 @@ static gboolean cut_record(LusCsv *csv, char **at, int *line, GError **error)
       *p++ = 0;
     end = *p;
     if (end != ',' && end != '\n' && end != 0)
-      return refuse_line(csv, *line, error, quoted ? "text follows a quoted field" : "a quote or a lone CR inside a field");
+      return refuse_line(csv, *line, error,
+                         quoted ? "text follows a quoted field" : "a quote or a lone CR inside a field");
     if (end)
       *p++ = 0;
   } while (end == ',' && csv->fields->len - before <= MAX_COLUMNS);

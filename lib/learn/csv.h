@@ -3,7 +3,8 @@
 #include <glib.h>
 
 /** Strict reader of comma-separated tables (RFC 4180): lines that begin with # before the header are comments, the
- *  header names the columns, every row has as many fields. Bounded: 16 MiB, 256 columns, a million rows. Messages name file and line. */
+ *  header names the columns, every row has as many fields. Bounded: 16 MiB, 256 columns, a million rows. Messages name
+ *  file and line. */
 typedef struct {
   char *path;
   char *comments;     /* the comment lines, "" if none */

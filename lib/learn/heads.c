@@ -239,9 +239,9 @@ static char *write_heads(const Fit *fit, const LusFitReport *report)
                          "half_width", report->half_width, "range_margin", RANGE_MARGIN, "zones", data->zones,
                          "min_zones", MIN(LUS_FIT_MIN_ZONES, data->zones), "fit", record);
   g_autofree char *command = g_utf8_make_valid(data->command ? data->command : "", -1);
-  json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:f, s:{s:o}}", "schema", LUS_HEADS_SCHEMA, "notice", LUS_NOTICE, "version",
-                           lus_version(), "command", command, "model_sha256", data->model_sha256, "threshold",
-                           data->threshold, "heads", "sf", sf);
+  json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:f, s:{s:o}}", "schema", LUS_HEADS_SCHEMA, "notice", LUS_NOTICE,
+                           "version", lus_version(), "command", command, "model_sha256", data->model_sha256,
+                           "threshold", data->threshold, "heads", "sf", sf);
   char *dumped = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
   char *text = dumped ? g_strconcat(dumped, "\n", NULL) : NULL;
@@ -275,8 +275,8 @@ static gboolean check_exam(const LusFitData *data, int exam, GError **error)
 static gboolean check_data(const LusFitData *data, GError **error)
 {
   if (data->n < LUS_FIT_MIN_EXAMS) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%d exams with features and outcome, at least %d are needed", data->n,
-                LUS_FIT_MIN_EXAMS);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%d exams with features and outcome, at least %d are needed",
+                data->n, LUS_FIT_MIN_EXAMS);
     return FALSE;
   }
   if (data->zones < 1 || data->zones > LUS_MAX_ZONES || !(data->threshold >= 0 && data->threshold <= 1))
@@ -307,7 +307,8 @@ static gboolean choose_inputs(Fit *fit, GError **error)
     if (2 * known >= data->n && high - low > 1e-6 * (1 + fabs(low)))
       fit->kept[fit->p++] = k;
   }
-  return fit->p > 0 || refuse(error, LUS_ERROR_INVALID, "no input differs between the exams: there is nothing to learn from");
+  return fit->p > 0 ||
+         refuse(error, LUS_ERROR_INVALID, "no input differs between the exams: there is nothing to learn from");
 }
 
 static int compare_ints(const void *a, const void *b)

@@ -4,8 +4,8 @@
 
 LUS_BEGIN_DECLS
 
-/** Fitting the S/F head: ridge regression on standardised exam inputs, penalty by leave-one-patient-out error, 90 % interval
- *  from the absolute leave-one-out residuals (docs/estimate.md). */
+/** Fitting the S/F head: ridge regression on standardised exam inputs, penalty by leave-one-patient-out error, 90 %
+ *  interval from the absolute leave-one-out residuals (docs/estimate.md). */
 typedef struct {
   int n;                        /* exams, LUS_FIT_MIN_EXAMS at least */
   double (*inputs)[LUS_EXAM_INPUT_N]; /* NaN: unknown */

@@ -13,8 +13,8 @@ void lus_features_csv_begin(GString *out, const char *model_sha256, double thres
 {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
   g_ascii_formatd(number, sizeof(number), "%.6g", threshold);
-  g_string_append_printf(out, "# lus %s features " MODEL_KEY "%s " THRESHOLD_KEY "%s - %s\n", lus_version(), model_sha256,
-                         number, LUS_NOTICE);
+  g_string_append_printf(out, "# lus %s features " MODEL_KEY "%s " THRESHOLD_KEY "%s - %s\n", lus_version(),
+                         model_sha256, number, LUS_NOTICE);
   g_string_append(out, "clip,patient,day,zone,frames,pleura_frames");
   for (int i = 0; i < LUS_FEATURE_N; i++)
     g_string_append_printf(out, ",%s", lus_feature_info(i)->name);
@@ -124,7 +124,8 @@ typedef struct {
 
 static gboolean find_feature_columns(FeatureColumns *columns, const LusCsv *csv, GError **error)
 {
-  if (!lus_csv_require(&columns->clip, csv, "clip", error) || !lus_csv_require(&columns->patient, csv, "patient", error) ||
+  if (!lus_csv_require(&columns->clip, csv, "clip", error) ||
+      !lus_csv_require(&columns->patient, csv, "patient", error) ||
       !lus_csv_require(&columns->day, csv, "day", error) || !lus_csv_require(&columns->zone, csv, "zone", error) ||
       !lus_csv_require(&columns->frames, csv, "frames", error) ||
       !lus_csv_require(&columns->pleura_frames, csv, "pleura_frames", error))
@@ -135,7 +136,8 @@ static gboolean find_feature_columns(FeatureColumns *columns, const LusCsv *csv,
   return TRUE;
 }
 
-static gboolean read_measured(LusZone *measured, const LusCsv *csv, const FeatureColumns *columns, int row, GError **error)
+static gboolean read_measured(LusZone *measured, const LusCsv *csv, const FeatureColumns *columns, int row,
+                              GError **error)
 {
   double frames, pleura_frames;
   if (!lus_csv_number(&frames, csv, row, columns->frames, 0, 1e9, error) ||
@@ -152,8 +154,8 @@ static gboolean read_measured(LusZone *measured, const LusCsv *csv, const Featur
   return TRUE;
 }
 
-static gboolean add_feature_row(Join *join, GHashTable *clips, const LusCsv *csv, const FeatureColumns *columns, int row,
-                                GError **error)
+static gboolean add_feature_row(Join *join, GHashTable *clips, const LusCsv *csv, const FeatureColumns *columns,
+                                int row, GError **error)
 {
   const char *clip = lus_csv_field(csv, row, columns->clip);
   const char *patient = lus_csv_field(csv, row, columns->patient);
@@ -192,8 +194,10 @@ static gboolean read_comments(LusFitTable *table, const LusCsv *csv, GError **er
   table->data.threshold = g_ascii_strtod(threshold, NULL);
   if (strlen(table->model_sha256) == 64 && *threshold && table->data.threshold >= 0 && table->data.threshold <= 1)
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:1: the comment line with model_sha256= and threshold= is missing; "
-              "keep the line that 'lus features' writes", csv->path);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s:1: the comment line with model_sha256= and threshold= is missing; "
+              "keep the line that 'lus features' writes",
+              csv->path);
   return FALSE;
 }
 
@@ -215,7 +219,8 @@ typedef struct {
 } OutcomeColumns;
 
 /** S/F of a row, NaN where SpO2 is empty. */
-static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const OutcomeColumns *columns, int row, GError **error)
+static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const OutcomeColumns *columns, int row,
+                        GError **error)
 {
   double fio2, flow;
   g_autoptr(GError) problem = NULL;

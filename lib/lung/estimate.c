@@ -112,7 +112,8 @@ static void list_zones(char *reason, gsize size, const char *what, ZoneTest befo
   }
 }
 
-/** FALSE with the reason when fewer zones than the head needs are at hand: the first hurdle that stops too many of them. */
+/** FALSE with the reason when fewer zones than the head needs are at hand: the first hurdle that too many
+ *  don't take. */
 static gboolean check_zones(char *reason, gsize size, const LusHead *head, const LusExam *exam, int min_frames)
 {
   ZoneCounts counts = count_zones(exam, min_frames);
@@ -167,7 +168,8 @@ static void invalidate(LusEstimateValue *value, const char *reason)
   g_strlcpy(value->reason, reason, sizeof(value->reason));
 }
 
-void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusExam *exam, int min_frames, const char *model_sha256)
+void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusExam *exam, int min_frames,
+                  const char *model_sha256)
 {
   gboolean other_model = heads && (!model_sha256 || !g_str_equal(heads->model_sha256, model_sha256));
   const char *reason = other_model ? "Other model" : "No estimator";

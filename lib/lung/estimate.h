@@ -4,8 +4,9 @@
 
 LUS_BEGIN_DECLS
 
-/** From an exam to the S/F ratio (SpO2 [%] / FiO2 [fraction], 40..480) and, as further heads come, its change and the risk
- *  of readmission. Every number carries its validity and, where it is missing, the reason in the display's words. */
+/** From an exam to the S/F ratio (SpO2 [%] / FiO2 [fraction], 40..480) and, as further heads come, its change and the
+ *  risk of readmission. Every number carries its validity and, where it is missing, the reason in the display's
+ *  words. */
 typedef struct {
   double value, low, high; /* S/F or probability 0..1; low..high is the 90 % interval */
   gboolean valid;
@@ -22,7 +23,8 @@ typedef struct {
   char change_reason[96];
 } LusEstimate;
 
-/** Fitted heads: `lus fit` writes them as JSON, lib/models/default.heads.json is the bundled file. Immutable, counted. */
+/** Fitted heads: `lus fit` writes them as JSON, lib/models/default.heads.json is the bundled file. Immutable and
+ *  counted. */
 typedef struct _LusHeads LusHeads;
 LUS_API LusHeads *lus_heads_load(const char *path, GError **error);
 LUS_API LusHeads *lus_heads_ref(LusHeads *heads);
@@ -39,8 +41,8 @@ LUS_API double lus_heads_threshold(const LusHeads *heads);
 LUS_API gboolean lus_zone_at_hand(const LusZone *zone, int min_frames);
 
 /** The inputs of the heads: for every feature the mean over the zones at hand ("vertical_percent.mean"), the largest
- *  zone (".max") and the mean of the lower zones R3, L3 (".lower"; the mean where neither is at hand). NaN where no zone at
- *  hand knows the feature. */
+ *  zone (".max") and the mean of the lower zones R3, L3 (".lower"; the mean where neither is at hand). NaN where no
+ *  zone at hand knows the feature. */
 #define LUS_EXAM_INPUT_N (3 * LUS_FEATURE_N)
 LUS_API void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, int min_frames);
 /** "vertical_percent.mean"; static. */
@@ -61,7 +63,8 @@ typedef struct {
 } LusExamRecord;
 LUS_API char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record);
 
-/** S/F from SpO2 [%] and FiO2 [0.21..1]; FALSE with LUS_ERROR_INVALID outside 40..480 or when an input is out of range. */
+/** S/F from SpO2 [%] and FiO2 [0.21..1]; FALSE with LUS_ERROR_INVALID outside 40..480 or when an input is
+ *  out of range. */
 LUS_API gboolean lus_sf_ratio(double *sf, double spo2_percent, double fio2, GError **error);
 /** FiO2 of a nasal cannula: 0.21 + 0.04 per l/min, at most 0.9. */
 LUS_API double lus_fio2_from_flow(double o2_l_min);

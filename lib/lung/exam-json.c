@@ -63,17 +63,18 @@ static json_t *change_object(const LusEstimate *estimate)
   json_t *class_name = json_null(), *probabilities = json_null();
   if (estimate->change_valid) {
     class_name = json_string(names[CLAMP(estimate->change_class, -1, 1) + 1]);
-    probabilities = json_pack("{s:o, s:o, s:o}", names[0], number(p[0]), names[1], number(p[1]), names[2], number(p[2]));
+    probabilities =
+        json_pack("{s:o, s:o, s:o}", names[0], number(p[0]), names[1], number(p[1]), names[2], number(p[2]));
   }
-  return json_pack("{s:o, s:o, s:n, s:b, s:s}", "class", class_name, "probabilities", probabilities, "baseline", "valid",
-                   estimate->change_valid, "reason", estimate->change_reason);
+  return json_pack("{s:o, s:o, s:n, s:b, s:s}", "class", class_name, "probabilities", probabilities, "baseline",
+                   "valid", estimate->change_valid, "reason", estimate->change_reason);
 }
 
 char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record)
 {
-  json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:o}", "schema", 1, "notice", LUS_NOTICE, "exam_id", text(record->exam_id),
-                           "patient", text(record->patient), "day",
-                           record->day < 0 ? json_null() : json_integer(record->day));
+  json_t *root =
+      json_pack("{s:i, s:s, s:o, s:o, s:o}", "schema", 1, "notice", LUS_NOTICE, "exam_id", text(record->exam_id),
+                "patient", text(record->patient), "day", record->day < 0 ? json_null() : json_integer(record->day));
   add_zones(root, exam, record->min_frames);
   json_object_set_new(root, "sf", value_object(&estimate->sf, "value"));
   json_object_set_new(root, "change", change_object(estimate));

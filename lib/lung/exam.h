@@ -4,8 +4,8 @@
 
 LUS_BEGIN_DECLS
 
-/** An exam: several lung zones of one patient on one day. Zones may be missing (they are listed, never invented) and may be
- *  scanned twice (their frames add up). */
+/** An exam: several lung zones of one patient on one day. Zones may be missing (they are listed, never invented) and
+ *  may be scanned twice (their frames add up). */
 #define LUS_MAX_ZONES 16
 #define LUS_ZONE_LENGTH 8
 /** Frames that make a zone count, by default. */
@@ -20,7 +20,8 @@ typedef struct {
 
 typedef struct _LusExam LusExam;
 
-/** @zones: comma-separated list of expected zones, NULL = "R1,R2,R3,L1,L2,L3". Errors: empty, too many, too long, twice. */
+/** @zones: comma-separated list of expected zones, NULL = "R1,R2,R3,L1,L2,L3". Errors: empty, too many, too long,
+ *  twice. */
 LUS_API LusExam *lus_exam_new(const char *zones, GError **error);
 LUS_API void lus_exam_free(LusExam *exam);
 LUS_API void lus_exam_reset(LusExam *exam);
@@ -36,8 +37,8 @@ LUS_API const char *const *lus_exam_clips(const LusExam *exam, int zone);
 LUS_API int lus_exam_n_zones(const LusExam *exam);
 LUS_API int lus_exam_n_expected(const LusExam *exam);
 LUS_API void lus_exam_get_zone(const LusExam *exam, int index, LusZone *out);
-/** The zone named in a clip's file name by a part like _R1, or FALSE, also when two different zones are named. Parts are
- *  separated by anything but letters and digits; small letters are read as well. @out of LUS_ZONE_LENGTH. */
+/** The zone named in a clip's file name by a part like _R1, or FALSE, also when two different zones are named. Parts
+ *  are separated by anything but letters and digits; small letters are read as well. @out of LUS_ZONE_LENGTH. */
 LUS_API gboolean lus_zone_from_name(char *out, const char *file_name);
 /** TRUE if @name is in the vocabularies. */
 LUS_API gboolean lus_zone_known(const char *name);

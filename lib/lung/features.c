@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-/* What counts as a pleural line in one column: it begins this far below the column's first sector pixel (the skin line and
- * the transducer's ring-down are as bright), is no thicker, and leaves this much sector below, in % of the sector's height. */
+/* What counts as a pleural line in one column: it begins this far below the column's first sector pixel (the skin line
+ * and the transducer's ring-down are as bright), is no thicker, and leaves this much sector below, in % of the sector's
+ * height. */
 #define PLEURA_MIN_DEPTH 2.0
 #define PLEURA_MAX_THICKNESS 20.0
 #define PLEURA_MIN_BELOW 10.0
@@ -13,7 +14,8 @@
 #define PLEURA_MIN_COVERAGE 3.0
 /* A column belongs to a vertical line when its mask fills this part of the depth below the pleura. */
 #define VERTICAL_MIN_FILL 20.0
-/* Gaps narrower than this part of the sector's columns (one column at least) are mask noise, in lines and between them. */
+/* Gaps narrower than this part of the sector's columns (one column at least) are mask noise, in lines and between
+ * them. */
 #define GAP_MIN_WIDTH 1.0
 
 static const LusFeatureInfo table[LUS_FEATURE_N] = {

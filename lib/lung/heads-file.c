@@ -15,7 +15,8 @@ static gboolean refuse(GError **error, const char *path, const char *place, cons
   va_start(arguments, format);
   g_autofree char *problem = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; make the file anew with 'lus fit'", path, place, problem);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; make the file anew with 'lus fit'", path, place,
+              problem);
   return FALSE;
 }
 
@@ -107,8 +108,8 @@ static gboolean read_heads(LusHeads *heads, json_t *json, const char *path, GErr
   if (schema != LUS_HEADS_SCHEMA)
     return refuse(error, path, "schema", "%" JSON_INTEGER_FORMAT " is another version than %d", schema,
                   LUS_HEADS_SCHEMA);
-  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:I, s:s, s:s, s:s, s:s, s:F, s:{s:o!}}", "schema", &schema, "notice",
-                     &notice, "version", &version, "command", &command, "model_sha256", &model, "threshold",
+  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:I, s:s, s:s, s:s, s:s, s:F, s:{s:o!}}", "schema", &schema,
+                     "notice", &notice, "version", &version, "command", &command, "model_sha256", &model, "threshold",
                      &heads->threshold, "heads", "sf", &sf) != 0)
     return refuse(error, path, "top level", "%s", problem.text);
   if (!is_sha256(model))
@@ -127,8 +128,8 @@ LusHeads *lus_heads_load(const char *path, GError **error)
   json_error_t problem;
   json_t *json = json_loadb((const char *)data, length, JSON_REJECT_DUPLICATES, &problem);
   if (!json) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: not valid JSON: %s; make the file anew with 'lus fit'", path,
-                problem.line, problem.text);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: not valid JSON: %s; make the file anew with 'lus fit'",
+                path, problem.line, problem.text);
     return NULL;
   }
   g_autoptr(LusHeads) heads = g_new0(LusHeads, 1);

@@ -51,8 +51,8 @@ static gboolean read_manifest(LusManifest *manifest, json_t *json, const char *p
   const char *exam_id = NULL, *patient = NULL, *zones = NULL;
   json_t *clips;
   json_error_t problem;
-  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:I, s?s, s?s, s?I, s?s, s:o}", "schema", &schema, "exam_id", &exam_id,
-                     "patient", &patient, "day", &day, "zones", &zones, "clips", &clips) != 0)
+  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:I, s?s, s?s, s?I, s?s, s:o}", "schema", &schema, "exam_id",
+                     &exam_id, "patient", &patient, "day", &day, "zones", &zones, "clips", &clips) != 0)
     return refuse(error, path, "top level", problem.text);
   if (schema != 1)
     return refuse(error, path, "schema", "another version than 1");

@@ -126,7 +126,8 @@ static void test_noise(void)
   g_free(study);
 }
 
-/** Half signal, half noise: coverage holds, error lies near the noise's mean absolute deviation, 30 sqrt(2/pi) = 23.9. */
+/** Half signal, half noise: coverage holds, error lies near the noise's mean absolute deviation, 30 sqrt(2/pi) =
+ *  23.9. */
 static void test_signal_and_noise(void)
 {
   Study *study = study_new(400);

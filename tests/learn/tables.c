@@ -140,8 +140,9 @@ static void test_joined(void)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *features = write_features();
-  g_autofree char *outcomes = write_text("outcomes.csv", "patient,day,ward,spo2_percent,fio2,o2_l_min,readmitted_30d\n"
-                                         "p1,2,a,97,0.21,0,0\np1,1,a,90,,2,0\np3,1,b,95,0.5,,1\np9,1,b,95,0.5,,1\np2,1,c,,,,\n");
+  g_autofree char *outcomes = write_text(
+      "outcomes.csv", "patient,day,ward,spo2_percent,fio2,o2_l_min,readmitted_30d\n"
+                      "p1,2,a,97,0.21,0,0\np1,1,a,90,,2,0\np3,1,b,95,0.5,,1\np9,1,b,95,0.5,,1\np2,1,c,,,,\n");
   g_autoptr(LusFitTable) table = lus_fit_table_load(features, outcomes, 10, &error);
   g_assert_no_error(error);
   g_assert_cmpint(table->data.n, ==, 2);
@@ -168,15 +169,16 @@ static void test_joined(void)
 static void test_outcomes_refused(void)
 {
   static const char *const wrong[][2] = {
-    {"patient,day,fio2\np1,1,0.21\n", "outcomes.csv:1: there is no column 'spo2_percent'"},
-    {"patient,day,spo2_percent\np1,1,95\n", "outcomes.csv:2: give fio2"},
-    {"patient,day,spo2_percent,fio2\np1,1,98,0.21\np1,2,98,40\n", "outcomes.csv:3: FiO2 40"},
-    {"patient,day,spo2_percent,fio2\np1,1,980,0.21\n", "outcomes.csv:2: spo2_percent: 980 is outside 0 to 100"},
-    {"patient,day,spo2_percent,fio2\np1,1,30,1\n", "outcomes.csv:2: S/F 30.0"},
-    {"patient,day,spo2_percent,fio2\np1,1,98,room\n", "outcomes.csv:2: fio2: 'room' is not a number"},
-    {"patient,day,spo2_percent,fio2\np1,1,98,0.21\np1,1,98,0.21\n", "outcomes.csv:3: patient and day stand there twice"},
-    {"patient,day,spo2_percent,fio2\n,1,98,0.21\n", "outcomes.csv:2: patient or day"},
-    {"patient,day,spo2_percent,fio2\np1,1.5,98,0.21\n", "outcomes.csv:2: patient or day"}};
+      {"patient,day,fio2\np1,1,0.21\n", "outcomes.csv:1: there is no column 'spo2_percent'"},
+      {"patient,day,spo2_percent\np1,1,95\n", "outcomes.csv:2: give fio2"},
+      {"patient,day,spo2_percent,fio2\np1,1,98,0.21\np1,2,98,40\n", "outcomes.csv:3: FiO2 40"},
+      {"patient,day,spo2_percent,fio2\np1,1,980,0.21\n", "outcomes.csv:2: spo2_percent: 980 is outside 0 to 100"},
+      {"patient,day,spo2_percent,fio2\np1,1,30,1\n", "outcomes.csv:2: S/F 30.0"},
+      {"patient,day,spo2_percent,fio2\np1,1,98,room\n", "outcomes.csv:2: fio2: 'room' is not a number"},
+      {"patient,day,spo2_percent,fio2\np1,1,98,0.21\np1,1,98,0.21\n",
+       "outcomes.csv:3: patient and day stand there twice"},
+      {"patient,day,spo2_percent,fio2\n,1,98,0.21\n", "outcomes.csv:2: patient or day"},
+      {"patient,day,spo2_percent,fio2\np1,1.5,98,0.21\n", "outcomes.csv:2: patient or day"}};
   g_autofree char *features = write_features();
   for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;
@@ -190,18 +192,19 @@ static void test_outcomes_refused(void)
 static void test_features_refused(void)
 {
   static const char *const wrong[][3] = {
-    {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
-    {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
-    {"# lus ", "", "features.csv:2: 17 fields"},
-    {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
-    {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
-    {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101", "features.csv:3: pleura_coverage: 101 is outside 0 to 100"},
-    {"p1_d1_R1,p1,1,R1,20,10", "p1_d1_R1,p1,1,R1,20,21", "features.csv:3: frames or pleura_frames"},
-    {"p1_d1_R1,p1,1,R1,20,10", "p1_d1_R1,p1,1,R1,,10", "features.csv:3: frames or pleura_frames"},
-    {"p1_d1_R1,p1,1,R1", "p1_d1_R1,,1,R1", "features.csv:3: patient or day"},
-    {"p1_d1_R1,p1,1,R1", "p1_d1_R1,p1,,R1", "features.csv:3: patient or day"},
-    {"p1_d1_R1,p1,1,R1", "p1_d1_R1,p1,1,R9", "features.csv:3: 'R9' is no zone"},
-    {"p1_d2_R1", "p1_d1_R1", "features.csv:4: clip 'p1_d1_R1' stands there twice"}};
+      {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
+      {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
+      {"# lus ", "", "features.csv:2: 17 fields"},
+      {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
+      {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
+      {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101",
+       "features.csv:3: pleura_coverage: 101 is outside 0 to 100"},
+      {"p1_d1_R1,p1,1,R1,20,10", "p1_d1_R1,p1,1,R1,20,21", "features.csv:3: frames or pleura_frames"},
+      {"p1_d1_R1,p1,1,R1,20,10", "p1_d1_R1,p1,1,R1,,10", "features.csv:3: frames or pleura_frames"},
+      {"p1_d1_R1,p1,1,R1", "p1_d1_R1,,1,R1", "features.csv:3: patient or day"},
+      {"p1_d1_R1,p1,1,R1", "p1_d1_R1,p1,,R1", "features.csv:3: patient or day"},
+      {"p1_d1_R1,p1,1,R1", "p1_d1_R1,p1,1,R9", "features.csv:3: 'R9' is no zone"},
+      {"p1_d2_R1", "p1_d1_R1", "features.csv:4: clip 'p1_d1_R1' stands there twice"}};
   g_autofree char *outcomes = write_text("outcomes.csv", "patient,day,spo2_percent,fio2\np1,1,97,0.21\n");
   g_autofree char *good_path = write_features(), *good = NULL;
   g_assert_true(g_file_get_contents(good_path, &good, NULL, NULL));

@@ -192,8 +192,10 @@ static void test_trained_range(void)
 static void test_long_reason(void)
 {
   g_autoptr(LusHeads) heads = standard_heads();
-  g_autoptr(LusExam) exam = lus_exam_new("aaaaaa1,aaaaaa2,aaaaaa3,aaaaaa4,aaaaaa5,aaaaaa6,aaaaaa7,aaaaaa8,aaaaaa9,aaaaa10,"
-                                         "aaaaa11,aaaaa12,aaaaa13,aaaaa14,aaaaa15,aaaaa16", NULL);
+  g_autoptr(LusExam) exam =
+      lus_exam_new("aaaaaa1,aaaaaa2,aaaaaa3,aaaaaa4,aaaaaa5,aaaaaa6,aaaaaa7,aaaaaa8,aaaaaa9,aaaaa10,"
+                   "aaaaa11,aaaaa12,aaaaa13,aaaaa14,aaaaa15,aaaaa16",
+                   NULL);
   LusEstimate e;
   lus_estimate(&e, heads, exam, MIN_FRAMES, SHA);
   g_assert_true(g_str_has_prefix(e.sf.reason, "Zones missing aaaaaa1 aaaaaa2"));
@@ -317,11 +319,12 @@ static void test_json(void)
   const char *notice, *id, *clip, *reason, *sha;
   double percent;
   json_t *patient, *day, *missing, *value, *depth, *class_name;
-  g_assert_cmpint(json_unpack(root, "{s:i, s:s, s:s, s:o, s:o, s:{s:{s:[s], s:i, s:{s:F}}}, s:o, s:{s:o, s:b, s:s}, s:s}",
-                              "schema", &schema, "notice", &notice, "exam_id", &id, "patient", &patient, "day", &day, "zones",
-                              "R1", "clips", &clip, "frames", &frames, "features", "vertical_percent", &percent,
-                              "missing_zones", &missing, "sf", "value", &value, "valid", &(int){0}, "reason", &reason,
-                              "model_sha256", &sha), ==, 0);
+  g_assert_cmpint(
+      json_unpack(root, "{s:i, s:s, s:s, s:o, s:o, s:{s:{s:[s], s:i, s:{s:F}}}, s:o, s:{s:o, s:b, s:s}, s:s}", "schema",
+                  &schema, "notice", &notice, "exam_id", &id, "patient", &patient, "day", &day, "zones", "R1", "clips",
+                  &clip, "frames", &frames, "features", "vertical_percent", &percent, "missing_zones", &missing, "sf",
+                  "value", &value, "valid", &(int){0}, "reason", &reason, "model_sha256", &sha),
+      ==, 0);
   g_assert_cmpint(schema, ==, 1);
   g_assert_cmpstr(notice, ==, LUS_NOTICE);
   g_assert_cmpstr(clip, ==, "p\"1\xef\xbf\xbd.mkv");
@@ -350,9 +353,11 @@ static void test_json_valid(void)
   double value, low, probability, higher;
   const char *class_name, *patient;
   int day, valid;
-  g_assert_cmpint(json_unpack(root, "{s:s, s:i, s:{s:F, s:F, s:b}, s:{s:F}, s:{s:s, s:{s:F}}}", "patient", &patient, "day",
-                              &day, "sf", "value", &value, "low", &low, "valid", &valid, "readmission", "probability",
-                              &probability, "change", "class", &class_name, "probabilities", "higher", &higher), ==, 0);
+  g_assert_cmpint(json_unpack(root, "{s:s, s:i, s:{s:F, s:F, s:b}, s:{s:F}, s:{s:s, s:{s:F}}}", "patient", &patient,
+                              "day", &day, "sf", "value", &value, "low", &low, "valid", &valid, "readmission",
+                              "probability", &probability, "change", "class", &class_name, "probabilities", "higher",
+                              &higher),
+                  ==, 0);
   g_assert_cmpstr(patient, ==, "p003");
   g_assert_cmpint(day, ==, 2);
   g_assert_cmpfloat(value, ==, 287.5);
@@ -362,8 +367,9 @@ static void test_json_valid(void)
   g_assert_cmpstr(class_name, ==, "higher");
   g_assert_cmpfloat(higher, ==, 0.81);
   /* The contract's order, so that two files can be compared line by line. */
-  static const char *const order[] = {"schema", "notice", "exam_id", "patient", "day", "zones", "missing_zones", "sf", "change",
-                                      "readmission", "model_sha256", "heads_sha256"};
+  static const char *const order[] = {"schema", "notice",      "exam_id",       "patient",
+                                      "day",    "zones",       "missing_zones", "sf",
+                                      "change", "readmission", "model_sha256",  "heads_sha256"};
   void *at = json_object_iter(root);
   for (gsize i = 0; i < G_N_ELEMENTS(order); i++, at = json_object_iter_next(root, at))
     g_assert_cmpstr(json_object_iter_key(at), ==, order[i]);
@@ -376,7 +382,8 @@ static void test_sf_ratio(void)
   static const struct {
     double spo2, fio2, sf;
   } good[] = {{97, 0.21, 461.9}, {100, 0.21, 476.2}, {90, 1, 90}, {88, 0.4, 220}, {40, 1, 40}};
-  static const double bad[][2] = {{101, 0.21}, {0, 0.21}, {NAN, 0.21}, {97, 0.2}, {97, 21}, {97, NAN}, {39, 1}, {-5, 1}};
+  static const double bad[][2] = {{101, 0.21}, {0, 0.21}, {NAN, 0.21}, {97, 0.2},
+                                  {97, 21},    {97, NAN}, {39, 1},     {-5, 1}};
   for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
     double sf = 0;
     g_assert_true(lus_sf_ratio(&sf, good[i].spo2, good[i].fio2, NULL));

@@ -122,9 +122,8 @@ static void test_zone_names(void)
   static const char *const names[][2] = {
     {"patient_10_L1.mp4", "L1"}, {"p003_d1_R2.mkv", "R2"}, {"/data/R3/p1-l2.avi", "L2"}, {"R1.mkv", "R1"},
     {"exam R4V view.mp4", "R4V"}, {"R6", "R6"}, {"p1_L1_again_l1.mkv", "L1"}, {"p\xc3\xa4_R5.mkv", "R5"}};
-  static const char *const none[] = {
-    "patient_10.mp4", "VOL1.mkv", "R12.mkv", "XR1.mkv", "R1x.mkv", "R7_L0.mkv", "L3V.mkv", "R1_L2.mkv", "", "R", "_.mkv",
-    "/R1/clip.mkv"};
+  static const char *const none[] = {"patient_10.mp4", "VOL1.mkv",  "R12.mkv", "XR1.mkv", "R1x.mkv", "R7_L0.mkv",
+                                     "L3V.mkv",        "R1_L2.mkv", "",        "R",       "_.mkv",   "/R1/clip.mkv"};
   char zone[LUS_ZONE_LENGTH];
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
     g_assert_true(lus_zone_from_name(zone, names[i][0]));
@@ -175,8 +174,10 @@ static void test_manifest(void)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *folder = NULL, *short_folder = NULL;
-  g_autoptr(LusManifest) manifest = load_manifest("{\"schema\":1,\"exam_id\":\"e7\",\"patient\":\"p\",\"day\":2,\"zones\":\"R1,L1\","
-    "\"clips\":[{\"file\":\"a.mkv\",\"zone\":\"R1\"},{\"file\":\"/tmp/b.mkv\",\"zone\":\"L1\"}]}", &folder, &error);
+  g_autoptr(LusManifest) manifest =
+      load_manifest("{\"schema\":1,\"exam_id\":\"e7\",\"patient\":\"p\",\"day\":2,\"zones\":\"R1,L1\","
+                    "\"clips\":[{\"file\":\"a.mkv\",\"zone\":\"R1\"},{\"file\":\"/tmp/b.mkv\",\"zone\":\"L1\"}]}",
+                    &folder, &error);
   g_assert_no_error(error);
   g_autofree char *first = g_build_filename(folder, "a.mkv", NULL);
   g_assert_cmpint(manifest->n_clips, ==, 2);
@@ -196,19 +197,20 @@ static void test_manifest(void)
 static void test_manifest_refused(void)
 {
   static const char *const wrong[][2] = {
-    {"{\"schema\":1", "not valid JSON"},
-    {"{\"schema\":1,\"schema\":1,\"clips\":[]}", "not valid JSON"},
-    {"[]", "top level"},
-    {"{\"schema\":2,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "schema"},
-    {"{\"schema\":1}", "clips"},
-    {"{\"schema\":1,\"clips\":[]}", "clips"},
-    {"{\"schema\":1,\"clips\":{}}", "clips"},
-    {"{\"schema\":1,\"day\":-3,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "day"},
-    {"{\"schema\":1,\"extra\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "top level"},
-    {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R9\"}]}", "clips[0]: the zone"},
-    {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"},{\"file\":\"\",\"zone\":\"R1\"}]}", "clips[1]: the file"},
-    {"{\"schema\":1,\"clips\":[{\"file\":1,\"zone\":\"R1\"}]}", "clips[0]"},
-    {"{\"schema\":1,\"clips\":[7]}", "clips[0]"}};
+      {"{\"schema\":1", "not valid JSON"},
+      {"{\"schema\":1,\"schema\":1,\"clips\":[]}", "not valid JSON"},
+      {"[]", "top level"},
+      {"{\"schema\":2,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "schema"},
+      {"{\"schema\":1}", "clips"},
+      {"{\"schema\":1,\"clips\":[]}", "clips"},
+      {"{\"schema\":1,\"clips\":{}}", "clips"},
+      {"{\"schema\":1,\"day\":-3,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "day"},
+      {"{\"schema\":1,\"extra\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"}]}", "top level"},
+      {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R9\"}]}", "clips[0]: the zone"},
+      {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"},{\"file\":\"\",\"zone\":\"R1\"}]}",
+       "clips[1]: the file"},
+      {"{\"schema\":1,\"clips\":[{\"file\":1,\"zone\":\"R1\"}]}", "clips[0]"},
+      {"{\"schema\":1,\"clips\":[7]}", "clips[0]"}};
   for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;
     g_autofree char *folder = NULL;
