@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# lus features, fit and exam from outside, as a TAP test: outcomes.sh LUS MAKE_MODEL
+set -u
+lus=$1 make_model=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+export LC_ALL=C
+n=0
+
+check() { # NAME COMMAND...: passes when the command succeeds
+  n=$((n + 1))
+  local name=$1
+  shift
+  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
+    echo "not ok $n - $name"
+    sed 's/^/# /' check.out
+  fi
+}
+gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
+  local code=$1 text=$2
+  shift 2
+  timeout 60 "$lus" "$@" > out.txt 2>&1
+  local got=$?
+  [ $got -eq "$code" ] && grep -qF -- "$text" out.txt && return
+  echo "lus $*: exit $got, expected $code with '$text':"
+  cat out.txt
+  return 1
+}
+row() { # FILE LINE TEXT: the line begins with the text
+  [[ "$(sed -n "$2p" "$1")" == "$3"* ]] || { cat "$1"; return 1; }
+}
+clip() { # NAME FRAMES
+  gst-launch-1.0 -q lustestsrc num-buffers="$2" ! video/x-raw,format=GRAY8,width=161,height=130 ! avenc_ffv1 ! matroskamux \
+    ! filesink location="$1"
+}
+
+"$make_model" 64 model.onnx || exit 1
+sha=$(sha256sum model.onnx | cut -d' ' -f1)
+mkdir -p exam other/deep
+clip exam/p007_d2_R1.mkv 5
+cp exam/p007_d2_R1.mkv exam/p007_d2_l3.mkv
+cp exam/p007_d2_R1.mkv other/deep/x.mkv
+echo "not a video" > broken_R1.mkv
+
+# A table whose S/F follows 400 - 3 vertical_percent, of six patients on two days, and its outcomes on pure oxygen
+table() { # SHA
+  local p d z
+  echo "# lus test features model_sha256=$1 threshold=0.6"
+  printf 'clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_depth,pleura_thickness,pleura_confidence,'
+  printf 'pleura_breaks,fascia_area,vertical_count,vertical_percent,vertical_widest,vertical_area,vertical_confidence\n'
+  for p in 1 2 3 4 5 6; do for d in 1 2; do for z in R1 R2 R3 L1 L2 L3; do
+    echo "p${p}_d${d}_$z,p$p,$d,$z,30,30,50,30,2,80,1,2,2,$((p * 10 + d)),5,5,5"
+  done; done; done
+}
+table "$sha" > features.csv
+{ echo patient,day,spo2_percent,fio2
+  for p in 1 2 3 4 5 6; do for d in 1 2; do echo "p$p,$d,$((100 - p * 7 - d)),0.4"; done; done; } > outcomes.csv
+
+# Features
+check "features of a folder" gives 0 "f.csv: 2 clips" features exam -o f.csv --model model.onnx --threads 1
+check "features: model and threshold recorded" grep -q "^# lus .* model_sha256=$sha threshold=0.6 - Research software" f.csv
+check "features: header" row f.csv 2 "clip,patient,day,zone,frames,pleura_frames,pleura_coverage,"
+check "features: first clip" row f.csv 3 "p007_d2_R1,p007,2,R1,5,"
+check "features: second clip" row f.csv 4 "p007_d2_l3,p007,2,L3,5,"
+check "features again" gives 0 "g.csv: 2 clips" features exam -o g.csv --model model.onnx --threads 2
+check "features: the same whatever the threads" cmp f.csv g.csv
+check "features: another threshold" gives 0 "h.csv: 2 clips" features exam -o h.csv --model model.onnx --threshold 55
+check "features: another threshold recorded" grep -q "threshold=0.55 " h.csv
+check "features of a name that tells nothing" gives 0 "i.csv: 1 clips" features other -o i.csv --model model.onnx
+check "features: unknown stays empty" row i.csv 3 "deep/x,,,,5,"
+check "features: broken video" gives 1 "broken_R1.mkv" features broken_R1.mkv -o n.csv --model model.onnx
+check "features: nothing written after an error" test ! -e n.csv
+check "features: no output" gives 2 "-o FILE" features exam
+check "features: threshold" gives 2 "0 to 100" features exam -o n.csv --threshold 101
+check "features: no such model" gives 1 "none.onnx" features exam -o n.csv --model none.onnx
+
+# Fit
+check "fit" gives 0 "12 exams of 6 patients" fit --task sf features.csv outcomes.csv -o heads.json
+check "fit: says the median's error too" grep -q "always saying the median" out.txt
+check "fit: bound to the model" grep -q "\"model_sha256\": \"$sha\"" heads.json
+check "fit: no output" gives 2 "-o HEADS" fit features.csv outcomes.csv
+check "fit: task" gives 2 "knows sf only" fit --task x features.csv outcomes.csv -o n.json
+check "fit: one table" gives 2 "missing argument" fit features.csv -o n.json
+check "fit: too few frames" gives 1 "0 exams" fit features.csv outcomes.csv -o n.json --min-frames 31
+sed 's/,0.4$/,40/' outcomes.csv > percent.csv
+check "fit: FiO2 in percent" gives 1 "percent.csv:2: FiO2 40 is not a fraction" fit features.csv percent.csv -o n.json
+check "fit: nothing written after an error" test ! -e n.json
+
+# Exam
+check "exam" gives 0 "Zones missing R2 R3 L1 L2" exam exam -o e --model model.onnx --heads heads.json --min-frames 5
+check "exam: patient, day and zones" jq -e '.patient == "p007" and .day == 2 and .zones.L3.frames == 5
+  and .zones.R1.clips == ["p007_d2_R1"] and .missing_zones == ["R2", "R3", "L1", "L2"]' e/exam.json
+check "exam: no value, a reason" jq -e '.sf.value == null and .sf.valid == false
+  and .sf.reason == "Zones missing R2 R3 L1 L2"' e/exam.json
+check "exam: hashes" jq -e --arg h "$(sha256sum heads.json | cut -d' ' -f1)" --arg m "$sha" \
+  '.heads_sha256 == $h and .model_sha256 == $m' e/exam.json
+table "${sha//[0-9]/0}" > foreign.csv
+"$lus" fit foreign.csv outcomes.csv -o foreign.json > /dev/null
+check "exam: heads of another model" gives 0 "S/F estimate --: Other model" exam exam -o e --model model.onnx --heads foreign.json
+echo '{"schema":1,"exam_id":"e1","zones":"R2,R4","clips":[{"file":"other/deep/x.mkv","zone":"R4"}]}' > m.json
+check "exam by manifest" gives 0 "R4 " exam m.json -o m --model model.onnx --heads heads.json --min-frames 1
+check "exam by manifest: id and zones" jq -e '.exam_id == "e1" and .patient == null and .missing_zones == ["R2"]
+  and .zones.R4.clips == ["x"]' m/exam.json
+check "exam of one clip" gives 0 "R6 " exam other/deep/x.mkv --zone R6 -o o --model model.onnx --heads heads.json
+check "exam: a name without zone" gives 1 "tells no zone" exam other -o o --model model.onnx
+check "exam: --zone for two clips" gives 1 "there are 2" exam exam --zone R1 -o o --model model.onnx
+check "exam: --zone" gives 2 "R1 to R6" exam other/deep/x.mkv --zone R7 -o o
+cp exam/p007_d2_R1.mkv p007_d3_R1.mkv
+check "exam: two days" gives 1 "another patient or day" exam exam p007_d3_R1.mkv -o o --model model.onnx
+check "exam: broken heads" gives 1 "m.json: " exam exam -o o --model model.onnx --heads m.json
+check "exam: broken video" gives 1 "broken_R1.mkv" exam broken_R1.mkv -o none --model model.onnx --heads heads.json
+check "exam: nothing written after an error" test ! -e none/exam.json
+check "exam: no output" gives 2 "-o DIR" exam exam
+
+# Nothing is left beside what was asked for
+check "no temporary files" test -z "$(find . -name '*.part*')"
+echo "1..$n"
