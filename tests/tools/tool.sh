@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The command-line program from outside, as a TAP test: tool.sh LUS MAKE_MODEL
+set -u
+lus=$1 make_model=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+export LC_ALL=C
+n=0
+
+check() { # NAME COMMAND...: passes when the command succeeds
+  n=$((n + 1))
+  local name=$1
+  shift
+  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
+    echo "not ok $n - $name"
+    sed 's/^/# /' check.out
+  fi
+}
+gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
+  local code=$1 text=$2
+  shift 2
+  timeout 60 "$lus" "$@" > out.txt 2>&1
+  local got=$?
+  [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
+  echo "lus $*: exit $got, expected $code with '$text':"
+  cat out.txt
+  return 1
+}
+lines() { # FILE COUNT
+  [ "$(wc -l < "$1")" -eq "$2" ] || { wc -l "$1"; return 1; }
+}
+launch() { timeout 60 gst-launch-1.0 -q "$@"; }
+clip() { # NAME FRAMES [FORMAT]
+  launch lustestsrc num-buffers="$2" ! "video/x-raw,format=${3:-GRAY8},width=164,height=131" ! avenc_ffv1 ! matroskamux \
+    ! filesink location="$1"
+}
+raw_masks() { # PATTERN: the pixels of numbered PNG files; the width is a multiple of 4, so there is no padding
+  launch multifilesrc location="$1" caps=image/png ! pngdec ! videoconvert ! video/x-raw,format=GRAY8 ! fdsink fd=1
+}
+
+"$make_model" 64 model.onnx || exit 1
+mkdir -p clips/a clips/b
+clip clips/a/x.mkv 5
+clip clips/b/x.mkv 4 I420
+clip y.mkv 3
+head -c 5000 model.onnx > cut.onnx
+head -c $(($(wc -c < y.mkv) * 2 / 3)) y.mkv > cut.mkv
+head -c 200 y.mkv > stub.mkv
+echo "not a video" > text.mkv
+launch audiotestsrc num-buffers=5 ! wavenc ! filesink location=sound.mkv
+
+# Usage
+check "no command" gives 2 "Usage: lus COMMAND"
+check "--help" gives 0 "segment" --help
+check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
+check "unknown command" gives 2 "did you mean 'segment'?" segmnt
+check "nothing near" gives 2 "unknown command 'fly'" fly
+for command in simulate train evaluate segment features fit exam info infer; do
+  check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
+  check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
+done
+check "segment: no input" gives 2 "missing argument" segment -o r
+check "segment: no output" gives 2 "--output is needed" segment y.mkv
+check "segment: threshold" gives 2 "0 to 100" segment y.mkv -o r -t 101
+check "infer: no input" gives 2 "--input and --output are needed" infer model.onnx
+check "info: too many" gives 2 "too many arguments" info model.onnx model.onnx
+
+# Models
+check "info: no such file" gives 1 "none.onnx: cannot open" info none.onnx
+check "info: truncated" gives 1 "cut.onnx: " info cut.onnx
+check "info: another file" gives 1 "text.mkv: " info text.mkv
+check "info" gives 0 "pleural_line, fascia_band, vertical_line" info model.onnx
+check "info --json" gives 0 '"threshold": 0.6' info model.onnx --json
+check "info --plan" gives 0 "GroupNormalization" info model.onnx --plan
+
+# The network alone: 1 x 64 x 64 zeros as uint8.
+{
+  printf '\223NUMPY\1\0\106\0'
+  printf '%-69s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 64, 64), }"
+  head -c 4096 /dev/zero
+} > zeros.npy
+check "infer" gives 0 "" infer model.onnx -i zeros.npy -o y.npy
+check "infer: shape" grep -aq "'shape': (3, 64, 64)" y.npy
+check "infer: threads" gives 0 "" infer model.onnx -i zeros.npy -o y1.npy --threads 1
+check "infer: the same with one thread" cmp y.npy y1.npy
+check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.mkv -o z.npy
+check "infer: nothing written" test ! -e z.npy
+
+# Clips that cannot be read
+check "no such clip" gives 1 "none.mkv: no such file" segment none.mkv -m model.onnx -o r
+check "text" gives 1 "text.mkv: not a video file" segment text.mkv -m model.onnx -o r
+check "sound" gives 1 "sound.mkv: not a video: no picture stream" segment sound.mkv -m model.onnx -o r
+check "stub" gives 1 "stub.mkv: " segment stub.mkv -m model.onnx -o r
+check "no model" gives 1 "cut.onnx: " segment y.mkv -m cut.onnx -o r
+check "empty folder" gives 1 "no video file in this folder" segment r -m model.onnx -o r2
+check "unwritable" gives 1 "cannot make this folder" segment y.mkv -m model.onnx -o text.mkv
+check "nothing left of failed clips" test -z "$(find r -name 'frames.jsonl*')"
+check "a clip that is cut off gives what it has" gives 0 "" segment cut.mkv -m model.onnx -o cut
+check "its frames" grep -q '"frame":0,' cut/cut/frames.jsonl
+
+# Results
+check "segment" gives 0 "" segment y.mkv -m model.onnx -o r --masks --confidences --overlay
+check "one line per frame and one before" lines r/y/frames.jsonl 4
+check "first line" grep -q '^{"lus":"[0-9.]*","schema":1,"notice":"Research.*"clip":"y.mkv","model":"model.onnx","model_sha256":"[0-9a-f]\{64\}","kernels":".*","threshold":0.6}$' r/y/frames.jsonl
+check "frame line" grep -q '^{"frame":2,"pts_ns":[0-9]*,"age_ns":0,"classes":{"pleural_line":{"area":[0-9.e-]*,"confidence":[0-9.e-]*},"fascia_band"' r/y/frames.jsonl
+check "masks and confidences" test "$(ls r/y/*.png | wc -l)" -eq 12
+check "overlay" launch filesrc location=r/y/overlay.mkv ! decodebin ! fakesink
+check "no temporary files" test -z "$(find r -name '*.part')"
+launch filesrc location=y.mkv ! decodebin ! lussegment model-file=model.onnx ! lusconfmask output=mask ! pngenc \
+  ! multifilesink location=element%06d.png
+raw_masks element%06d.png > element.raw
+raw_masks r/y/frame%06d.mask.png > tool.raw
+check "the element's masks" cmp element.raw tool.raw
+check "masks are neither empty nor full" test "$(od -An -v -tu1 -w1 tool.raw | sort -u | wc -l)" -ge 2
+check "threshold 0" gives 0 "" segment y.mkv -m model.onnx -o t0 -t 0
+check "all of the sector" grep -q '"frame":2,.*"area":1.0' t0/y/frames.jsonl
+
+# Several inputs
+check "same stem in different folders" gives 0 "" segment clips -m model.onnx -o f
+check "folders are kept" lines f/a/x/frames.jsonl 6
+check "of both" lines f/b/x/frames.jsonl 5
+check "as files" gives 0 "" segment clips/a/x.mkv clips/b/x.mkv -m model.onnx -o g
+check "folders are kept for files" lines g/b/x/frames.jsonl 5
+check "same stem, same folder" gives 1 "rename one" segment y.mkv y.mkv -m model.onnx -o r
+check "one fails, the others are done" gives 1 "text.mkv" segment text.mkv y.mkv -m model.onnx -o h
+check "the other" lines h/y/frames.jsonl 4
+
+# Resume: a finished clip is left alone, another threshold or more outputs are not.
+touch -d 2020-01-01 r/y/frames.jsonl
+check "resume" gives 0 "" segment y.mkv -m model.onnx -o r --resume --masks
+check "not done again" test r/y/frames.jsonl -ot y.mkv
+check "resume, other threshold" gives 0 "" segment y.mkv -m model.onnx -o r --resume -t 30
+check "done again" test r/y/frames.jsonl -nt y.mkv
+touch -d 2020-01-01 h/y/frames.jsonl
+check "resume, more outputs" gives 0 "" segment y.mkv -m model.onnx -o h --resume --masks
+check "done again with masks" test -e h/y/frame000002.mask.png
+
+# Ctrl-C: no half result under the final name.
+clip long.mkv 400
+"$lus" segment long.mkv -m model.onnx -o int --confidences > int.txt 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+  [ -e int/long/frame000001.pleural_line.png ] && break
+  sleep 0.05
+done
+kill -INT $pid
+wait $pid
+check "interrupted: exit code" test $? -eq 1
+check "interrupted: message" grep -q "stopped; run it again with --resume" int.txt
+check "interrupted: nothing finished" test ! -e int/long/frames.jsonl -a ! -e int/long/frames.jsonl.part
+echo "1..$n"
