@@ -5,7 +5,10 @@
 #include "lung/overlay-parts.h"
 #include "nn/error.h"
 
-#define TAKEN_LIMIT 0.005 /* share of a block's place that may have been bright */
+/* What may have been bright in a block's place: half a percent, and not more than a few strokes of a ruler; a digit is
+ * more than one square u. */
+#define TAKEN_SHARE 0.005
+#define TAKEN_AREA 1.0 /* square u */
 #define STEP 4.0          /* of the search, u */
 #define COLUMN 54.0       /* width of a column, u */
 
@@ -80,19 +83,21 @@ static gboolean overlaps(LusRect a, LusRect b)
   return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/* As lus_room_taken(), and 2 on another block. */
-static double taken(const Grid *grid, LusRect rect)
+/* As lus_room_taken(), and -1 on another block. */
+static int taken(const Grid *grid, LusRect rect)
 {
   for (int i = 0; i < LUS_BLOCK_N; i++)
     if (grid->layout->slots[i].shown && overlaps(rect, grid->layout->slots[i].rect))
-      return 2;
+      return -1;
   return lus_room_taken(grid->room, rect);
 }
 
 static gboolean take(Grid *grid, LusBlockId id, double x, double y)
 {
   LusRect rect = place(grid, id, x, y);
-  if (taken(grid, rect) >= TAKEN_LIMIT)
+  double u = grid->layout->u, limit = MIN(TAKEN_SHARE * rect.width * rect.height, TAKEN_AREA * u * u);
+  int n = taken(grid, rect);
+  if (n < 0 || n > limit)
     return FALSE;
   grid->layout->slots[id] = (LusSlot){TRUE, FALSE, rect, x, y};
   return TRUE;
@@ -139,17 +144,14 @@ static gboolean try_elsewhere(Grid *grid, LusBlockId id)
 /* Places all of @wanted; FALSE if one found no room. */
 static gboolean place_all(Grid *grid, unsigned wanted)
 {
-  double x, y;
+  gboolean all = TRUE;
   memset(grid->layout->slots, 0, sizeof grid->layout->slots);
   for (int i = 0; i < LUS_BLOCK_DEPTH; i++) {
+    double x, y;
     home_of(grid, i, &x, &y);
-    if (wanted >> i & 1)
-      take(grid, i, x, y);
-  }
-  gboolean all = TRUE;
-  for (int i = 0; i < LUS_BLOCK_DEPTH; i++)
-    if (wanted >> i & 1 && !grid->layout->slots[i].shown)
+    if (wanted >> i & 1 && !take(grid, i, x, y))
       all = try_elsewhere(grid, i) && all;
+  }
   return all;
 }
 
@@ -188,17 +190,17 @@ static gboolean place_on_plate(Grid *grid, LusBlockId id)
 {
   const LusBox *home = &grid->layout->homes[id];
   double left = grid->margin_x, right = grid->width - left - home->width, bottom = grid->bottom - home->height;
-  double best = 2;
+  int best = G_MAXINT;
   const double corners[4][2] = {{left, grid->top}, {right, grid->top}, {left, bottom}, {right, bottom}};
   for (int i = 0; i < 4; i++) {
     LusRect rect = place(grid, id, corners[i][0], corners[i][1]);
-    double share = taken(grid, rect);
-    if (share < best) {
-      best = share;
+    int n = taken(grid, rect);
+    if (n >= 0 && n < best) {
+      best = n;
       grid->layout->slots[id] = (LusSlot){TRUE, TRUE, rect, corners[i][0], corners[i][1]};
     }
   }
-  return best < 2;
+  return best < G_MAXINT;
 }
 
 /* Status and notice on one plate over the deepest rows: the sector fills the frame. What doesn't fit there is left
@@ -253,6 +255,7 @@ void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRo
 {
   static const unsigned drops[] = {0, 1u << LUS_BLOCK_LEGEND, 1u << LUS_BLOCK_THORAX, 1u << LUS_BLOCK_OUTLOOK,
                                    1u << LUS_BLOCK_ZONE};
+  static const LusBlockId stay[] = {LUS_BLOCK_STATUS, LUS_BLOCK_NOTICE, LUS_BLOCK_SF};
   Grid grid = {.input = input, .room = room, .layout = layout};
   unsigned wanted = input->wanted & ~(1u << LUS_BLOCK_DEPTH);
   gboolean placed = FALSE;
@@ -266,11 +269,13 @@ void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRo
       placed = place_all(&grid, wanted & ~(1u << LUS_BLOCK_OUTLOOK));
     }
   }
-  for (int i = 0; i <= LUS_BLOCK_NOTICE && !placed; i++)
+  for (guint k = 0; k < G_N_ELEMENTS(stay) && !placed; k++) {
+    LusBlockId i = stay[k];
     if (wanted >> i & 1 && !layout->slots[i].shown && !place_on_plate(&grid, i) && i != LUS_BLOCK_SF) {
       place_footer(&grid, wanted);
       placed = TRUE;
     }
+  }
   if (input->wanted >> LUS_BLOCK_DEPTH & 1)
     place_depth(&grid);
   place_mark(layout);

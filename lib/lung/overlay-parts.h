@@ -142,15 +142,15 @@ void lus_canvas_triangle(LusCanvas *canvas, double x, double y, double width, do
 
 /* --- room and layout: overlay-room.c, overlay-layout.c --- */
 
-/** In the order in which they get their place. */
+/** In the order in which they get their place: each column from its top. */
 typedef enum {
-  LUS_BLOCK_STATUS,
-  LUS_BLOCK_SF,
   LUS_BLOCK_NOTICE,
-  LUS_BLOCK_ZONE,
-  LUS_BLOCK_OUTLOOK, /* change and readmission */
-  LUS_BLOCK_THORAX,
+  LUS_BLOCK_STATUS,
   LUS_BLOCK_LEGEND,
+  LUS_BLOCK_ZONE,
+  LUS_BLOCK_THORAX,
+  LUS_BLOCK_SF,
+  LUS_BLOCK_OUTLOOK, /* change and readmission */
   LUS_BLOCK_DEPTH,
   LUS_BLOCK_FOOTER, /* status and notice where there is no room */
   LUS_BLOCK_MARK,   /* of status or footer: it moves, they don't */
@@ -174,8 +174,8 @@ gboolean lus_room_set_size(LusRoom *room, int width, int height);
 void lus_room_look(LusRoom *room, const LusImage *frame);
 /** Makes the sums; @sector [height][width] or NULL. */
 void lus_room_sum(LusRoom *room, const guint8 *sector);
-/** Share 0..1 of taken pixels in @rect outside of the sector; 2 where it touches the sector or leaves the frame. */
-double lus_room_taken(const LusRoom *room, LusRect rect);
+/** Number of taken pixels in @rect; -1 where it touches the sector or leaves the frame. */
+int lus_room_taken(const LusRoom *room, LusRect rect);
 
 typedef struct { double x, y, width, height; } LusBox; /* in u */
 

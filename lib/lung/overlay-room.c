@@ -98,15 +98,15 @@ static guint32 sum(const LusRoom *room, const guint32 *sums, int c0, int r0, int
          sums[(gsize)r1 * stride + (gsize)c0] + sums[(gsize)r0 * stride + (gsize)c0];
 }
 
-double lus_room_taken(const LusRoom *room, LusRect rect)
+int lus_room_taken(const LusRoom *room, LusRect rect)
 {
   if (rect.x < 0 || rect.y < 0 || rect.x + rect.width > room->width || rect.y + rect.height > room->height ||
       rect.width < 1 || rect.height < 1)
-    return 2;
+    return -1;
   int c0 = rect.x / room->cell, r0 = rect.y / room->cell;
   int c1 = (rect.x + rect.width + room->cell - 1) / room->cell;
   int r1 = (rect.y + rect.height + room->cell - 1) / room->cell;
   if (sum(room, room->sector_sum, c0, r0, c1, r1))
-    return 2;
-  return sum(room, room->taken_sum, c0, r0, c1, r1) / ((double)rect.width * rect.height);
+    return -1;
+  return (int)sum(room, room->taken_sum, c0, r0, c1, r1);
 }
