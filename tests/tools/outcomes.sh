@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # lus features, fit and exam from outside, as a TAP test: outcomes.sh LUS MAKE_MODEL
 set -u
-lus=$1 make_model=$2
+lus=$(realpath "$1") make_model=$(realpath "$2")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
