@@ -37,21 +37,24 @@ static void test_contour(void)
   frame_close(&frame);
 }
 
-/* At the sector's border a contour stops: nothing is drawn beyond. */
+/* At the sector's border a contour stops, also where the planes go on. */
 static void test_contour_clipped(void)
 {
   Frame frame;
   Result result;
   LusOverlayConfig config = bare_config();
+  const LusRect wide = {sector.x - 20, sector.y, sector.width + 20, sector.height};
   frame_open(&frame, LUS_FORMAT_Y444, 640, 480);
   frame_fill(&frame, sector, 90);
-  result_open(&result, 640, 480, sector);
+  result_open(&result, 640, 480, wide);
+  for (int y = 0; y < wide.height; y++)
+    memset(result.segmentation.sector + (gsize)y * (gsize)wide.width, 0, 20);
   result_box(&result, 0, (LusRect){200, 200, 60, 40}, 255);
   LusOverlayState state = live(&result);
   draw(&frame, &config, &state);
   g_assert_cmpint(byte_at(&frame, 0, 230, 198), ==, 182);
   for (int y = 150; y < 300; y++)
-    for (int x = 190; x < 200; x++)
+    for (int x = 180; x < 200; x++)
       g_assert_cmpint(byte_at(&frame, 0, x, y), ==, was_at(&frame, 0, x, y));
   result_close(&result);
   frame_close(&frame);
@@ -79,6 +82,34 @@ static void test_fill(void)
     result_close(&result);
   }
   frame_close(&frame);
+}
+
+/* Cb and Cr of the pixel (320, 220) in every layout: plane, byte, row. */
+static void test_fill_chroma(void)
+{
+  static const struct { LusFormat format; int cb[3], cr[3]; } places[] = {
+    {LUS_FORMAT_I420, {1, 160, 110}, {2, 160, 110}}, {LUS_FORMAT_YV12, {2, 160, 110}, {1, 160, 110}},
+    {LUS_FORMAT_NV12, {1, 320, 110}, {1, 321, 110}}, {LUS_FORMAT_NV21, {1, 321, 110}, {1, 320, 110}},
+    {LUS_FORMAT_Y42B, {1, 160, 220}, {2, 160, 220}}, {LUS_FORMAT_Y444, {1, 320, 220}, {2, 320, 220}},
+    {LUS_FORMAT_YUY2, {0, 641, 220}, {0, 643, 220}}, {LUS_FORMAT_YVYU, {0, 643, 220}, {0, 641, 220}},
+    {LUS_FORMAT_UYVY, {0, 640, 220}, {0, 642, 220}}, {LUS_FORMAT_VYUY, {0, 642, 220}, {0, 640, 220}},
+  };
+  Result result;
+  LusOverlayConfig config = bare_config();
+  config.style = LUS_OVERLAY_FILL;
+  result_open(&result, 640, 480, sector);
+  result_box(&result, 0, box, 255);
+  LusOverlayState state = live(&result);
+  for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+    Frame frame;
+    frame_open(&frame, places[i].format, 640, 480);
+    frame_fill(&frame, sector, 126);
+    draw(&frame, &config, &state);
+    g_assert_cmpint(byte_at(&frame, places[i].cb[0], places[i].cb[1], places[i].cb[2]), ==, 92);
+    g_assert_cmpint(byte_at(&frame, places[i].cr[0], places[i].cr[1], places[i].cr[2]), ==, 146);
+    frame_close(&frame);
+  }
+  result_close(&result);
 }
 
 /* RGB: amber tints 128 grey to 128 + (class - its luma 193) / 2, full strength above 96. */
@@ -366,6 +397,7 @@ int main(int argc, char **argv)
   g_test_add_func("/overlay/contour", test_contour);
   g_test_add_func("/overlay/contour/clipped", test_contour_clipped);
   g_test_add_func("/overlay/fill", test_fill);
+  g_test_add_func("/overlay/fill/chroma", test_fill_chroma);
   g_test_add_func("/overlay/fill/rgb", test_fill_rgb);
   g_test_add_func("/overlay/gray", test_gray);
   g_test_add_func("/overlay/stale", test_stale);
