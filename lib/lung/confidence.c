@@ -188,8 +188,8 @@ static void nearest_row(guint8 *out, const guint8 *plane, Line line, int first, 
     out[i] = plane[nearest_at(line, i)];
 }
 
-static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, int y_weight, Line line, int width, int first,
-                         int end)
+static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, int y_weight, Line line, int width,
+                         int first, int end)
 {
   int at = -1, left = 0, right = 0;
   for (int i = first; i < end; i++) {
@@ -219,9 +219,10 @@ void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_
     memset(row + end, 0, (gsize)(frame_width - end));
     int y_weight, v = pixel_at(y_line, y - rect.y, height, &y_weight);
     if (nearest)
-      nearest_row(row + rect.x, plane + (gsize)nearest_at(y_line, y - rect.y) * width, x_line, first - rect.x, end - rect.x);
+      nearest_row(row + rect.x, plane + (gsize)nearest_at(y_line, y - rect.y) * width, x_line, first - rect.x,
+                  end - rect.x);
     else
-      bilinear_row(row + rect.x, plane + (gsize)v * width, plane + (gsize)MIN(v + 1, height - 1) * width, y_weight, x_line,
-                   width, first - rect.x, end - rect.x);
+      bilinear_row(row + rect.x, plane + (gsize)v * width, plane + (gsize)MIN(v + 1, height - 1) * width, y_weight,
+                   x_line, width, first - rect.x, end - rect.x);
   }
 }

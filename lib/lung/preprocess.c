@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Resampling is separable and in integers, so that it gives the same bytes everywhere. Rows are mixed first, with weights in
- * 2^-8 (16-bit sums, which compilers vectorise), then pixels, with weights in 2^-15. */
+/* Resampling is separable and in integers, so that it gives the same bytes everywhere. Rows are mixed first, with
+ * weights in 2^-8 (16-bit sums, which compilers vectorise), then pixels, with weights in 2^-15. */
 #define ROW_BITS 8
 #define PIXEL_BITS 15
 
@@ -27,8 +27,8 @@ void lus_geometry_fit(LusGeometry *geometry, LusRect crop, int input_width, int 
 
 /* ---- which pixels make a sample ---- */
 
-/* Pixels @first..@last of @in make sample i of @out; their weights are whole numbers that sum up to @total. A pixel is out
- * units long when it shrinks: the weight is the overlap with the sample's in units. Else the sample's centre lies
+/* Pixels @first..@last of @in make sample i of @out; their weights are whole numbers that sum up to @total. A pixel is
+ * out units long when it shrinks: the weight is the overlap with the sample's in units. Else the sample's centre lies
  * between two pixels' centres, 2 out units apart. */
 typedef struct {
   int first, last;

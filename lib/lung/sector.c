@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The sector is looked for on a grid of cells, whose means are little disturbed by noise and thin lines; its border is then
- * followed in pixels. It is kept as one span per row of the frame, since a convex region has no more than that. */
+/* The sector is looked for on a grid of cells, whose means are little disturbed by noise and thin lines; its border is
+ * then followed in pixels. It is kept as one span per row of the frame, since a convex region has no more than that. */
 
 #define GRID 160        /* cells along the frame's larger side, at most */
 #define GAP 1           /* cells: gaps up to this are closed */
@@ -207,8 +207,8 @@ static void combine(guint8 *into, const guint8 *from, int columns, int offset, g
       into[c] |= from[c + offset];
 }
 
-/* Dilation (or erosion, @erode) of 1/0 cells by a square: a cell becomes any (or all) of those at offsets @first..@last in
- * both directions; what lies outside of the grid does not count. */
+/* Dilation (or erosion, @erode) of 1/0 cells by a square: a cell becomes any (or all) of those at offsets @first..@last
+ * in both directions; what lies outside of the grid does not count. */
 static void spread(guint8 *cells, guint8 *spare, int columns, int rows, int first, int last, gboolean erode)
 {
   memcpy(spare, cells, (gsize)rows * columns);
@@ -298,8 +298,8 @@ static void keep_components(LusSector *sector)
   }
 }
 
-/* Lit cells that touch kept ones are kept too, as long as they do not lie beyond their first or last row and column: thin
- * layers of skin at a corner come back, scales beside the sector and titles above it do not. */
+/* Lit cells that touch kept ones are kept too, as long as they do not lie beyond their first or last row and column:
+ * thin layers of skin at a corner come back, scales beside the sector and titles above it do not. */
 static void regrow(LusSector *sector)
 {
   int columns = sector->columns, cells = columns * sector->rows, n = 0;
@@ -391,8 +391,9 @@ static void make_convex(Span *spans, int *stack, int first, int last, gboolean r
     if (is_empty(spans[y]))
       continue;
     while (n >= 2) {
-      gint64 dy = stack[n - 1] - stack[n - 2], dx = border(spans, stack[n - 1], right) - border(spans, stack[n - 2], right);
-      if (dx * (y - stack[n - 2]) < (border(spans, y, right) - border(spans, stack[n - 2], right)) * dy)
+      int from = border(spans, stack[n - 2], right), y_from = stack[n - 2];
+      gint64 dx = border(spans, stack[n - 1], right) - from, dy = stack[n - 1] - y_from;
+      if (dx * (y - y_from) < (border(spans, y, right) - from) * dy)
         break;
       n--;
     }

@@ -113,8 +113,8 @@ void lus_segmenter_free(LusSegmenter *segmenter)
 gboolean lus_segmenter_set_frame_size(LusSegmenter *segmenter, int width, int height, GError **error)
 {
   if (width < LUS_FRAME_MIN || width > LUS_FRAME_MAX || height < LUS_FRAME_MIN || height > LUS_FRAME_MAX) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "frames of %dx%d pixels: sides must be %d to %d; scale the video", width,
-                height, LUS_FRAME_MIN, LUS_FRAME_MAX);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "frames of %dx%d pixels: sides must be %d to %d; scale the video",
+                width, height, LUS_FRAME_MIN, LUS_FRAME_MAX);
     return FALSE;
   }
   if (width == segmenter->frame_width && height == segmenter->frame_height) {
@@ -163,7 +163,8 @@ static void infer(LusSegmenter *segmenter, const LusImage *image)
   const LusModelInfo *info = segmenter->info;
   lus_preprocess_luma(segmenter->luma, image, &segmenter->geometry, segmenter->scratch);
   lus_preprocess_sector(segmenter->luma, segmenter->inside, &segmenter->geometry);
-  lus_preprocess_normalise(segmenter->input, segmenter->luma, info->width, info->height, info->channels, &info->normalise);
+  lus_preprocess_normalise(segmenter->input, segmenter->luma, info->width, info->height, info->channels,
+                           &info->normalise);
   lus_plan_forward(segmenter->plan, segmenter->output, segmenter->input, segmenter->pool);
 }
 
@@ -197,7 +198,8 @@ static LusSegmentation *take_segmentation(LusSegmenter *segmenter, const LusImag
 {
   const LusGeometry *geometry = &segmenter->geometry;
   gsize plane = (gsize)geometry->width * geometry->height, classes = (gsize)segmenter->info->n_classes;
-  LusSegmentation *segmentation = lus_recycler_take(segmenter->recycler, sizeof(LusSegmentation) + (classes + 1) * plane);
+  LusSegmentation *segmentation = lus_recycler_take(segmenter->recycler,
+                                                    sizeof(LusSegmentation) + (classes + 1) * plane);
   if (!segmentation)
     return NULL;
   *segmentation = (LusSegmentation){

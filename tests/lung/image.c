@@ -33,7 +33,7 @@ static void test_subsampling(void)
   }
 }
 
-/* ---- each format: 7 x 3 pixels, stride with padding, pixel (x, y) has luma 10 (y + 1) + x and everything else is 200 ---- */
+/* ---- each format: 7 x 3 pixels, padded; pixel (x, y) has luma 10 (y + 1) + x and everything else is 200 ---- */
 
 enum { WIDTH = 7, HEIGHT = 3, STRIDE = 40 };
 

@@ -6,7 +6,8 @@
 
 static LusImage gray_image(guint8 *pixels, int width, int height, int stride)
 {
-  return (LusImage){.format = LUS_FORMAT_GRAY8, .width = width, .height = height, .planes = {pixels}, .strides = {stride}};
+  return (LusImage){.format = LUS_FORMAT_GRAY8, .width = width, .height = height, .planes = {pixels},
+                    .strides = {stride}};
 }
 
 /* Luma of the whole picture (or @crop) at @width x @height; newly allocated. */
@@ -98,7 +99,8 @@ static void test_place(void)
 /* A flat picture stays exactly as it is whatever the sizes: the weights sum up to one. */
 static void test_flat(void)
 {
-  static const int sizes[][4] = {{97, 61, 32, 32}, {33, 35, 32, 64}, {640, 479, 96, 64}, {17, 16, 64, 64}, {2000, 17, 7, 7}};
+  static const int sizes[][4] = {
+    {97, 61, 32, 32}, {33, 35, 32, 64}, {640, 479, 96, 64}, {17, 16, 64, 64}, {2000, 17, 7, 7}};
   for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
     int width = sizes[i][0], height = sizes[i][1], w = sizes[i][2], h = sizes[i][3];
     g_autofree guint8 *pixels = g_malloc((gsize)width * height);

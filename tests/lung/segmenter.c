@@ -29,8 +29,8 @@ static LusModel *save_and_load(LusGraph *graph, LusModelInfo *info, const char *
 static LusModel *fpn_model(void)
 {
   g_autoptr(GError) error = NULL;
-  const LusFpnConfig config = {.in_channels = 1, .classes = 3, .stem = 8, .widths = {8, 8, 8, 8}, .blocks = {1, 1, 1, 1},
-                               .pyramid = 8, .segmentation = 8, .detail = 8, .head_bias = 0};
+  const LusFpnConfig config = {.in_channels = 1, .classes = 3, .stem = 8, .widths = {8, 8, 8, 8},
+                               .blocks = {1, 1, 1, 1}, .pyramid = 8, .segmentation = 8, .detail = 8, .head_bias = 0};
   g_autoptr(LusGraph) graph = lus_fpn_new(&config, 7, &error);
   g_assert_no_error(error);
   LusModelInfo info;
@@ -47,7 +47,8 @@ static LusModel *copy_model(void)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(LusGraph) graph = lus_graph_new();
-  LusTensor *weight = lus_tensor_new(4, (const int[]){1, 1, 1, 1}, &error), *bias = lus_tensor_new(1, (const int[]){1}, &error);
+  LusTensor *weight = lus_tensor_new(4, (const int[]){1, 1, 1, 1}, &error);
+  LusTensor *bias = lus_tensor_new(1, (const int[]){1}, &error);
   weight->data[0] = 1;
   LusOpAttrs attrs = lus_op_attrs_default();
   int inputs[3] = {lus_graph_add_input(graph, "luma"), lus_graph_add_constant(graph, "weight", weight),
@@ -99,8 +100,8 @@ static LusImage frame(guint8 *pixels, int number)
   for (int y = 5; y < 90; y++)
     for (int x = 30; x < 90 + 3 * number; x++)
       pixels[y * STRIDE + x] = (guint8)g_rand_int_range(rand, 20, 200);
-  return (LusImage){.format = LUS_FORMAT_GRAY8, .width = WIDTH, .height = HEIGHT, .planes = {pixels}, .strides = {STRIDE},
-                    .mm_per_pixel = 0.25};
+  return (LusImage){.format = LUS_FORMAT_GRAY8, .width = WIDTH, .height = HEIGHT, .planes = {pixels},
+                    .strides = {STRIDE}, .mm_per_pixel = 0.25};
 }
 
 static void check_equal(const LusSegmentation *a, const LusSegmentation *b)
@@ -117,7 +118,8 @@ static void check_equal(const LusSegmentation *a, const LusSegmentation *b)
 static void test_equal(void)
 {
   g_autoptr(LusModel) model = fpn_model();
-  g_autoptr(LusSegmenter) one = segmenter_new(model, LUS_SECTOR_AUTO, 1), two = segmenter_new(model, LUS_SECTOR_AUTO, 3);
+  g_autoptr(LusSegmenter) one = segmenter_new(model, LUS_SECTOR_AUTO, 1);
+  g_autoptr(LusSegmenter) two = segmenter_new(model, LUS_SECTOR_AUTO, 3);
   set_size(one, WIDTH, HEIGHT);
   set_size(two, WIDTH, HEIGHT);
   guint8 pixels[STRIDE * HEIGHT];
@@ -227,7 +229,8 @@ static void test_new_size(void)
 static void test_a_then_b(void)
 {
   g_autoptr(LusModel) model = fpn_model();
-  g_autoptr(LusSegmenter) both = segmenter_new(model, LUS_SECTOR_AUTO, 2), alone = segmenter_new(model, LUS_SECTOR_AUTO, 2);
+  g_autoptr(LusSegmenter) both = segmenter_new(model, LUS_SECTOR_AUTO, 2);
+  g_autoptr(LusSegmenter) alone = segmenter_new(model, LUS_SECTOR_AUTO, 2);
   guint8 first[STRIDE * HEIGHT], second[STRIDE * HEIGHT];
   LusImage a = frame(first, 8), b = frame(second, 3);
   b.height = 71;
