@@ -7,6 +7,7 @@
  * covers, such as 10-bit pictures. */
 
 #define RAW_CAPS "video/x-raw, format = (string) " GST_LUS_VIDEO_FORMATS
+#define STALL_INTERVAL (G_USEC_PER_SEC / 2)
 #define QUEUE_LENGTH 3 /* decoded pictures kept ahead */
 
 typedef struct {
@@ -139,13 +140,27 @@ static void source_free(LusFrameSource *source)
   g_free(self);
 }
 
+/** decodebin drops the errors of an element it is just trying out, also when that is the only one and gives up: then
+ *  nobody tells us, and nothing moves any more. Called with the lock held. */
+static void check_stalled(ClipSource *self, int *idle)
+{
+  g_mutex_unlock(&self->pipeline.lock);
+  *idle = lus_tool_pipeline_idle(&self->pipeline) ? *idle + 1 : 0;
+  g_mutex_lock(&self->pipeline.lock);
+  if (*idle >= 2 && g_queue_is_empty(&self->samples) && !self->ended && !self->pipeline.error)
+    self->pipeline.error = g_error_new(LUS_ERROR, LUS_ERROR_INVALID, "%s: no picture comes out of it; the file may be "
+                                       "damaged or cut off", self->pipeline.path);
+}
+
 /** Waits for the next sample; FALSE with *end or an error when there is none. Pictures decoded before an error are
  *  delivered first. */
 static gboolean wait_sample(ClipSource *self, gboolean *end, GError **error)
 {
+  int idle = 0;
   g_mutex_lock(&self->pipeline.lock);
   while (g_queue_is_empty(&self->samples) && !self->ended && !self->pipeline.error)
-    g_cond_wait(&self->pipeline.changed, &self->pipeline.lock);
+    if (!g_cond_wait_until(&self->pipeline.changed, &self->pipeline.lock, g_get_monotonic_time() + STALL_INTERVAL))
+      check_stalled(self, &idle);
   self->sample = g_queue_pop_head(&self->samples);
   *end = !self->sample && !self->pipeline.error;
   if (!self->sample && self->pipeline.error && error)

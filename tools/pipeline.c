@@ -96,6 +96,28 @@ GstElement *lus_tool_pipeline_add(LusToolPipeline *pipeline, const char *factory
   return element;
 }
 
+static gboolean pad_is_still(GstElement *element, GstPad *pad, gpointer user_data)
+{
+  (void)element, (void)user_data;
+  return gst_pad_get_task_state(pad) != GST_TASK_STARTED;
+}
+
+static void look_at_element(const GValue *item, gpointer still)
+{
+  GstElement *element = g_value_get_object(item);
+  if (!gst_element_foreach_pad(element, pad_is_still, NULL))
+    *(gboolean *)still = FALSE;
+}
+
+gboolean lus_tool_pipeline_idle(LusToolPipeline *pipeline)
+{
+  gboolean still = TRUE;
+  GstIterator *elements = gst_bin_iterate_recurse(GST_BIN(pipeline->bin));
+  gboolean all = gst_iterator_foreach(elements, look_at_element, &still) == GST_ITERATOR_DONE;
+  gst_iterator_free(elements);
+  return all && still;
+}
+
 void lus_tool_pipeline_clear(LusToolPipeline *pipeline)
 {
   g_mutex_lock(&pipeline->lock);

@@ -23,5 +23,7 @@ GstElement *lus_tool_pipeline_add(LusToolPipeline *pipeline, const char *factory
 void lus_tool_pipeline_init(LusToolPipeline *pipeline, const char *path);
 /** Wakes all waiters, stops the pipeline, frees what it holds. */
 void lus_tool_pipeline_clear(LusToolPipeline *pipeline);
+/** TRUE if no thread of the pipeline moves data any more. */
+gboolean lus_tool_pipeline_idle(LusToolPipeline *pipeline);
 /** Records @error (taken over) if it is the first, and wakes the waiters. */
 void lus_tool_pipeline_fail(LusToolPipeline *pipeline, GError *error);

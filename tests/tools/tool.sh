@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The command-line program from outside, as a TAP test: tool.sh LUS MAKE_MODEL
 set -u
-lus=$1 make_model=$2
+lus=$(realpath "$1") make_model=$(realpath "$2")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
