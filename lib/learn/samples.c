@@ -46,15 +46,21 @@ gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, 
                          LusSector *sector, GError **error)
 {
   LusRect rect = {0, 0, image->width, image->height};
-  lus_sector_get_rect(sector, &rect);
+  gboolean found = lus_sector_get_rect(sector, &rect);
   lus_geometry_fit(geometry, rect, samples->width, samples->height);
   g_autofree void *scratch = g_try_malloc(lus_preprocess_scratch_size(geometry));
-  if (!scratch) {
+  g_autofree guint8 *inside = g_try_malloc_n(geometry->width, geometry->height);
+  if (!scratch || !inside) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory to scale a picture of %d x %d", image->width,
                 image->height);
     return FALSE;
   }
-  lus_preprocess_luma(samples->luma + (gsize)index * samples->width * samples->height, image, geometry, scratch);
+  guint8 *luma = samples->luma + (gsize)index * samples->width * samples->height;
+  lus_preprocess_luma(luma, image, geometry, scratch);
+  if (found) {
+    lus_sector_sample(sector, inside, rect, geometry->width, geometry->height);
+    lus_preprocess_sector(luma, inside, geometry);
+  }
   return TRUE;
 }
 
