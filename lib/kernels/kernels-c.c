@@ -111,9 +111,99 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
   }
 }
 
+static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb)
+{
+  lus_gemm_c(c, a, b, m, n, k, ldc, lda, ldb, 0);
+}
+
+static const float matrix_g[6][3] = {
+  {1.0f / 4, 0, 0},
+  {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+  {-1.0f / 6, 1.0f / 6, -1.0f / 6},
+  {1.0f / 24, 1.0f / 12, 1.0f / 6},
+  {1.0f / 24, -1.0f / 12, 1.0f / 6},
+  {0, 0, 1},
+};
+
+static const float matrix_bt[6][6] = {
+  {4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+  {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1},
+};
+
+static const float matrix_at[4][6] = {
+  {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1},
+};
+
+/* out [n][n] = T [n][m] X [m][m] T^T. */
+static void transform(float *out, const float *t, const float *x, int n, int m)
+{
+  float half[6 * 6];
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < m; j++) {
+      half[i * m + j] = 0;
+      for (int k = 0; k < m; k++)
+        half[i * m + j] += t[i * m + k] * x[k * m + j];
+    }
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++) {
+      out[i * n + j] = 0;
+      for (int k = 0; k < m; k++)
+        out[i * n + j] += half[i * m + k] * t[j * m + k];
+    }
+}
+
+static void winograd_weights(float *u, const float *w, size_t plane, size_t n)
+{
+  for (size_t e = 0; e < n; e++) {
+    float g[9], out[36];
+    for (size_t k = 0; k < 9; k++)
+      g[k] = w[k * n + e];
+    transform(out, matrix_g[0], g, 6, 3);
+    for (size_t k = 0; k < 36; k++)
+      u[k * plane + e] = out[k];
+  }
+}
+
+static void winograd_input(float *v, const float *x, size_t plane, size_t row, int c)
+{
+  for (size_t channel = 0; channel < (size_t)c; channel++) {
+    float tile[36], out[36];
+    for (size_t k = 0; k < 36; k++)
+      tile[k] = x[k / 6 * row + k % 6 * (size_t)c + channel];
+    transform(out, matrix_bt[0], tile, 6, 6);
+    for (size_t k = 0; k < 36; k++)
+      v[k * plane + channel] = out[k];
+  }
+}
+
+static void winograd_output(float *y, const float *m, const float *bias, const float *r, int relu_after, size_t plane,
+                            size_t row, int rows, int columns, int c)
+{
+  for (size_t channel = 0; channel < (size_t)c; channel++) {
+    float tile[36], out[16];
+    for (size_t k = 0; k < 36; k++)
+      tile[k] = m[k * plane + channel];
+    transform(out, matrix_at[0], tile, 4, 6);
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < columns; j++) {
+        size_t at = (size_t)i * row + (size_t)j * (size_t)c + channel;
+        float sum = out[4 * i + j];
+        if (bias)
+          sum += bias[channel];
+        if (r)
+          sum += r[at];
+        y[at] = relu_after ? relu(sum) : sum;
+      }
+  }
+}
+
 const LusKernels lus_kernels_c = {
   .name = "c",
   .gemm = lus_gemm_c,
+  .product = product,
+  .winograd_weights = winograd_weights,
+  .winograd_input = winograd_input,
+  .winograd_output = winograd_output,
   .affine = affine,
   .relu_backward = relu_backward,
   .add_scaled = add_scaled,

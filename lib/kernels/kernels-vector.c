@@ -258,9 +258,204 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
     norm_backward_rows(dx, dy, x, a, b, d, 0, rows, (size_t)c);
 }
 
+/* ---- product: tiles of C in registers, all rows of A for one block of B's columns before the next ---- */
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* C [ROWS][VECTORS vectors] = A [ROWS][k] * B [k][...] */
+#define PRODUCT_TILE(name, type, ROWS, VECTORS)                                                                        \
+  INLINE void name(float *c, const float *a, const float *b, int k, size_t ldc, size_t lda, size_t ldb)                \
+  {                                                                                                                    \
+    const size_t lanes = sizeof(type) / sizeof(float);                                                                 \
+    type sum[ROWS][VECTORS];                                                                                           \
+    UNROLL for (int r = 0; r < ROWS; r++)                                                                              \
+      UNROLL for (int v = 0; v < VECTORS; v++)                                                                         \
+        sum[r][v] = (type){0};                                                                                         \
+    for (int l = 0; l < k; l++, b += ldb) {                                                                            \
+      type row[VECTORS];                                                                                               \
+      UNROLL for (int v = 0; v < VECTORS; v++)                                                                         \
+        row[v] = LOAD(type, b + (size_t)v * lanes);                                                                    \
+      UNROLL for (int r = 0; r < ROWS; r++)                                                                            \
+        UNROLL for (int v = 0; v < VECTORS; v++)                                                                       \
+          sum[r][v] += a[(size_t)r * lda + (size_t)l] * row[v];                                                        \
+    }                                                                                                                  \
+    UNROLL for (int r = 0; r < ROWS; r++)                                                                              \
+      UNROLL for (int v = 0; v < VECTORS; v++)                                                                         \
+        STORE(type, c + (size_t)r * ldc + (size_t)v * lanes, sum[r][v]);                                               \
+  }
+
+/* The columns of one block for all m rows: six rows at a time, then three, then one. Not inlined: the registers are for
+ * one of these loops at a time. */
+#define PRODUCT_COLUMNS(name, type, VECTORS)                                                                           \
+  PRODUCT_TILE(name##_6, type, 6, VECTORS)                                                                             \
+  PRODUCT_TILE(name##_3, type, 3, VECTORS)                                                                             \
+  PRODUCT_TILE(name##_1, type, 1, VECTORS)                                                                             \
+  static __attribute__((noinline)) void name(float *c, const float *a, const float *b, int m, int k, size_t ldc,       \
+                                             size_t lda, size_t ldb)                                                   \
+  {                                                                                                                    \
+    int i = 0;                                                                                                         \
+    for (; i + 6 <= m; i += 6)                                                                                         \
+      name##_6(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                                         \
+    for (; i + 3 <= m; i += 3)                                                                                         \
+      name##_3(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                                         \
+    for (; i < m; i++)                                                                                                 \
+      name##_1(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                                         \
+  }
+
+#if LUS_VECTOR_LANES == 16 /* 32 registers */
+PRODUCT_COLUMNS(product_4, full, 4)
+#endif
+PRODUCT_COLUMNS(product_2, full, 2)
+PRODUCT_COLUMNS(product_1, full, 1)
+PRODUCT_COLUMNS(product_half, half, 1)
+PRODUCT_COLUMNS(product_single, single, 1)
+
+static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb)
+{
+  int j = 0;
+#define COLUMNS(name, width)                                                                                           \
+  for (; j + (width) <= n; j += (width))                                                                               \
+  name(c + j, a, b + j, m, k, (size_t)ldc, (size_t)lda, (size_t)ldb)
+#if LUS_VECTOR_LANES == 16
+  COLUMNS(product_4, 4 * FULL);
+#endif
+  COLUMNS(product_2, 2 * FULL);
+  COLUMNS(product_1, FULL);
+  COLUMNS(product_half, HALF);
+  COLUMNS(product_single, 1);
+#undef COLUMNS
+}
+
+/* ---- Winograd F(4x4, 3x3): the matrices of kernels-c.c, common terms computed once ---- */
+
+#define WINOGRAD(type)                                                                                                 \
+  /* B^T */                                                                                                            \
+  INLINE void input_##type(type *d)                                                                                    \
+  {                                                                                                                    \
+    type a = d[0], b = d[1], c = d[2], e = d[3], f = d[4], g = d[5];                                                   \
+    type p = f - 4 * c, q = e - 4 * b, r = f - c, s = 2 * (e - b);                                                     \
+    d[0] = 4 * a - 5 * c + f;                                                                                          \
+    d[1] = p + q;                                                                                                      \
+    d[2] = p - q;                                                                                                      \
+    d[3] = r + s;                                                                                                      \
+    d[4] = r - s;                                                                                                      \
+    d[5] = 4 * b - 5 * e + g;                                                                                          \
+  }                                                                                                                    \
+                                                                                                                       \
+  /* A^T */                                                                                                            \
+  INLINE void output_##type(type *y, const type *m)                                                                    \
+  {                                                                                                                    \
+    type p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];                                           \
+    y[0] = m[0] + p + r;                                                                                               \
+    y[1] = q + 2 * s;                                                                                                  \
+    y[2] = p + 4 * r;                                                                                                  \
+    y[3] = q + 8 * s + m[5];                                                                                           \
+  }                                                                                                                    \
+                                                                                                                       \
+  /* G */                                                                                                              \
+  INLINE void weights_##type(type *u, const type *g)                                                                   \
+  {                                                                                                                    \
+    type p = g[0] + g[2], q = g[0] + 4 * g[2];                                                                         \
+    u[0] = g[0] * (1.0f / 4);                                                                                          \
+    u[1] = (p + g[1]) * (-1.0f / 6);                                                                                   \
+    u[2] = (p - g[1]) * (-1.0f / 6);                                                                                   \
+    u[3] = (q + 2 * g[1]) * (1.0f / 24);                                                                               \
+    u[4] = (q - 2 * g[1]) * (1.0f / 24);                                                                               \
+    u[5] = g[2];                                                                                                       \
+  }
+
+WINOGRAD(full)
+WINOGRAD(half)
+WINOGRAD(single)
+
+static void winograd_weights(float *u, const float *w, size_t plane, size_t n)
+{
+#define BODY(type)                                                                                                     \
+  {                                                                                                                    \
+    type half_way[3][6];                                                                                               \
+    UNROLL for (size_t b = 0; b < 3; b++)                                                                              \
+    {                                                                                                                  \
+      type column[3] = {LOAD(type, w + b * n + j), LOAD(type, w + (3 + b) * n + j), LOAD(type, w + (6 + b) * n + j)};  \
+      weights_##type(half_way[b], column);                                                                             \
+    }                                                                                                                  \
+    UNROLL for (size_t i = 0; i < 6; i++)                                                                              \
+    {                                                                                                                  \
+      type row[3] = {half_way[0][i], half_way[1][i], half_way[2][i]}, out[6];                                          \
+      weights_##type(out, row);                                                                                        \
+      UNROLL for (size_t k = 0; k < 6; k++)                                                                            \
+        STORE(type, u + (6 * i + k) * plane + j, out[k]);                                                              \
+    }                                                                                                                  \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
+static void winograd_input(float *v, const float *x, size_t plane, size_t row, int c)
+{
+  size_t n = (size_t)c;
+#define BODY(type)                                                                                                     \
+  {                                                                                                                    \
+    type d[6][6];                                                                                                      \
+    UNROLL for (size_t k = 0; k < 6; k++)                                                                              \
+    {                                                                                                                  \
+      type column[6];                                                                                                  \
+      UNROLL for (size_t i = 0; i < 6; i++)                                                                            \
+        column[i] = LOAD(type, x + i * row + k * n + j);                                                               \
+      input_##type(column);                                                                                            \
+      UNROLL for (size_t i = 0; i < 6; i++)                                                                            \
+        d[i][k] = column[i];                                                                                           \
+    }                                                                                                                  \
+    UNROLL for (size_t i = 0; i < 6; i++)                                                                              \
+    {                                                                                                                  \
+      input_##type(d[i]);                                                                                              \
+      UNROLL for (size_t k = 0; k < 6; k++)                                                                            \
+        STORE(type, v + (6 * i + k) * plane + j, d[i][k]);                                                             \
+    }                                                                                                                  \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
+static void winograd_output(float *y, const float *m, const float *bias, const float *r, int relu, size_t plane, size_t row,
+                            int rows, int columns, int c)
+{
+  size_t n = (size_t)c;
+#define BODY(type)                                                                                                     \
+  {                                                                                                                    \
+    type d[4][6], shift = {0};                                                                                         \
+    if (bias)                                                                                                          \
+      shift = LOAD(type, bias + j);                                                                                    \
+    UNROLL for (size_t k = 0; k < 6; k++)                                                                              \
+    {                                                                                                                  \
+      type column[6], out[4];                                                                                          \
+      UNROLL for (size_t i = 0; i < 6; i++)                                                                            \
+        column[i] = LOAD(type, m + (6 * i + k) * plane + j);                                                           \
+      output_##type(out, column);                                                                                      \
+      UNROLL for (size_t i = 0; i < 4; i++)                                                                            \
+        d[i][k] = out[i];                                                                                              \
+    }                                                                                                                  \
+    for (size_t i = 0; i < (size_t)rows; i++) {                                                                        \
+      type out[4];                                                                                                     \
+      output_##type(out, d[i]);                                                                                        \
+      for (size_t k = 0; k < (size_t)columns; k++) {                                                                   \
+        type sum = out[k] + shift;                                                                                     \
+        if (r)                                                                                                         \
+          sum += LOAD(type, r + i * row + k * n + j);                                                                  \
+        STORE(type, y + i * row + k * n + j, relu ? relu_##type(sum) : sum);                                           \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
 const LusKernels LUS_VECTOR_NAME = {
   .name = LUS_VECTOR_NAME_STRING,
   .gemm = lus_gemm_blas,
+  .product = product,
+  .winograd_weights = winograd_weights,
+  .winograd_input = winograd_input,
+  .winograd_output = winograd_output,
   .affine = affine,
   .relu_backward = relu_backward,
   .add_scaled = add_scaled,

@@ -14,6 +14,20 @@ typedef struct {
   const char *name; /* "c", "generic", "avx2", "avx512" */
 
   LusGemm gemm;
+  /** C [m][n] = A [m][k] * B [k][n] for small matrices, B in the nearer caches; rows ldc, lda, ldb floats apart. Sums run over k
+   *  in ascending order. C overlaps neither A nor B. */
+  void (*product)(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb);
+
+  /** Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016, section 4.1 with the points 0, 1, -1, 2, -2): a 3x3
+   *  convolution of a 6x6 tile is A^T [(G g G^T) . (B^T X B)] A. Each array holds 36 planes, @plane floats apart.
+   *  u[6 i + j][e] = (G g G^T)[i][j] with g[a][b] = w[3 a + b][e], e in 0..n-1, the w[.] being n floats apart. */
+  void (*winograd_weights)(float *u, const float *w, size_t plane, size_t n);
+  /** v[6 i + j][k] = (B^T X B)[i][j] of channel k, X the 6x6 pixels of c floats at x, rows @row floats apart. */
+  void (*winograd_input)(float *v, const float *x, size_t plane, size_t row, int c);
+  /** y[i row + j c + k] = act((A^T M A)[i][j] + bias[k] + r[i row + j c + k]) with M[i][j] = m[6 i + j][k], for i < rows <= 4,
+   *  j < columns <= 4. bias, r NULL: 0. In place: r may be y. */
+  void (*winograd_output)(float *y, const float *m, const float *bias, const float *r, int relu, size_t plane, size_t row,
+                          int rows, int columns, int c);
 
   /** y[i][j] = act(scale[j] x[i][j] + shift[j] + r[i][j]); act is relu or nothing. scale NULL: 1; shift, r NULL: 0.
    *  In place: y may be x or r. */

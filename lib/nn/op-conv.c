@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Conv: patches of a few rows that stay in the second-level cache, times the weights as one matrix per group. A 1x1
- * convolution needs no patches. The gradients are the same with other taps (input) and the transpose (weights). */
+ * convolution needs no patches; a 3x3 one of step 1 goes through winograd.c. The gradients are the same with other taps
+ * (input) and the transpose (weights). */
 #include <math.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/taps.h"
+#include "nn/winograd.h"
 
 /* Floats of patches per work item: half of a second-level cache of 512 KiB. */
 #define PATCH_FLOATS 65536
@@ -19,6 +21,8 @@ typedef struct {
   LusTapGrid grid;
   float *weights;    /* [groups][taps][in][out] of this grid's direction */
   int rows_per_item;
+  gboolean use_winograd;
+  LusWinograd winograd;
 } Pass;
 
 typedef struct {
@@ -41,7 +45,7 @@ static gsize patch_floats(const Pass *pass, LusMapSize source, int in)
 /* ---- packing ---- */
 
 /* weights[g][t][i][o] = w[g out + o][i][tap t] * scale[g out + o]; scale NULL: 1. */
-static void pack_forward(const Conv *conv, const Pass *pass, const float *w, int taps, const float *scale)
+static void pack_forward(const Conv *conv, Pass *pass, const float *w, int taps, const float *scale)
 {
   int n = pass->grid.n;
   for (int o = 0; o < conv->groups * conv->out; o++) {
@@ -52,10 +56,12 @@ static void pack_forward(const Conv *conv, const Pass *pass, const float *w, int
         pass->weights[((group + (gsize)t) * (gsize)conv->in + (gsize)i) * (gsize)conv->out + (gsize)(o % conv->out)] =
           w[pass->grid.taps[t].tap] * s;
   }
+  if (pass->use_winograd)
+    lus_winograd_set_weights(&pass->winograd, pass->weights);
 }
 
 /* weights[g][t][o][i] = w[g out + o][i][tap t]. */
-static void pack_backward(const Conv *conv, const Pass *pass, const float *w, int taps)
+static void pack_backward(const Conv *conv, Pass *pass, const float *w, int taps)
 {
   int n = pass->grid.n;
   for (int o = 0; o < conv->groups * conv->out; o++) {
@@ -67,6 +73,8 @@ static void pack_backward(const Conv *conv, const Pass *pass, const float *w, in
         row[i] = from[(gsize)i * (gsize)taps];
     }
   }
+  if (pass->use_winograd)
+    lus_winograd_set_weights(&pass->winograd, pass->weights);
 }
 
 /* ---- running one grid ---- */
@@ -155,14 +163,26 @@ static void run_item(void *data, int item, int thread)
                         job->step->relu, pixels, job->target_size.c);
 }
 
+static void winograd_item(void *data, int item, int thread)
+{
+  const Job *job = data;
+  const float *r = job->accumulate ? job->target : job->finish && job->step->r ? job->step->r->data : NULL;
+  lus_winograd_item(&job->pass->winograd, job->target, job->source, job->bias, r, job->finish && job->step->relu, item,
+                    job->run->scratch + (gsize)thread * job->run->scratch_stride);
+}
+
 static void run_pass(Job *job)
 {
+  if (job->pass->use_winograd) {
+    lus_parallel_for(job->run->pool, job->pass->winograd.n_items, winograd_item, job);
+    return;
+  }
   lus_parallel_for(job->run->pool, lus_n_items(job->pass->grid.h, job->pass->rows_per_item), run_item, job);
 }
 
 static void forward(const LusStep *step, const LusRun *run)
 {
-  const Conv *conv = step->state;
+  Conv *conv = step->state;
   if (step->train)
     pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
                  step->node->attrs.kernel[0] * step->node->attrs.kernel[1], NULL);
@@ -250,7 +270,7 @@ static void backward(const LusStep *step, const LusRun *run)
   if (step->x_is_input && !run->d_input)
     return;
   for (int i = 0; i < conv->n_backward; i++) {
-    const Pass *pass = &conv->backward[i];
+    Pass *pass = &conv->backward[i];
     pack_backward(conv, pass, lus_step_constant(step, 1), step->node->attrs.kernel[0] * step->node->attrs.kernel[1]);
     Job job = {
       .pass = pass, .run = run,
@@ -269,6 +289,7 @@ static void pass_free(Pass *pass)
 {
   lus_tap_grid_clear(&pass->grid);
   lus_aligned_free(pass->weights);
+  lus_aligned_free(pass->winograd.weights);
 }
 
 static void free_state(gpointer state)
@@ -284,17 +305,24 @@ static void free_state(gpointer state)
   g_free(conv);
 }
 
-/* After the pass's grid is set: its weights and scratch space. @in, @out: channels per group in its direction. */
-static gboolean pass_init(Pass *pass, LusStep *step, LusMapSize source, int groups, int in, int out)
+/* After the pass's grid is set: its method, weights and scratch space. @in, @out: channels per group in its direction. */
+static gboolean pass_init(Pass *pass, LusStep *step, LusMapSize source, LusMapSize target, int groups, int in, int out)
 {
   gsize row = (gsize)pass->grid.w * (gsize)MAX(pass->grid.n * in, out);
   pass->rows_per_item = MIN(lus_rows_per_item(PATCH_FLOATS, row), MAX(pass->grid.h, 1));
-  gsize target = lus_tap_grid_is_dense(&pass->grid) ? 0 : (gsize)pass->rows_per_item * (gsize)pass->grid.w * (gsize)out;
-  step->scratch = MAX(step->scratch, patch_floats(pass, source, in) + target);
+  gsize scattered = lus_tap_grid_is_dense(&pass->grid) ? 0 : (gsize)pass->rows_per_item * (gsize)pass->grid.w * (gsize)out;
+  step->scratch = MAX(step->scratch, patch_floats(pass, source, in) + scattered);
   gsize weights = (gsize)groups * (gsize)pass->grid.n * (gsize)in * (gsize)out;
   step->weights += weights;
   pass->weights = lus_aligned_alloc(weights * sizeof(float));
-  return pass->weights != NULL;
+  pass->use_winograd = groups == 1 && lus_winograd_init(&pass->winograd, &pass->grid, source, target);
+  if (pass->use_winograd) {
+    weights = lus_winograd_weight_floats(&pass->winograd);
+    step->weights += weights;
+    pass->winograd.weights = lus_aligned_alloc(weights * sizeof(float));
+    step->scratch = MAX(step->scratch, lus_winograd_scratch_floats(&pass->winograd));
+  }
+  return pass->weights && (pass->winograd.weights || !pass->use_winograd);
 }
 
 static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window)
@@ -304,7 +332,7 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
     for (int px = 0; px < window->stride[1]; px++) {
       Pass *pass = &conv->backward[conv->n_backward++];
       lus_tap_grid_backward(&pass->grid, window, py, px, conv->x.h, conv->x.w);
-      if (!pass_init(pass, step, conv->y, conv->groups, conv->out, conv->in))
+      if (!pass_init(pass, step, conv->y, conv->x, conv->groups, conv->out, conv->in))
         return FALSE;
     }
   }
@@ -339,6 +367,10 @@ static gboolean pack_once(LusStep *step, Conv *conv)
   }
   pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
                step->node->attrs.kernel[0] * step->node->attrs.kernel[1], scale);
+  if (conv->forward.use_winograd) { /* only the transformed weights are needed */
+    step->weights -= (gsize)conv->forward.grid.n * (gsize)conv->in * (gsize)conv->out;
+    g_clear_pointer(&conv->forward.weights, lus_aligned_free);
+  }
   return TRUE;
 }
 
@@ -357,7 +389,7 @@ static gboolean prepare(LusStep *step, GError **error)
     .dilation = {a->dilation[0], a->dilation[1]}, .pad = {a->pad[0], a->pad[1]},
   };
   lus_tap_grid_forward(&conv->forward.grid, &window, conv->y.h, conv->y.w);
-  if (!pass_init(&conv->forward, step, conv->x, conv->groups, conv->in, conv->out) ||
+  if (!pass_init(&conv->forward, step, conv->x, conv->y, conv->groups, conv->in, conv->out) ||
       !(step->train ? init_backward(step, conv, &window) : pack_once(step, conv))) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the weights of node \"%s\"", step->node->name);
     return FALSE;

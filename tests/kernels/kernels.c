@@ -368,6 +368,118 @@ static void test_gemm(void)
                        (int)((i + j) % 4));
 }
 
+/* k in ascending order everywhere, so only the fused rounding differs. */
+static void test_product(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 101);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int n = 1; n <= 131; n += n < 68 ? 1 : 21)
+      for (int m = 1; m <= 14; m++) {
+        int k = (n * 7 + m) % 40 + 1, pad = (n + m) % 4;
+        Buffer a = buffer_random(&rng, (gsize)(m * (k + pad)), pad, FALSE);
+        Buffer b = buffer_random(&rng, (gsize)(k * (n + pad)), (pad + 1) % 4, FALSE);
+        Buffer c = buffer_random(&rng, (gsize)(m * (n + pad)), (pad + 2) % 4, FALSE);
+        Buffer got = buffer_copy(&c);
+        lus_kernels_nth(0)->product(c.data, a.data, b.data, m, n, k, n + pad, k + pad, n + pad);
+        lus_kernels_nth(t)->product(got.data, a.data, b.data, m, n, k, n + pad, k + pad, n + pad);
+        assert_same(&got, &c, 5e-6, lus_kernels_nth(t)->name, "product", (gsize)m, n, pad);
+        buffer_free(&a);
+        buffer_free(&b);
+        buffer_free(&c);
+        buffer_free(&got);
+      }
+}
+
+/* ---- Winograd ---- */
+
+#define PLANES 36
+
+static void compare_weights(const LusKernels *table, LusRng *rng, int n, int offset)
+{
+  gsize plane = (gsize)n + (gsize)offset;
+  Buffer w = buffer_random(rng, 9 * (gsize)n, offset, FALSE);
+  Buffer expected = buffer_random(rng, PLANES * plane, offset, FALSE), got = buffer_copy(&expected);
+  lus_kernels_nth(0)->winograd_weights(expected.data, w.data, plane, (gsize)n);
+  table->winograd_weights(got.data, w.data, plane, (gsize)n);
+  assert_same(&got, &expected, 2e-6, table->name, "winograd_weights", 9, n, offset);
+  buffer_free(&w);
+  buffer_free(&expected);
+  buffer_free(&got);
+}
+
+static void compare_input(const LusKernels *table, LusRng *rng, int c, int offset)
+{
+  gsize row = 7 * (gsize)c + 1, plane = (gsize)c + (gsize)offset;
+  Buffer x = buffer_random(rng, 5 * row + 6 * (gsize)c, offset, FALSE);
+  Buffer expected = buffer_random(rng, PLANES * plane, 0, FALSE), got = buffer_copy(&expected);
+  lus_kernels_nth(0)->winograd_input(expected.data, x.data, plane, row, c);
+  table->winograd_input(got.data, x.data, plane, row, c);
+  assert_same(&got, &expected, 5e-5, table->name, "winograd_input", 6, c, offset);
+  buffer_free(&x);
+  buffer_free(&expected);
+  buffer_free(&got);
+}
+
+static void compare_output(const LusKernels *table, LusRng *rng, int c, int offset)
+{
+  gsize row = 5 * (gsize)c + 2, plane = (gsize)c + 3;
+  int rows = 1 + offset, columns = 4 - (c + offset) % 4; /* edges cut a tile */
+  gsize n = (gsize)(rows - 1) * row + (gsize)columns * (gsize)c;
+  Buffer m = buffer_random(rng, PLANES * plane, offset, FALSE), bias = buffer_random(rng, (gsize)c, 1, FALSE);
+  Buffer r = buffer_random(rng, n, 2, FALSE), y = buffer_random(rng, n, 3, FALSE);
+  for (int flag = 0; flag < 16; flag++) { /* bias, r, r is y, relu */
+    Buffer expected = buffer_copy(&y), got = buffer_copy(&y);
+    const float *shift = flag & 1 ? bias.data : NULL;
+    const float *other = flag & 2 ? r.data : NULL;
+    lus_kernels_nth(0)->winograd_output(expected.data, m.data, shift, flag & 4 ? expected.data : other, flag & 8, plane, row,
+                                        rows, columns, c);
+    table->winograd_output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane, row, rows, columns, c);
+    assert_same(&got, &expected, 1e-4, table->name, "winograd_output", (gsize)rows, c, offset);
+    buffer_free(&expected);
+    buffer_free(&got);
+  }
+  buffer_free(&m);
+  buffer_free(&bias);
+  buffer_free(&r);
+  buffer_free(&y);
+}
+
+static void test_winograd(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 102);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int c = 0; c <= MAX_N; c++)
+      for (int offset = 0; offset < 4; offset++) {
+        compare_weights(lus_kernels_nth(t), &rng, c, offset);
+        compare_input(lus_kernels_nth(t), &rng, c, offset);
+        compare_output(lus_kernels_nth(t), &rng, c, offset);
+      }
+}
+
+/* The reference's three transforms against the convolution itself: one channel, one tile. */
+static void test_winograd_is_convolution(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 103);
+  const LusKernels *k = lus_kernels_nth(0);
+  float x[36], g[9], u[36], v[36], y[16];
+  lus_rng_fill_normal(&rng, x, 36);
+  lus_rng_fill_normal(&rng, g, 9);
+  k->winograd_weights(u, g, 1, 1);
+  k->winograd_input(v, x, 1, 6, 1);
+  for (int i = 0; i < 36; i++)
+    v[i] *= u[i];
+  k->winograd_output(y, v, NULL, NULL, FALSE, 1, 4, 4, 4, 1);
+  for (int i = 0; i < 16; i++) {
+    double sum = 0;
+    for (int a = 0; a < 9; a++)
+      sum += (double)g[a] * (double)x[(i / 4 + a / 3) * 6 + i % 4 + a % 3];
+    g_assert_cmpfloat_with_epsilon(y[i], (float)sum, 2e-5f);
+  }
+}
+
 /* ---- choice ---- */
 
 static void test_description(void)
@@ -410,6 +522,9 @@ int main(int argc, char **argv)
     g_test_add_data_func(path, &kernel_cases[i], test_kernel);
   }
   g_test_add_func("/kernels/gemm", test_gemm);
+  g_test_add_func("/kernels/product", test_product);
+  g_test_add_func("/kernels/winograd", test_winograd);
+  g_test_add_func("/kernels/winograd-is-convolution", test_winograd_is_convolution);
   g_test_add_func("/kernels/description", test_description);
   g_test_add_func("/kernels/forced", test_forced);
   return g_test_run();
