@@ -3,9 +3,9 @@
 /**
  * SECTION:element-lusconfmask
  *
- * Turns the confidences of lussegment into masks: a pixel is in its class's mask when its confidence reaches the class's
- * threshold. With output=mask the stream itself becomes pictures of class ids (GRAY8: 0 none, else class number + 1) of the
- * frame's size, for pngenc, filesink and others; a picture without a result is 0 throughout.
+ * Turns the confidences of lussegment into masks: a pixel is in its class's mask when its confidence reaches the
+ * class's threshold. With output=mask the stream itself becomes pictures of class ids (GRAY8: 0 none, else class number
+ * + 1) of the frame's size, for pngenc, filesink and others; a picture without a result is 0 throughout.
  *
  *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask output=mask ! pngenc ! \
  *     multifilesink location=mask%06d.png
@@ -111,7 +111,8 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
   forget_mask(self);
   if (!gst_video_info_from_caps(&self->in_info, in) || !gst_video_info_from_caps(&self->out_info, out))
     return FALSE;
-  gst_base_transform_set_in_place(trans, GST_VIDEO_INFO_FORMAT(&self->in_info) == GST_VIDEO_INFO_FORMAT(&self->out_info));
+  gst_base_transform_set_in_place(trans,
+                                  GST_VIDEO_INFO_FORMAT(&self->in_info) == GST_VIDEO_INFO_FORMAT(&self->out_info));
   return TRUE;
 }
 
@@ -307,9 +308,11 @@ static void install_properties(GObjectClass *object)
   g_object_class_install_property(object, PROP_THRESHOLD, g_param_spec_double("confidence-threshold",
       "Confidence threshold", "Confidence 0..1 from which on a pixel is in the mask", 0, 1, DEFAULT_THRESHOLD,
       GST_LUS_PARAM_NUMBER));
-  g_object_class_install_property(object, PROP_CLASS_THRESHOLDS, g_param_spec_boxed("class-thresholds", "Class thresholds",
-      "Thresholds 0..1 of single classes by name, e.g. \"thresholds, pleural_line=0.5\"; others keep confidence-threshold",
-      GST_TYPE_STRUCTURE, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_CLASS_THRESHOLDS,
+                                  g_param_spec_boxed("class-thresholds", "Class thresholds",
+                                                     "Thresholds 0..1 of single classes by name, e.g. \"thresholds, "
+                                                     "pleural_line=0.5\"; others keep confidence-threshold",
+                                                     GST_TYPE_STRUCTURE, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_MIN_AREA, g_param_spec_int("min-area", "Minimum area",
       "Parts of a mask smaller than this are dropped, in pixels of the model's output (0 = keep all)", 0, G_MAXINT, 0,
       GST_LUS_PARAM_NUMBER));
@@ -325,8 +328,10 @@ static void gst_lus_conf_mask_class_init(GstLusConfMaskClass *klass)
   install_properties(G_OBJECT_CLASS(klass));
   gst_type_mark_as_plugin_api(output_get_type(), 0);
   gst_lus_add_video_pads(element);
-  gst_element_class_set_static_metadata(element, "Lung-ultrasound masks", "Filter/Analyzer/Video",
-      "Masks from lussegment's confidences, as metadata or as GRAY8 pictures of class ids. " LUS_NOTICE, "Lus developers");
+  gst_element_class_set_static_metadata(
+      element, "Lung-ultrasound masks", "Filter/Analyzer/Video",
+      "Masks from lussegment's confidences, as metadata or as GRAY8 pictures of class ids. " LUS_NOTICE,
+      "Lus developers");
   trans->start = start;
   trans->stop = stop;
   trans->transform_caps = transform_caps;

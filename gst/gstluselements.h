@@ -17,8 +17,8 @@ GST_ELEMENT_REGISTER_DECLARE(lusoverlay)
 #define GST_LUS_PARAM_NUMBER (GST_LUS_PARAM_FLAGS | GST_PARAM_CONTROLLABLE)
 #define GST_LUS_PARAM_READ (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)
 
-/** Defines the function that registers an enumeration: GST_LUS_DEFINE_ENUM(function, "GstLusName", {value, "What it means",
- *  "nick"}, ...). */
+/** Defines the function that registers an enumeration: GST_LUS_DEFINE_ENUM(function, "GstLusName", {value, "What it
+ * means", "nick"}, ...). */
 #define GST_LUS_DEFINE_ENUM(function, name, ...)                              \
   static GType function(void)                                                 \
   {                                                                           \
@@ -44,6 +44,6 @@ GstTagList *gst_lus_zone_to_tags(const char *zone);
 /** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */
 gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH]);
 
-/** Posts the element message @name: @fields with timestamp, stream time and running time of @buffer, and source PTS and age
- *  of its result, all in ns. */
+/** Posts the element message @name: @fields with timestamp, stream time and running time of @buffer, and source PTS and
+ * age of its result, all in ns. */
 void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char *name, const GstStructure *fields);

@@ -154,7 +154,8 @@ void gst_lus_exam_estimate(GstLusExam *exam, int min_frames)
   exam->estimated_frames = exam->frames;
 }
 
-static gboolean write_json(const GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
+static gboolean write_json(const GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
+                           GError **error)
 {
   const LusExamRecord record = {
       .exam_id = exam_id,

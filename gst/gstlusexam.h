@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* An exam as lussfestimate conducts it: frames of a stream, zone by zone, up to the estimate and the file. Not thread-safe;
- * the owner locks. */
+/* An exam as lussfestimate conducts it: frames of a stream, zone by zone, up to the estimate and the file. Not
+ * thread-safe; the owner locks. */
 #include "gstlusmeta.h"
 
 typedef struct _GstLusExam GstLusExam;
 
-/** The estimator of @file, or of the bundled file if NULL. Only a file that was asked for must be there: without the bundled
- *  one *heads is NULL. */
+/** The estimator of @file, or of the bundled file if NULL. Only a file that was asked for must be there: without the
+ * bundled one *heads is NULL. */
 gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error);
 
-/** @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3); @heads may be NULL ("No estimator"), a reference is taken.
- *  NULL with @error if a zone is unknown or named twice. */
+/** @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3); @heads may be NULL ("No estimator"), a reference is
+ * taken. NULL with @error if a zone is unknown or named twice. */
 GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error);
 void gst_lus_exam_free(GstLusExam *exam);
 
@@ -35,8 +35,8 @@ typedef enum {
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta);
 /** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
-/** The last estimate; no frame is added from here on. Writes exam.json atomically to @path, unless that is NULL, no frame was
- *  added, or it is written already. @exam_id may be NULL. */
+/** The last estimate; no frame is added from here on. Writes exam.json atomically to @path, unless that is NULL, no
+ * frame was added, or it is written already. @exam_id may be NULL. */
 gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error);
 
 /** What lusoverlay shows and, by name, those features of the frame added last that are known; to @summary. */

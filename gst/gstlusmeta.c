@@ -36,8 +36,8 @@ static void seg_meta_free(GstMeta *meta, GstBuffer *buffer)
   g_clear_pointer(&seg->mask, lus_mask_unref);
 }
 
-/* The display aspect ratio tells whether the whole picture was stretched over the whole new one: where it changes, bars were
- * added, and nothing says where. */
+/* The display aspect ratio tells whether the whole picture was stretched over the whole new one: where it changes, bars
+ * were added, and nothing says where. */
 static gboolean keeps_aspect(const GstVideoInfo *in, const GstVideoInfo *out)
 {
   double a = (double)in->width * in->par_n / ((double)in->height * in->par_d);

@@ -20,9 +20,9 @@ typedef enum {
 /**
  * GstLusSegMeta: the segmentation of the picture it is attached to.
  *
- * Tagged {video, size, orientation}: copied with the buffer and scaled by videoscale; dropped by every other transformation
- * (crop, flip, rotate, scaling with borders), so that a mask never lands in the wrong place. Planes cover @rect of the
- * picture as it is now; their own size stays that of the inference.
+ * Tagged {video, size, orientation}: copied with the buffer and scaled by videoscale; dropped by every other
+ * transformation (crop, flip, rotate, scaling with borders), so that a mask never lands in the wrong place. Planes
+ * cover @rect of the picture as it is now; their own size stays that of the inference.
  */
 typedef struct {
   GstMeta meta;
@@ -43,8 +43,8 @@ typedef struct {
 LUS_API GType gst_lus_seg_meta_api_get_type(void);
 LUS_API const GstMetaInfo *gst_lus_seg_meta_get_info(void);
 
-/** Adds a meta to the writable @buffer; it is the buffer's, and there is one per buffer (an older one is removed). Takes
- *  references to @segmentation and @mask; without @segmentation the flags say NO_SECTOR. source_pts is the
+/** Adds a meta to the writable @buffer; it is the buffer's, and there is one per buffer (an older one is removed).
+ * Takes references to @segmentation and @mask; without @segmentation the flags say NO_SECTOR. source_pts is the
  *  segmentation's, age follows from the buffer's PTS (GST_CLOCK_TIME_NONE where one is unknown). */
 LUS_API GstLusSegMeta *gst_buffer_add_lus_seg_meta(GstBuffer *buffer, LusSegmentation *segmentation, LusMask *mask,
                                                    gint frame_width, gint frame_height);

@@ -3,8 +3,8 @@
 /**
  * SECTION:element-lusoverlay
  *
- * Draws masks, legend, status, exam and estimate on the pictures, natively in every format of liblus; what is drawn and why
- * is docs/display.md. Put it last, behind lussfestimate.
+ * Draws masks, legend, status, exam and estimate on the pictures, natively in every format of liblus; what is drawn and
+ * why is docs/display.md. Put it last, behind lussfestimate.
  */
 #include "gstluselements.h"
 #include "gstlusmeta.h"
@@ -79,7 +79,8 @@ static gboolean stop(GstBaseTransform *trans)
   return TRUE;
 }
 
-static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_info, GstCaps *out, GstVideoInfo *out_info)
+static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_info, GstCaps *out,
+                         GstVideoInfo *out_info)
 {
   GstLusOverlay *self = GST_LUS_OVERLAY(filter);
 
@@ -261,10 +262,14 @@ static void install_properties(GObjectClass *object)
       "Multiplies the opacity 0..1 of masks", 0, 1, defaults.opacity, GST_LUS_PARAM_NUMBER));
   g_object_class_install_property(object, PROP_STYLE, g_param_spec_enum("style", "Style",
       "How masks are drawn", style_get_type(), (gint)defaults.style, GST_LUS_PARAM_FLAGS));
-  g_object_class_install_property(object, PROP_SELECTED_TYPES, gst_lus_param_spec_strings("selected-types", "Selected types",
-      "Classes to draw, e.g. <pleural_line, vertical_line> (empty = all)", "Name of a class"));
+  g_object_class_install_property(
+      object, PROP_SELECTED_TYPES,
+      gst_lus_param_spec_strings("selected-types", "Selected types",
+                                 "Classes to draw, e.g. <pleural_line, vertical_line> (empty = all)",
+                                 "Name of a class"));
   install_switch(object, PROP_SHOW_LEGEND, "show-legend", "Show legend", "Names and marks of the classes");
-  install_switch(object, PROP_SHOW_CONFIDENCE, "show-confidence", "Show confidence", "Confidence in % beside the legend");
+  install_switch(object, PROP_SHOW_CONFIDENCE, "show-confidence", "Show confidence",
+                 "Confidence in % beside the legend");
   install_switch(object, PROP_SHOW_ESTIMATE, "show-estimate", "Show estimate", "Exam, zones and S/F estimate");
   install_switch(object, PROP_SHOW_STATUS, "show-status", "Show status", "Status word and mark");
   g_object_class_install_property(object, PROP_EXPIRE_OVERLAY, g_param_spec_uint64("expire-overlay", "Expire overlay",

@@ -7,7 +7,8 @@
  * unchanged, in every format of liblus: luma is read where it lies, so no videoconvert is needed, and none should scale
  * before. Each picture waits for its result; the time this takes is reported as latency.
  *
- *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask ! lusoverlay ! videoconvert ! autovideosink
+ *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask ! lusoverlay ! videoconvert !
+ * autovideosink
  */
 #include "gstluselements.h"
 #include "gstlusmeta.h"
@@ -129,8 +130,9 @@ static gboolean open_model(GstLusSegment *self)
     take_segmenter(self, segmenter, model);
     return TRUE;
   }
-  GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ, ("%s", error->message),
-                    ("Set model-file to an ONNX model that `lus info` accepts, or leave it unset for the bundled one."));
+  GST_ELEMENT_ERROR(
+      self, RESOURCE, OPEN_READ, ("%s", error->message),
+      ("Set model-file to an ONNX model that `lus info` accepts, or leave it unset for the bundled one."));
   return FALSE;
 }
 
@@ -192,7 +194,8 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
     return FALSE;
   if (lus_segmenter_set_frame_size(self->segmenter, self->info.width, self->info.height, &error))
     return TRUE;
-  GST_ELEMENT_ERROR(self, LIBRARY, INIT, ("%s", error->message), ("for pictures of %dx%d", self->info.width, self->info.height));
+  GST_ELEMENT_ERROR(self, LIBRARY, INIT, ("%s", error->message),
+                    ("for pictures of %dx%d", self->info.width, self->info.height));
   return FALSE;
 }
 
@@ -252,7 +255,8 @@ static gboolean run_model(GstLusSegment *self, GstBuffer *buffer)
   gint64 before;
 
   if (!gst_video_frame_map(&frame, &self->info, buffer, GST_MAP_READ)) {
-    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("Cannot read the picture's memory; its size does not fit the caps."), (NULL));
+    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("Cannot read the picture's memory; its size does not fit the caps."),
+                      (NULL));
     return FALSE;
   }
   forget_result(self);
@@ -371,11 +375,16 @@ static void install_properties(GObjectClass *object)
   object->finalize = finalize;
   g_object_class_install_property(object, PROP_MODEL_FILE, g_param_spec_string("model-file", "Model file",
       "ONNX model (unset = the bundled one)", NULL, GST_LUS_PARAM_FLAGS));
-  g_object_class_install_property(object, PROP_MODEL_INFO, g_param_spec_boxed("model-info", "Model info",
-      "What the model says about itself: path, sha256, classes, threshold, input size, licence, training; from READY on",
-      GST_TYPE_STRUCTURE, GST_LUS_PARAM_READ));
-  g_object_class_install_property(object, PROP_THREADS, g_param_spec_int("threads", "Threads",
-      "Threads that run the model (0 = one per CPU); results do not depend on it", 0, MAX_THREADS, 0, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_MODEL_INFO,
+                                  g_param_spec_boxed("model-info", "Model info",
+                                                     "What the model says about itself: path, sha256, classes, "
+                                                     "threshold, input size, licence, training; from READY on",
+                                                     GST_TYPE_STRUCTURE, GST_LUS_PARAM_READ));
+  g_object_class_install_property(
+      object, PROP_THREADS,
+      g_param_spec_int("threads", "Threads",
+                       "Threads that run the model (0 = one per CPU); results do not depend on it", 0, MAX_THREADS, 0,
+                       GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_INTERVAL, g_param_spec_uint("inference-interval", "Inference interval",
       "Run the model on every n-th picture; those between carry its last result, flagged as reused and with its age", 1,
       1000, 1, GST_LUS_PARAM_NUMBER));
@@ -387,9 +396,12 @@ static void install_properties(GObjectClass *object)
       GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_MM_PER_PIXEL, g_param_spec_double("mm-per-pixel", "mm per pixel",
       "Size of a picture's pixel in mm (0 = unknown)", 0, 10, 0, GST_LUS_PARAM_NUMBER));
-  g_object_class_install_property(object, PROP_STATS, g_param_spec_boxed("stats", "Statistics",
-      "frames (pictures seen), inferred (results computed), mean-ms and p95-ms (time per result in ms)", GST_TYPE_STRUCTURE,
-      GST_LUS_PARAM_READ));
+  g_object_class_install_property(
+      object, PROP_STATS,
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "frames (pictures seen), inferred (results computed), mean-ms and p95-ms (time per result in ms)",
+          GST_TYPE_STRUCTURE, GST_LUS_PARAM_READ));
 }
 
 static void gst_lus_segment_class_init(GstLusSegmentClass *klass)

@@ -3,13 +3,13 @@
 /**
  * SECTION:element-lussfestimate
  *
- * Conducts an exam: measures lung features on every picture with a mask, gathers them zone by zone, and estimates the S/F
- * ratio. Pictures pass through; the numbers travel as the custom metadata "LusSummary", as element messages "lussfestimate"
- * and, at the end, as exam.json.
+ * Conducts an exam: measures lung features on every picture with a mask, gathers them zone by zone, and estimates the
+ * S/F ratio. Pictures pass through; the numbers travel as the custom metadata "LusSummary", as element messages
+ * "lussfestimate" and, at the end, as exam.json.
  *
- * The zone of the pictures comes from the property zone, from the tag keywords=lus-zone:ZONE before the first picture of a
- * clip, or from keys pressed in the video window: 1..9 choose the n-th expected zone, 0 none, s starts and f finishes an
- * exam. A zone that a tag named ends with its stream.
+ * The zone of the pictures comes from the property zone, from the tag keywords=lus-zone:ZONE before the first picture
+ * of a clip, or from keys pressed in the video window: 1..9 choose the n-th expected zone, 0 none, s starts and f
+ * finishes an exam. A zone that a tag named ends with its stream.
  */
 #include "gstluselements.h"
 #include "gstlusexam.h"
@@ -403,8 +403,10 @@ static void install_properties(GObjectClass *object)
       "Lung zone of the pictures, e.g. R1 (unset = none); the tag keywords=lus-zone:ZONE and keys change it too");
   g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones", "Zones",
       "Zones of a whole exam (empty = <R1, R2, R3, L1, L2, L3>); read when an exam starts", "Name of a zone"));
-  g_object_class_install_property(object, PROP_MIN_FRAMES, g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
-      "Pictures with a result that make a zone done", 1, G_MAXINT, LUS_EXAM_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_MIN_FRAMES,
+                                  g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
+                                                   "Pictures with a result that make a zone done", 1, G_MAXINT,
+                                                   LUS_EXAM_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
   install_text(object, PROP_EXAM_FILE, "exam-file", "Exam file",
       "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
   install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",

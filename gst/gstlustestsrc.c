@@ -6,8 +6,8 @@
  * A simulated probe: B-mode lung ultrasound whose anatomy, lung water and machine settings follow from seed, stream and
  * patient. Same properties, same pictures. A whole exam is a concat of six of them:
  *
- *   gst-launch-1.0 concat name=c ! lussegment ! lusconfmask ! lussfestimate ! lusoverlay ! videoconvert ! autovideosink \
- *     lustestsrc zone=R1 stream=1 num-buffers=60 ! c.  lustestsrc zone=R2 stream=2 num-buffers=60 ! c.
+ *   gst-launch-1.0 concat name=c ! lussegment ! lusconfmask ! lussfestimate ! lusoverlay ! videoconvert ! autovideosink
+ * \ lustestsrc zone=R1 stream=1 num-buffers=60 ! c.  lustestsrc zone=R2 stream=2 num-buffers=60 ! c.
  */
 #include "gstluselements.h"
 #include "gstlusvideo.h"
@@ -138,6 +138,18 @@ static gboolean decide_allocation(GstBaseSrc *base, GstQuery *query)
   return GST_BASE_SRC_CLASS(gst_lus_test_src_parent_class)->decide_allocation(base, query);
 }
 
+/* The stream's identity, which exams list, follows from the scene. */
+static void answer_uri(GstLusTestSrc *self, GstQuery *query)
+{
+  g_autofree char *uri = NULL;
+
+  GST_OBJECT_LOCK(self);
+  uri = g_strdup_printf("lustestsrc:%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, self->seed,
+                        self->patient, self->stream);
+  GST_OBJECT_UNLOCK(self);
+  gst_query_set_uri(query, uri);
+}
+
 static gboolean query(GstBaseSrc *base, GstQuery *query)
 {
   GstLusTestSrc *self = GST_LUS_TEST_SRC(base);
@@ -145,6 +157,10 @@ static gboolean query(GstBaseSrc *base, GstQuery *query)
 
   if (self->info.fps_n > 0)
     frame = gst_util_uint64_scale_int(GST_SECOND, self->info.fps_d, self->info.fps_n);
+  if (GST_QUERY_TYPE(query) == GST_QUERY_URI) {
+    answer_uri(self, query);
+    return TRUE;
+  }
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && frame > 0) {
     gst_query_set_latency(query, gst_base_src_is_live(base), frame, GST_CLOCK_TIME_NONE);
     return TRUE;
@@ -323,11 +339,17 @@ static void install_properties(GObjectClass *object)
       G_MAXUINT64, 0, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_PROBE, g_param_spec_enum("probe", "Probe",
       "Kind of probe", probe_get_type(), LUS_PROBE_RANDOM, GST_LUS_PARAM_FLAGS));
-  g_object_class_install_property(object, PROP_WATER, g_param_spec_double("water", "Lung water",
-      "Lung water, 0 (dry) to 1; it sets number, width and strength of vertical lines (below 0 = drawn at random)", -1, 1,
-      -1, GST_LUS_PARAM_FLAGS));
-  g_object_class_install_property(object, PROP_SCREEN, g_param_spec_boolean("screen", "Screen",
-      "Whole scanner screen with margins, text and depth marks, instead of the sector alone", TRUE, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(
+      object, PROP_WATER,
+      g_param_spec_double(
+          "water", "Lung water",
+          "Lung water, 0 (dry) to 1; it sets number, width and strength of vertical lines (below 0 = drawn at random)",
+          -1, 1, -1, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(
+      object, PROP_SCREEN,
+      g_param_spec_boolean("screen", "Screen",
+                           "Whole scanner screen with margins, text and depth marks, instead of the sector alone", TRUE,
+                           GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_ZONE, g_param_spec_string("zone", "Zone",
       "Lung zone announced by the tag keywords=lus-zone:ZONE, e.g. R1 (unset = none)", NULL, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_IS_LIVE, g_param_spec_boolean("is-live", "Is live",
@@ -339,7 +361,8 @@ static void gst_lus_test_src_class_init(GstLusTestSrcClass *klass)
 {
   GstElementClass *element = GST_ELEMENT_CLASS(klass);
   GstBaseSrcClass *base = GST_BASE_SRC_CLASS(klass);
-  static GstStaticPadTemplate src = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(SRC_CAPS));
+  static GstStaticPadTemplate src =
+      GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(SRC_CAPS));
 
   install_properties(G_OBJECT_CLASS(klass));
   gst_type_mark_as_plugin_api(probe_get_type(), 0);

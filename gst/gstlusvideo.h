@@ -18,8 +18,8 @@ G_BEGIN_DECLS
   "height = (int) [ " G_STRINGIFY(LUS_FRAME_MIN) ", " G_STRINGIFY(LUS_FRAME_MAX) " ], " \
   "framerate = (fraction) [ 0/1, 2147483647/1 ]"
 
-/** At caps time: format, size, range and matrix of @info; planes are NULL, mm per pixel unknown. A matrix the caps do not
- *  tell (RGB) is BT.601 up to 576 rows, else BT.709. FALSE if liblus does not know the format or the size. */
+/** At caps time: format, size, range and matrix of @info; planes are NULL, mm per pixel unknown. A matrix the caps do
+ * not tell (RGB) is BT.601 up to 576 rows, else BT.709. FALSE if liblus does not know the format or the size. */
 LUS_API gboolean gst_lus_image_from_info(LusImage *image, const GstVideoInfo *info);
 /** At frame time: points the planes at the mapped @frame, with its strides. Valid until the frame is unmapped. */
 LUS_API void gst_lus_image_set_frame(LusImage *image, const GstVideoFrame *frame);

@@ -118,7 +118,8 @@ char *fixture_caps(const char *format, int width, int height)
   return g_strdup_printf("video/x-raw,format=%s,width=%d,height=%d,framerate=25/1", format, width, height);
 }
 
-/* One row as GStreamer's packing functions take it: AYUV or ARGB, grey. Y'CbCr is limited range, grey itself full range. */
+/* One row as GStreamer's packing functions take it: AYUV or ARGB, grey. Y'CbCr is limited range, grey itself full
+ * range. */
 static void draw_row(guint8 *row, const GstVideoInfo *info, FixturePattern pattern, int y)
 {
   const gboolean yuv = info->finfo->unpack_format == GST_VIDEO_FORMAT_AYUV;
@@ -138,8 +139,8 @@ static void draw(GstVideoFrame *frame, FixturePattern pattern)
 
   for (int y = 0; y < info->height; y++) {
     draw_row(row, info, pattern, y);
-    info->finfo->pack_func(info->finfo, GST_VIDEO_PACK_FLAG_NONE, row, 0, frame->data, info->stride, info->chroma_site, y,
-                           info->width);
+    info->finfo->pack_func(info->finfo, GST_VIDEO_PACK_FLAG_NONE, row, 0, frame->data, info->stride, info->chroma_site,
+                           y, info->width);
   }
 }
 

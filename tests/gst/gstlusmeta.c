@@ -121,7 +121,8 @@ static void test_dropped(void)
   static const struct {
     const char *line, *caps;
   } cases[] = {
-      {"videoscale add-borders=true", "video/x-raw,format=GRAY8,width=128,height=64,pixel-aspect-ratio=1/1,framerate=25/1"},
+      {"videoscale add-borders=true",
+       "video/x-raw,format=GRAY8,width=128,height=64,pixel-aspect-ratio=1/1,framerate=25/1"},
       {"videocrop left=8", NULL},
       {"videobox left=-8", NULL},
       {"videoflip video-direction=horiz", NULL},
@@ -138,8 +139,12 @@ static void test_dropped(void)
 
 static void test_kept(void)
 {
-  static const char *lines[] = {"identity", "queue", "tee ! queue", "videoconvert ! capsfilter caps=video/x-raw,format=I420",
-                                "videoconvert ! capsfilter caps=video/x-raw,format=RGBA", "capsfilter"};
+  static const char *lines[] = {"identity",
+                                "queue",
+                                "tee ! queue",
+                                "videoconvert ! capsfilter caps=video/x-raw,format=I420",
+                                "videoconvert ! capsfilter caps=video/x-raw,format=RGBA",
+                                "capsfilter"};
 
   for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
     GstBuffer *out = pass(lines[i], NULL);

@@ -11,8 +11,8 @@ static void test_defaults(void)
   gint area, output;
   GstStructure *classes;
 
-  g_object_get(element, "confidence-threshold", &value, "min-area", &area, "output", &output, "class-thresholds", &classes,
-               NULL);
+  g_object_get(element, "confidence-threshold", &value, "min-area", &area, "output", &output, "class-thresholds",
+               &classes, NULL);
   g_assert_cmpfloat(value, ==, 0.6);
   g_assert_cmpint(area, ==, 0);
   g_assert_cmpint(output, ==, 0);
@@ -50,8 +50,8 @@ static GstBuffer *mask_picture(GstHarness *harness, guint n)
   return fixture_push(harness, caps, four_greys, n);
 }
 
-/* q of the classes: l, 255 - l, 128. At 0.6 (153) the first two greys are in a mask; at 0.5 (128) all are, and of equal ones
- * the lower index wins. Changed while playing, it holds from the next picture on. */
+/* q of the classes: l, 255 - l, 128. At 0.6 (153) the first two greys are in a mask; at 0.5 (128) all are, and of equal
+ * ones the lower index wins. Changed while playing, it holds from the next picture on. */
 static void test_thresholds(void)
 {
   GstHarness *harness = fixture_harness(SEGMENT, 64, 64);
@@ -101,7 +101,8 @@ static void test_min_area(void)
 /* The same result again gives the same mask again. */
 static void test_reused(void)
 {
-  GstHarness *harness = fixture_harness("lussegment model-file=MODEL sector=none inference-interval=2 ! lusconfmask", 64, 64);
+  GstHarness *harness =
+      fixture_harness("lussegment model-file=MODEL sector=none inference-interval=2 ! lusconfmask", 64, 64);
   GstBuffer *first = mask_picture(harness, 0), *second = mask_picture(harness, 1);
 
   g_assert_true(gst_buffer_get_lus_seg_meta(first)->mask == gst_buffer_get_lus_seg_meta(second)->mask);

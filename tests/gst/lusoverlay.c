@@ -14,8 +14,8 @@ static void test_defaults(void)
   gboolean legend, confidence, estimate, status, enabled;
 
   g_object_get(element, "opacity", &value, "style", &style, "stale-policy", &policy, "expire-overlay", &expire,
-               "show-legend", &legend, "show-confidence", &confidence, "show-estimate", &estimate, "show-status", &status,
-               "enabled", &enabled, NULL);
+               "show-legend", &legend, "show-confidence", &confidence, "show-estimate", &estimate, "show-status",
+               &status, "enabled", &enabled, NULL);
   g_assert_cmpfloat(value, ==, 1);
   g_assert_cmpint(style, ==, LUS_OVERLAY_CONTOUR);
   g_assert_cmpint(policy, ==, LUS_STALE_DIM);
@@ -212,7 +212,8 @@ static void test_shared_picture(void)
 
 static void test_caps_change(void)
 {
-  GstHarness *harness = fixture_harness("lussegment model-file=MODEL ! lusconfmask ! lussfestimate zone=R1 ! lusoverlay", 64, 64);
+  GstHarness *harness =
+      fixture_harness("lussegment model-file=MODEL ! lusconfmask ! lussfestimate zone=R1 ! lusoverlay", 64, 64);
   static const struct {
     const char *format;
     int width, height;

@@ -275,7 +275,8 @@ static void test_roi(void)
   gst_harness_teardown(harness);
 }
 
-/* A model that is chosen while playing is in use from the next picture on; a bad one is reported and changes nothing. */
+/* A model that is chosen while playing is in use from the next picture on; a bad one is reported and changes nothing.
+ */
 static void test_swap(void)
 {
   GstHarness *harness = fixture_harness(LINE, 64, 64);
@@ -348,7 +349,8 @@ static void test_settings_from_another_thread(void)
 static void test_same_as_library(void)
 {
   GstHarness *harness = fixture_harness("lussegment model-file=MODEL", 320, 240);
-  GstHarness *source = gst_harness_new_parse("lustestsrc num-buffers=3 seed=5 ! capsfilter caps=video/x-raw,format=GRAY8,width=320,height=240");
+  GstHarness *source = gst_harness_new_parse(
+      "lustestsrc num-buffers=3 seed=5 ! capsfilter caps=video/x-raw,format=GRAY8,width=320,height=240");
   const LusSegmenterConfig config = {.threads = 2};
   g_autoptr(LusModel) model = lus_model_load(fixture_model(), NULL);
   g_autoptr(LusSegmenter) segmenter = lus_segmenter_new(model, &config, NULL);
@@ -454,8 +456,10 @@ static void test_allocation(void)
 
 static void test_start_stop(void)
 {
-  GstElement *pipeline = gst_parse_launch("lustestsrc num-buffers=2 ! video/x-raw,width=64,height=48 ! lussegment name=seg ! "
-                                          "lusconfmask ! lussfestimate ! lusoverlay ! fakesink", NULL);
+  GstElement *pipeline =
+      gst_parse_launch("lustestsrc num-buffers=2 ! video/x-raw,width=64,height=48 ! lussegment name=seg ! "
+                       "lusconfmask ! lussfestimate ! lusoverlay ! fakesink",
+                       NULL);
   GstElement *seg = gst_bin_get_by_name(GST_BIN(pipeline), "seg");
 
   g_object_set(seg, "model-file", fixture_model(), "threads", 1, NULL);

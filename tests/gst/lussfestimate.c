@@ -83,7 +83,8 @@ static gboolean is_missing(json_t *exam, const char *zone)
 /* One zone by property, two by tag; a tag's zone ends with its stream, and frames without a zone count nowhere. */
 static void test_exam(void)
 {
-  g_autofree char *path = fixture_path("exam.json"), *settings = g_strdup_printf("exam-file=%s exam-id=e1 zone=R1", path);
+  g_autofree char *path = fixture_path("exam.json"),
+                  *settings = g_strdup_printf("exam-file=%s exam-id=e1 zone=R1", path);
   GstHarness *harness = make_harness(settings);
   json_t *exam, *r1, *clips;
 
@@ -218,7 +219,8 @@ static void test_actions(void)
 
 static gboolean press(GstHarness *harness, const char *key)
 {
-  return gst_harness_push_upstream_event(harness, gst_navigation_event_new_key_press(key, GST_NAVIGATION_MODIFIER_NONE));
+  return gst_harness_push_upstream_event(harness,
+                                         gst_navigation_event_new_key_press(key, GST_NAVIGATION_MODIFIER_NONE));
 }
 
 static void assert_zone(GstHarness *harness, guint n, const char *zone, gboolean finished)
@@ -352,8 +354,10 @@ static char *write_heads(void)
   g_autoptr(LusModel) model = lus_model_load(fixture_model(), NULL);
   char *path = fixture_path("fitted.json");
   g_autofree char *json = g_strdup_printf(
-      "{\"schema\":1,\"notice\":\"%s\",\"version\":\"0\",\"command\":\"none\",\"model_sha256\":\"%s\",\"threshold\":0.6,"
-      "\"heads\":{\"sf\":{\"intercept\":250,\"half_width\":20,\"range_margin\":1,\"zones\":2,\"min_zones\":2,\"fit\":{},"
+      "{\"schema\":1,\"notice\":\"%s\",\"version\":\"0\",\"command\":\"none\",\"model_sha256\":\"%s\",\"threshold\":0."
+      "6,"
+      "\"heads\":{\"sf\":{\"intercept\":250,\"half_width\":20,\"range_margin\":1,\"zones\":2,\"min_zones\":2,\"fit\":{}"
+      ","
       "\"inputs\":[{\"name\":\"pleura_coverage.mean\",\"mean\":50,\"sd\":50,\"low\":0,\"high\":100,\"weight\":10}]}}}",
       LUS_NOTICE, lus_model_sha256(model));
 
@@ -364,7 +368,8 @@ static char *write_heads(void)
 static void test_estimate(void)
 {
   g_autofree char *heads = write_heads();
-  g_autofree char *settings = g_strdup_printf("heads-file=%s zones=\"<R1,L1>\" min-frames-per-zone=3 interval=0 zone=R1", heads);
+  g_autofree char *settings =
+      g_strdup_printf("heads-file=%s zones=\"<R1,L1>\" min-frames-per-zone=3 interval=0 zone=R1", heads);
   GstHarness *harness = make_harness(settings);
   GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
   GstStructure *summary;
@@ -389,7 +394,8 @@ static void test_estimate(void)
   gst_harness_teardown(harness);
 }
 
-/* Masks cut elsewhere than the estimator's are reported once, as is a change of the model, whose pictures are left out. */
+/* Masks cut elsewhere than the estimator's are reported once, as is a change of the model, whose pictures are left out.
+ */
 static void test_mismatches(void)
 {
   g_autofree char *heads = write_heads(), *settings = g_strdup_printf("heads-file=%s zone=R1", heads);

@@ -23,8 +23,8 @@ static void test_defaults(void)
   gboolean screen, live;
   gchar *zone;
 
-  g_object_get(element, "seed", &seed, "stream", &stream, "patient", &patient, "probe", &probe, "water", &level, "screen",
-               &screen, "is-live", &live, "zone", &zone, NULL);
+  g_object_get(element, "seed", &seed, "stream", &stream, "patient", &patient, "probe", &probe, "water", &level,
+               "screen", &screen, "is-live", &live, "zone", &zone, NULL);
   g_assert_cmpuint(seed, ==, 0);
   g_assert_cmpuint(stream, ==, 0);
   g_assert_cmpuint(patient, ==, 0);
@@ -68,10 +68,32 @@ static void test_deterministic(void)
   g_assert_cmpstr(first, !=, other);
 }
 
+static char *stream_id(const char *settings)
+{
+  GstHarness *harness = play(settings, "GRAY8", 64, 48, 25, 1);
+  char *id;
+
+  gst_buffer_unref(gst_harness_pull(harness));
+  id = gst_pad_get_stream_id(harness->sinkpad);
+  gst_harness_teardown(harness);
+  return id;
+}
+
+static void test_stream_id(void)
+{
+  g_autofree char *first = stream_id("seed=7 stream=2"), *again = stream_id("seed=7 stream=2"),
+                  *other = stream_id("seed=7");
+
+  g_assert_nonnull(first);
+  g_assert_cmpstr(first, ==, again);
+  g_assert_cmpstr(first, !=, other);
+}
+
 /* I420 is the GRAY8 picture in limited range: 16 + 219/255 of it, with grey chroma. */
 static void test_limited_range(void)
 {
-  GstHarness *grey = play("seed=4 num-buffers=1", "GRAY8", 64, 48, 30, 1), *yuv = play("seed=4 num-buffers=1", "I420", 64, 48, 30, 1);
+  GstHarness *grey = play("seed=4 num-buffers=1", "GRAY8", 64, 48, 30, 1),
+             *yuv = play("seed=4 num-buffers=1", "I420", 64, 48, 30, 1);
   GstBuffer *a = gst_harness_pull(grey), *b = gst_harness_pull(yuv);
   GstMapInfo full, limited;
 
@@ -193,6 +215,7 @@ static void add_tests(void)
 {
   g_test_add_func("/lustestsrc/defaults", test_defaults);
   g_test_add_func("/lustestsrc/deterministic", test_deterministic);
+  g_test_add_func("/lustestsrc/stream-id", test_stream_id);
   g_test_add_func("/lustestsrc/limited-range", test_limited_range);
   g_test_add_func("/lustestsrc/timestamps", test_timestamps);
   g_test_add_func("/lustestsrc/zone", test_zone);
