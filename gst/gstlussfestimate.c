@@ -188,6 +188,13 @@ static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
     gst_lus_exam_set_clip(self->exam, id);
   if (self->zone_from_tag)
     choose_zone_locked(self, NULL, FALSE);
+  g_mutex_unlock(&self->lock);
+}
+
+/* Stream time may jump back. */
+static void begin_segment(GstLusSfEstimate *self)
+{
+  g_mutex_lock(&self->lock);
   self->next_update = 0;
   g_mutex_unlock(&self->lock);
 }
@@ -201,6 +208,9 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_STREAM_START:
     begin_stream(self, event);
+    break;
+  case GST_EVENT_SEGMENT:
+    begin_segment(self);
     break;
   case GST_EVENT_TAG:
     gst_event_parse_tag(event, &tags);

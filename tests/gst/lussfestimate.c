@@ -276,6 +276,11 @@ static void test_messages(void)
     count++;
   }
   g_assert_cmpuint(count, ==, 3);
+  push_stream(harness, "from the start again");
+  push_frames(harness, 0, 1);
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
   g_object_set(sf, "post-messages", FALSE, NULL);
   push_frames(harness, 7, 5);
   g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT));
