@@ -18,12 +18,13 @@ static gboolean input_shape(int chw[3], const LusTensor *input, const LusModel *
     return TRUE;
   }
   g_autofree char *dims = lus_tensor_dims_string(input);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the tensor is %s; the model takes [%d][height][width]", path, dims,
-              channels);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the tensor is %s; the model takes [%d][height][width]", path,
+              dims, channels);
   return FALSE;
 }
 
-static gboolean infer(const char *model_path, const char *input_path, const char *output_path, int threads, GError **error)
+static gboolean infer(const char *model_path, const char *input_path, const char *output_path, int threads,
+                      GError **error)
 {
   g_autoptr(LusModel) model = lus_model_load(model_path, error);
   g_autoptr(LusTensor) input = model ? lus_tensor_read_npy(input_path, error) : NULL;

@@ -60,8 +60,9 @@ static void print_text(const Facts *facts)
   for (int i = 0; i < info->n_classes; i++)
     printf("%s%s", i ? ", " : " ", info->classes[i]);
   printf("\n%-12s %g %%\n", "threshold", 100 * (double)info->threshold);
-  printf("%-12s %d x %d, %d channel%s, %s\n", "input", info->width, info->height, info->channels,
-         info->channels == 1 ? "" : "s", info->normalise.mode == LUS_NORMALISE_LIT ? "normalised over the lit pixels" : "");
+  printf("%-12s %d x %d, %d channel%s%s\n", "input", info->width, info->height, info->channels,
+         info->channels == 1 ? "" : "s",
+         info->normalise.mode == LUS_NORMALISE_LIT ? ", normalised over the lit pixels" : "");
   if (info->normalise.mode == LUS_NORMALISE_FIXED)
     printf("%-12s mean %g, standard deviation %g\n", "normalised", (double)info->normalise.mean,
            (double)info->normalise.std);
@@ -94,8 +95,8 @@ static json_t *plan_to_json(const LusGraph *graph)
   for (int i = 0; i < graph->n_nodes; i++) {
     const LusNode *node = &graph->nodes[i];
     const int *shape = graph->values[node->output].shape;
-    json_array_append_new(plan, json_pack("{s:s, s:s, s:[i,i,i]}", "operator", lus_op_name(node->type), "name", node->name,
-                                          "result", shape[1], shape[2], shape[3]));
+    json_array_append_new(plan, json_pack("{s:s, s:s, s:[i,i,i]}", "operator", lus_op_name(node->type), "name",
+                                          node->name, "result", shape[1], shape[2], shape[3]));
   }
   return plan;
 }

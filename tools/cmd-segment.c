@@ -24,16 +24,18 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
 {
   *o = (Options){.percent = -1};
   const GOptionEntry entries[] = {
-    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Folder for the results", "DIR"},
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "Model file (default: the bundled one)", "MODEL"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &o->percent, "Confidence at which a mask begins, 0..100 (default: the model's)",
-     "PERCENT"},
-    {"overlay", 0, 0, G_OPTION_ARG_NONE, &o->clip.overlay, "Write overlay.mkv", NULL},
-    {"masks", 0, 0, G_OPTION_ARG_NONE, &o->clip.masks, "Write frameNNNNNN.mask.png: 0 none, else class number + 1", NULL},
-    {"confidences", 0, 0, G_OPTION_ARG_NONE, &o->clip.confidences, "Write frameNNNNNN.CLASS.png", NULL},
-    {"resume", 0, 0, G_OPTION_ARG_NONE, &o->resume, "Skip clips whose results are complete", NULL},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)", "N"},
-    {0}};
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Folder for the results", "DIR"},
+      {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "Model file (default: the bundled one)", "MODEL"},
+      {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &o->percent,
+       "Confidence at which a mask begins, 0..100 (default: the model's)", "PERCENT"},
+      {"overlay", 0, 0, G_OPTION_ARG_NONE, &o->clip.overlay, "Write overlay.mkv", NULL},
+      {"masks", 0, 0, G_OPTION_ARG_NONE, &o->clip.masks, "Write frameNNNNNN.mask.png: 0 none, else class number + 1",
+       NULL},
+      {"confidences", 0, 0, G_OPTION_ARG_NONE, &o->clip.confidences, "Write frameNNNNNN.CLASS.png", NULL},
+      {"resume", 0, 0, G_OPTION_ARG_NONE, &o->resume, "Skip clips whose results are complete", NULL},
+      {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
+       "N"},
+      {0}};
   int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, arguments);
   if (code != LUS_EXIT_DONE)
     return code;

@@ -5,8 +5,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* appsrc ! videoconvert ! ENCODER ! matroskamux ! filesink. videoconvert passes everything through where the encoder takes
- * the format as it is. */
+/* appsrc ! videoconvert ! ENCODER ! matroskamux ! filesink. videoconvert passes everything through where the encoder
+ * takes the format as it is. */
 
 #define QUEUE_BYTES (32 << 20)
 
@@ -152,7 +152,8 @@ static void sink_free(LusFrameSink *sink)
   g_free(self);
 }
 
-static gboolean set_up_source(ClipSink *self, LusFormat format, int width, int height, int fps_n, int fps_d, GError **error)
+static gboolean set_up_source(ClipSink *self, LusFormat format, int width, int height, int fps_n, int fps_d,
+                              GError **error)
 {
   GstVideoFormat video_format = gst_video_format_from_string(lus_format_name(format));
   if (fps_n < 1 || fps_d < 1 || MIN(width, height) < LUS_FRAME_MIN || MAX(width, height) > LUS_FRAME_MAX ||
@@ -208,8 +209,8 @@ static gboolean build(ClipSink *self, gboolean h264, GError **error)
   return TRUE;
 }
 
-static LusFrameSink *create(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d, gboolean h264,
-                            GError **error)
+static LusFrameSink *create(const char *path, LusFormat format, int width, int height, int fps_n, int fps_d,
+                            gboolean h264, GError **error)
 {
   if (!lus_tool_gstreamer_init(error))
     return NULL;
@@ -224,8 +225,9 @@ static LusFrameSink *create(const char *path, LusFormat format, int width, int h
   }
   if (gst_element_set_state(self->pipeline.bin, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
     g_mutex_lock(&self->pipeline.lock);
-    g_propagate_error(error, self->pipeline.error ? g_error_copy(self->pipeline.error)
-                                                  : g_error_new(LUS_ERROR, LUS_ERROR_IO, "%s: cannot be written", path));
+    g_propagate_error(error, self->pipeline.error
+                                 ? g_error_copy(self->pipeline.error)
+                                 : g_error_new(LUS_ERROR, LUS_ERROR_IO, "%s: cannot be written", path));
     g_mutex_unlock(&self->pipeline.lock);
     sink_free(&self->base);
     return NULL;

@@ -3,8 +3,8 @@
 #include "gstlusvideo.h"
 #include <gst/app/gstappsink.h>
 
-/* filesrc ! decodebin ! [videoconvert !] appsink, pulled frame by frame. videoconvert is there only for what no LusFormat
- * covers, such as 10-bit pictures. */
+/* filesrc ! decodebin ! [videoconvert !] appsink, pulled frame by frame. videoconvert is there only for what no
+ * LusFormat covers, such as 10-bit pictures. */
 
 #define RAW_CAPS "video/x-raw, format = (string) " GST_LUS_VIDEO_FORMATS
 #define STALL_INTERVAL (G_USEC_PER_SEC / 2)

@@ -14,8 +14,8 @@ static void input_free(gpointer data)
 
 static gboolean is_video(const char *name)
 {
-  static const char *const extensions[] = {".mkv", ".mp4", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ogv",
-                                           ".ts", ".mjpg", ".mjpeg", ".flv", ".3gp"};
+  static const char *const extensions[] = {".mkv", ".mp4", ".avi", ".mov",  ".m4v",   ".mpg", ".mpeg", ".webm",
+                                           ".wmv", ".ogv", ".ts",  ".mjpg", ".mjpeg", ".flv", ".3gp"};
   g_autofree char *lower = g_ascii_strdown(name, -1);
   for (gsize i = 0; i < G_N_ELEMENTS(extensions); i++)
     if (g_str_has_suffix(lower, extensions[i]))
@@ -104,8 +104,10 @@ static gboolean tell_apart(GPtrArray *inputs, GError **error)
     const LusToolInput *input = inputs->pdata[i];
     if (GPOINTER_TO_UINT(g_hash_table_lookup(kept, input->name)) < 2)
       continue;
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: another input would be kept as '%s' too; rename one, or give them "
-                "in separate runs", input->path, input->name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: another input would be kept as '%s' too; rename one, or give them "
+                "in separate runs",
+                input->path, input->name);
     return FALSE;
   }
   return TRUE;

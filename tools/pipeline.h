@@ -3,8 +3,8 @@
 #include "tool.h"
 #include <gst/gst.h>
 
-/** What frame-source.c and frame-sink.c share: a pipeline whose messages are seen in the thread that posts them, so that
- *  whoever waits for data is woken by an error or the end as well, without polling. */
+/** What frame-source.c and frame-sink.c share: a pipeline whose messages are seen in the thread that posts them, so
+ * that whoever waits for data is woken by an error or the end as well, without polling. */
 typedef struct {
   char *path;          /* the file, for messages */
   GstElement *bin;

@@ -55,10 +55,11 @@ static double tidy(double value)
 static gboolean write_header(Run *run, GError **error)
 {
   g_autofree char *model = g_filename_display_basename(lus_model_path(run->model));
-  return write_line(run, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f}", "lus", lus_version(), "schema", 1, "notice",
-                                   LUS_NOTICE, "clip", run->clip, "model", model, "model_sha256",
-                                   lus_model_sha256(run->model), "kernels", lus_segmenter_kernels(run->segmenter),
-                                   "threshold", tidy(run->options->threshold)),
+  return write_line(run,
+                    json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f}", "lus", lus_version(), "schema", 1, "notice",
+                              LUS_NOTICE, "clip", run->clip, "model", model, "model_sha256",
+                              lus_model_sha256(run->model), "kernels", lus_segmenter_kernels(run->segmenter),
+                              "threshold", tidy(run->options->threshold)),
                     error);
 }
 
@@ -80,7 +81,8 @@ static json_t *class_to_json(const LusSegmentation *segmentation, const LusMask 
 }
 
 /** A frame on which nothing was inferred (no sector yet) has no classes: they are unknown, not empty. */
-static gboolean write_frame(Run *run, const LusSegmentation *segmentation, const LusMask *mask, gint64 pts_ns, GError **error)
+static gboolean write_frame(Run *run, const LusSegmentation *segmentation, const LusMask *mask, gint64 pts_ns,
+                            GError **error)
 {
   json_t *classes = json_object();
   for (int i = 0; segmentation && i < segmentation->n_classes; i++)
@@ -97,8 +99,8 @@ static gboolean write_plane(Run *run, const char *name, const guint8 *plane, con
   g_autofree char *file = g_strdup_printf("frame%06" G_GINT64_FORMAT ".%s.png", run->frame, name);
   g_autofree char *path = g_build_filename(run->folder, file, NULL);
   if (plane)
-    lus_plane_to_frame(run->plane, run->width, run->width, run->height, plane, segmentation->width, segmentation->height,
-                       segmentation->rect, nearest);
+    lus_plane_to_frame(run->plane, run->width, run->width, run->height, plane, segmentation->width,
+                       segmentation->height, segmentation->rect, nearest);
   else
     memset(run->plane, 0, (gsize)run->width * (gsize)run->height);
   return lus_png_write(path, run->plane, run->width, run->height, run->width, 1, error);
@@ -360,7 +362,8 @@ static gboolean has_file(const char *folder, const char *name)
   return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model, const LusSegmentOptions *options)
+gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model,
+                               const LusSegmentOptions *options)
 {
   g_autofree char *clip = g_filename_display_basename(path);
   json_t *header = load_header(folder);

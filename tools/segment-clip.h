@@ -13,4 +13,5 @@ typedef struct {
 gboolean lus_tool_segment_clip(const char *path, const char *folder, LusModel *model, LusSegmenter *segmenter,
                                const LusSegmentOptions *options, LusToolProgress *progress, GError **error);
 /** TRUE if @folder holds the finished results of this clip with this model and these options. */
-gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model, const LusSegmentOptions *options);
+gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model,
+                               const LusSegmentOptions *options);

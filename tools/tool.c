@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text, const char *description,
-                   int min, int max, char ***arguments)
+int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text,
+                   const char *description, int min, int max, char ***arguments)
 {
   g_autoptr(GOptionContext) context = g_option_context_new(arguments_text);
   g_option_context_set_description(context, description);

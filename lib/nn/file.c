@@ -15,7 +15,8 @@ static void set_errno_error(GError **error, const char *path, const char *action
   g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot %s: %s", path, action, g_strerror(number));
 }
 
-/** Opens a regular file and tells its size; -1 on error. O_NONBLOCK: a FIFO must not stop us before we can refuse it. */
+/** Opens a regular file and tells its size; -1 on error. O_NONBLOCK: a FIFO must not stop us before we can refuse it.
+ */
 static int open_regular(const char *path, gsize max_bytes, gsize *size, GError **error)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -81,7 +81,8 @@ static char *get_setting(const Settings *settings, const char *key)
   return settings->key_file ? g_key_file_get_string(settings->key_file, "lus", key, NULL) : NULL;
 }
 
-static gboolean setting_error(GError **error, const Settings *settings, const char *key, const char *text, const char *remedy)
+static gboolean setting_error(GError **error, const Settings *settings, const char *key, const char *text,
+                              const char *remedy)
 {
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: setting %s is '%s'; %s", settings->path, key, text, remedy);
   return FALSE;
@@ -142,7 +143,8 @@ static gboolean read_input_size(int *width, int *height, const Settings *setting
   guint64 w = g_ascii_isdigit(*text) ? g_ascii_strtoull(text, &end, 10) : 0;
   guint64 h = end && *end == 'x' && g_ascii_isdigit(end[1]) ? g_ascii_strtoull(end + 1, &end, 10) : 0;
   if (!end || *end || w < 1 || h < 1 || w > SIZE_MAX_SIDE || h > SIZE_MAX_SIDE)
-    return setting_error(error, settings, "input_size", text, "give WIDTHxHEIGHT in pixels, 1 to 4096 each, like 256x256");
+    return setting_error(error, settings, "input_size", text,
+                         "give WIDTHxHEIGHT in pixels, 1 to 4096 each, like 256x256");
   *width = (int)w;
   *height = (int)h;
   return TRUE;
@@ -215,8 +217,10 @@ static gboolean read_input(LusModelInfo *info, const Settings *settings, const L
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: the network's input is %dx%d; at most %dx%d can be used",
                 settings->path, info->width, info->height, SIZE_MAX_SIDE, SIZE_MAX_SIDE);
   } else if (width && (width != info->width || height != info->height)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: setting input_size is %dx%d, but the network's input is fixed "
-                "to %dx%d; make them agree", settings->path, width, height, info->width, info->height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: setting input_size is %dx%d, but the network's input is fixed "
+                "to %dx%d; make them agree",
+                settings->path, width, height, info->width, info->height);
   } else {
     return TRUE;
   }
@@ -271,8 +275,10 @@ static gboolean check_output(LusGraph *graph, const LusModelInfo *info, const ch
     return FALSE;
   }
   if (shape[2] != info->height || shape[3] != info->width) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: the network's output is %dx%d for an input of %dx%d; they "
-                "must be equal", path, shape[3], shape[2], info->width, info->height);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "%s: the network's output is %dx%d for an input of %dx%d; they "
+                "must be equal",
+                path, shape[3], shape[2], info->width, info->height);
     return FALSE;
   }
   return TRUE;

@@ -47,8 +47,10 @@ LusSymbol *lus_onnx_symbol(const LusOnnxBuilder *builder, const LusOnnxNode *nod
   if (!name)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "input %d is missing", i);
   else if (!symbol)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "input '%s' is not defined before this node: the name is wrong, or "
-                "the nodes are out of order or run in a circle", name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "input '%s' is not defined before this node: the name is wrong, or "
+                "the nodes are out of order or run in a circle",
+                name);
   return symbol;
 }
 
@@ -61,8 +63,8 @@ static gboolean add_node(LusOnnxBuilder *builder, LusOpType type, const char *na
 }
 
 /** A constant [channels] with one value everywhere. */
-static gboolean add_filled(LusOnnxBuilder *builder, const char *name, const char *suffix, int channels, float fill, int *value,
-                           GError **error)
+static gboolean add_filled(LusOnnxBuilder *builder, const char *name, const char *suffix, int channels, float fill,
+                           int *value, GError **error)
 {
   LusTensor *tensor = lus_tensor_new(1, &channels, error);
   if (!tensor)
@@ -84,7 +86,8 @@ static gboolean complete_group_norm(LusOnnxBuilder *builder, LusSymbol *symbol, 
   } else if (builder->sized) {
     channels = builder->graph->values[symbol->value].shape[1];
   } else {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "a GroupNorm without scale needs the input's size, which the file "
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "a GroupNorm without scale needs the input's size, which the file "
                 "leaves open; export the model with a fixed size");
     return FALSE;
   }
@@ -111,12 +114,15 @@ gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char
     break;
   case LUS_SYMBOL_SPLIT:
   case LUS_SYMBOL_NORMED:
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' has another shape than pictures; Reshape is understood only "
-                "as a part of GroupNorm", name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "'%s' has another shape than pictures; Reshape is understood only "
+                "as a part of GroupNorm",
+                name);
     return FALSE;
   case LUS_SYMBOL_TENSOR:
   case LUS_SYMBOL_NUMBERS:
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected", name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected",
+                name);
     return FALSE;
   case LUS_SYMBOL_ACTIVATION:
     break;
@@ -171,7 +177,8 @@ gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int
   return TRUE;
 }
 
-gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out, GError **error)
+gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out,
+                          GError **error)
 {
   LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
   if (!symbol)
@@ -187,16 +194,18 @@ gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node
     return FALSE;
   }
   if (!symbol->numbers) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' depends on the input's size, which the file leaves open; "
-                "export the model with a fixed size", node->inputs[i]);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "'%s' depends on the input's size, which the file leaves open; "
+                "export the model with a fixed size",
+                node->inputs[i]);
     return FALSE;
   }
   *out = *symbol->numbers;
   return TRUE;
 }
 
-gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs, const int *inputs,
-                       const LusOpAttrs *attrs, GError **error)
+gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs,
+                       const int *inputs, const LusOpAttrs *attrs, GError **error)
 {
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_ACTIVATION);
   const char *name = *node->name ? node->name : node->outputs[0];
@@ -217,8 +226,8 @@ gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int l
   if (!attribute)
     return ok;
   if (attribute->i < low || attribute->i > high) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' is %" G_GINT64_FORMAT "; %d to %d is supported",
-                name, attribute->i, low, high);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "attribute '%s' is %" G_GINT64_FORMAT "; %d to %d is supported", name, attribute->i, low, high);
     return FALSE;
   }
   *value = (int)attribute->i;
@@ -274,8 +283,8 @@ static const LusOnnxOp *find_op(const char *type)
   return NULL;
 }
 
-/** Operators with further, optional results (Dropout's mask, MaxPool's indices, BatchNormalization's statistics): they may be
- *  named, since nobody can use a name that is not defined. */
+/** Operators with further, optional results (Dropout's mask, MaxPool's indices, BatchNormalization's statistics): they
+ * may be named, since nobody can use a name that is not defined. */
 static gboolean check_node(const LusOnnxNode *node, const LusOnnxOp *op, GError **error)
 {
   if (node->n_outputs < 1)

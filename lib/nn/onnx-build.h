@@ -54,10 +54,11 @@ gboolean lus_onnx_activation(LusOnnxBuilder *builder, const LusOnnxNode *node, i
 /** Input @i as a constant of the graph; @per_channel: [c][1][1] or [1][c][1][1] becomes [c]. */
 gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
                            GError **error);
-gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out, GError **error);
+gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out,
+                          GError **error);
 /** Adds an operator whose result is the node's output. */
-gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs, const int *inputs,
-                       const LusOpAttrs *attrs, GError **error);
+gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs,
+                       const int *inputs, const LusOpAttrs *attrs, GError **error);
 
 /** Attributes with a default; FALSE with an error when the type or range is wrong. Integers must lie in low..high. */
 gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error);

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Exporters compute the target size of Resize and the shape of Reshape with small graphs of their own (Shape, Gather, Mul,
- * Concat, ...). Where the input's size is known these are constants, and are worked out here. */
+/* Exporters compute the target size of Resize and the shape of Reshape with small graphs of their own (Shape, Gather,
+ * Mul, Concat, ...). Where the input's size is known these are constants, and are worked out here. */
 
 static gboolean unsupported(GError **error, const char *problem)
 {
@@ -20,7 +20,8 @@ static gboolean invalid(GError **error, const char *problem)
   return FALSE;
 }
 
-static gboolean define_numbers(LusOnnxBuilder *builder, const LusOnnxNode *node, const LusNumbers *numbers, GError **error)
+static gboolean define_numbers(LusOnnxBuilder *builder, const LusOnnxNode *node, const LusNumbers *numbers,
+                               GError **error)
 {
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_NUMBERS);
   symbol->numbers = g_memdup2(numbers, sizeof *numbers);
@@ -222,7 +223,8 @@ static gboolean build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
 }
 
 /** Slice's inputs 1..4; each a vector of one number here. */
-static gboolean read_slice_input(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gint64 *value, GError **error)
+static gboolean read_slice_input(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gint64 *value,
+                                 GError **error)
 {
   LusNumbers numbers;
   if (!lus_onnx_node_input(node, i))

@@ -217,7 +217,8 @@ LusOnnxAttribute *lus_onnx_node_attribute(LusOnnxNode *node, const char *name, i
       return attribute;
     *ok = FALSE;
     if (error && !*error)
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "attribute '%s' has type %d, not %d", name, attribute->type, type);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "attribute '%s' has type %d, not %d", name, attribute->type,
+                  type);
     return NULL;
   }
   return NULL;

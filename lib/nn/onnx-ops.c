@@ -34,7 +34,8 @@ static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x
     gint64 span = (gint64)attrs->dilation[i] * (attrs->kernel[i] - 1) + 1, total = span - 1;
     if (attrs->stride[i] > 1) {
       if (!builder->sized)
-        return unsupported(error, "auto_pad with strides needs the input's size, which the file leaves open; export the "
+        return unsupported(error,
+                           "auto_pad with strides needs the input's size, which the file leaves open; export the "
                            "model with a fixed size");
       gint64 in = shape_of(builder, x)[2 + i], out = (in - 1) / attrs->stride[i] + 1;
       total = MAX((out - 1) * attrs->stride[i] + span - in, 0);
@@ -252,7 +253,8 @@ static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, 
     return FALSE;
   if (source->kind == LUS_SYMBOL_SPLIT) {
     if (!is_filled(builder, node, 1, source->groups, 1) || !is_filled(builder, node, 2, source->groups, 0))
-      return unsupported(error, "InstanceNormalization inside GroupNorm with a scale other than 1 or a bias other than 0");
+      return unsupported(error,
+                         "InstanceNormalization inside GroupNorm with a scale other than 1 or a bias other than 0");
     LusSymbol *symbol = lus_symbol_copy(source);
     symbol->kind = LUS_SYMBOL_NORMED;
     symbol->epsilon = attrs.epsilon;
@@ -370,8 +372,8 @@ static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
          lus_onnx_emit(builder, node, LUS_OP_ADD, 2, inputs, NULL, error);
 }
 
-/** Which source pixel: our three ways, and the others where they come to the same. *half_single: differs from half_pixel
- *  where the output has a single row or column. */
+/** Which source pixel: our three ways, and the others where they come to the same. *half_single: differs from
+ * half_pixel where the output has a single row or column. */
 static gboolean read_coordinates(LusOpAttrs *attrs, gboolean *half_single, LusOnnxNode *node, GError **error)
 {
   const char *coord = lus_onnx_get_string(node, "coordinate_transformation_mode", "half_pixel", error);
@@ -396,8 +398,10 @@ static gboolean read_coordinates(LusOpAttrs *attrs, gboolean *half_single, LusOn
                    attrs->scale[1] == floorf(attrs->scale[1]);
   if (g_str_equal(mode, "nearest") && half && whole && g_str_has_prefix(nearest, "round_prefer_"))
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "Resize mode %s, %s, %s; supported are linear with half_pixel, "
-              "pytorch_half_pixel, align_corners or asymmetric, and nearest with asymmetric, floor", mode, coord, nearest);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+              "Resize mode %s, %s, %s; supported are linear with half_pixel, "
+              "pytorch_half_pixel, align_corners or asymmetric, and nearest with asymmetric, floor",
+              mode, coord, nearest);
   return FALSE;
 }
 
@@ -426,11 +430,12 @@ static gboolean spread_axes(LusNumbers *numbers, LusOnnxNode *node, const gint64
   return TRUE;
 }
 
-static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, LusNumbers *sizes,
-                           GError **error)
+static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
+                           LusNumbers *sizes, GError **error)
 {
   if (!builder->sized)
-    return unsupported(error, "Resize to a fixed size needs the input's size, which the file leaves open; export the model "
+    return unsupported(error,
+                       "Resize to a fixed size needs the input's size, which the file leaves open; export the model "
                        "with a fixed size");
   const int *in = shape_of(builder, x);
   const gint64 fill[4] = {in[0], in[1], in[2], in[3]};
@@ -485,13 +490,15 @@ static gboolean build_resize(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
     return FALSE;
   if ((scales.n > 0) == (sizes.n > 0))
     return invalid(error, "either scales or sizes must be given");
-  if (!(sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error) : read_scales(&attrs, node, &scales, error)) ||
+  if (!(sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error)
+                    : read_scales(&attrs, node, &scales, error)) ||
       !read_coordinates(&attrs, &half_single, node, error) ||
       !lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error))
     return FALSE;
   if (!builder->sized)
     return TRUE;
-  const int *in = shape_of(builder, x), *out = shape_of(builder, builder->graph->nodes[builder->graph->n_nodes - 1].output);
+  const int *in = shape_of(builder, x),
+            *out = shape_of(builder, builder->graph->nodes[builder->graph->n_nodes - 1].output);
   for (int i = 2; i < 4; i++) {
     if (sizes.n > 0 && out[i] != sizes.i[i])
       return unsupported(error, "Resize to a size that no factor gives");

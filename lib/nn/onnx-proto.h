@@ -3,8 +3,8 @@
 #include "onnx-wire.h"
 #include "tensor.h"
 
-/** ONNX messages decoded one at a time into bounded structs; all sizes are checked here. Errors tell the problem; callers
- *  put the file and the node or tensor before it. */
+/** ONNX messages decoded one at a time into bounded structs; all sizes are checked here. Errors tell the problem;
+ * callers put the file and the node or tensor before it. */
 
 #define LUS_ONNX_MAX_NAME 4096
 #define LUS_ONNX_MAX_INPUTS 16
@@ -55,7 +55,8 @@ typedef struct {
 /** A string field: UTF-8, no NUL, at most LUS_ONNX_MAX_NAME bytes. Replaces *out. */
 gboolean lus_onnx_read_string(char **out, const LusWireField *field, GError **error);
 
-/** Checks a TensorProto: dims, data type, and that the data is neither shorter nor longer. @name is set, newly allocated. */
+/** Checks a TensorProto: dims, data type, and that the data is neither shorter nor longer. @name is set, newly
+ * allocated. */
 gboolean lus_onnx_tensor_parse(LusOnnxTensor *tensor, char **name, const LusWire *message, GError **error);
 /** The elements as float32; NaN and infinity are refused. */
 LusTensor *lus_onnx_tensor_floats(const LusOnnxTensor *tensor, GError **error);

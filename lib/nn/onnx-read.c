@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Two walks over the graph's fields: the first gathers weights, inputs and outputs, the second builds the nodes in order.
- * The schema fixes how deep messages nest (Model, Graph, Node, Attribute, Tensor), so nothing here calls itself. */
+/* Two walks over the graph's fields: the first gathers weights, inputs and outputs, the second builds the nodes in
+ * order. The schema fixes how deep messages nest (Model, Graph, Node, Attribute, Tensor), so nothing here calls itself.
+ */
 
 #define OPSET_MIN 11
 #define OPSET_MAX 21
@@ -50,7 +51,8 @@ static gboolean each_field(const LusWire *message, FieldFunc func, gpointer data
   return !cause;
 }
 
-static gboolean enter_each(const LusWire *outer, const LusWireField *field, FieldFunc func, gpointer data, GError **error)
+static gboolean enter_each(const LusWire *outer, const LusWireField *field, FieldFunc func, gpointer data,
+                           GError **error)
 {
   LusWire inner;
   return lus_wire_enter(&inner, outer, field, error) && each_field(&inner, func, data, error);
@@ -85,9 +87,10 @@ static gboolean read_opset(Reader *reader, const LusWire *wire, const LusWireFie
   if (reader->onnx->opset)
     return fail(error, LUS_ERROR_INVALID, "two opsets are named");
   if (import.version < OPSET_MIN || import.version > OPSET_MAX) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "opset %" G_GUINT64_FORMAT "; %d to %d are read. Export the model "
-                "again with opset 17 (before 11, Upsample and Resize left open where pixels lie)", import.version, OPSET_MIN,
-                OPSET_MAX);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "opset %" G_GUINT64_FORMAT "; %d to %d are read. Export the model "
+                "again with opset 17 (before 11, Upsample and Resize left open where pixels lie)",
+                import.version, OPSET_MIN, OPSET_MAX);
     return FALSE;
   }
   reader->onnx->opset = reader->builder.opset = (int)import.version;
@@ -309,8 +312,10 @@ static gboolean set_up_input(Reader *reader, GError **error)
   if (reader->n_inputs == 0)
     return fail(error, LUS_ERROR_INVALID, "it has no input");
   if (input->type != LUS_ONNX_FLOAT || input->rank != 4 || input->dims[0] > 1 || input->dims[1] < 1) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' is not float [1][channels][height][width] with a fixed "
-                "number of channels", input->name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "input '%s' is not float [1][channels][height][width] with a fixed "
+                "number of channels",
+                input->name);
     return FALSE;
   }
   onnx->input_channels = input->dims[1];
@@ -370,7 +375,8 @@ LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GErr
   onnx->graph = lus_graph_new();
   onnx->metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   onnx->producer = g_strdup("");
-  g_autoptr(GHashTable) symbols = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_symbol_free);
+  g_autoptr(GHashTable) symbols =
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_symbol_free);
   Reader reader = {.onnx = onnx, .builder = {.graph = onnx->graph, .symbols = symbols}};
   LusWire model = {.data = data, .length = length};
   gboolean ok = read_model(&reader, &model, error);

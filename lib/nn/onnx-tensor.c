@@ -113,7 +113,8 @@ static gboolean check_data(LusOnnxTensor *tensor, gsize raw_length, GError **err
       return FALSE;
   }
   if (tensor->raw ? n > 0 : n != tensor->count)
-    return invalid(error, tensor->raw ? "it holds its data twice" : "its data is shorter or longer than its dimensions say");
+    return invalid(error,
+                   tensor->raw ? "it holds its data twice" : "its data is shorter or longer than its dimensions say");
   return TRUE;
 }
 
@@ -238,8 +239,8 @@ static gboolean each_raw(const LusOnnxTensor *tensor, gsize bytes, ElementFunc f
 }
 
 /** All elements of one field of the data type: a single one, or packed. */
-static gboolean each_in_field(const LusOnnxTensor *tensor, const LusWireField *field, const DataType *type, gsize *index,
-                              ElementFunc func, gpointer data)
+static gboolean each_in_field(const LusOnnxTensor *tensor, const LusWireField *field, const DataType *type,
+                              gsize *index, ElementFunc func, gpointer data)
 {
   LusWire packed = {.data = field->bytes, .length = field->length};
   gboolean single = field->type == type->wire;

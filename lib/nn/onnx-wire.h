@@ -2,12 +2,19 @@
 #pragma once
 #include <glib.h>
 
-/** The protocol-buffers wire format, as far as ONNX needs it (https://protobuf.dev/programming-guides/encoding/), and the
- *  numbers of ONNX's messages and fields (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). */
+/** The protocol-buffers wire format, as far as ONNX needs it (https://protobuf.dev/programming-guides/encoding/), and
+ * the numbers of ONNX's messages and fields (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). */
 
 enum { LUS_WIRE_VARINT = 0, LUS_WIRE_FIXED64 = 1, LUS_WIRE_BYTES = 2, LUS_WIRE_FIXED32 = 5 };
 
-enum { LUS_ONNX_FLOAT = 1, LUS_ONNX_INT32 = 6, LUS_ONNX_INT64 = 7, LUS_ONNX_BOOL = 9, LUS_ONNX_FLOAT16 = 10, LUS_ONNX_DOUBLE = 11 };
+enum {
+  LUS_ONNX_FLOAT = 1,
+  LUS_ONNX_INT32 = 6,
+  LUS_ONNX_INT64 = 7,
+  LUS_ONNX_BOOL = 9,
+  LUS_ONNX_FLOAT16 = 10,
+  LUS_ONNX_DOUBLE = 11
+};
 
 enum {
   LUS_ATTRIBUTE_FLOAT = 1, LUS_ATTRIBUTE_INT = 2, LUS_ATTRIBUTE_STRING = 3, LUS_ATTRIBUTE_TENSOR = 4,
@@ -47,10 +54,11 @@ typedef struct {
   gsize length;
 } LusWireField;
 
-/** Reads the next field. FALSE at the message's end, and on malformed bytes, which set @error: varints over 10 bytes or 64
- *  bit, lengths beyond the message, groups, field number 0. */
+/** Reads the next field. FALSE at the message's end, and on malformed bytes, which set @error: varints over 10 bytes or
+ * 64 bit, lengths beyond the message, groups, field number 0. */
 gboolean lus_wire_next(LusWire *wire, LusWireField *field, GError **error);
-/** The message inside a field. FALSE with @error when the field is no message or lies deeper than LUS_ONNX_MAX_DEPTH. */
+/** The message inside a field. FALSE with @error when the field is no message or lies deeper than LUS_ONNX_MAX_DEPTH.
+ */
 gboolean lus_wire_enter(LusWire *inner, const LusWire *outer, const LusWireField *field, GError **error);
 /** TRUE if the field has the wire type, else @error. */
 gboolean lus_wire_expect(const LusWireField *field, int type, GError **error);

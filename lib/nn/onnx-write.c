@@ -165,7 +165,8 @@ static void put_attribute_string(GByteArray *node, const char *name, const char 
 }
 
 /** A node with inputs ("" = absent) and one output; attributes may be added until end_node(). */
-static GByteArray *begin_node(const char *type, const char *name, const char *output, int n_inputs, const char *const *inputs)
+static GByteArray *begin_node(const char *type, const char *name, const char *output, int n_inputs,
+                              const char *const *inputs)
 {
   GByteArray *node = g_byte_array_new();
   for (int i = 0; i < n_inputs; i++)
@@ -256,12 +257,14 @@ static gboolean put_group_norm(Writer *writer, const LusNode *node, GError **err
     names[i] = unique_name(writer, wanted);
   }
   end_node(writer, begin_node("Reshape", names[0], names[0], 2, (const char *[]){x, split_shape}));
-  GByteArray *norm = begin_node("InstanceNormalization", names[1], names[1], 3, (const char *[]){names[0], ones, zeros});
+  GByteArray *norm =
+      begin_node("InstanceNormalization", names[1], names[1], 3, (const char *[]){names[0], ones, zeros});
   put_attribute_float(norm, "epsilon", node->attrs.epsilon);
   end_node(writer, norm);
   end_node(writer, begin_node("Shape", names[2], names[2], 1, (const char *[]){x}));
   end_node(writer, begin_node("Reshape", names[3], names[3], 2, (const char *[]){names[1], names[2]}));
-  end_node(writer, begin_node("Mul", names[4], names[4], 2, (const char *[]){names[3], writer->names[node->inputs[1]]}));
+  end_node(writer,
+           begin_node("Mul", names[4], names[4], 2, (const char *[]){names[3], writer->names[node->inputs[1]]}));
   end_node(writer, begin_node("Add", node->name, y, 2, (const char *[]){names[4], writer->names[node->inputs[2]]}));
   return TRUE;
 }

@@ -137,8 +137,9 @@ static void test_key_file(void)
 {
   write_foreign(2, -1, -1, 3);
   refuse(LUS_ERROR_INVALID, "input size is open");
-  write_info("[lus]\nclasses=pleural_line, a_line\ninput_size=64x32\nthreshold=0.25\nnormalise=fixed\nmean=0.5\nstd=0.2\n"
-             "output=sigmoid\n");
+  write_info(
+      "[lus]\nclasses=pleural_line, a_line\ninput_size=64x32\nthreshold=0.25\nnormalise=fixed\nmean=0.5\nstd=0.2\n"
+      "output=sigmoid\n");
   g_autoptr(LusModel) model = load();
   const LusModelInfo *info = lus_model_info(model);
   g_assert_cmpint(info->n_classes, ==, 2);

@@ -68,7 +68,8 @@ static void test_bytes(void)
   g_autofree guint8 *bytes = lus_file_read(path, 1000, &length, NULL);
   g_assert_cmpuint(length, ==, 128 + 8);
   g_assert_cmpmem(bytes, 10, "\x93NUMPY\x01\x00\x76\x00", 10);
-  g_assert_true(g_str_has_prefix((const char *)bytes + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }  "));
+  g_assert_true(
+      g_str_has_prefix((const char *)bytes + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }  "));
   g_assert_cmpint(bytes[127], ==, '\n');
   g_assert_cmpmem(bytes + 128, 8, "\x00\x00\x80\x3f\x00\x00\x00\x40", 8);
 }
@@ -90,9 +91,11 @@ static void test_refusals(void)
   refuse("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }\n", 8, LUS_ERROR_INVALID, "neither float32");
   refuse("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }\n", 4, LUS_ERROR_INVALID, "Fortran");
   refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\n", 4, LUS_ERROR_INVALID, "not a number");
-  refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }\n", 4, LUS_ERROR_INVALID, "8 dimensions");
+  refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }\n", 4, LUS_ERROR_INVALID,
+         "8 dimensions");
   refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (65536,65536), }\n", 4, LUS_ERROR_LIMIT, "elements");
-  refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }\n", 4, LUS_ERROR_LIMIT, "elements");
+  refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }\n", 4, LUS_ERROR_LIMIT,
+         "elements");
   refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (1", 4, LUS_ERROR_INVALID, "malformed");
   refuse("{'descr': '<f4', 'fortran_order': False}", 4, LUS_ERROR_INVALID, "no 'shape'");
 }

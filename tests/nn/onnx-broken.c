@@ -50,7 +50,8 @@ static void test_length_wrap(void)
   test_refuse(g_byte_array_append(g_byte_array_new(), wrap, sizeof wrap), LUS_ERROR_INVALID, "longer than the message");
   test_refuse(g_byte_array_append(g_byte_array_new(), long_varint, sizeof long_varint), LUS_ERROR_INVALID, "64 bits");
   test_refuse(g_byte_array_append(g_byte_array_new(), group, sizeof group), LUS_ERROR_INVALID, "wire type");
-  test_refuse(g_byte_array_append(g_byte_array_new(), zero_field, sizeof zero_field), LUS_ERROR_INVALID, "impossible number");
+  test_refuse(g_byte_array_append(g_byte_array_new(), zero_field, sizeof zero_field), LUS_ERROR_INVALID,
+              "impossible number");
 }
 
 /** kernel_shape says one thing, the weight's dimensions another; axes and numbers of different lengths. */
@@ -92,7 +93,8 @@ static void test_data_length(void)
 {
   const gint64 dims[4] = {1, 1, 1, 2};
   const float data[3] = {0};
-  test_refuse(with_weight(test_floats("w", 4, dims, data, 1)), LUS_ERROR_INVALID, "tensor 'w': its data is shorter or longer");
+  test_refuse(with_weight(test_floats("w", 4, dims, data, 1)), LUS_ERROR_INVALID,
+              "tensor 'w': its data is shorter or longer");
   test_refuse(with_weight(test_floats("w", 4, dims, data, 3)), LUS_ERROR_INVALID, "shorter or longer");
   test_refuse(with_weight(test_floats("w", 4, dims, data, 0)), LUS_ERROR_INVALID, "shorter or longer");
   GByteArray *twice = test_floats("w", 4, dims, data, 2);
@@ -319,7 +321,8 @@ static void test_good_files(void)
   test_add(graph, GRAPH_INITIALIZER, test_floats(name, 4, dims, &one, 1));
   test_add(graph, GRAPH_INITIALIZER, test_floats("unused", 4, dims, &one, 1));
   for (int i = 0; i < 2000; i++) {
-    g_autofree char *a = i == 0 ? g_strdup(inputs) : g_strdup_printf("v%d,%s", i, name), *b = g_strdup_printf("v%d", i + 1);
+    g_autofree char *a = i == 0 ? g_strdup(inputs) : g_strdup_printf("v%d,%s", i, name),
+                    *b = g_strdup_printf("v%d", i + 1);
     test_add(graph, GRAPH_NODE, test_node("Conv", a, i == 1999 ? "y" : b));
   }
   g_autoptr(LusOnnx) onnx = test_parse(test_model(graph, 17));
@@ -354,7 +357,8 @@ static GByteArray *mutation_model(void)
   return lus_onnx_write(graph, NULL, 1, 8, 8, NULL);
 }
 
-/** Exactly one of graph and error. @data is copied to memory of its size, so that a sanitizer sees every byte too many. */
+/** Exactly one of graph and error. @data is copied to memory of its size, so that a sanitizer sees every byte too many.
+ */
 static void parse_any(const guint8 *data, gsize length)
 {
   g_autofree guint8 *copy = g_memdup2(data, MAX(length, 1));

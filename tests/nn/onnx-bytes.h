@@ -3,8 +3,8 @@
 #include "nn/onnx-wire.h"
 #include "nn/onnx.h"
 
-/** ONNX files put together byte by byte, also wrong ones. The functions that make a message return it for the caller to add
- *  to and to hand on to test_add(), which takes it over. */
+/** ONNX files put together byte by byte, also wrong ones. The functions that make a message return it for the caller to
+ * add to and to hand on to test_add(), which takes it over. */
 
 GByteArray *test_node(const char *type, const char *inputs /* comma-separated */, const char *output);
 void test_attribute_int(GByteArray *node, const char *name, gint64 value);

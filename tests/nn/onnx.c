@@ -404,7 +404,10 @@ static void test_data_types(void)
       lus_wire_put_varint(tensor, TENSOR_DIMS, (guint64)dims[i]);
     lus_wire_put_string(tensor, TENSOR_NAME, "w");
     lus_wire_put_varint(tensor, TENSOR_DATA_TYPE,
-                        kind == 0 ? LUS_ONNX_FLOAT16 : kind == 1 ? LUS_ONNX_FLOAT16 : kind == 2 ? LUS_ONNX_DOUBLE : LUS_ONNX_FLOAT);
+                        kind == 0   ? LUS_ONNX_FLOAT16
+                        : kind == 1 ? LUS_ONNX_FLOAT16
+                        : kind == 2 ? LUS_ONNX_DOUBLE
+                                    : LUS_ONNX_FLOAT);
     if (kind == 0)
       lus_wire_put_bytes(tensor, TENSOR_RAW_DATA, half, 4);
     for (int i = 0; i < 2 && kind == 1; i++)
