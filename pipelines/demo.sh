@@ -36,9 +36,9 @@ if [ -z "$clip" ]; then
   for z in R1 R2 R3 L1 L2 L3; do
     case $z in *1) water=0.15 ;; *2) water=0.35 ;; *) water=0.7 ;; esac
     sources+=" lustestsrc zone=$z num-buffers=$FRAMES seed=7 patient=3 stream=${#sources} water=$water probe=convex screen=true"
-    sources+=" ! video/x-raw,format=GRAY8,width=1280,height=720,framerate=25/1 ! c."
+    sources+=" ! video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! c."
   done
-  line="concat name=c ! videoconvert ! video/x-raw,format=I420 ! ${chain/ZONES/} $sources"
+  line="concat name=c ! ${chain/ZONES/} $sources"
 else
   # A picture of any shape stands on a 16:9 canvas, so that the display finds room beside it.
   line="filesrc location=\"$clip\" ! decodebin ! videoconvert ! videoscale add-borders=true
