@@ -40,9 +40,10 @@ if [ -z "$clip" ]; then
   done
   line="concat name=c ! ${chain/ZONES/} $sources"
 else
-  # A picture of any shape stands on a 16:9 canvas, so that the display finds room beside it.
+  # A picture of any shape stands on a 16:9 canvas, so that the display finds room beside it. Grey clips become BGRx: on 1.22
+  # videoconvert maps full-range grey to I420 without narrowing its range.
   line="filesrc location=\"$clip\" ! decodebin ! videoconvert ! videoscale add-borders=true
-    ! video/x-raw,format=I420,width=1280,height=720,pixel-aspect-ratio=1/1 ! ${chain/ZONES/zone=$zone}"
+    ! video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx},width=1280,height=720,pixel-aspect-ratio=1/1 ! ${chain/ZONES/zone=$zone}"
 fi
 start=$SECONDS
 # shellcheck disable=SC2086

@@ -8,7 +8,7 @@ in=${1:?clip} dir=${2:?output folder} percent=${3:-60}
 mkdir -p "$dir"
 # shellcheck disable=SC2086
 gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="$in" ! decodebin} \
-  ! videoconvert ! lussegment \
+  ! lussegment \
   ! lusconfmask confidence-threshold="$(awk "BEGIN { print $percent / 100 }")" output=mask \
   ! pngenc ! multifilesink location="$dir/mask%06d.png"
 [ -e "$dir/mask000000.png" ] || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }

@@ -8,7 +8,8 @@ in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
 trap 'rm -f "$out.part"' EXIT
 # shellcheck disable=SC2086
 gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="$in" ! decodebin} \
-  ! videoconvert ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
+  ! videoconvert ! "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx}" \
+  ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
   ! videoconvert ! x264enc speed-preset=veryfast ! matroskamux ! filesink location="$out.part"
 [ -s "$out.part" ] || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }
 mv "$out.part" "$out"
