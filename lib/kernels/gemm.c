@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void lus_gemm_c(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb, unsigned flags)
+void lus_gemm_c(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
+                int ldb, unsigned flags)
 {
-  size_t a_row = flags & LUS_GEMM_TRANSPOSE_A ? 1 : (size_t)lda, a_column = flags & LUS_GEMM_TRANSPOSE_A ? (size_t)lda : 1;
-  size_t b_row = flags & LUS_GEMM_TRANSPOSE_B ? 1 : (size_t)ldb, b_column = flags & LUS_GEMM_TRANSPOSE_B ? (size_t)ldb : 1;
+  size_t a_row = flags & LUS_GEMM_TRANSPOSE_A ? 1 : (size_t)lda,
+         a_column = flags & LUS_GEMM_TRANSPOSE_A ? (size_t)lda : 1;
+  size_t b_row = flags & LUS_GEMM_TRANSPOSE_B ? 1 : (size_t)ldb,
+         b_column = flags & LUS_GEMM_TRANSPOSE_B ? (size_t)ldb : 1;
   for (int i = 0; i < m; i++) {
     float *row = c + (size_t)i * (size_t)ldc;
     if (!(flags & LUS_GEMM_ACCUMULATE))
@@ -22,12 +25,12 @@ void lus_gemm_c(float *c, const float *a, const float *b, int m, int n, int k, i
   }
 }
 
-void lus_gemm_blas(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb,
-                   unsigned flags)
+void lus_gemm_blas(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
+                   int ldb, unsigned flags)
 {
   cblas_sgemm(CblasRowMajor, flags & LUS_GEMM_TRANSPOSE_A ? CblasTrans : CblasNoTrans,
-              flags & LUS_GEMM_TRANSPOSE_B ? CblasTrans : CblasNoTrans, m, n, k, 1.0f, a, lda, b, ldb,
-              flags & LUS_GEMM_ACCUMULATE ? 1.0f : 0.0f, c, ldc);
+              flags & LUS_GEMM_TRANSPOSE_B ? CblasTrans : CblasNoTrans, m, n, k, 1.0f, a, lda, b,
+              ldb, flags & LUS_GEMM_ACCUMULATE ? 1.0f : 0.0f, c, ldc);
 }
 
 void lus_gemm_blas_init(void)

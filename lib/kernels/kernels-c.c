@@ -7,8 +7,8 @@ static float relu(float v)
   return v < 0 ? 0 : v;
 }
 
-static void affine(float *y, const float *x, const float *scale, const float *shift, const float *r, int relu_after,
-                   size_t rows, int c)
+static void affine(float *y, const float *x, const float *scale, const float *shift, const float *r,
+                   int relu_after, size_t rows, int c)
 {
   for (size_t i = 0; i < rows; i++) {
     for (int j = 0; j < c; j++) {
@@ -49,14 +49,16 @@ static void lerp(float *y, const float *a, const float *b, float w, size_t n)
     y[i] = a[i] + w * (b[i] - a[i]);
 }
 
-static void lerp_pixels(float *y, const float *x, const int *i0, const int *i1, const float *w, size_t pixels, int c)
+static void lerp_pixels(float *y, const float *x, const int *i0, const int *i1, const float *w,
+                        size_t pixels, int c)
 {
   for (size_t p = 0; p < pixels; p++)
-    lerp(y + p * (size_t)c, x + (size_t)i0[p] * (size_t)c, x + (size_t)i1[p] * (size_t)c, w[p], (size_t)c);
+    lerp(y + p * (size_t)c, x + (size_t)i0[p] * (size_t)c, x + (size_t)i1[p] * (size_t)c, w[p],
+         (size_t)c);
 }
 
-static void gather_pixels(float *y, const float *x, const int *start, const int *index, const float *weight,
-                          int accumulate, size_t pixels, int c)
+static void gather_pixels(float *y, const float *x, const int *start, const int *index,
+                          const float *weight, int accumulate, size_t pixels, int c)
 {
   for (size_t p = 0; p < pixels; p++) {
     for (int j = 0; j < c; j++) {
@@ -76,7 +78,8 @@ static void column_sum(float *sum, const float *x, size_t rows, int c)
       sum[j] += x[i * (size_t)c + (size_t)j];
 }
 
-static void moments(float *sum, float *square, const float *x, const float *shift, size_t rows, int c)
+static void moments(float *sum, float *square, const float *x, const float *shift, size_t rows,
+                    int c)
 {
   for (size_t i = 0; i < rows; i++) {
     for (int j = 0; j < c; j++) {
@@ -87,8 +90,8 @@ static void moments(float *sum, float *square, const float *x, const float *shif
   }
 }
 
-static void gradient_moments(float *sum, float *product, const float *dy, const float *x, const float *shift, size_t rows,
-                             int c)
+static void gradient_moments(float *sum, float *product, const float *dy, const float *x,
+                             const float *shift, size_t rows, int c)
 {
   for (size_t i = 0; i < rows; i++) {
     for (int j = 0; j < c; j++) {
@@ -99,8 +102,8 @@ static void gradient_moments(float *sum, float *product, const float *dy, const 
   }
 }
 
-static void norm_backward(float *dx, const float *dy, const float *x, const float *a, const float *b, const float *d,
-                          int accumulate, size_t rows, int c)
+static void norm_backward(float *dx, const float *dy, const float *x, const float *a,
+                          const float *b, const float *d, int accumulate, size_t rows, int c)
 {
   for (size_t i = 0; i < rows; i++) {
     for (int j = 0; j < c; j++) {
@@ -111,27 +114,31 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
   }
 }
 
-static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda, int ldb)
+static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
+                    int ldb)
 {
   lus_gemm_c(c, a, b, m, n, k, ldc, lda, ldb, 0);
 }
 
 static const float matrix_g[6][3] = {
-  {1.0f / 4, 0, 0},
-  {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-  {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-  {1.0f / 24, 1.0f / 12, 1.0f / 6},
-  {1.0f / 24, -1.0f / 12, 1.0f / 6},
-  {0, 0, 1},
+    {1.0f / 4, 0, 0},
+    {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+    {-1.0f / 6, 1.0f / 6, -1.0f / 6},
+    {1.0f / 24, 1.0f / 12, 1.0f / 6},
+    {1.0f / 24, -1.0f / 12, 1.0f / 6},
+    {0, 0, 1},
 };
 
 static const float matrix_bt[6][6] = {
-  {4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
-  {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1},
+    {4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+    {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1},
 };
 
 static const float matrix_at[4][6] = {
-  {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1},
+    {1, 1, 1, 1, 1, 0},
+    {0, 1, -1, 2, -2, 0},
+    {0, 1, 1, 4, 4, 0},
+    {0, 1, -1, 8, -8, 1},
 };
 
 /* out [n][n] = T [n][m] X [m][m] T^T. */
@@ -176,8 +183,8 @@ static void winograd_input(float *v, const float *x, size_t plane, size_t row, i
   }
 }
 
-static void winograd_output(float *y, const float *m, const float *bias, const float *r, int relu_after, size_t plane,
-                            size_t row, int rows, int columns, int c)
+static void winograd_output(float *y, const float *m, const float *bias, const float *r,
+                            int relu_after, size_t plane, size_t row, int rows, int columns, int c)
 {
   for (size_t channel = 0; channel < (size_t)c; channel++) {
     float tile[36], out[16];
@@ -198,21 +205,21 @@ static void winograd_output(float *y, const float *m, const float *bias, const f
 }
 
 const LusKernels lus_kernels_c = {
-  .name = "c",
-  .gemm = lus_gemm_c,
-  .product = product,
-  .winograd_weights = winograd_weights,
-  .winograd_input = winograd_input,
-  .winograd_output = winograd_output,
-  .affine = affine,
-  .relu_backward = relu_backward,
-  .add_scaled = add_scaled,
-  .maximum = maximum,
-  .lerp = lerp,
-  .lerp_pixels = lerp_pixels,
-  .gather_pixels = gather_pixels,
-  .column_sum = column_sum,
-  .moments = moments,
-  .gradient_moments = gradient_moments,
-  .norm_backward = norm_backward,
+    .name = "c",
+    .gemm = lus_gemm_c,
+    .product = product,
+    .winograd_weights = winograd_weights,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .affine = affine,
+    .relu_backward = relu_backward,
+    .add_scaled = add_scaled,
+    .maximum = maximum,
+    .lerp = lerp,
+    .lerp_pixels = lerp_pixels,
+    .gather_pixels = gather_pixels,
+    .column_sum = column_sum,
+    .moments = moments,
+    .gradient_moments = gradient_moments,
+    .norm_backward = norm_backward,
 };

@@ -10,6 +10,6 @@ typedef struct {
   gsize offset;   /* set by lus_arena_place(), a multiple of 16 floats */
 } LusArenaBlock;
 
-/** Gives every block of a size > 0 an offset so that blocks in use at the same moment do not overlap: first fit in the
- *  order of @begin. Returns the floats needed in all. */
+/** Gives every block of a size > 0 an offset so that blocks in use at the same moment do not
+ * overlap: first fit in the order of @begin. Returns the floats needed in all. */
 gsize lus_arena_place(LusArenaBlock *blocks, int n);

@@ -20,7 +20,8 @@ typedef struct {
 
 /* ---- layers: each adds to the graph and returns its output value ---- */
 
-static int constant(Builder *b, const char *layer, const char *what, int rank, const int *dims, float fill)
+static int constant(Builder *b, const char *layer, const char *what, int rank, const int *dims,
+                    float fill)
 {
   LusTensor *tensor = b->failed ? NULL : lus_tensor_new(rank, dims, b->error);
   if (!tensor) {
@@ -77,7 +78,8 @@ static int norm(Builder *b, const char *layer, int x, int channels, float scale)
   g_autofree char *name = g_strdup_printf("%s.norm", layer);
   LusOpAttrs attrs = lus_op_attrs_default();
   attrs.norm_groups = channels / CHANNELS_PER_GROUP;
-  int inputs[] = {x, constant(b, name, "scale", 1, &channels, scale), constant(b, name, "bias", 1, &channels, 0)};
+  int inputs[] = {x, constant(b, name, "scale", 1, &channels, scale),
+                  constant(b, name, "bias", 1, &channels, 0)};
   return lus_graph_add_node(b->graph, LUS_OP_GROUP_NORM, name, 3, inputs, &attrs);
 }
 
@@ -93,7 +95,8 @@ static int add(Builder *b, const char *layer, int x, int y)
   return lus_graph_add_node(b->graph, LUS_OP_ADD, name, 2, (int[]){x, y}, NULL);
 }
 
-static int up(Builder *b, const char *layer, int x, LusResizeMode mode, LusResizeCoord coord, float factor)
+static int up(Builder *b, const char *layer, int x, LusResizeMode mode, LusResizeCoord coord,
+              float factor)
 {
   g_autofree char *name = g_strdup_printf("%s.up", layer);
   LusOpAttrs attrs = lus_op_attrs_default();
@@ -119,8 +122,8 @@ static int block(Builder *b, const char *name, int x, int in, int out, int kerne
   return relu(b, name, norm(b, name, conv(b, name, x, in, out, kernel, stride), out, 1));
 }
 
-/* Basic residual block (He et al. 2016, fig. 2): two 3x3, the last scale zero so that training starts from the identity
- * (Goyal et al. 2017, section 5.1). */
+/* Basic residual block (He et al. 2016, fig. 2): two 3x3, the last scale zero so that training
+ * starts from the identity (Goyal et al. 2017, section 5.1). */
 static int residual(Builder *b, const char *name, int x, int in, int out, int stride)
 {
   g_autofree char *first = g_strdup_printf("%s.conv1", name);
@@ -144,7 +147,8 @@ static int stage(Builder *b, int level, int x, int in, int out, int blocks)
   return x;
 }
 
-/* A pyramid level brought to 1/4: one block and x2 per doubling; the 1/4 level has one block alone. */
+/* A pyramid level brought to 1/4: one block and x2 per doubling; the 1/4 level has one block alone.
+ */
 static int segmentation(Builder *b, int level, int x, int in, int out)
 {
   for (int i = 0; i < MAX(level, 1); i++) {
@@ -165,7 +169,8 @@ static void build(Builder *b, const LusFpnConfig *n)
   int stem = block(b, "stem.conv2", x, n->stem, n->stem, 3, 1);
   int c[LEVELS];
   for (int i = 0; i < LEVELS; i++)
-    c[i] = stage(b, i, i == 0 ? stem : c[i - 1], i == 0 ? n->stem : n->widths[i - 1], n->widths[i], n->blocks[i]);
+    c[i] = stage(b, i, i == 0 ? stem : c[i - 1], i == 0 ? n->stem : n->widths[i - 1], n->widths[i],
+                 n->blocks[i]);
 
   /* laterals and top-down path p5..p2 */
   int p[LEVELS];
@@ -201,15 +206,15 @@ static void build(Builder *b, const LusFpnConfig *n)
 LusFpnConfig lus_fpn_config_default(void)
 {
   return (LusFpnConfig){
-    .in_channels = 1,
-    .classes = 3,
-    .stem = 16,
-    .widths = {32, 64, 96, 128},
-    .blocks = {1, 1, 1, 2},
-    .pyramid = 48,
-    .segmentation = 32,
-    .detail = 24,
-    .head_bias = -3,
+      .in_channels = 1,
+      .classes = 3,
+      .stem = 16,
+      .widths = {32, 64, 96, 128},
+      .blocks = {1, 1, 1, 2},
+      .pyramid = 48,
+      .segmentation = 32,
+      .detail = 24,
+      .head_bias = -3,
   };
 }
 
@@ -218,8 +223,9 @@ static gboolean check_width(const char *what, int width, gboolean grouped, GErro
   int unit = grouped ? CHANNELS_PER_GROUP : 1;
   if (width >= 1 && width <= MAX_WIDTH && width % unit == 0)
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "network: %s is %d but must be a multiple of %d from %d to %d", what,
-              width, unit, unit, MAX_WIDTH);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "network: %s is %d but must be a multiple of %d from %d to %d", what, width, unit,
+              unit, MAX_WIDTH);
   return FALSE;
 }
 
@@ -235,13 +241,15 @@ static gboolean check_config(const LusFpnConfig *n, GError **error)
     if (!check_width("an encoder width", n->widths[i], TRUE, error))
       return FALSE;
     if (n->blocks[i] < 1 || n->blocks[i] > MAX_BLOCKS) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "network: stage %d has %d blocks but must have 1 to %d", i + 1,
-                  n->blocks[i], MAX_BLOCKS);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                  "network: stage %d has %d blocks but must have 1 to %d", i + 1, n->blocks[i],
+                  MAX_BLOCKS);
       return FALSE;
     }
   }
   if (n->classes < 1 || n->classes > 16) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "network: %d classes but there must be 1 to 16", n->classes);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "network: %d classes but there must be 1 to 16", n->classes);
     return FALSE;
   }
   return TRUE;

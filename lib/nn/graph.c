@@ -7,14 +7,14 @@
 
 /* What the library needs to know of an operator by name alone; ops.h documents the fields. */
 const LusOpInfo lus_op_table[LUS_OP_N] = {
-  [LUS_OP_CONV] = {"Conv", 2, 3, 1, 3},
-  [LUS_OP_GROUP_NORM] = {"GroupNormalization", 3, 3, 1, 3},
-  [LUS_OP_BATCH_NORM] = {"BatchNormalization", 5, 5, 1, 1},
-  [LUS_OP_RELU] = {"Relu", 1, 1, 1, 1},
-  [LUS_OP_SIGMOID] = {"Sigmoid", 1, 1, 1, 1},
-  [LUS_OP_ADD] = {"Add", 2, 2, 2, 2},
-  [LUS_OP_MAX_POOL] = {"MaxPool", 1, 1, 1, 1},
-  [LUS_OP_RESIZE] = {"Resize", 1, 1, 1, 1},
+    [LUS_OP_CONV] = {"Conv", 2, 3, 1, 3},
+    [LUS_OP_GROUP_NORM] = {"GroupNormalization", 3, 3, 1, 3},
+    [LUS_OP_BATCH_NORM] = {"BatchNormalization", 5, 5, 1, 1},
+    [LUS_OP_RELU] = {"Relu", 1, 1, 1, 1},
+    [LUS_OP_SIGMOID] = {"Sigmoid", 1, 1, 1, 1},
+    [LUS_OP_ADD] = {"Add", 2, 2, 2, 2},
+    [LUS_OP_MAX_POOL] = {"MaxPool", 1, 1, 1, 1},
+    [LUS_OP_RESIZE] = {"Resize", 1, 1, 1, 1},
 };
 
 const char *lus_op_name(LusOpType type)
@@ -26,15 +26,15 @@ const char *lus_op_name(LusOpType type)
 LusOpAttrs lus_op_attrs_default(void)
 {
   return (LusOpAttrs){
-    .kernel = {1, 1},
-    .stride = {1, 1},
-    .dilation = {1, 1},
-    .groups = 1,
-    .norm_groups = 1,
-    .epsilon = 1e-5f,
-    .mode = LUS_RESIZE_NEAREST,
-    .coord = LUS_COORD_ASYMMETRIC,
-    .scale = {1, 1},
+      .kernel = {1, 1},
+      .stride = {1, 1},
+      .dilation = {1, 1},
+      .groups = 1,
+      .norm_groups = 1,
+      .epsilon = 1e-5f,
+      .mode = LUS_RESIZE_NEAREST,
+      .coord = LUS_COORD_ASYMMETRIC,
+      .scale = {1, 1},
   };
 }
 
@@ -50,7 +50,9 @@ static gsize capacity(int count)
 /* Room for one more element. */
 static gpointer grow(gpointer array, int count, gsize element)
 {
-  return !array || capacity(count + 1) > capacity(count) ? g_realloc_n(array, capacity(count + 1), element) : array;
+  return !array || capacity(count + 1) > capacity(count)
+             ? g_realloc_n(array, capacity(count + 1), element)
+             : array;
 }
 
 LusGraph *lus_graph_new(void)
@@ -118,8 +120,8 @@ int lus_graph_add_constant(LusGraph *graph, const char *name, LusTensor *constan
   return add_value(graph, name, constant);
 }
 
-int lus_graph_add_node(LusGraph *graph, LusOpType type, const char *name, int n_inputs, const int *inputs,
-                       const LusOpAttrs *attrs)
+int lus_graph_add_node(LusGraph *graph, LusOpType type, const char *name, int n_inputs,
+                       const int *inputs, const LusOpAttrs *attrs)
 {
   g_return_val_if_fail(type >= 0 && type < LUS_OP_N, -1);
   g_return_val_if_fail(n_inputs >= 0 && n_inputs <= LUS_NODE_MAX_INPUTS, -1);
@@ -127,11 +129,11 @@ int lus_graph_add_node(LusGraph *graph, LusOpType type, const char *name, int n_
   graph->nodes = grow(graph->nodes, graph->n_nodes, sizeof *graph->nodes);
   LusNode *node = &graph->nodes[graph->n_nodes++];
   *node = (LusNode){
-    .type = type,
-    .name = g_strdup(name),
-    .n_inputs = n_inputs,
-    .output = output,
-    .attrs = attrs ? *attrs : lus_op_attrs_default(),
+      .type = type,
+      .name = g_strdup(name),
+      .n_inputs = n_inputs,
+      .output = output,
+      .attrs = attrs ? *attrs : lus_op_attrs_default(),
   };
   for (int i = 0; i < LUS_NODE_MAX_INPUTS; i++)
     node->inputs[i] = i < n_inputs ? inputs[i] : -1;
@@ -186,7 +188,8 @@ void lus_graph_get_parameters(const LusGraph *graph, float *out)
   g_autofree gssize *offsets = lus_graph_parameter_offsets(graph, NULL);
   for (int i = 0; i < graph->n_values; i++)
     if (offsets[i] >= 0)
-      memcpy(out + offsets[i], graph->values[i].constant->data, graph->values[i].constant->count * sizeof(float));
+      memcpy(out + offsets[i], graph->values[i].constant->data,
+             graph->values[i].constant->count * sizeof(float));
 }
 
 void lus_graph_set_parameters(LusGraph *graph, const float *in)
@@ -194,7 +197,8 @@ void lus_graph_set_parameters(LusGraph *graph, const float *in)
   g_autofree gssize *offsets = lus_graph_parameter_offsets(graph, NULL);
   for (int i = 0; i < graph->n_values; i++)
     if (offsets[i] >= 0)
-      memcpy(graph->values[i].constant->data, in + offsets[i], graph->values[i].constant->count * sizeof(float));
+      memcpy(graph->values[i].constant->data, in + offsets[i],
+             graph->values[i].constant->count * sizeof(float));
 }
 
 gssize lus_graph_parameter_offset(const LusGraph *graph, int value)

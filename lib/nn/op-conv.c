@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Conv: patches of a few rows that stay in the second-level cache, times the weights as one matrix per group. A 1x1
- * convolution needs no patches; a 3x3 one of step 1 goes through winograd.c. The gradients are the same with other taps
- * (input) and the transpose (weights). */
+/* Conv: patches of a few rows that stay in the second-level cache, times the weights as one matrix
+ * per group. A 1x1 convolution needs no patches; a 3x3 one of step 1 goes through winograd.c. The
+ * gradients are the same with other taps (input) and the transpose (weights). */
 #include <math.h>
 #include <string.h>
 
@@ -13,13 +13,14 @@
 
 /* Floats of patches per work item: half of a second-level cache of 512 KiB. */
 #define PATCH_FLOATS 65536
-/* The weights' gradient is summed in at most so many slices of rows, each of at least so many pixels. */
+/* The weights' gradient is summed in at most so many slices of rows, each of at least so many
+ * pixels. */
 #define MAX_SLICES 4
 #define SLICE_PIXELS 4096
 
 typedef struct {
   LusTapGrid grid;
-  float *weights;    /* [groups][taps][in][out] of this grid's direction */
+  float *weights; /* [groups][taps][in][out] of this grid's direction */
   int rows_per_item;
   gboolean use_winograd;
   LusWinograd winograd;
@@ -53,8 +54,8 @@ static void pack_forward(const Conv *conv, Pass *pass, const float *w, int taps,
     gsize group = (gsize)(o / conv->out) * (gsize)n;
     for (int i = 0; i < conv->in; i++, w += taps)
       for (int t = 0; t < n; t++)
-        pass->weights[((group + (gsize)t) * (gsize)conv->in + (gsize)i) * (gsize)conv->out + (gsize)(o % conv->out)] =
-          w[pass->grid.taps[t].tap] * s;
+        pass->weights[((group + (gsize)t) * (gsize)conv->in + (gsize)i) * (gsize)conv->out +
+                      (gsize)(o % conv->out)] = w[pass->grid.taps[t].tap] * s;
   }
   if (pass->use_winograd)
     lus_winograd_set_weights(&pass->winograd, pass->weights);
@@ -67,7 +68,9 @@ static void pack_backward(const Conv *conv, Pass *pass, const float *w, int taps
   for (int o = 0; o < conv->groups * conv->out; o++) {
     gsize group = (gsize)(o / conv->out) * (gsize)n;
     for (int t = 0; t < n; t++) {
-      float *row = pass->weights + ((group + (gsize)t) * (gsize)conv->out + (gsize)(o % conv->out)) * (gsize)conv->in;
+      float *row =
+          pass->weights +
+          ((group + (gsize)t) * (gsize)conv->out + (gsize)(o % conv->out)) * (gsize)conv->in;
       const float *from = w + (gsize)o * (gsize)conv->in * (gsize)taps + pass->grid.taps[t].tap;
       for (int i = 0; i < conv->in; i++)
         row[i] = from[(gsize)i * (gsize)taps];
@@ -101,7 +104,8 @@ static void scatter(const Job *job, const float *from, int group, int row, int r
     int y = i * grid->target_step[0] + grid->target_origin[0];
     for (int j = 0; j < grid->w; j++) {
       int x = j * grid->target_step[1] + grid->target_origin[1];
-      float *to = job->target + ((gsize)y * (gsize)job->target_size.w + (gsize)x) * (gsize)job->target_size.c +
+      float *to = job->target +
+                  ((gsize)y * (gsize)job->target_size.w + (gsize)x) * (gsize)job->target_size.c +
                   (gsize)group * (gsize)job->out;
       if (!from && !job->accumulate) {
         memset(to, 0, (gsize)job->out * sizeof *to);
@@ -120,7 +124,8 @@ static void scatter(const Job *job, const float *from, int group, int row, int r
 static void run_group(const Job *job, float *scratch, int group, int row, int row_end)
 {
   const LusTapGrid *grid = &job->pass->grid;
-  gboolean dense = lus_tap_grid_is_dense(grid), identity = lus_tap_grid_is_identity(grid, job->source_size);
+  gboolean dense = lus_tap_grid_is_dense(grid),
+           identity = lus_tap_grid_is_identity(grid, job->source_size);
   gsize first = (gsize)row * (gsize)grid->w;
   int pixels = (row_end - row) * grid->w, k = grid->n * job->in;
   if (k == 0) {
@@ -133,13 +138,14 @@ static void run_group(const Job *job, float *scratch, int group, int row, int ro
     patches = job->source + first * (gsize)job->source_size.c + (gsize)group * (gsize)job->in;
     pitch = job->source_size.c;
   } else {
-    lus_tap_grid_gather(grid, scratch, job->source, job->source_size, group * job->in, job->in, row, row_end);
+    lus_tap_grid_gather(grid, scratch, job->source, job->source_size, group * job->in, job->in, row,
+                        row_end);
   }
   const float *weights = job->pass->weights + (gsize)group * (gsize)k * (gsize)job->out;
   if (dense) {
     float *to = job->target + first * (gsize)job->target_size.c + (gsize)group * (gsize)job->out;
-    lus_kernels()->gemm(to, patches, weights, pixels, job->out, k, job->target_size.c, pitch, job->out,
-                        job->accumulate ? LUS_GEMM_ACCUMULATE : 0);
+    lus_kernels()->gemm(to, patches, weights, pixels, job->out, k, job->target_size.c, pitch,
+                        job->out, job->accumulate ? LUS_GEMM_ACCUMULATE : 0);
   } else {
     float *to = scratch + patch_floats(job->pass, job->source_size, job->in);
     lus_kernels()->gemm(to, patches, weights, pixels, job->out, k, job->out, pitch, job->out, 0);
@@ -159,15 +165,19 @@ static void run_item(void *data, int item, int thread)
     return;
   gsize pixels = (gsize)(row_end - row) * (gsize)grid->w;
   gsize at = (gsize)row * (gsize)grid->w * (gsize)job->target_size.c;
-  lus_kernels()->affine(job->target + at, job->target + at, NULL, job->bias, job->step->r ? job->step->r->data + at : NULL,
-                        job->step->relu, pixels, job->target_size.c);
+  lus_kernels()->affine(job->target + at, job->target + at, NULL, job->bias,
+                        job->step->r ? job->step->r->data + at : NULL, job->step->relu, pixels,
+                        job->target_size.c);
 }
 
 static void winograd_item(void *data, int item, int thread)
 {
   const Job *job = data;
-  const float *r = job->accumulate ? job->target : job->finish && job->step->r ? job->step->r->data : NULL;
-  lus_winograd_item(&job->pass->winograd, job->target, job->source, job->bias, r, job->finish && job->step->relu, item,
+  const float *r = job->accumulate               ? job->target
+                   : job->finish && job->step->r ? job->step->r->data
+                                                 : NULL;
+  lus_winograd_item(&job->pass->winograd, job->target, job->source, job->bias, r,
+                    job->finish && job->step->relu, item,
                     job->run->scratch + (gsize)thread * job->run->scratch_stride);
 }
 
@@ -177,7 +187,8 @@ static void run_pass(Job *job)
     lus_parallel_for(job->run->pool, job->pass->winograd.n_items, winograd_item, job);
     return;
   }
-  lus_parallel_for(job->run->pool, lus_n_items(job->pass->grid.h, job->pass->rows_per_item), run_item, job);
+  lus_parallel_for(job->run->pool, lus_n_items(job->pass->grid.h, job->pass->rows_per_item),
+                   run_item, job);
 }
 
 static void forward(const LusStep *step, const LusRun *run)
@@ -188,12 +199,18 @@ static void forward(const LusStep *step, const LusRun *run)
                  step->node->attrs.kernel[0] * step->node->attrs.kernel[1], NULL);
   const float *bias = step->train ? lus_step_constant(step, 2) : conv->bias;
   Job job = {
-    .pass = &conv->forward, .run = run,
-    .target = step->y->data, .target_size = conv->y,
-    .source = step->x->data, .source_size = conv->x,
-    .groups = conv->groups, .in = conv->in, .out = conv->out,
-    .finish = bias || step->r || step->relu,
-    .bias = bias, .step = step,
+      .pass = &conv->forward,
+      .run = run,
+      .target = step->y->data,
+      .target_size = conv->y,
+      .source = step->x->data,
+      .source_size = conv->x,
+      .groups = conv->groups,
+      .in = conv->in,
+      .out = conv->out,
+      .finish = bias || step->r || step->relu,
+      .bias = bias,
+      .step = step,
   };
   run_pass(&job);
 }
@@ -202,7 +219,8 @@ static void forward(const LusStep *step, const LusRun *run)
 
 static gsize slice_floats(const Conv *conv)
 {
-  return (gsize)conv->groups * (gsize)conv->out * ((gsize)conv->forward.grid.n * (gsize)conv->in + 1);
+  return (gsize)conv->groups * (gsize)conv->out *
+         ((gsize)conv->forward.grid.n * (gsize)conv->in + 1);
 }
 
 typedef struct {
@@ -210,7 +228,8 @@ typedef struct {
   const LusRun *run;
 } SliceJob;
 
-/* The slice's part of d_weights [groups][taps][in][out] and, behind it, of d_bias, into run->shared. */
+/* The slice's part of d_weights [groups][taps][in][out] and, behind it, of d_bias, into
+ * run->shared. */
 static void slice_item(void *data, int slice, int thread)
 {
   const SliceJob *job = data;
@@ -224,18 +243,23 @@ static void slice_item(void *data, int slice, int thread)
   memset(d_weights, 0, slice_floats(conv) * sizeof(float));
   int k = grid->n * conv->in;
   int end = (int)((gint64)grid->h * (slice + 1) / conv->slices);
-  for (int row = (int)((gint64)grid->h * slice / conv->slices); row < end; row += conv->forward.rows_per_item) {
+  for (int row = (int)((gint64)grid->h * slice / conv->slices); row < end;
+       row += conv->forward.rows_per_item) {
     int row_end = MIN(row + conv->forward.rows_per_item, end);
     int pixels = (row_end - row) * grid->w;
     gsize first = (gsize)row * (gsize)grid->w;
     const float *dy = step->y->grad + first * (gsize)conv->y.c;
     for (int group = 0; group < conv->groups; group++) {
       if (!identity)
-        lus_tap_grid_gather(grid, patches, step->x->data, conv->x, group * conv->in, conv->in, row, row_end);
-      const float *a = identity ? step->x->data + first * (gsize)conv->x.c + (gsize)group * (gsize)conv->in : patches;
+        lus_tap_grid_gather(grid, patches, step->x->data, conv->x, group * conv->in, conv->in, row,
+                            row_end);
+      const float *a =
+          identity ? step->x->data + first * (gsize)conv->x.c + (gsize)group * (gsize)conv->in
+                   : patches;
       lus_kernels()->gemm(d_weights + (gsize)group * (gsize)k * (gsize)conv->out, a,
                           dy + (gsize)group * (gsize)conv->out, k, conv->out, pixels, conv->out,
-                          identity ? conv->x.c : k, conv->y.c, LUS_GEMM_TRANSPOSE_A | LUS_GEMM_ACCUMULATE);
+                          identity ? conv->x.c : k, conv->y.c,
+                          LUS_GEMM_TRANSPOSE_A | LUS_GEMM_ACCUMULATE);
     }
     lus_kernels()->column_sum(d_bias, dy, (gsize)pixels, conv->y.c);
   }
@@ -247,20 +271,24 @@ static void backward_weights(const LusStep *step, const LusRun *run)
   SliceJob job = {.step = step, .run = run};
   lus_parallel_for(run->pool, conv->slices, slice_item, &job);
   for (int slice = 1; slice < conv->slices; slice++)
-    lus_kernels()->add_scaled(run->shared, 1, run->shared + (gsize)slice * slice_floats(conv), slice_floats(conv));
+    lus_kernels()->add_scaled(run->shared, 1, run->shared + (gsize)slice * slice_floats(conv),
+                              slice_floats(conv));
 
   const LusTapGrid *grid = &conv->forward.grid;
   float *to = lus_step_gradient(step, run, 1);
   for (int o = 0; o < conv->groups * conv->out; o++) {
-    const float *from = run->shared +
-                        (gsize)(o / conv->out) * (gsize)grid->n * (gsize)conv->in * (gsize)conv->out + o % conv->out;
-    for (int i = 0; i < conv->in; i++, to += grid->n) /* the forward grid has every tap, in the kernel's order */
+    const float *from =
+        run->shared + (gsize)(o / conv->out) * (gsize)grid->n * (gsize)conv->in * (gsize)conv->out +
+        o % conv->out;
+    for (int i = 0; i < conv->in;
+         i++, to += grid->n) /* the forward grid has every tap, in the kernel's order */
       for (int t = 0; t < grid->n; t++)
         to[t] += from[((gsize)t * (gsize)conv->in + (gsize)i) * (gsize)conv->out];
   }
   float *d_bias = lus_step_gradient(step, run, 2);
   if (d_bias)
-    lus_kernels()->add_scaled(d_bias, 1, run->shared + slice_floats(conv) - conv->y.c, (gsize)conv->y.c);
+    lus_kernels()->add_scaled(d_bias, 1, run->shared + slice_floats(conv) - conv->y.c,
+                              (gsize)conv->y.c);
 }
 
 static void backward(const LusStep *step, const LusRun *run)
@@ -271,13 +299,19 @@ static void backward(const LusStep *step, const LusRun *run)
     return;
   for (int i = 0; i < conv->n_backward; i++) {
     Pass *pass = &conv->backward[i];
-    pack_backward(conv, pass, lus_step_constant(step, 1), step->node->attrs.kernel[0] * step->node->attrs.kernel[1]);
+    pack_backward(conv, pass, lus_step_constant(step, 1),
+                  step->node->attrs.kernel[0] * step->node->attrs.kernel[1]);
     Job job = {
-      .pass = pass, .run = run,
-      .target = step->x->grad, .target_size = conv->x,
-      .source = step->y->grad, .source_size = conv->y,
-      .groups = conv->groups, .in = conv->out, .out = conv->in,
-      .accumulate = step->x_accumulate,
+        .pass = pass,
+        .run = run,
+        .target = step->x->grad,
+        .target_size = conv->x,
+        .source = step->y->grad,
+        .source_size = conv->y,
+        .groups = conv->groups,
+        .in = conv->out,
+        .out = conv->in,
+        .accumulate = step->x_accumulate,
     };
     run_pass(&job);
   }
@@ -305,17 +339,22 @@ static void free_state(gpointer state)
   g_free(conv);
 }
 
-/* After the pass's grid is set: its method, weights and scratch space. @in, @out: channels per group in its direction. */
-static gboolean pass_init(Pass *pass, LusStep *step, LusMapSize source, LusMapSize target, int groups, int in, int out)
+/* After the pass's grid is set: its method, weights and scratch space. @in, @out: channels per
+ * group in its direction. */
+static gboolean pass_init(Pass *pass, LusStep *step, LusMapSize source, LusMapSize target,
+                          int groups, int in, int out)
 {
   gsize row = (gsize)pass->grid.w * (gsize)MAX(pass->grid.n * in, out);
   pass->rows_per_item = MIN(lus_rows_per_item(PATCH_FLOATS, row), MAX(pass->grid.h, 1));
-  gsize scattered = lus_tap_grid_is_dense(&pass->grid) ? 0 : (gsize)pass->rows_per_item * (gsize)pass->grid.w * (gsize)out;
+  gsize scattered = lus_tap_grid_is_dense(&pass->grid)
+                        ? 0
+                        : (gsize)pass->rows_per_item * (gsize)pass->grid.w * (gsize)out;
   step->scratch = MAX(step->scratch, patch_floats(pass, source, in) + scattered);
   gsize weights = (gsize)groups * (gsize)pass->grid.n * (gsize)in * (gsize)out;
   step->weights += weights;
   pass->weights = lus_aligned_alloc(weights * sizeof(float));
-  pass->use_winograd = groups == 1 && lus_winograd_init(&pass->winograd, &pass->grid, source, target);
+  pass->use_winograd =
+      groups == 1 && lus_winograd_init(&pass->winograd, &pass->grid, source, target);
   if (pass->use_winograd) {
     weights = lus_winograd_weight_floats(&pass->winograd);
     step->weights += weights;
@@ -341,8 +380,8 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
   return TRUE;
 }
 
-/* Infer mode: bias and weights, times the BatchNorm that follows: y = s (conv(x) + b - mean) + shift,
- * s = scale / sqrt(variance + epsilon). */
+/* Infer mode: bias and weights, times the BatchNorm that follows: y = s (conv(x) + b - mean) +
+ * shift, s = scale / sqrt(variance + epsilon). */
 static gboolean pack_once(LusStep *step, Conv *conv)
 {
   int channels = conv->y.c;
@@ -385,13 +424,16 @@ static gboolean prepare(LusStep *step, GError **error)
   conv->in = conv->x.c / a->groups;
   conv->out = conv->y.c / a->groups;
   LusWindow window = {
-    .kernel = {a->kernel[0], a->kernel[1]}, .stride = {a->stride[0], a->stride[1]},
-    .dilation = {a->dilation[0], a->dilation[1]}, .pad = {a->pad[0], a->pad[1]},
+      .kernel = {a->kernel[0], a->kernel[1]},
+      .stride = {a->stride[0], a->stride[1]},
+      .dilation = {a->dilation[0], a->dilation[1]},
+      .pad = {a->pad[0], a->pad[1]},
   };
   lus_tap_grid_forward(&conv->forward.grid, &window, conv->y.h, conv->y.w);
   if (!pass_init(&conv->forward, step, conv->x, conv->y, conv->groups, conv->in, conv->out) ||
       !(step->train ? init_backward(step, conv, &window) : pack_once(step, conv))) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the weights of node \"%s\"", step->node->name);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the weights of node \"%s\"",
+                step->node->name);
     return FALSE;
   }
   return TRUE;

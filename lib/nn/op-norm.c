@@ -6,15 +6,16 @@
 #include "kernels/kernels.h"
 #include "nn/ops.h"
 
-/* Floats per work item; also how many values a float sum takes in before it is added up in double. */
+/* Floats per work item; also how many values a float sum takes in before it is added up in double.
+ */
 #define ITEM_FLOATS 32768
 
 typedef struct {
   int pixels, pixels_per_item, n_items;
   int groups;
-  float *shift; /* [c] a value near the mean: sums of differences keep their digits */
-  float *a, *b; /* [c] */
-  float *d;     /* [c], backward */
+  float *shift;        /* [c] a value near the mean: sums of differences keep their digits */
+  float *a, *b;        /* [c] */
+  float *d;            /* [c], backward */
   double *mean, *rstd; /* [groups] of the last forward pass */
 } Norm;
 
@@ -65,8 +66,8 @@ static double total(const Norm *norm, const LusRun *run, int c, int k)
   return sum;
 }
 
-/* mean = m0 + average of (S + n (shift - m0)) with m0 the group's first shift; then the variance about it:
- * sum of (x - mean)^2 = Q + 2 (shift - mean) S + n (shift - mean)^2 for each channel. */
+/* mean = m0 + average of (S + n (shift - m0)) with m0 the group's first shift; then the variance
+ * about it: sum of (x - mean)^2 = Q + 2 (shift - mean) S + n (shift - mean)^2 for each channel. */
 static void group_statistics(const Norm *norm, const LusRun *run, int c, int group, double epsilon)
 {
   int first = group * (c / norm->groups), end = first + c / norm->groups;
@@ -76,7 +77,8 @@ static void group_statistics(const Norm *norm, const LusRun *run, int c, int gro
   double mean = origin + sum / (n * (end - first));
   for (int j = first; j < end; j++) {
     double offset = (double)norm->shift[j] - mean;
-    square += total(norm, run, c, c + j) + 2 * offset * total(norm, run, c, j) + n * offset * offset;
+    square +=
+        total(norm, run, c, c + j) + 2 * offset * total(norm, run, c, j) + n * offset * offset;
   }
   norm->mean[group] = mean;
   norm->rstd[group] = 1 / sqrt(fmax(square / (n * (end - first)), 0) + epsilon);
@@ -111,8 +113,8 @@ static void gradient_moments_item(void *data, int item, int thread)
   item_range(norm, item, &first, &count);
   float *sums = job->run->shared + (gsize)item * 2 * c;
   memset(sums, 0, 2 * c * sizeof *sums);
-  lus_kernels()->gradient_moments(sums, sums + c, step->y->grad + first * c, step->x->data + first * c, norm->shift, count,
-                                  step->x->c);
+  lus_kernels()->gradient_moments(sums, sums + c, step->y->grad + first * c,
+                                  step->x->data + first * c, norm->shift, count, step->x->c);
 }
 
 static void gradient_item(void *data, int item, int thread)
@@ -123,8 +125,9 @@ static void gradient_item(void *data, int item, int thread)
   const Norm *norm = step->state;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
-  lus_kernels()->norm_backward(step->x->grad + first * c, step->y->grad + first * c, step->x->data + first * c, norm->a,
-                               norm->b, norm->d, step->x_accumulate, count, step->x->c);
+  lus_kernels()->norm_backward(step->x->grad + first * c, step->y->grad + first * c,
+                               step->x->data + first * c, norm->a, norm->b, norm->d,
+                               step->x_accumulate, count, step->x->c);
 }
 
 /* With xhat = (x - mean) rstd, N values per group, sums over the group:
@@ -238,8 +241,8 @@ static void batch_norm_gradient_item(void *data, int item, int thread)
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   float *dx = step->x->grad + first * c;
-  lus_kernels()->affine(dx, step->y->grad + first * c, norm->a, NULL, step->x_accumulate ? dx : NULL, FALSE, count,
-                        step->x->c);
+  lus_kernels()->affine(dx, step->y->grad + first * c, norm->a, NULL,
+                        step->x_accumulate ? dx : NULL, FALSE, count, step->x->c);
 }
 
 static void batch_norm_backward(const LusStep *step, const LusRun *run)
@@ -249,5 +252,7 @@ static void batch_norm_backward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, norm->n_items, batch_norm_gradient_item, &job);
 }
 
-const LusStepClass lus_step_group_norm = {group_norm_prepare, group_norm_forward, group_norm_backward, free_state};
-const LusStepClass lus_step_batch_norm = {batch_norm_prepare, batch_norm_forward, batch_norm_backward, free_state};
+const LusStepClass lus_step_group_norm = {group_norm_prepare, group_norm_forward,
+                                          group_norm_backward, free_state};
+const LusStepClass lus_step_batch_norm = {batch_norm_prepare, batch_norm_forward,
+                                          batch_norm_backward, free_state};

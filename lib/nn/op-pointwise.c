@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators that look at one element at a time: Add and Relu (both are a copy with the plan's addition and ReLU), Sigmoid. */
+/* Operators that look at one element at a time: Add and Relu (both are a copy with the plan's
+ * addition and ReLU), Sigmoid. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -30,8 +31,8 @@ static void identity_item(void *data, int item, int thread)
   (void)thread;
   const LusStep *step = ((const Job *)data)->step;
   gsize count, first = item_range(data, item, &count);
-  lus_kernels()->affine(step->y->data + first, step->x->data + first, NULL, NULL, step->r ? step->r->data + first : NULL,
-                        step->relu, count, 1);
+  lus_kernels()->affine(step->y->data + first, step->x->data + first, NULL, NULL,
+                        step->r ? step->r->data + first : NULL, step->relu, count, 1);
 }
 
 static void identity_forward(const LusStep *step, const LusRun *run)
@@ -45,7 +46,8 @@ static void identity_gradient_item(void *data, int item, int thread)
   const LusStep *step = ((const Job *)data)->step;
   gsize count, first = item_range(data, item, &count);
   float *dx = step->x->grad + first;
-  lus_kernels()->affine(dx, step->y->grad + first, NULL, NULL, step->x_accumulate ? dx : NULL, FALSE, count, 1);
+  lus_kernels()->affine(dx, step->y->grad + first, NULL, NULL, step->x_accumulate ? dx : NULL,
+                        FALSE, count, 1);
 }
 
 static void identity_backward(const LusStep *step, const LusRun *run)

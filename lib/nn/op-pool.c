@@ -9,7 +9,8 @@ typedef struct {
   const LusStep *step;
 } Job;
 
-/* Window of output @i along one axis, cut to the map: [*begin, *end). Never empty: pads are smaller than the kernel. */
+/* Window of output @i along one axis, cut to the map: [*begin, *end). Never empty: pads are smaller
+ * than the kernel. */
 static void window(const LusOpAttrs *a, int axis, int i, int size, int *begin, int *end)
 {
   int first = i * a->stride[axis] - a->pad[axis];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Resize, nearest and linear: one axis after the other, each given by a table. Linear: vertically first. */
+/* Resize, nearest and linear: one axis after the other, each given by a table. Linear: vertically
+ * first. */
 #include <math.h>
 #include <string.h>
 
@@ -7,8 +8,8 @@
 #include "nn/error.h"
 #include "nn/ops.h"
 
-/* y[o] = x[i0[o]] + w[o] (x[i1[o]] - x[i0[o]]), and the transpose: dx[i] = sum over k = start[i]..start[i+1]-1 of
- * weight[k] dy[index[k]]. */
+/* y[o] = x[i0[o]] + w[o] (x[i1[o]] - x[i0[o]]), and the transpose: dx[i] = sum over k =
+ * start[i]..start[i+1]-1 of weight[k] dy[index[k]]. */
 typedef struct {
   int in, out;
   int *i0, *i1;
@@ -39,7 +40,8 @@ static void init_forward(Axis *axis, const LusOpAttrs *a, int which)
   for (int o = 0; o < axis->out; o++) {
     double position = CLAMP(source_position(a, which, axis->in, axis->out, o), 0, axis->in - 1);
     int i = (int)position;
-    if (a->mode == LUS_RESIZE_NEAREST) /* asymmetric: down; else to the nearest, half way down (ONNX round_prefer_floor) */
+    if (a->mode == LUS_RESIZE_NEAREST) /* asymmetric: down; else to the nearest, half way down (ONNX
+                                          round_prefer_floor) */
       i = a->coord == LUS_COORD_ASYMMETRIC ? i : (int)ceil(position - 0.5);
     axis->i0[o] = i;
     axis->i1[o] = MIN(i + 1, axis->in - 1);
@@ -73,8 +75,11 @@ static void init_transpose(Axis *axis)
 static void axis_init(Axis *axis, const LusOpAttrs *a, int which, int in, int out, gboolean train)
 {
   *axis = (Axis){
-    .in = in, .out = out,
-    .i0 = g_new(int, out), .i1 = g_new(int, out), .w = g_new(float, out),
+      .in = in,
+      .out = out,
+      .i0 = g_new(int, out),
+      .i1 = g_new(int, out),
+      .w = g_new(float, out),
   };
   init_forward(axis, a, which);
   if (train) {
@@ -116,7 +121,8 @@ static void forward_row(void *data, int o, int thread)
   float *out = step->y->data + (gsize)o * out_row;
   lus_kernels()->lerp_pixels(out, line, u->i0, u->i1, u->w, (gsize)u->out, step->x->c);
   if (step->r || step->relu)
-    lus_kernels()->affine(out, out, NULL, NULL, step->r ? step->r->data + (gsize)o * out_row : NULL, step->relu, out_row, 1);
+    lus_kernels()->affine(out, out, NULL, NULL, step->r ? step->r->data + (gsize)o * out_row : NULL,
+                          step->relu, out_row, 1);
 }
 
 static void forward(const LusStep *step, const LusRun *run)
@@ -135,9 +141,10 @@ static void backward_row(void *data, int i, int thread)
   float *line = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   memset(line, 0, out_row * sizeof *line);
   for (int k = v->start[i]; k < v->start[i + 1]; k++)
-    lus_kernels()->add_scaled(line, v->weight[k], step->y->grad + (gsize)v->index[k] * out_row, out_row);
-  lus_kernels()->gather_pixels(step->x->grad + (gsize)i * in_row, line, u->start, u->index, u->weight, step->x_accumulate,
-                               (gsize)u->in, step->x->c);
+    lus_kernels()->add_scaled(line, v->weight[k], step->y->grad + (gsize)v->index[k] * out_row,
+                              out_row);
+  lus_kernels()->gather_pixels(step->x->grad + (gsize)i * in_row, line, u->start, u->index,
+                               u->weight, step->x_accumulate, (gsize)u->in, step->x->c);
 }
 
 static void backward(const LusStep *step, const LusRun *run)

@@ -3,7 +3,8 @@
 #include "graph.h"
 #include "parallel.h"
 
-/** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other. */
+/** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other.
+ */
 
 typedef struct {
   const char *name; /* in ONNX */
@@ -13,7 +14,8 @@ typedef struct {
 
 extern const LusOpInfo lus_op_table[LUS_OP_N];
 
-/** Per value: offset in the flat parameter vector or -1. Newly allocated; *total (may be NULL) is the vector's length. */
+/** Per value: offset in the flat parameter vector or -1. Newly allocated; *total (may be NULL) is
+ * the vector's length. */
 gssize *lus_graph_parameter_offsets(const LusGraph *graph, gsize *total);
 
 /** The shape of node @index's result from its inputs' shapes, whose kinds and number are right. */
@@ -28,7 +30,7 @@ typedef struct {
 /** Shared by all steps during one forward or backward pass. */
 typedef struct {
   LusParallel *pool;
-  float *scratch;       /* per thread, step->scratch floats from scratch + thread * scratch_stride */
+  float *scratch; /* per thread, step->scratch floats from scratch + thread * scratch_stride */
   gsize scratch_stride; /* floats */
   float *shared;        /* step->shared floats, for the step as a whole */
   float *d_parameters;  /* backward: the flat vector, accumulated into */
@@ -60,15 +62,16 @@ struct _LusStep {
   LusMap *x, *r, *y;             /* r: added to the result, or NULL */
   gboolean relu;
   gboolean train;
-  gboolean x_accumulate, r_accumulate; /* backward: the gradient adds to what is there, else it is written */
+  gboolean x_accumulate,
+      r_accumulate;    /* backward: the gradient adds to what is there, else it is written */
   gboolean x_is_input; /* backward: x->grad is wanted only when run->d_input */
   gpointer state;
   gsize scratch, shared; /* floats, see LusRun */
   gsize weights;         /* floats of packed weights, for the record */
 };
 
-extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_batch_norm, lus_step_sigmoid, lus_step_identity,
-  lus_step_max_pool, lus_step_resize;
+extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_batch_norm, lus_step_sigmoid,
+    lus_step_identity, lus_step_max_pool, lus_step_resize;
 
 /** Data of the node's input @i, a constant, or NULL where it is absent. */
 static inline const float *lus_step_constant(const LusStep *step, int i)
@@ -77,15 +80,16 @@ static inline const float *lus_step_constant(const LusStep *step, int i)
   return value < 0 ? NULL : step->graph->values[value].constant->data;
 }
 
-/** Where the gradient of the node's input @i goes; NULL where the input is absent or not learnable. */
+/** Where the gradient of the node's input @i goes; NULL where the input is absent or not learnable.
+ */
 static inline float *lus_step_gradient(const LusStep *step, const LusRun *run, int i)
 {
   int value = i < step->node->n_inputs ? step->node->inputs[i] : -1;
   return value < 0 || step->offsets[value] < 0 ? NULL : run->d_parameters + step->offsets[value];
 }
 
-/** How many rows of @row floats make a work item of about @floats floats. Depends on the shape alone, so that work is cut
- *  the same way for any number of threads. */
+/** How many rows of @row floats make a work item of about @floats floats. Depends on the shape
+ * alone, so that work is cut the same way for any number of threads. */
 static inline int lus_rows_per_item(gsize floats, gsize row)
 {
   return (int)CLAMP(floats / MAX(row, 1), 1, 65536);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* Spins before a thread sleeps: some microseconds, so that short layers in a row do not pay a wake-up each. */
+/* Spins before a thread sleeps: some microseconds, so that short layers in a row do not pay a
+ * wake-up each. */
 #define SPINS 2000
 #define MAX_THREADS 256
 
@@ -17,8 +18,9 @@ typedef struct {
   pthread_t id;
 } Worker;
 
-/* A job is published by raising `generation`; each worker takes part in every job exactly once and counts itself out of
- * `busy`. The job's fields are written before the release of `generation` and not again until `busy` is 0. */
+/* A job is published by raising `generation`; each worker takes part in every job exactly once and
+ * counts itself out of `busy`. The job's fields are written before the release of `generation` and
+ * not again until `busy` is 0. */
 struct _LusParallel {
   int threads;
   int n_workers; /* workers that were started */

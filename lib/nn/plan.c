@@ -40,7 +40,8 @@ static gboolean allocate(float **memory, gsize floats, const char *what, GError 
 {
   if (floats > LUS_PLAN_MAX_BYTES / sizeof(float)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
-                "the network needs %" G_GSIZE_FORMAT " MiB for its %s at this input size, more than %" G_GSIZE_FORMAT
+                "the network needs %" G_GSIZE_FORMAT
+                " MiB for its %s at this input size, more than %" G_GSIZE_FORMAT
                 " MiB: use a smaller input",
                 floats >> 18, what, LUS_PLAN_MAX_BYTES >> 20);
     return FALSE;
@@ -48,14 +49,15 @@ static gboolean allocate(float **memory, gsize floats, const char *what, GError 
   *memory = lus_aligned_alloc(MAX(floats, 1) * sizeof(float));
   if (!*memory) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY,
-                "out of memory: the network's %s take %" G_GSIZE_FORMAT " MiB at this input size", what, floats >> 18);
+                "out of memory: the network's %s take %" G_GSIZE_FORMAT " MiB at this input size",
+                what, floats >> 18);
     return FALSE;
   }
   return TRUE;
 }
 
-/* Moments are steps; the input lives from the first one on, the output until after the last. In train mode everything
- * lives to the end. */
+/* Moments are steps; the input lives from the first one on, the output until after the last. In
+ * train mode everything lives to the end. */
 static gboolean place_data(LusPlan *plan, GError **error)
 {
   g_autofree LusArenaBlock *blocks = g_new0(LusArenaBlock, plan->n_maps);
@@ -63,7 +65,8 @@ static gboolean place_data(LusPlan *plan, GError **error)
   blocks[plan->input].size = map_floats(&plan->maps[plan->input]);
   for (guint i = 0; i < plan->steps->len; i++) {
     const LusStep *step = step_at(plan, i);
-    blocks[step->y_value] = (LusArenaBlock){.size = map_floats(step->y), .begin = (int)i, .end = (int)i};
+    blocks[step->y_value] =
+        (LusArenaBlock){.size = map_floats(step->y), .begin = (int)i, .end = (int)i};
     blocks[step->x_value].end = (int)i;
     if (step->r)
       blocks[step->r_value].end = (int)i;
@@ -80,12 +83,14 @@ static gboolean place_data(LusPlan *plan, GError **error)
   return TRUE;
 }
 
-/* Moments count from the last step to the first: a gradient lives from its value's last reader to its maker. */
+/* Moments count from the last step to the first: a gradient lives from its value's last reader to
+ * its maker. */
 static gboolean place_gradients(LusPlan *plan, GError **error)
 {
   g_autofree LusArenaBlock *blocks = g_new0(LusArenaBlock, plan->n_maps);
   int last = (int)plan->steps->len;
-  blocks[plan->output] = (LusArenaBlock){.size = map_floats(&plan->maps[plan->output]), .end = last};
+  blocks[plan->output] =
+      (LusArenaBlock){.size = map_floats(&plan->maps[plan->output]), .end = last};
   for (guint i = plan->steps->len; i-- > 0;) {
     LusStep *step = step_at(plan, i);
     int now = last - 1 - (int)i;
@@ -93,11 +98,13 @@ static gboolean place_gradients(LusPlan *plan, GError **error)
     if (step->r) { /* before x: the plan passes r its gradient before the step runs */
       step->r_accumulate = blocks[step->r_value].size > 0;
       if (!step->r_accumulate)
-        blocks[step->r_value] = (LusArenaBlock){.size = map_floats(step->r), .begin = now, .end = last};
+        blocks[step->r_value] =
+            (LusArenaBlock){.size = map_floats(step->r), .begin = now, .end = last};
     }
     step->x_accumulate = blocks[step->x_value].size > 0;
     if (!step->x_accumulate)
-      blocks[step->x_value] = (LusArenaBlock){.size = map_floats(step->x), .begin = now, .end = last};
+      blocks[step->x_value] =
+          (LusArenaBlock){.size = map_floats(step->x), .begin = now, .end = last};
   }
   plan->grad_floats = lus_arena_place(blocks, plan->n_maps);
   if (!allocate(&plan->grads, plan->grad_floats, "gradients", error))
@@ -115,8 +122,10 @@ static gboolean place_scratch(LusPlan *plan, GError **error)
     plan->scratch_floats = MAX(plan->scratch_floats, step->scratch);
     plan->shared_floats = MAX(plan->shared_floats, step->shared);
   }
-  plan->scratch_floats = (plan->scratch_floats + 15) / 16 * 16 + 16; /* threads do not share cache lines */
-  return allocate(&plan->scratch, plan->scratch_floats * (gsize)plan->threads, "scratch space", error) &&
+  plan->scratch_floats =
+      (plan->scratch_floats + 15) / 16 * 16 + 16; /* threads do not share cache lines */
+  return allocate(&plan->scratch, plan->scratch_floats * (gsize)plan->threads, "scratch space",
+                  error) &&
          allocate(&plan->shared, plan->shared_floats, "partial sums", error);
 }
 
@@ -149,7 +158,8 @@ static gboolean prepare_steps(LusPlan *plan, GError **error)
   return TRUE;
 }
 
-LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int threads, GError **error)
+LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int threads,
+                      GError **error)
 {
   if (!lus_graph_infer_shapes(graph, c, h, w, error))
     return NULL;
@@ -161,8 +171,8 @@ LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, in
   plan->offsets = lus_graph_parameter_offsets(graph, NULL);
   plan->steps = lus_steps_new(graph, plan->offsets, plan->train);
   set_maps(plan, graph);
-  if (!prepare_steps(plan, error) || !place_data(plan, error) || (plan->train && !place_gradients(plan, error)) ||
-      !place_scratch(plan, error))
+  if (!prepare_steps(plan, error) || !place_data(plan, error) ||
+      (plan->train && !place_gradients(plan, error)) || !place_scratch(plan, error))
     return NULL;
   return g_steal_pointer(&plan);
 }
@@ -194,7 +204,8 @@ gsize lus_plan_memory(const LusPlan *plan)
   gsize weights = 0;
   for (guint i = 0; i < plan->steps->len; i++)
     weights += step_at(plan, i)->weights;
-  gsize floats = plan->data_floats + plan->grad_floats + plan->scratch_floats * (gsize)plan->threads + plan->shared_floats;
+  gsize floats = plan->data_floats + plan->grad_floats +
+                 plan->scratch_floats * (gsize)plan->threads + plan->shared_floats;
   return (floats + weights) * sizeof(float);
 }
 
@@ -220,10 +231,10 @@ static void to_planes(float *planes, const float *pixels, const LusMap *map)
 static LusRun run_of(const LusPlan *plan, LusParallel *pool)
 {
   return (LusRun){
-    .pool = lus_parallel_threads(pool) <= plan->threads ? pool : NULL,
-    .scratch = plan->scratch,
-    .scratch_stride = plan->scratch_floats,
-    .shared = plan->shared,
+      .pool = lus_parallel_threads(pool) <= plan->threads ? pool : NULL,
+      .scratch = plan->scratch,
+      .scratch_stride = plan->scratch_floats,
+      .shared = plan->shared,
   };
 }
 
@@ -257,7 +268,8 @@ static void finish_item(void *data, int item, int thread)
     memcpy(dr, dy, count * sizeof *dr);
 }
 
-void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const float *d_output, LusParallel *pool)
+void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const float *d_output,
+                       LusParallel *pool)
 {
   g_return_if_fail(plan->train);
   LusRun run = run_of(plan, pool);
@@ -268,7 +280,8 @@ void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const
   for (guint i = plan->steps->len; i-- > 0;) {
     LusStep *step = step_at(plan, i);
     if (step->relu || step->r)
-      lus_parallel_for(run.pool, (int)((map_floats(step->y) + ITEM_FLOATS - 1) / ITEM_FLOATS), finish_item, step);
+      lus_parallel_for(run.pool, (int)((map_floats(step->y) + ITEM_FLOATS - 1) / ITEM_FLOATS),
+                       finish_item, step);
     step->class->backward(step, &run);
   }
   if (d_input)

@@ -19,7 +19,8 @@ static guint64 splitmix64(guint64 *state)
 
 void lus_rng_init(LusRng *rng, guint64 seed, guint64 stream)
 {
-  /* Both words are mixed before they meet, so that (seed, stream) and (seed + 1, stream - 1) have nothing in common. */
+  /* Both words are mixed before they meet, so that (seed, stream) and (seed + 1, stream - 1) have
+   * nothing in common. */
   guint64 a = seed, b = ~stream;
   guint64 state = splitmix64(&a) ^ rotate_left(splitmix64(&b), 32);
   for (int i = 0; i < 4; i++)
@@ -82,7 +83,8 @@ double lus_rng_exponential(LusRng *rng, double mean)
   return -mean * log1p(-lus_rng_uniform01(rng));
 }
 
-/* Multiply and reject (Lemire 2019, "Fast random integer generation in an interval"): without bias. */
+/* Multiply and reject (Lemire 2019, "Fast random integer generation in an interval"): without bias.
+ */
 guint32 lus_rng_below(LusRng *rng, guint32 n)
 {
   guint64 product = (lus_rng_next(rng) >> 32) * (guint64)n;

@@ -5,16 +5,20 @@ typedef struct {
   const LusGraph *graph;
   const gssize *offsets;
   gboolean train;
-  int *uses;       /* per value: how often the nodes that count read it, the caller included */
-  LusStep **maker; /* per value: the step that computes it */
+  int *uses;        /* per value: how often the nodes that count read it, the caller included */
+  LusStep **maker;  /* per value: the step that computes it */
   GPtrArray *steps; /* NULL where a step has moved to the end */
 } Builder;
 
 static const LusStepClass *const classes[LUS_OP_N] = {
-  [LUS_OP_CONV] = &lus_step_conv,         [LUS_OP_GROUP_NORM] = &lus_step_group_norm,
-  [LUS_OP_BATCH_NORM] = &lus_step_batch_norm, [LUS_OP_RELU] = &lus_step_identity,
-  [LUS_OP_SIGMOID] = &lus_step_sigmoid,   [LUS_OP_ADD] = &lus_step_identity,
-  [LUS_OP_MAX_POOL] = &lus_step_max_pool, [LUS_OP_RESIZE] = &lus_step_resize,
+    [LUS_OP_CONV] = &lus_step_conv,
+    [LUS_OP_GROUP_NORM] = &lus_step_group_norm,
+    [LUS_OP_BATCH_NORM] = &lus_step_batch_norm,
+    [LUS_OP_RELU] = &lus_step_identity,
+    [LUS_OP_SIGMOID] = &lus_step_sigmoid,
+    [LUS_OP_ADD] = &lus_step_identity,
+    [LUS_OP_MAX_POOL] = &lus_step_max_pool,
+    [LUS_OP_RESIZE] = &lus_step_resize,
 };
 
 static void step_free(gpointer data)
@@ -51,21 +55,22 @@ static LusStep *append(Builder *b, const LusNode *node)
 {
   LusStep *step = g_new0(LusStep, 1);
   *step = (LusStep){
-    .class = classes[node->type],
-    .graph = b->graph,
-    .node = node,
-    .offsets = b->offsets,
-    .train = b->train,
-    .x_value = node->inputs[0],
-    .r_value = -1,
-    .y_value = node->output,
+      .class = classes[node->type],
+      .graph = b->graph,
+      .node = node,
+      .offsets = b->offsets,
+      .train = b->train,
+      .x_value = node->inputs[0],
+      .r_value = -1,
+      .y_value = node->output,
   };
   push(b, step);
   b->maker[node->output] = step;
   return step;
 }
 
-/* The step that makes @value, if @value is read only once and what the step does can still be added to. */
+/* The step that makes @value, if @value is read only once and what the step does can still be added
+ * to. */
 static LusStep *open_maker(const Builder *b, int value)
 {
   LusStep *step = b->maker[value];
@@ -100,7 +105,8 @@ static gboolean fold_batch_norm(Builder *b, const LusNode *node)
   return TRUE;
 }
 
-/* Of the two makers the later one takes the addition: it moves to the end, where the other value exists. */
+/* Of the two makers the later one takes the addition: it moves to the end, where the other value
+ * exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
 {
   LusStep *best = NULL;
@@ -125,7 +131,8 @@ static gboolean fold_add(Builder *b, const LusNode *node)
 
 static void add_node(Builder *b, const LusNode *node)
 {
-  if ((node->type == LUS_OP_RELU && fold_relu(b, node)) || (node->type == LUS_OP_ADD && fold_add(b, node)) ||
+  if ((node->type == LUS_OP_RELU && fold_relu(b, node)) ||
+      (node->type == LUS_OP_ADD && fold_add(b, node)) ||
       (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)))
     return;
   LusStep *step = append(b, node);
@@ -151,8 +158,12 @@ GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean 
   g_autofree int *uses = g_new0(int, graph->n_values);
   g_autofree LusStep **maker = g_new0(LusStep *, graph->n_values);
   Builder b = {
-    .graph = graph, .offsets = offsets, .train = train,
-    .uses = uses, .maker = maker, .steps = g_ptr_array_new_with_free_func(step_free),
+      .graph = graph,
+      .offsets = offsets,
+      .train = train,
+      .uses = uses,
+      .maker = maker,
+      .steps = g_ptr_array_new_with_free_func(step_free),
   };
   count_uses(&b);
   for (int i = 0; i < graph->n_nodes; i++)

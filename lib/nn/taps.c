@@ -6,31 +6,33 @@
 void lus_tap_grid_forward(LusTapGrid *grid, const LusWindow *window, int h, int w)
 {
   *grid = (LusTapGrid){
-    .h = h, .w = w,
-    .source_step = {window->stride[0], window->stride[1]},
-    .target_step = {1, 1},
+      .h = h,
+      .w = w,
+      .source_step = {window->stride[0], window->stride[1]},
+      .target_step = {1, 1},
   };
   grid->taps = g_new(LusTap, window->kernel[0] * window->kernel[1]);
   for (int ky = 0; ky < window->kernel[0]; ky++)
     for (int kx = 0; kx < window->kernel[1]; kx++)
       grid->taps[grid->n++] = (LusTap){
-        .dy = ky * window->dilation[0] - window->pad[0],
-        .dx = kx * window->dilation[1] - window->pad[1],
-        .tap = ky * window->kernel[1] + kx,
+          .dy = ky * window->dilation[0] - window->pad[0],
+          .dx = kx * window->dilation[1] - window->pad[1],
+          .tap = ky * window->kernel[1] + kx,
       };
 }
 
-/* Row i = stride * gi + phase of x meets row oy of y through ky where oy * stride - pad + ky * dilation = i, so
- * oy = gi + (phase + pad - ky * dilation) / stride, for those ky where the division is exact. Taps in descending order of
- * ky have ascending offsets. */
-void lus_tap_grid_backward(LusTapGrid *grid, const LusWindow *window, int phase_y, int phase_x, int h, int w)
+/* Row i = stride * gi + phase of x meets row oy of y through ky where oy * stride - pad + ky *
+ * dilation = i, so oy = gi + (phase + pad - ky * dilation) / stride, for those ky where the
+ * division is exact. Taps in descending order of ky have ascending offsets. */
+void lus_tap_grid_backward(LusTapGrid *grid, const LusWindow *window, int phase_y, int phase_x,
+                           int h, int w)
 {
   *grid = (LusTapGrid){
-    .h = h > phase_y ? (h - phase_y - 1) / window->stride[0] + 1 : 0,
-    .w = w > phase_x ? (w - phase_x - 1) / window->stride[1] + 1 : 0,
-    .source_step = {1, 1},
-    .target_step = {window->stride[0], window->stride[1]},
-    .target_origin = {phase_y, phase_x},
+      .h = h > phase_y ? (h - phase_y - 1) / window->stride[0] + 1 : 0,
+      .w = w > phase_x ? (w - phase_x - 1) / window->stride[1] + 1 : 0,
+      .source_step = {1, 1},
+      .target_step = {window->stride[0], window->stride[1]},
+      .target_origin = {phase_y, phase_x},
   };
   grid->taps = g_new(LusTap, window->kernel[0] * window->kernel[1]);
   for (int ky = window->kernel[0] - 1; ky >= 0; ky--) {
@@ -39,9 +41,9 @@ void lus_tap_grid_backward(LusTapGrid *grid, const LusWindow *window, int phase_
       int x = phase_x + window->pad[1] - kx * window->dilation[1];
       if (x % window->stride[1] == 0)
         grid->taps[grid->n++] = (LusTap){
-          .dy = y / window->stride[0],
-          .dx = x / window->stride[1],
-          .tap = ky * window->kernel[1] + kx,
+            .dy = y / window->stride[0],
+            .dx = x / window->stride[1],
+            .tap = ky * window->kernel[1] + kx,
         };
     }
   }
@@ -54,8 +56,9 @@ void lus_tap_grid_clear(LusTapGrid *grid)
 
 gboolean lus_tap_grid_is_identity(const LusTapGrid *grid, LusMapSize source)
 {
-  return grid->n == 1 && grid->taps[0].dy == 0 && grid->taps[0].dx == 0 && grid->source_step[0] == 1 &&
-         grid->source_step[1] == 1 && grid->h == source.h && grid->w == source.w;
+  return grid->n == 1 && grid->taps[0].dy == 0 && grid->taps[0].dx == 0 &&
+         grid->source_step[0] == 1 && grid->source_step[1] == 1 && grid->h == source.h &&
+         grid->w == source.w;
 }
 
 gboolean lus_tap_grid_is_dense(const LusTapGrid *grid)
@@ -74,8 +77,8 @@ static int run_length(const LusTapGrid *grid, int first)
 }
 
 /* One run of taps for one row of the grid; row @source is NULL outside of the map. */
-static void gather_run(const LusTapGrid *grid, float *patches, const float *source, LusMapSize size, int channel,
-                       int channels, int first, int length)
+static void gather_run(const LusTapGrid *grid, float *patches, const float *source, LusMapSize size,
+                       int channel, int channels, int first, int length)
 {
   gsize pitch = (gsize)grid->n * (gsize)channels, bytes = (gsize)channels * sizeof(float);
   gboolean whole = channels == size.c;
@@ -98,16 +101,18 @@ static void gather_run(const LusTapGrid *grid, float *patches, const float *sour
   }
 }
 
-void lus_tap_grid_gather(const LusTapGrid *grid, float *patches, const float *source, LusMapSize size, int channel,
-                         int channels, int row, int row_end)
+void lus_tap_grid_gather(const LusTapGrid *grid, float *patches, const float *source,
+                         LusMapSize size, int channel, int channels, int row, int row_end)
 {
   gsize patch_row = (gsize)grid->w * (gsize)grid->n * (gsize)channels;
   for (int first = 0; first < grid->n;) {
     int length = run_length(grid, first);
     for (int i = row; i < row_end; i++) {
       int y = i * grid->source_step[0] + grid->taps[first].dy;
-      const float *line = y >= 0 && y < size.h ? source + (gsize)y * (gsize)size.w * (gsize)size.c : NULL;
-      gather_run(grid, patches + (gsize)(i - row) * patch_row, line, size, channel, channels, first, length);
+      const float *line =
+          y >= 0 && y < size.h ? source + (gsize)y * (gsize)size.w * (gsize)size.c : NULL;
+      gather_run(grid, patches + (gsize)(i - row) * patch_row, line, size, channel, channels, first,
+                 length);
     }
     first += length;
   }

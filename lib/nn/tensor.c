@@ -9,8 +9,9 @@
 
 #define ALIGNMENT 64
 
-/* The address calloc() returned stands in the word before the aligned block. calloc() hands out large blocks as untouched
- * zero pages, so asking for much memory costs nothing before it is used. */
+/* The address calloc() returned stands in the word before the aligned block. calloc() hands out
+ * large blocks as untouched zero pages, so asking for much memory costs nothing before it is used.
+ */
 void *lus_aligned_alloc(gsize bytes)
 {
   if (bytes > G_MAXSIZE - ALIGNMENT - sizeof(void *))
@@ -60,7 +61,8 @@ static char *dims_string(int rank, const int *dims)
 LusTensor *lus_tensor_new(int rank, const int *dims, GError **error)
 {
   if (rank < 0 || rank > LUS_TENSOR_MAX_RANK) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "a tensor of rank %d: at most %d dimensions are supported", rank,
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
+                "a tensor of rank %d: at most %d dimensions are supported", rank,
                 LUS_TENSOR_MAX_RANK);
     return NULL;
   }
@@ -68,7 +70,8 @@ LusTensor *lus_tensor_new(int rank, const int *dims, GError **error)
   if (count < 0) {
     g_autofree char *text = dims_string(rank, dims);
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
-                "a tensor of %s: dimensions must not be negative and at most %" G_GSIZE_FORMAT " elements are supported",
+                "a tensor of %s: dimensions must not be negative and at most %" G_GSIZE_FORMAT
+                " elements are supported",
                 text, LUS_TENSOR_MAX_COUNT);
     return NULL;
   }
@@ -79,7 +82,8 @@ LusTensor *lus_tensor_new(int rank, const int *dims, GError **error)
   tensor->count = (gsize)count;
   tensor->data = lus_aligned_alloc(MAX((gsize)count, 1) * sizeof(float));
   if (!tensor->data) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory: a tensor of %" G_GSSIZE_FORMAT " floats", count);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY,
+                "out of memory: a tensor of %" G_GSSIZE_FORMAT " floats", count);
     g_free(tensor);
     return NULL;
   }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Times the default network: bench-plan [SIZE] [THREADS] [BATCH] [RUNS]. Prints medians of one forward pass in infer mode,
- * and of one training step: BATCH plans, one sample each, side by side on the pool. */
+/* Times the default network: bench-plan [SIZE] [THREADS] [BATCH] [RUNS]. Prints medians of one
+ * forward pass in infer mode, and of one training step: BATCH plans, one sample each, side by side
+ * on the pool. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,23 +67,25 @@ static void bench_forward(LusGraph *graph, const float *input, int size, int thr
     lus_plan_forward(plan, output, input, pool);
     times[run] = now_ms() - start;
   }
-  printf("forward: %.2f ms, %.1f MiB\n", median(times, runs), (double)lus_plan_memory(plan) / 1048576);
+  printf("forward: %.2f ms, %.1f MiB\n", median(times, runs),
+         (double)lus_plan_memory(plan) / 1048576);
   lus_parallel_free(pool);
 }
 
-static void bench_step(LusGraph *graph, const float *input, int size, int threads, int batch, int runs)
+static void bench_step(LusGraph *graph, const float *input, int size, int threads, int batch,
+                       int runs)
 {
   g_autoptr(GError) error = NULL;
   Step step = {
-    .batch = batch,
-    .n_parameters = lus_graph_n_parameters(graph),
-    .n_in = (gsize)size * (gsize)size,
-    .n_out = 3 * (gsize)size * (gsize)size,
-    .plans = g_new0(LusPlan *, batch),
+      .batch = batch,
+      .n_parameters = lus_graph_n_parameters(graph),
+      .n_in = (gsize)size * (gsize)size,
+      .n_out = 3 * (gsize)size * (gsize)size,
+      .plans = g_new0(LusPlan *, batch),
   };
-  step.input = g_new(float, (gsize)batch * step.n_in);
-  step.output = g_new(float, (gsize)batch * step.n_out);
-  step.gradient = g_new0(float, (gsize)batch * step.n_parameters);
+  step.input = g_new(float, (gsize)batch *step.n_in);
+  step.output = g_new(float, (gsize)batch *step.n_out);
+  step.gradient = g_new0(float, (gsize)batch *step.n_parameters);
   for (int i = 0; i < batch; i++) {
     memcpy(step.input + (gsize)i * step.n_in, input, step.n_in * sizeof *input);
     step.plans[i] = lus_plan_new(graph, 1, size, size, LUS_PLAN_TRAIN, 1, &error);
@@ -126,11 +129,12 @@ int main(int argc, char **argv)
     printf("%s\n", error->message);
     return 1;
   }
-  printf("%s, %dx%d, %d threads: %.2f GFLOP, %" G_GSIZE_FORMAT " parameters\n", lus_kernels_description(), size, size, threads,
-         lus_graph_flop(graph) * 1e-9, lus_graph_n_parameters(graph));
+  printf("%s, %dx%d, %d threads: %.2f GFLOP, %" G_GSIZE_FORMAT " parameters\n",
+         lus_kernels_description(), size, size, threads, lus_graph_flop(graph) * 1e-9,
+         lus_graph_n_parameters(graph));
   LusRng rng;
   lus_rng_init(&rng, 1, 0);
-  g_autofree float *input = g_new(float, (gsize)size * (gsize)size);
+  g_autofree float *input = g_new(float, (gsize)size *(gsize)size);
   lus_rng_fill_normal(&rng, input, (gsize)size * (gsize)size);
   bench_forward(graph, input, size, threads, runs * 4);
   if (batch > 0)

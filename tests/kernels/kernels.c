@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every kernel of every table this CPU can run against the reference: lengths 0..67, every offset of 0..3 floats, special
- * values, and guard words around what may be written. Run with LUS_TEST_SEED=N to repeat a failure. */
+/* Every kernel of every table this CPU can run against the reference: lengths 0..67, every offset
+ * of 0..3 floats, special values, and guard words around what may be written. Run with
+ * LUS_TEST_SEED=N to repeat a failure. */
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -97,17 +98,19 @@ static gboolean same(float a, float b, double tolerance)
   return fabs((double)a - (double)b) <= tolerance * (1 + fabs((double)b));
 }
 
-static void assert_same(const Buffer *got, const Buffer *expected, double tolerance, const char *table, const char *what,
-                        gsize rows, int c, int offset)
+static void assert_same(const Buffer *got, const Buffer *expected, double tolerance,
+                        const char *table, const char *what, gsize rows, int c, int offset)
 {
   if (!guards_intact(got))
-    g_error("%s %s: wrote outside of its array (rows %" G_GSIZE_FORMAT ", c %d, offset %d, seed %" G_GUINT64_FORMAT ")", table,
-            what, rows, c, offset, seed);
+    g_error("%s %s: wrote outside of its array (rows %" G_GSIZE_FORMAT
+            ", c %d, offset %d, seed %" G_GUINT64_FORMAT ")",
+            table, what, rows, c, offset, seed);
   for (gsize i = 0; i < got->n; i++)
     if (!same(got->data[i], expected->data[i], tolerance))
       g_error("%s %s: element %" G_GSIZE_FORMAT " is %.9g, expected %.9g (rows %" G_GSIZE_FORMAT
               ", c %d, offset %d, seed %" G_GUINT64_FORMAT ")",
-              table, what, i, (double)got->data[i], (double)expected->data[i], rows, c, offset, seed);
+              table, what, i, (double)got->data[i], (double)expected->data[i], rows, c, offset,
+              seed);
 }
 
 /* ---- one call on each table ---- */
@@ -126,22 +129,24 @@ typedef struct {
 } Arguments;
 
 /* @out [rows][c] and @out2 [c], @out3 [c] hold values before the call. */
-typedef void (*Call)(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s);
+typedef void (*Call)(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                     const Shape *s);
 
 static gsize count(const Shape *s)
 {
   return s->rows * (gsize)s->c;
 }
 
-static void call_affine(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_affine(const LusKernels *k, float *out, float *out2, float *out3,
+                        const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
-  k->affine(out, g->x, g->flag & 2 ? g->a : NULL, g->flag & 4 ? g->b : NULL, g->flag & 8 ? g->r : NULL, g->flag & 1,
-            s->rows, s->c);
+  k->affine(out, g->x, g->flag & 2 ? g->a : NULL, g->flag & 4 ? g->b : NULL,
+            g->flag & 8 ? g->r : NULL, g->flag & 1, s->rows, s->c);
 }
 
-static void call_affine_in_place(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
-                                 const Shape *s)
+static void call_affine_in_place(const LusKernels *k, float *out, float *out2, float *out3,
+                                 const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   if (g->flag & 8)
@@ -150,32 +155,36 @@ static void call_affine_in_place(const LusKernels *k, float *out, float *out2, f
     k->affine(out, out, g->a, g->b, g->r, g->flag & 1, s->rows, s->c);
 }
 
-static void call_relu_backward(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
-                               const Shape *s)
+static void call_relu_backward(const LusKernels *k, float *out, float *out2, float *out3,
+                               const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   k->relu_backward(out, g->x, count(s));
 }
 
-static void call_add_scaled(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_add_scaled(const LusKernels *k, float *out, float *out2, float *out3,
+                            const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   k->add_scaled(out, g->w, g->x, count(s));
 }
 
-static void call_maximum(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_maximum(const LusKernels *k, float *out, float *out2, float *out3,
+                         const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   k->maximum(out, g->x, count(s));
 }
 
-static void call_lerp(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_lerp(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
+                      const Shape *s)
 {
   (void)out2, (void)out3;
   k->lerp(out, g->x, g->y, g->w, count(s));
 }
 
-static void call_lerp_pixels(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_lerp_pixels(const LusKernels *k, float *out, float *out2, float *out3,
+                             const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   int i0[MAX_ROWS], i1[MAX_ROWS];
@@ -188,8 +197,8 @@ static void call_lerp_pixels(const LusKernels *k, float *out, float *out2, float
   k->lerp_pixels(out, g->x, i0, i1, w, s->rows, s->c);
 }
 
-static void call_gather_pixels(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
-                               const Shape *s)
+static void call_gather_pixels(const LusKernels *k, float *out, float *out2, float *out3,
+                               const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   int start[MAX_ROWS + 1] = {0}, index[MAX_ROWS * MAX_ROWS];
@@ -204,27 +213,29 @@ static void call_gather_pixels(const LusKernels *k, float *out, float *out2, flo
   k->gather_pixels(out, g->x, start, index, weight, g->flag & 1, s->rows, s->c);
 }
 
-static void call_column_sum(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_column_sum(const LusKernels *k, float *out, float *out2, float *out3,
+                            const Arguments *g, const Shape *s)
 {
   (void)out, (void)out3;
   k->column_sum(out2, g->x, s->rows, s->c);
 }
 
-static void call_moments(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+static void call_moments(const LusKernels *k, float *out, float *out2, float *out3,
+                         const Arguments *g, const Shape *s)
 {
   (void)out;
   k->moments(out2, out3, g->x, g->a, s->rows, s->c);
 }
 
-static void call_gradient_moments(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
-                                  const Shape *s)
+static void call_gradient_moments(const LusKernels *k, float *out, float *out2, float *out3,
+                                  const Arguments *g, const Shape *s)
 {
   (void)out;
   k->gradient_moments(out2, out3, g->y, g->x, g->a, s->rows, s->c);
 }
 
-static void call_norm_backward(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g,
-                               const Shape *s)
+static void call_norm_backward(const LusKernels *k, float *out, float *out2, float *out3,
+                               const Arguments *g, const Shape *s)
 {
   (void)out2, (void)out3;
   if (g->flag & 8)
@@ -241,23 +252,25 @@ typedef struct {
   gboolean specials;
 } Kernel;
 
-/* Where terms may cancel or overflow in between, fusing changes special values into others; these kernels get finite ones. */
+/* Where terms may cancel or overflow in between, fusing changes special values into others; these
+ * kernels get finite ones. */
 static const Kernel kernel_cases[] = {
-  {"affine", call_affine, 16, 1e-6, TRUE},
-  {"affine in place", call_affine_in_place, 16, 1e-6, FALSE},
-  {"relu_backward", call_relu_backward, 1, 0, TRUE},
-  {"add_scaled", call_add_scaled, 1, 1e-6, TRUE},
-  {"maximum", call_maximum, 1, 0, TRUE},
-  {"lerp", call_lerp, 1, 1e-6, FALSE},
-  {"lerp_pixels", call_lerp_pixels, 1, 1e-6, FALSE},
-  {"gather_pixels", call_gather_pixels, 2, 2e-6, FALSE},
-  {"column_sum", call_column_sum, 1, 1e-6, TRUE},
-  {"moments", call_moments, 1, 4e-6, FALSE},
-  {"gradient_moments", call_gradient_moments, 1, 4e-6, FALSE},
-  {"norm_backward", call_norm_backward, 16, 2e-6, FALSE},
+    {"affine", call_affine, 16, 1e-6, TRUE},
+    {"affine in place", call_affine_in_place, 16, 1e-6, FALSE},
+    {"relu_backward", call_relu_backward, 1, 0, TRUE},
+    {"add_scaled", call_add_scaled, 1, 1e-6, TRUE},
+    {"maximum", call_maximum, 1, 0, TRUE},
+    {"lerp", call_lerp, 1, 1e-6, FALSE},
+    {"lerp_pixels", call_lerp_pixels, 1, 1e-6, FALSE},
+    {"gather_pixels", call_gather_pixels, 2, 2e-6, FALSE},
+    {"column_sum", call_column_sum, 1, 1e-6, TRUE},
+    {"moments", call_moments, 1, 4e-6, FALSE},
+    {"gradient_moments", call_gradient_moments, 1, 4e-6, FALSE},
+    {"norm_backward", call_norm_backward, 16, 2e-6, FALSE},
 };
 
-static void compare_tables(const Kernel *kernel, const LusKernels *table, const Shape *s, LusRng *rng)
+static void compare_tables(const Kernel *kernel, const LusKernels *table, const Shape *s,
+                           LusRng *rng)
 {
   gsize n = count(s), c = (gsize)s->c;
   Buffer in[6], out[3], got[3];
@@ -266,17 +279,25 @@ static void compare_tables(const Kernel *kernel, const LusKernels *table, const 
   for (int i = 0; i < 3; i++)
     out[i] = buffer_random(rng, i < 1 ? n : c, (s->offset + i * 3) % 4, s->specials && i < 1);
   for (int flag = 0; flag < kernel->flags; flag++) {
-    Arguments arguments = {.x = in[0].data, .y = in[1].data, .r = in[2].data, .a = in[3].data, .b = in[4].data,
-                           .d = in[5].data, .flag = flag, .w = 0.375f};
+    Arguments arguments = {.x = in[0].data,
+                           .y = in[1].data,
+                           .r = in[2].data,
+                           .a = in[3].data,
+                           .b = in[4].data,
+                           .d = in[5].data,
+                           .flag = flag,
+                           .w = 0.375f};
     Buffer expected[3];
     for (int i = 0; i < 3; i++) {
       expected[i] = buffer_copy(&out[i]);
       got[i] = buffer_copy(&out[i]);
     }
-    kernel->call(lus_kernels_nth(0), expected[0].data, expected[1].data, expected[2].data, &arguments, s);
+    kernel->call(lus_kernels_nth(0), expected[0].data, expected[1].data, expected[2].data,
+                 &arguments, s);
     kernel->call(table, got[0].data, got[1].data, got[2].data, &arguments, s);
     for (int i = 0; i < 3; i++) {
-      assert_same(&got[i], &expected[i], kernel->tolerance, table->name, kernel->name, s->rows, s->c, s->offset);
+      assert_same(&got[i], &expected[i], kernel->tolerance, table->name, kernel->name, s->rows,
+                  s->c, s->offset);
       buffer_free(&expected[i]);
       buffer_free(&got[i]);
     }
@@ -296,7 +317,8 @@ static void test_kernel(gconstpointer data)
     for (int c = 0; c <= MAX_N; c++)
       for (int offset = 0; offset < 4; offset++)
         for (gsize rows = 0; rows <= MAX_ROWS; rows += rows ? 2 : 1) {
-          Shape shape = {.rows = rows, .c = c, .offset = offset, .specials = kernel->specials && c % 2};
+          Shape shape = {
+              .rows = rows, .c = c, .offset = offset, .specials = kernel->specials && c % 2};
           compare_tables(kernel, lus_kernels_nth(t), &shape, &rng);
         }
 }
@@ -308,7 +330,8 @@ static void test_reference_values(void)
   const LusKernels *k = lus_kernels_nth(0);
   g_assert_cmpstr(k->name, ==, "c");
   float y[4];
-  k->affine(y, (float[]){1, -2, 3, NAN}, (float[]){2, 3}, (float[]){1, 1}, (float[]){0, 10, 0, 0}, TRUE, 2, 2);
+  k->affine(y, (float[]){1, -2, 3, NAN}, (float[]){2, 3}, (float[]){1, 1}, (float[]){0, 10, 0, 0},
+            TRUE, 2, 2);
   g_assert_cmpfloat(y[0], ==, 3);
   g_assert_cmpfloat(y[1], ==, 5);
   g_assert_cmpfloat(y[2], ==, 7);
@@ -330,12 +353,16 @@ static void test_reference_values(void)
 
 /* ---- gemm ---- */
 
-static void compare_gemm(const LusKernels *table, LusRng *rng, int m, int n, int k, unsigned flags, int offset)
+static void compare_gemm(const LusKernels *table, LusRng *rng, int m, int n, int k, unsigned flags,
+                         int offset)
 {
-  int lda = (flags & LUS_GEMM_TRANSPOSE_A ? m : k) + offset, ldb = (flags & LUS_GEMM_TRANSPOSE_B ? k : n) + offset;
+  int lda = (flags & LUS_GEMM_TRANSPOSE_A ? m : k) + offset,
+      ldb = (flags & LUS_GEMM_TRANSPOSE_B ? k : n) + offset;
   int ldc = n + offset;
-  Buffer a = buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_A ? k : m) * (gsize)lda, offset, FALSE);
-  Buffer b = buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_B ? n : k) * (gsize)ldb, offset, FALSE);
+  Buffer a =
+      buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_A ? k : m) * (gsize)lda, offset, FALSE);
+  Buffer b =
+      buffer_random(rng, (gsize)(flags & LUS_GEMM_TRANSPOSE_B ? n : k) * (gsize)ldb, offset, FALSE);
   Buffer c = buffer_random(rng, (gsize)m * (gsize)ldc, offset, FALSE);
   Buffer got = buffer_copy(&c), expected = buffer_copy(&c);
   for (int i = 0; i < m; i++)
@@ -364,8 +391,8 @@ static void test_gemm(void)
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++)
       for (gsize j = 0; j < G_N_ELEMENTS(sizes); j++)
         for (unsigned flags = 0; flags < 8; flags++)
-          compare_gemm(lus_kernels_nth(t), &rng, sizes[i], sizes[j], sizes[(i * 5 + j * 2) % G_N_ELEMENTS(sizes)], flags,
-                       (int)((i + j) % 4));
+          compare_gemm(lus_kernels_nth(t), &rng, sizes[i], sizes[j],
+                       sizes[(i * 5 + j * 2) % G_N_ELEMENTS(sizes)], flags, (int)((i + j) % 4));
 }
 
 /* k in ascending order everywhere, so only the fused rounding differs. */
@@ -426,15 +453,18 @@ static void compare_output(const LusKernels *table, LusRng *rng, int c, int offs
   gsize row = 5 * (gsize)c + 2, plane = (gsize)c + 3;
   int rows = 1 + offset, columns = 4 - (c + offset) % 4; /* edges cut a tile */
   gsize n = (gsize)(rows - 1) * row + (gsize)columns * (gsize)c;
-  Buffer m = buffer_random(rng, PLANES * plane, offset, FALSE), bias = buffer_random(rng, (gsize)c, 1, FALSE);
+  Buffer m = buffer_random(rng, PLANES * plane, offset, FALSE),
+         bias = buffer_random(rng, (gsize)c, 1, FALSE);
   Buffer r = buffer_random(rng, n, 2, FALSE), y = buffer_random(rng, n, 3, FALSE);
   for (int flag = 0; flag < 16; flag++) { /* bias, r, r is y, relu */
     Buffer expected = buffer_copy(&y), got = buffer_copy(&y);
     const float *shift = flag & 1 ? bias.data : NULL;
     const float *other = flag & 2 ? r.data : NULL;
-    lus_kernels_nth(0)->winograd_output(expected.data, m.data, shift, flag & 4 ? expected.data : other, flag & 8, plane, row,
+    lus_kernels_nth(0)->winograd_output(expected.data, m.data, shift,
+                                        flag & 4 ? expected.data : other, flag & 8, plane, row,
                                         rows, columns, c);
-    table->winograd_output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane, row, rows, columns, c);
+    table->winograd_output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane,
+                           row, rows, columns, c);
     assert_same(&got, &expected, 1e-4, table->name, "winograd_output", (gsize)rows, c, offset);
     buffer_free(&expected);
     buffer_free(&got);

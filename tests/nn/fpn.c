@@ -46,10 +46,12 @@ static void test_levels(void)
     g_assert_true(lus_graph_infer_shapes(graph, 3, 96, 160, NULL));
     g_assert_cmpstr(graph->values[graph->input].name, ==, "luma");
     g_assert_cmpstr(graph->values[graph->output].name, ==, "logits");
-    const int logits[4] = {1, 5, 96, 160}, p5[4] = {1, 48, 3, 5}, c4[4] = {1, 96, 6, 10}, head[4] = {1, 5, 24, 40};
+    const int logits[4] = {1, 5, 96, 160}, p5[4] = {1, 48, 3, 5}, c4[4] = {1, 96, 6, 10},
+              head[4] = {1, 5, 24, 40};
     g_assert_cmpmem(graph->values[graph->output].shape, sizeof logits, logits, sizeof logits);
     g_assert_cmpmem(value_named(graph, "pyramid.p5")->shape, sizeof p5, p5, sizeof p5);
-    g_assert_cmpmem(value_named(graph, "encoder.stage3.block3.relu")->shape, sizeof c4, c4, sizeof c4);
+    g_assert_cmpmem(value_named(graph, "encoder.stage3.block3.relu")->shape, sizeof c4, c4,
+                    sizeof c4);
     if (!detail)
       g_assert_cmpmem(value_named(graph, "head")->shape, sizeof head, head, sizeof head);
   }
@@ -64,10 +66,14 @@ static void test_initial_weights(void)
   double square = 0;
   for (gsize i = 0; i < weight->count; i++)
     square += (double)weight->data[i] * (double)weight->data[i];
-  g_assert_cmpfloat_with_epsilon(square / (double)weight->count, 2.0 / (128 * 9), 0.02 * 2 / (128 * 9));
-  g_assert_cmpfloat(value_named(graph, "encoder.stage2.block1.conv2.norm.scale")->constant->data[5], ==, 0);
-  g_assert_cmpfloat(value_named(graph, "encoder.stage2.block1.conv1.norm.scale")->constant->data[5], ==, 1);
-  g_assert_cmpfloat(value_named(graph, "encoder.stage2.block1.shortcut.norm.scale")->constant->data[5], ==, 1);
+  g_assert_cmpfloat_with_epsilon(square / (double)weight->count, 2.0 / (128 * 9),
+                                 0.02 * 2 / (128 * 9));
+  g_assert_cmpfloat(value_named(graph, "encoder.stage2.block1.conv2.norm.scale")->constant->data[5],
+                    ==, 0);
+  g_assert_cmpfloat(value_named(graph, "encoder.stage2.block1.conv1.norm.scale")->constant->data[5],
+                    ==, 1);
+  g_assert_cmpfloat(
+      value_named(graph, "encoder.stage2.block1.shortcut.norm.scale")->constant->data[5], ==, 1);
   g_assert_cmpfloat(value_named(graph, "head.bias")->constant->data[2], ==, -2.5f);
 }
 

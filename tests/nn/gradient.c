@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every backward pass against finite differences of the forward pass: per operator and, in a small FPN, per named tensor.
+/* Every backward pass against finite differences of the forward pass: per operator and, in a small
+ * FPN, per named tensor.
  *
- * L = sum of output times fixed random numbers, summed in double. For a tensor with gradient g, the derivative of L along
- * a direction u of length 1 must be g.u to within TOLERANCE |g|. Directions: g/|g| itself, which sees a wrong scale, and
- * random ones, which see everything else. Differences are of fourth order: (8 (f(h) - f(-h)) - f(2h) + f(-2h)) / 12 h.
- * How far a tensor may move before curvature shows, and how little before rounding does, depends on the tensor: of
- * several steps h the one that agrees best counts. A wrong gradient agrees with none. */
+ * L = sum of output times fixed random numbers, summed in double. For a tensor with gradient g, the
+ * derivative of L along a direction u of length 1 must be g.u to within TOLERANCE |g|. Directions:
+ * g/|g| itself, which sees a wrong scale, and random ones, which see everything else. Differences
+ * are of fourth order: (8 (f(h) - f(-h)) - f(2h) + f(-2h)) / 12 h. How far a tensor may move before
+ * curvature shows, and how little before rounding does, depends on the tensor: of several steps h
+ * the one that agrees best counts. A wrong gradient agrees with none. */
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +42,8 @@ static double loss(Check *check)
 }
 
 /* L with @tensor moved by @t times @direction. */
-static double loss_at(Check *check, float *tensor, const float *saved, const double *direction, gsize n, double t)
+static double loss_at(Check *check, float *tensor, const float *saved, const double *direction,
+                      gsize n, double t)
 {
   for (gsize i = 0; i < n; i++)
     tensor[i] = (float)((double)saved[i] + t * direction[i]);
@@ -59,18 +62,21 @@ static double length(const double *v, gsize n)
 }
 
 /* |difference - g.u| for the best step; @u has length 1. */
-static double direction_error(Check *check, float *tensor, const float *saved, const double *u, gsize n, double analytic)
+static double direction_error(Check *check, float *tensor, const float *saved, const double *u,
+                              gsize n, double analytic)
 {
   double best = INFINITY, h = check->step * sqrt((double)n);
   for (int k = 0; k < STEPS; k++, h /= STEP_RATIO) {
     double near = loss_at(check, tensor, saved, u, n, h) - loss_at(check, tensor, saved, u, n, -h);
-    double far = loss_at(check, tensor, saved, u, n, 2 * h) - loss_at(check, tensor, saved, u, n, -2 * h);
+    double far =
+        loss_at(check, tensor, saved, u, n, 2 * h) - loss_at(check, tensor, saved, u, n, -2 * h);
     best = fmin(best, fabs((8 * near - far) / (12 * h) - analytic));
   }
   return best;
 }
 
-/* Largest |difference - g.u| / |g| over the directions. @tensor is the input or a part of check->parameters. */
+/* Largest |difference - g.u| / |g| over the directions. @tensor is the input or a part of
+ * check->parameters. */
 static double tensor_error(Check *check, float *tensor, const float *gradient, gsize n)
 {
   g_autofree double *u = g_new(double, n);
@@ -113,7 +119,8 @@ static void check_open(Check *check, LusGraph *graph, int c, int h, int w, doubl
   lus_rng_init(&check->rng, SEED, 1);
   lus_rng_fill_normal(&check->rng, check->input, check->n_in);
   lus_rng_fill_normal(&check->rng, check->probe, check->n_out);
-  for (gsize i = 0; i < check->n_out; i++) /* a common part keeps L large against the outputs' rounding */
+  for (gsize i = 0; i < check->n_out;
+       i++) /* a common part keeps L large against the outputs' rounding */
     check->probe[i] = 1 + check->probe[i] / 2;
   lus_graph_get_parameters(graph, check->parameters);
 }
@@ -139,14 +146,15 @@ static void check_close(Check *check)
 static void assert_error(const char *graph, const char *tensor, double error, double tolerance)
 {
   if (!(error <= tolerance))
-    g_error("%s: gradient of %s differs from finite differences by %.2g of its length (seed %d)", graph, tensor, error,
-            SEED);
+    g_error("%s: gradient of %s differs from finite differences by %.2g of its length (seed %d)",
+            graph, tensor, error, SEED);
 }
 
 static void assert_all_tensors(Check *check, const char *name, double tolerance)
 {
   check_gradients(check);
-  assert_error(name, "the input", tensor_error(check, check->input, check->d_input, check->n_in), tolerance);
+  assert_error(name, "the input", tensor_error(check, check->input, check->d_input, check->n_in),
+               tolerance);
   for (int v = 0; v < check->graph->n_values; v++) {
     gssize offset = lus_graph_parameter_offset(check->graph, v);
     if (offset >= 0)
@@ -222,8 +230,10 @@ static int build_add_shared(LusGraph *graph, LusRng *rng, int x)
 static int build_residual(LusGraph *graph, LusRng *rng, int x)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
-  int branch = fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 6, 6, FALSE, &attrs), 6, 2);
-  int shortcut = fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 6, 6, TRUE, &attrs), 6, 3);
+  int branch =
+      fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 6, 6, FALSE, &attrs), 6, 2);
+  int shortcut =
+      fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 6, 6, TRUE, &attrs), 6, 3);
   return fixture_unary(graph, LUS_OP_SIGMOID, fixture_add(graph, branch, shortcut));
 }
 
@@ -247,11 +257,11 @@ static int build_pool_2(LusGraph *graph, LusRng *rng, int x)
   return fixture_max_pool(graph, x, 2, 1, 0);
 }
 
-#define RESIZE(name, mode, coord, sy, sx)                                                                              \
-  static int build_##name(LusGraph *graph, LusRng *rng, int x)                                                         \
-  {                                                                                                                    \
-    (void)rng;                                                                                                         \
-    return fixture_resize(graph, x, mode, coord, sy, sx);                                                              \
+#define RESIZE(name, mode, coord, sy, sx)                                                          \
+  static int build_##name(LusGraph *graph, LusRng *rng, int x)                                     \
+  {                                                                                                \
+    (void)rng;                                                                                     \
+    return fixture_resize(graph, x, mode, coord, sy, sx);                                          \
   }
 
 RESIZE(nearest_2, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2)
@@ -266,30 +276,31 @@ typedef struct {
   const char *name;
   int (*build)(LusGraph *graph, LusRng *rng, int x);
   int h, w;
-  gboolean steps; /* the input's values keep apart from each other and from 0: kinks are out of reach */
+  gboolean
+      steps; /* the input's values keep apart from each other and from 0: kinks are out of reach */
 } OpCase;
 
 static const OpCase op_cases[] = {
-  {"group-norm-1", build_group_norm_1, 7, 9, FALSE},
-  {"group-norm-3", build_group_norm_3, 7, 9, FALSE},
-  {"group-norm-6", build_group_norm_6, 7, 9, FALSE},
-  {"group-norm-blocks", build_group_norm_3, 80, 90, FALSE},
-  {"batch-norm", build_batch_norm, 5, 4, FALSE},
-  {"sigmoid", build_sigmoid, 5, 7, FALSE},
-  {"relu", build_relu, 5, 7, TRUE},
-  {"add-self", build_add_self, 3, 4, FALSE},
-  {"add-shared", build_add_shared, 5, 6, FALSE},
-  {"residual", build_residual, 5, 6, FALSE},
-  {"conv-add-up", build_conv_add_up, 6, 8, TRUE},
-  {"max-pool-3", build_pool_3, 7, 8, TRUE},
-  {"max-pool-2", build_pool_2, 5, 6, TRUE},
-  {"nearest-2", build_nearest_2, 5, 6, FALSE},
-  {"nearest-uneven", build_nearest_uneven, 5, 6, FALSE},
-  {"linear-half-2", build_linear_half, 5, 6, FALSE},
-  {"linear-half-4", build_linear_half_4, 3, 5, FALSE},
-  {"linear-corners", build_linear_corners, 5, 4, FALSE},
-  {"linear-asymmetric", build_linear_asymmetric, 5, 8, FALSE},
-  {"linear-down", build_linear_down, 8, 10, FALSE},
+    {"group-norm-1", build_group_norm_1, 7, 9, FALSE},
+    {"group-norm-3", build_group_norm_3, 7, 9, FALSE},
+    {"group-norm-6", build_group_norm_6, 7, 9, FALSE},
+    {"group-norm-blocks", build_group_norm_3, 80, 90, FALSE},
+    {"batch-norm", build_batch_norm, 5, 4, FALSE},
+    {"sigmoid", build_sigmoid, 5, 7, FALSE},
+    {"relu", build_relu, 5, 7, TRUE},
+    {"add-self", build_add_self, 3, 4, FALSE},
+    {"add-shared", build_add_shared, 5, 6, FALSE},
+    {"residual", build_residual, 5, 6, FALSE},
+    {"conv-add-up", build_conv_add_up, 6, 8, TRUE},
+    {"max-pool-3", build_pool_3, 7, 8, TRUE},
+    {"max-pool-2", build_pool_2, 5, 6, TRUE},
+    {"nearest-2", build_nearest_2, 5, 6, FALSE},
+    {"nearest-uneven", build_nearest_uneven, 5, 6, FALSE},
+    {"linear-half-2", build_linear_half, 5, 6, FALSE},
+    {"linear-half-4", build_linear_half_4, 3, 5, FALSE},
+    {"linear-corners", build_linear_corners, 5, 4, FALSE},
+    {"linear-asymmetric", build_linear_asymmetric, 5, 8, FALSE},
+    {"linear-down", build_linear_down, 8, 10, FALSE},
 };
 
 /* A shuffle of 0.4, -0.8, 1.2, ... */
@@ -378,7 +389,8 @@ static void test_fpn(void)
   check_close(&check);
 }
 
-/* The check itself must see a gradient that is 1 % too large, and one with two elements exchanged. */
+/* The check itself must see a gradient that is 1 % too large, and one with two elements exchanged.
+ */
 static void test_sensitivity(void)
 {
   LusGraph *graph = lus_graph_new();
@@ -391,16 +403,19 @@ static void test_sensitivity(void)
   Check check;
   check_open(&check, graph, 2, 9, 9, 0.05);
   check_gradients(&check);
-  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters), <=, TOLERANCE);
+  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters),
+                    <=, TOLERANCE);
   for (gsize i = 0; i < check.n_parameters; i++)
     check.d_parameters[i] *= 1.01f;
-  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters), >, TOLERANCE);
+  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters),
+                    >, TOLERANCE);
   for (gsize i = 0; i < check.n_parameters; i++)
     check.d_parameters[i] /= 1.01f;
   float t = check.d_parameters[0];
   check.d_parameters[0] = check.d_parameters[1];
   check.d_parameters[1] = t;
-  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters), >, TOLERANCE);
+  g_assert_cmpfloat(tensor_error(&check, check.parameters, check.d_parameters, check.n_parameters),
+                    >, TOLERANCE);
   check_close(&check);
 }
 

@@ -64,7 +64,8 @@ static void test_resize_rounding(void)
       int x;
       g_autoptr(LusGraph) graph = begin(&rng, &x);
       float scale = (float)out / (float)in;
-      lus_graph_set_output(graph, fixture_resize(graph, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, scale, scale));
+      lus_graph_set_output(
+          graph, fixture_resize(graph, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, scale, scale));
       infer(graph, 1, in, in);
       assert_shape(graph, graph->output, 1, out, out);
     }
@@ -84,7 +85,8 @@ static void test_parameters(void)
   const LusNode *nodes = graph->nodes;
   g_assert_cmpint(lus_graph_parameter_offset(graph, nodes[0].inputs[1]), ==, 0);
   g_assert_cmpint(lus_graph_parameter_offset(graph, nodes[0].inputs[2]), ==, 12);
-  g_assert_cmpint(lus_graph_parameter_offset(graph, nodes[1].inputs[1]), ==, -1); /* BatchNorm is not learnt */
+  g_assert_cmpint(lus_graph_parameter_offset(graph, nodes[1].inputs[1]), ==,
+                  -1); /* BatchNorm is not learnt */
   g_assert_cmpint(lus_graph_parameter_offset(graph, nodes[2].inputs[2]), ==, 20);
   g_assert_cmpint(lus_graph_parameter_offset(graph, x), ==, -1);
   float in[24], out[24];
@@ -195,7 +197,8 @@ static void test_error_conv(void)
   LusOpAttrs attrs = lus_op_attrs_default();
   attrs.kernel[0] = attrs.kernel[1] = 3;
   g_autoptr(LusGraph) graph = one_conv(4, 6, &attrs);
-  assert_error(graph, 3, 8, 8, LUS_ERROR_INVALID, "node \"conv\" (Conv)*6x4x3x3 for 3 input channels*");
+  assert_error(graph, 3, 8, 8, LUS_ERROR_INVALID,
+               "node \"conv\" (Conv)*6x4x3x3 for 3 input channels*");
   assert_error(graph, 4, 2, 8, LUS_ERROR_INVALID, "*\"conv\"*6x0x6*too small*");
   LusOpAttrs *a = &graph->nodes[0].attrs;
   a->kernel[1] = 5;
@@ -231,7 +234,8 @@ static void test_error_norms(void)
   int y = fixture_group_norm(graph, &rng, x, 6, 3);
   lus_graph_set_output(graph, fixture_batch_norm(graph, &rng, y, 6));
   infer(graph, 6, 2, 2);
-  assert_error(graph, 9, 2, 2, LUS_ERROR_INVALID, "*(GroupNormalization)*scale is 6 but should be 9*");
+  assert_error(graph, 9, 2, 2, LUS_ERROR_INVALID,
+               "*(GroupNormalization)*scale is 6 but should be 9*");
   graph->nodes[0].attrs.norm_groups = 4;
   assert_error(graph, 6, 2, 2, LUS_ERROR_INVALID, "*4 groups do not divide 6*");
   graph->nodes[0].attrs.norm_groups = 1;
@@ -239,7 +243,8 @@ static void test_error_norms(void)
   assert_error(graph, 6, 2, 2, LUS_ERROR_INVALID, "*epsilon*");
   graph->nodes[0].attrs.epsilon = 1e-5f;
   graph->values[graph->nodes[1].inputs[4]].constant->data[2] = -1;
-  assert_error(graph, 6, 2, 2, LUS_ERROR_INVALID, "*(BatchNormalization)*variance -1 of channel 2*");
+  assert_error(graph, 6, 2, 2, LUS_ERROR_INVALID,
+               "*(BatchNormalization)*variance -1 of channel 2*");
 }
 
 static void test_error_add(void)
@@ -251,7 +256,8 @@ static void test_error_add(void)
   int up = fixture_resize(graph, half, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2);
   lus_graph_set_output(graph, fixture_add(graph, x, up));
   infer(graph, 3, 8, 6);
-  assert_error(graph, 3, 9, 6, LUS_ERROR_INVALID, "*(Add): shapes 3x9x6 and 3x8x6 differ*multiples*");
+  assert_error(graph, 3, 9, 6, LUS_ERROR_INVALID,
+               "*(Add): shapes 3x9x6 and 3x8x6 differ*multiples*");
 }
 
 static void test_error_pool(void)
@@ -271,7 +277,8 @@ static void test_error_resize(void)
   LusRng rng;
   int x;
   g_autoptr(LusGraph) graph = begin(&rng, &x);
-  lus_graph_set_output(graph, fixture_resize(graph, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, -1));
+  lus_graph_set_output(graph,
+                       fixture_resize(graph, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, -1));
   assert_error(graph, 3, 8, 8, LUS_ERROR_INVALID, "*(Resize)*scale -1*");
   graph->nodes[0].attrs.scale[1] = INFINITY;
   assert_error(graph, 3, 8, 8, LUS_ERROR_INVALID, "*(Resize)*scale inf*");

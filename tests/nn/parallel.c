@@ -52,8 +52,8 @@ static void test_no_pool(void)
   lus_parallel_free(NULL);
 }
 
-/* What one job writes the next one reads, by whatever thread: no atomics here, so a thread sanitizer sees a missing
- * barrier. */
+/* What one job writes the next one reads, by whatever thread: no atomics here, so a thread
+ * sanitizer sees a missing barrier. */
 static void add_neighbour(void *data, int item, int thread)
 {
   (void)thread;

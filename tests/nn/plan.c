@@ -45,19 +45,21 @@ static float *random_floats(gsize n, guint64 stream)
   return x;
 }
 
-static void assert_close(const float *a, const float *b, gsize n, double tolerance, const char *what)
+static void assert_close(const float *a, const float *b, gsize n, double tolerance,
+                         const char *what)
 {
   double largest = 0;
   for (gsize i = 0; i < n; i++)
     largest = fmax(largest, fabs((double)b[i]));
   for (gsize i = 0; i < n; i++)
     if (!(fabs((double)a[i] - (double)b[i]) <= tolerance * largest))
-      g_error("%s: element %" G_GSIZE_FORMAT " is %.9g, expected %.9g", what, i, (double)a[i], (double)b[i]);
+      g_error("%s: element %" G_GSIZE_FORMAT " is %.9g, expected %.9g", what, i, (double)a[i],
+              (double)b[i]);
 }
 
 /* Runs a graph with one input of [c][h][w] in both modes; both must give @expected. */
-static void assert_forward(LusGraph *graph, int c, int h, int w, const float *input, const float *expected, gsize n,
-                           double tolerance, const char *what)
+static void assert_forward(LusGraph *graph, int c, int h, int w, const float *input,
+                           const float *expected, gsize n, double tolerance, const char *what)
 {
   for (int mode = LUS_PLAN_INFER; mode <= LUS_PLAN_TRAIN; mode++) {
     g_autoptr(LusPlan) plan = new_plan(graph, c, h, w, (LusPlanMode)mode, 1);
@@ -71,10 +73,11 @@ static void assert_forward(LusGraph *graph, int c, int h, int w, const float *in
 /* ---- operators ---- */
 
 /* The definition, in double. */
-static float *reference_conv(const FixtureConv *v, const float *x, const float *weight, const float *bias, int oh, int ow)
+static float *reference_conv(const FixtureConv *v, const float *x, const float *weight,
+                             const float *bias, int oh, int ow)
 {
   int in = v->c / v->groups, out = v->out / v->groups;
-  float *y = g_new(float, (gsize)v->out * (gsize)oh * (gsize)ow);
+  float *y = g_new(float, (gsize)v->out *(gsize)oh *(gsize)ow);
   for (int o = 0; o < v->out; o++)
     for (int i = 0; i < oh; i++)
       for (int j = 0; j < ow; j++) {
@@ -106,9 +109,11 @@ static void test_conv(gconstpointer data)
   int oh = graph->values[y].shape[2], ow = graph->values[y].shape[3];
   g_autofree float *input = random_floats((gsize)v->c * (gsize)v->h * (gsize)v->w, 1);
   const int *inputs = graph->nodes[0].inputs;
-  g_autofree float *expected = reference_conv(v, input, graph->values[inputs[1]].constant->data,
-                                              v->bias ? graph->values[inputs[2]].constant->data : NULL, oh, ow);
-  assert_forward(graph, v->c, v->h, v->w, input, expected, (gsize)v->out * (gsize)oh * (gsize)ow, 1e-5, v->name);
+  g_autofree float *expected =
+      reference_conv(v, input, graph->values[inputs[1]].constant->data,
+                     v->bias ? graph->values[inputs[2]].constant->data : NULL, oh, ow);
+  assert_forward(graph, v->c, v->h, v->w, input, expected, (gsize)v->out * (gsize)oh * (gsize)ow,
+                 1e-5, v->name);
 }
 
 /* 0 1 2 3 | 10 20 30 40 in one group: mean 13.25, variance 201.1875 */
@@ -123,7 +128,8 @@ static void test_group_norm(void)
   static const float input[8] = {0, 1, 2, 3, 10, 20, 30, 40};
   float expected[8];
   for (int i = 0; i < 8; i++)
-    expected[i] = (float)((input[i] - 13.25) / sqrt(201.1875 + 1e-5) * (i < 4 ? 2 : -1) + (i < 4 ? 0.5 : 3));
+    expected[i] =
+        (float)((input[i] - 13.25) / sqrt(201.1875 + 1e-5) * (i < 4 ? 2 : -1) + (i < 4 ? 0.5 : 3));
   assert_forward(graph, 2, 2, 2, input, expected, 8, 1e-6, "group norm");
 }
 
@@ -154,7 +160,8 @@ static void test_batch_norm(void)
   int x;
   g_autoptr(LusGraph) graph = begin(&rng, &x);
   lus_graph_set_output(graph, fixture_batch_norm(graph, &rng, x, 2));
-  static const float constants[4][2] = {{2, -1}, {0.5f, 3}, {1, 10}, {4, 25}}; /* scale, bias, mean, variance */
+  static const float constants[4][2] = {
+      {2, -1}, {0.5f, 3}, {1, 10}, {4, 25}}; /* scale, bias, mean, variance */
   for (int k = 0; k < 4; k++)
     memcpy(graph->values[1 + k].constant->data, constants[k], sizeof constants[k]);
   static const float input[4] = {1, 5, 0, 20}, expected[4] = {0.5f, 4.5f, 5, 1};
@@ -172,7 +179,8 @@ static void test_pointwise(void)
   lus_graph_free(graph);
   graph = begin(&rng, &x);
   lus_graph_set_output(graph, fixture_unary(graph, LUS_OP_SIGMOID, x));
-  assert_forward(graph, 1, 1, 4, input, (float[]){0.119202922f, 0.5f, 0.731058579f, 0.952574127f}, 4, 1e-6, "sigmoid");
+  assert_forward(graph, 1, 1, 4, input, (float[]){0.119202922f, 0.5f, 0.731058579f, 0.952574127f},
+                 4, 1e-6, "sigmoid");
   lus_graph_free(graph);
   graph = begin(&rng, &x);
   lus_graph_set_output(graph, fixture_add(graph, x, fixture_unary(graph, LUS_OP_RELU, x)));
@@ -205,16 +213,37 @@ typedef struct {
   float expected[12];
 } ResizeCase;
 
-/* Of the row 1 2 4 (two equal rows, except where the scale is vertical too). Values as the ONNX operator gives them. */
+/* Of the row 1 2 4 (two equal rows, except where the scale is vertical too). Values as the ONNX
+ * operator gives them. */
 static const ResizeCase resize_cases[] = {
-  {"nearest", LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, {1, 2}, 6, {1, 1, 2, 2, 4, 4}},
-  {"nearest 5/3", LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, {1, 5.0f / 3}, 5, {1, 1, 2, 2, 4}},
-  {"nearest half pixel", LUS_RESIZE_NEAREST, LUS_COORD_HALF_PIXEL, {1, 5.0f / 3}, 5, {1, 1, 2, 4, 4}},
-  {"nearest half pixel down", LUS_RESIZE_NEAREST, LUS_COORD_HALF_PIXEL, {1, 0.5f}, 1, {1}},
-  {"linear half pixel", LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, {1, 2}, 6, {1, 1.25f, 1.75f, 2.5f, 3.5f, 4}},
-  {"linear asymmetric", LUS_RESIZE_LINEAR, LUS_COORD_ASYMMETRIC, {1, 2}, 6, {1, 1.5f, 2, 3, 4, 4}},
-  {"linear corners", LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS, {1, 5.0f / 3}, 5, {1, 1.5f, 2, 3, 4}},
-  {"linear corners to 1", LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS, {1, 0.4f}, 1, {1}},
+    {"nearest", LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, {1, 2}, 6, {1, 1, 2, 2, 4, 4}},
+    {"nearest 5/3", LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, {1, 5.0f / 3}, 5, {1, 1, 2, 2, 4}},
+    {"nearest half pixel",
+     LUS_RESIZE_NEAREST,
+     LUS_COORD_HALF_PIXEL,
+     {1, 5.0f / 3},
+     5,
+     {1, 1, 2, 4, 4}},
+    {"nearest half pixel down", LUS_RESIZE_NEAREST, LUS_COORD_HALF_PIXEL, {1, 0.5f}, 1, {1}},
+    {"linear half pixel",
+     LUS_RESIZE_LINEAR,
+     LUS_COORD_HALF_PIXEL,
+     {1, 2},
+     6,
+     {1, 1.25f, 1.75f, 2.5f, 3.5f, 4}},
+    {"linear asymmetric",
+     LUS_RESIZE_LINEAR,
+     LUS_COORD_ASYMMETRIC,
+     {1, 2},
+     6,
+     {1, 1.5f, 2, 3, 4, 4}},
+    {"linear corners",
+     LUS_RESIZE_LINEAR,
+     LUS_COORD_ALIGN_CORNERS,
+     {1, 5.0f / 3},
+     5,
+     {1, 1.5f, 2, 3, 4}},
+    {"linear corners to 1", LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS, {1, 0.4f}, 1, {1}},
 };
 
 static void test_resize(void)
@@ -224,7 +253,8 @@ static void test_resize(void)
     LusRng rng;
     int x;
     g_autoptr(LusGraph) graph = begin(&rng, &x);
-    lus_graph_set_output(graph, fixture_resize(graph, x, v->mode, v->coord, v->scale[0], v->scale[1]));
+    lus_graph_set_output(graph,
+                         fixture_resize(graph, x, v->mode, v->coord, v->scale[0], v->scale[1]));
     assert_forward(graph, 1, 1, 3, (float[]){1, 2, 4}, v->expected, (gsize)v->w, 1e-6, v->name);
     /* the same along the other axis */
     graph->nodes[0].attrs.scale[0] = v->scale[1];
@@ -238,10 +268,11 @@ static void test_resize_both_axes(void)
   LusRng rng;
   int x;
   g_autoptr(LusGraph) graph = begin(&rng, &x);
-  lus_graph_set_output(graph, fixture_resize(graph, x, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, 2, 2));
-  static const float expected[32] = {1,   1.25f, 1.75f, 2,   1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f,
-                                     3.5f, 3,    3.25f, 3.75f, 4,   8,    8,     8,    8,    8,     8,
-                                     8,   8,     8,     8,   8,    8,     8,     8,    8,    8};
+  lus_graph_set_output(graph,
+                       fixture_resize(graph, x, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, 2, 2));
+  static const float expected[32] = {
+      1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4,
+      8, 8,     8,     8, 8,    8,     8,     8,    8,    8,     8,     8,    8, 8,     8,     8};
   assert_forward(graph, 2, 2, 2, (float[]){1, 2, 3, 4, 8, 8, 8, 8}, expected, 32, 1e-6, "bilinear");
 }
 
@@ -268,7 +299,8 @@ static void test_fold_batch_norm(void)
   assert_forward(graph, 3, 7, 6, input, expected, 10 * 7 * 6, 1e-5, "folded batch norm");
 }
 
-/* A value with two readers is not folded away, nor is one that is the output; dead branches do no harm. */
+/* A value with two readers is not folded away, nor is one that is the output; dead branches do no
+ * harm. */
 static void test_fold_limits(void)
 {
   static const float input[4] = {-2, -1, 1, 2};
@@ -291,7 +323,8 @@ static void test_fold_residual(void)
   LusRng rng;
   int x;
   g_autoptr(LusGraph) graph = begin(&rng, &x);
-  int up = fixture_resize(graph, fixture_max_pool(graph, x, 2, 2, 0), LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2);
+  int up = fixture_resize(graph, fixture_max_pool(graph, x, 2, 2, 0), LUS_RESIZE_NEAREST,
+                          LUS_COORD_ASYMMETRIC, 2, 2);
   int up_again = fixture_resize(graph, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 1, 1);
   int sum = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, up, up_again));
   lus_graph_set_output(graph, fixture_add(graph, sum, x));
@@ -338,8 +371,8 @@ static void test_infer_equals_train(void)
   g_assert_cmpuint(lus_plan_memory(infer), >, lus_graph_n_parameters(graph) * sizeof(float));
 }
 
-static void run_training(LusPlan *plan, LusParallel *pool, const float *input, float *output, float *d_parameters,
-                         float *d_input, gsize n_parameters)
+static void run_training(LusPlan *plan, LusParallel *pool, const float *input, float *output,
+                         float *d_parameters, float *d_input, gsize n_parameters)
 {
   memset(d_parameters, 0, n_parameters * sizeof *d_parameters);
   lus_plan_forward(plan, output, input, pool);
@@ -386,7 +419,8 @@ static void run_sample(void *data, int item, int thread)
 {
   (void)thread;
   Batch *batch = data;
-  run_training(batch->plans[item], NULL, batch->input[item], batch->output[item], batch->gradient[item], NULL, batch->n);
+  run_training(batch->plans[item], NULL, batch->input[item], batch->output[item],
+               batch->gradient[item], NULL, batch->n);
 }
 
 /* Several plans of one graph at the same time, as the trainer runs them. */

@@ -9,9 +9,9 @@
 static void test_known_values(void)
 {
   LusRng rng = {.s = {1, 2, 3, 4}};
-  static const guint64 expected[] = {
-    G_GUINT64_CONSTANT(41943041), G_GUINT64_CONSTANT(58720359), G_GUINT64_CONSTANT(3588806011781223),
-    G_GUINT64_CONSTANT(3591011842654386)};
+  static const guint64 expected[] = {G_GUINT64_CONSTANT(41943041), G_GUINT64_CONSTANT(58720359),
+                                     G_GUINT64_CONSTANT(3588806011781223),
+                                     G_GUINT64_CONSTANT(3591011842654386)};
   for (gsize i = 0; i < G_N_ELEMENTS(expected); i++)
     g_assert_cmpuint(lus_rng_next(&rng), ==, expected[i]);
 }

@@ -55,7 +55,8 @@ static void test_limits(void)
   assert_refused(-1, NULL);
   assert_refused(2, (int[]){3, -1});
   assert_refused(2, (int[]){1 << 15, 1 << 14});
-  assert_refused(8, (int[]){G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT});
+  assert_refused(
+      8, (int[]){G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT, G_MAXINT});
 }
 
 static void test_aligned(void)
