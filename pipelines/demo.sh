@@ -44,6 +44,7 @@ if [ -z "$clip" ]; then
 else
   # A picture of any shape stands on a 16:9 canvas, so that the display finds room beside it. Grey clips become BGRx: on 1.22
   # videoconvert maps full-range grey to I420 without narrowing its range.
+  readable_clip "$clip"
   input=(filesrc "location=${clip//\\/\\\\}")
   line="! decodebin ! videoconvert ! videoscale add-borders=true
     ! video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx},width=1280,height=720,pixel-aspect-ratio=1/1 ! ${chain/ZONES/zone=$zone}"
@@ -58,14 +59,15 @@ done
 rm -f demo/exam.json
 for f in demo/*.part.*; do mv -f "$f" "${f/.part/}"; done
 
-value="S/F estimate --: no ultrasound seen in any picture, so there is no exam.json"
+exam="" value="S/F estimate --: no ultrasound seen in any picture, so there is no exam.json"
+[ ! -e demo/exam.json ] || exam="
+  demo/exam.json    features of each zone and the estimate"
 [ ! -e demo/exam.json ] || value=$(jq -r 'if .sf.valid then "S/F estimate \(.sf.value | round) (\(.sf.low | round) to \(.sf.high | round))"
   else "S/F estimate --: " + .sf.reason end' demo/exam.json)
 cat <<EOM
 Done in $((SECONDS - start)) s beside set-up.
   demo/overlay.mkv  the video: amber = pleural line, violet = fascia band, cyan = vertical line (B-line)
-  demo/overlay.png  its last picture
-  demo/exam.json    features of each zone and the estimate
+  demo/overlay.png  its last picture$exam
 Look at: contours that follow the bright lines; the zones filling on the right; $value
 Research software - not for diagnosis or treatment
 EOM

@@ -5,6 +5,8 @@
 set -euo pipefail
 in=${1:?clip} dir=${2:?output folder} percent=${3:-60}
 [ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+. "$(dirname "$0")/setup.sh"
+[ -n "${LUS_SOURCE:-}" ] || readable_clip "$in"
 mkdir -p "$dir"
 pattern=${dir//%/%%}/mask%06d.png # multifilesink reads it as printf does
 # shellcheck disable=SC2086

@@ -5,6 +5,8 @@
 set -euo pipefail
 in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
 [ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+. "$(dirname "$0")/setup.sh"
+[ -n "${LUS_SOURCE:-}" ] || readable_clip "$in"
 trap 'rm -f "$out.part"' EXIT
 # shellcheck disable=SC2086
 gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="${in//\\/\\\\}" ! decodebin} \
