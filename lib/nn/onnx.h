@@ -16,6 +16,7 @@ typedef struct {
   LusGraph *graph;
   GHashTable *metadata; /* char* -> char*, metadata_props */
   int input_channels, input_height, input_width;
+  int input_rank; /* 4 for pictures; of fewer dimensions the missing first ones count as 1 */
   int opset;
   char *producer;
 } LusOnnx;
