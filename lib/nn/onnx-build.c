@@ -400,7 +400,7 @@ gboolean lus_onnx_build_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
   gboolean standard = !*node->domain || g_str_equal(node->domain, "ai.onnx");
   const LusOnnxOp *op = standard ? find_op(node->type) : NULL;
   if (!op) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/model-files.md lists "
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/operators.md lists "
                 "those that are)", standard ? "" : node->domain, standard ? "" : ".", node->type);
     return FALSE;
   }
