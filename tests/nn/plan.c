@@ -572,7 +572,7 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS(fixture_convs); i++) {
     g_autofree char *path = g_strdup_printf("/plan/conv/%s", fixture_convs[i].name);
-  g_test_add_data_func(path, &fixture_convs[i], test_conv);
+    g_test_add_data_func(path, &fixture_convs[i], test_conv);
   }
   g_test_add_func("/plan/group-norm", test_group_norm);
   g_test_add_func("/plan/group-norm-offset", test_group_norm_offset);
