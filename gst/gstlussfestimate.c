@@ -75,7 +75,6 @@ static gboolean new_exam(GstLusSfEstimate *self, GError **error)
   self->exam = exam;
   self->warned = FALSE;
   self->next_update = 0;
-  gst_lus_exam_set_zone(exam, self->zone);
   return TRUE;
 }
 
@@ -83,9 +82,9 @@ static gboolean new_exam(GstLusSfEstimate *self, GError **error)
 static gboolean choose_zone_locked(GstLusSfEstimate *self, const char *zone, gboolean from_tag)
 {
   g_free(self->zone);
-  self->zone = g_strdup(zone);
+  self->zone = zone ? g_ascii_strup(zone, -1) : NULL;
   self->zone_from_tag = from_tag;
-  return !self->exam || gst_lus_exam_set_zone(self->exam, zone);
+  return !self->exam || gst_lus_exam_set_zone(self->exam, self->zone);
 }
 
 static void warn_unknown_zone(GstLusSfEstimate *self, const char *zone)
@@ -119,29 +118,43 @@ static void finish_exam(GstLusSfEstimate *self)
     GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
 }
 
+/* Tells the exam the zone that was chosen before it began; returns its name if there is no such zone. */
+static gchar *take_up_zone_locked(GstLusSfEstimate *self)
+{
+  return !self->exam || gst_lus_exam_set_zone(self->exam, self->zone) ? NULL : g_strdup(self->zone);
+}
+
 static void start_exam(GstLusSfEstimate *self)
 {
   g_autoptr(GError) error = NULL;
+  g_autofree gchar *zone = NULL;
   gboolean done;
 
   g_mutex_lock(&self->lock);
   done = !self->exam || (load_heads(self, &error) && new_exam(self, &error));
+  zone = take_up_zone_locked(self);
   g_mutex_unlock(&self->lock);
   if (!done)
     GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", error->message), ("The exam before goes on."));
+  if (zone)
+    warn_unknown_zone(self, zone);
 }
 
 static gboolean start(GstBaseTransform *trans)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
   g_autoptr(GError) error = NULL;
+  g_autofree gchar *zone = NULL;
   gboolean done;
 
   g_mutex_lock(&self->lock);
   done = new_exam(self, &error);
+  zone = take_up_zone_locked(self);
   g_mutex_unlock(&self->lock);
   if (!done)
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message), ("See the property zones."));
+  if (zone)
+    warn_unknown_zone(self, zone);
   return done;
 }
 

@@ -7,7 +7,8 @@
 # Results: demo/overlay.mkv, demo/overlay.png, demo/exam.json.
 set -euo pipefail
 clip=${1:-}
-zone=${2:-R1}
+zone=${2:-R1} zone=${zone^^}
+[[ $zone =~ ^[RL]([1-6]|4V)$ ]] || { echo "error: no zone is called '$zone': say R1..R6, L1..L6, R4V or L4V" >&2; exit 1; }
 if [ -n "$clip" ]; then
   [ -r "$clip" ] || { echo "error: cannot read '$clip': give the path of a video file" >&2; exit 1; }
   clip=$(realpath "$clip")
@@ -30,6 +31,7 @@ chain="lussegment ! lusconfmask confidence-threshold=0.6
   drawn. ! queue ! videorate drop-only=true ! video/x-raw,framerate=2/1 ! videoconvert ! pngenc
   ! multifilesink location=demo/overlay.part.png"
 
+input=() # beside line, since a file name may hold anything
 if [ -z "$clip" ]; then
   echo "Simulated exam: six zones, $FRAMES frames each"
   sources=""
@@ -42,25 +44,30 @@ if [ -z "$clip" ]; then
 else
   # A picture of any shape stands on a 16:9 canvas, so that the display finds room beside it. Grey clips become BGRx: on 1.22
   # videoconvert maps full-range grey to I420 without narrowing its range.
-  line="filesrc location=\"$clip\" ! decodebin ! videoconvert ! videoscale add-borders=true
+  readable_clip "$clip"
+  input=(filesrc "location=${clip//\\/\\\\}")
+  line="! decodebin ! videoconvert ! videoscale add-borders=true
     ! video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx},width=1280,height=720,pixel-aspect-ratio=1/1 ! ${chain/ZONES/zone=$zone}"
 fi
 start=$SECONDS
 # shellcheck disable=SC2086
-meson devenv -C build -w "$PWD" gst-launch-1.0 -q -e $(echo $line) ||
+meson devenv -C build -w "$PWD" gst-launch-1.0 -q -e "${input[@]}" $line ||
   { rm -f demo/*.part.*; echo "error: the pipeline failed; nothing was written" >&2; exit 1; }
-for f in overlay.part.mkv overlay.part.png exam.part.json; do
+for f in overlay.part.mkv overlay.part.png; do
   [ -s "demo/$f" ] || { rm -f demo/*.part.*; echo "error: no picture came out of '${clip:-the simulated probe}': is it a video file?" >&2; exit 1; }
 done
+rm -f demo/exam.json
 for f in demo/*.part.*; do mv -f "$f" "${f/.part/}"; done
 
-value=$(jq -r 'if .sf.valid then "S/F estimate \(.sf.value | round) (\(.sf.low | round) to \(.sf.high | round))"
+exam="" value="S/F estimate --: no ultrasound seen in any picture, so there is no exam.json"
+[ ! -e demo/exam.json ] || exam="
+  demo/exam.json    features of each zone and the estimate"
+[ ! -e demo/exam.json ] || value=$(jq -r 'if .sf.valid then "S/F estimate \(.sf.value | round) (\(.sf.low | round) to \(.sf.high | round))"
   else "S/F estimate --: " + .sf.reason end' demo/exam.json)
 cat <<EOM
 Done in $((SECONDS - start)) s beside set-up.
   demo/overlay.mkv  the video: amber = pleural line, violet = fascia band, cyan = vertical line (B-line)
-  demo/overlay.png  its last picture
-  demo/exam.json    features of each zone and the estimate
+  demo/overlay.png  its last picture$exam
 Look at: contours that follow the bright lines; the zones filling on the right; $value
 Research software - not for diagnosis or treatment
 EOM

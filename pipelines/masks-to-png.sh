@@ -5,10 +5,13 @@
 set -euo pipefail
 in=${1:?clip} dir=${2:?output folder} percent=${3:-60}
 [ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+. "$(dirname "$0")/setup.sh"
+[ -n "${LUS_SOURCE:-}" ] || readable_clip "$in"
 mkdir -p "$dir"
+pattern=${dir//%/%%}/mask%06d.png # multifilesink reads it as printf does
 # shellcheck disable=SC2086
-gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="$in" ! decodebin} \
+gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="${in//\\/\\\\}" ! decodebin} \
   ! lussegment \
   ! lusconfmask confidence-threshold="$(awk "BEGIN { print $percent / 100 }")" output=mask \
-  ! pngenc ! multifilesink location="$dir/mask%06d.png"
+  ! pngenc ! multifilesink location="${pattern//\\/\\\\}"
 [ -e "$dir/mask000000.png" ] || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }

@@ -5,11 +5,14 @@
 set -euo pipefail
 in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
 [ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+. "$(dirname "$0")/setup.sh"
+[ -n "${LUS_SOURCE:-}" ] || readable_clip "$in"
 trap 'rm -f "$out.part"' EXIT
 # shellcheck disable=SC2086
-gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="$in" ! decodebin} \
+gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="${in//\\/\\\\}" ! decodebin} \
   ! videoconvert ! "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx}" \
   ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
-  ! videoconvert ! x264enc speed-preset=veryfast ! matroskamux ! filesink location="$out.part"
-[ -s "$out.part" ] || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }
+  ! videoconvert ! x264enc speed-preset=veryfast ! matroskamux ! filesink location="${out//\\/\\\\}.part"
+# Matroska keeps pictures in clusters; a file without one (its ID is 1F43B675) is headers alone.
+LC_ALL=C grep -qaF $'\x1f\x43\xb6\x75' "$out.part" || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }
 mv "$out.part" "$out"

@@ -40,3 +40,9 @@ build() {
   meson compile -C "$dir" | tail -n 1
   return "${PIPESTATUS[0]}"
 }
+
+# readable_clip CLIP: whether a picture comes out of it. GStreamer 1.22's decodebin can wait for ever on a damaged file, hence the limit.
+readable_clip() {
+  timeout 20 gst-launch-1.0 -q filesrc "location=${1//\\/\\\\}" ! decodebin ! videoconvert ! fakesink num-buffers=1 >/dev/null 2>&1 ||
+    { echo "error: no picture comes out of '$1': is it a video file, and whole?" >&2; return 1; }
+}

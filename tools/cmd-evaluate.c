@@ -68,9 +68,12 @@ static void print_json(const LusModel *model, const char *data, const LusClassMe
                                   figure(m->precision), "recall", figure(m->recall), "positive_pixels",
                                   (json_int_t)m->positive_pixels));
   }
+  /* JSON is UTF-8, file names need not be. */
+  g_autofree char *model_name = g_filename_display_name(lus_model_path(model));
+  g_autofree char *data_name = g_filename_display_name(data);
   json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:I, s:o}", "lus", lus_version(), "notice",
-                           LUS_NOTICE, "model", lus_model_path(model), "model_sha256", lus_model_sha256(model),
-                           "data", data, "split", lus_split_name(split), "samples", n_samples, "cut_percent", o->cut,
+                           LUS_NOTICE, "model", model_name, "model_sha256", lus_model_sha256(model),
+                           "data", data_name, "split", lus_split_name(split), "samples", n_samples, "cut_percent", o->cut,
                            "level_percent", o->level, "seed", (json_int_t)o->seed, "classes", classes);
   char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
   puts(text);

@@ -230,8 +230,10 @@ static gboolean conduct(const Options *options, char *const *inputs, GError **er
   return done;
 }
 
-static int check_options(const Options *options, char *const *inputs)
+static int check_options(Options *options, char *const *inputs)
 {
+  for (char *c = options->zone; c && *c; c++)
+    *c = g_ascii_toupper(*c);
   if (!options->output)
     return lus_tool_usage("exam", "say where to write with -o DIR");
   if (options->min_frames < 1)

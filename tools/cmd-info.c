@@ -118,9 +118,10 @@ static int print_json(const Facts *facts, gboolean plan)
                         ? json_pack("{s:s}", "mode", "lit")
                         : json_pack("{s:s, s:f, s:f}", "mode", "fixed", "mean", (double)info->normalise.mean, "std",
                                     (double)info->normalise.std);
+  g_autofree char *name = g_filename_display_name(lus_model_path(facts->model)); /* JSON is UTF-8, file names need not be */
   json_t *root = json_pack(
     "{s:s, s:s, s:s, s:o, s:f, s:{s:i, s:i, s:i}, s:o, s:s, s:I, s:f, s:I, s:i, s:s, s:s, s:s, s:o, s:s, s:s}",
-    "notice", LUS_NOTICE, "model", lus_model_path(facts->model), "sha256", lus_model_sha256(facts->model),
+    "notice", LUS_NOTICE, "model", name, "sha256", lus_model_sha256(facts->model),
     "classes", classes, "threshold", (double)info->threshold,
     "input", "channels", info->channels, "width", info->width, "height", info->height, "normalise", normalise,
     "output", info->logits ? "logits" : "sigmoid", "parameters", (json_int_t)facts->parameters, "gflop", facts->gflop,

@@ -58,7 +58,10 @@ static gboolean segment_input(const LusToolInput *input, const Options *o, LusMo
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make this folder: %s", folder, g_strerror(errno));
     return FALSE;
   }
-  return lus_tool_segment_clip(input->path, folder, model, segmenter, &o->clip, progress, error);
+  if (lus_tool_segment_clip(input->path, folder, model, segmenter, &o->clip, progress, error))
+    return TRUE;
+  g_rmdir(folder); /* unless an earlier run left something in it */
+  return FALSE;
 }
 
 /** A clip that fails is told, and the others are still done. */

@@ -5,8 +5,8 @@
 
 static const char description[] =
   "Writes a simulated data set: patients with six zones on two days, what several simulated\n"
-  "experts say of each clip's first frame, and outcomes (docs/dataset.md). With --stills: single\n"
-  "pictures with their labels as PNG, to look at. A stopped run goes on when it is repeated.\n\n"
+  "experts say of each clip's first frame, and outcomes (docs/dataset.md). A stopped run goes on\n"
+  "when it is repeated. With --stills: single pictures with their labels as PNG, to look at.\n\n"
   "Example: lus simulate --patients 20 --seed 1 -o data";
 
 typedef struct {

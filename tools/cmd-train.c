@@ -198,8 +198,10 @@ static void record(Run *run, const LusClassMetrics *metrics)
 {
   const LusTrainConfig *c = &run->config;
   g_autofree char *target = lus_target_to_string(&c->target);
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", run->command, "version",
-                           lus_version(), "data", run->data_text, "seed", (json_int_t)c->seed, "target", target,
+  /* JSON is UTF-8, file names need not be. */
+  g_autofree char *command = g_utf8_make_valid(run->command, -1), *data = g_utf8_make_valid(run->data_text, -1);
+  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", command, "version",
+                           lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target,
                            "samples", run->samples->n, "steps", c->steps, "batch", c->batch, "learning_rate",
                            c->learning_rate);
   if (metrics) {

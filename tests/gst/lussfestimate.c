@@ -330,6 +330,33 @@ static void test_errors(void)
   gst_object_unref(element);
 }
 
+/* A zone that was set before the start is taken up, in capitals; an unknown one is warned of then too. */
+static void test_zone_before_start(void)
+{
+  GstElement *sf = gst_object_ref_sink(gst_element_factory_make("lussfestimate", NULL));
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+  gchar *zone;
+
+  gst_element_set_bus(sf, bus);
+  g_object_set(sf, "zone", "r2", NULL);
+  g_object_get(sf, "zone", &zone, NULL);
+  g_assert_cmpstr(zone, ==, "R2");
+  g_free(zone);
+  gst_element_set_state(sf, GST_STATE_PAUSED);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  gst_element_set_state(sf, GST_STATE_READY);
+  g_object_set(sf, "zone", "XX", NULL);
+  gst_element_set_state(sf, GST_STATE_PAUSED);
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
+  gst_element_set_state(sf, GST_STATE_NULL);
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(sf);
+}
+
 static void test_unwritable_file(void)
 {
   GstHarness *harness = make_harness("zone=R1 exam-file=/nowhere/exam.json");
@@ -488,6 +515,7 @@ static void add_tests(void)
   g_test_add_func("/lussfestimate/keys", test_keys);
   g_test_add_func("/lussfestimate/messages", test_messages);
   g_test_add_func("/lussfestimate/unknown-zone", test_unknown_zone);
+  g_test_add_func("/lussfestimate/zone-before-start", test_zone_before_start);
   g_test_add_func("/lussfestimate/errors", test_errors);
   g_test_add_func("/lussfestimate/unwritable-file", test_unwritable_file);
   g_test_add_func("/lussfestimate/estimate", test_estimate);
