@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "nn/depthwise.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/taps.h"
@@ -25,6 +26,7 @@ typedef struct {
   int rows_per_item;
   gboolean use_winograd;
   LusWinograd winograd;
+  gboolean use_depthwise; /* infer mode: the weights are [taps][channels] */
 } Pass;
 
 typedef struct {
@@ -182,8 +184,25 @@ static void winograd_item(void *data, int item, int thread)
                     job->run->scratch + (gsize)thread * job->run->scratch_stride);
 }
 
+static void depthwise_item(void *data, int item, int thread)
+{
+  (void)thread;
+  const Job *job = data;
+  const LusStep *step = job->step;
+  const Pass *pass = job->pass;
+  int row = item * pass->rows_per_item, end = MIN(row + pass->rows_per_item, pass->grid.h);
+  for (; row < end; row++)
+    lus_depthwise_row(&pass->grid, job->target, job->source, job->source_size, pass->weights,
+                      job->bias, step->r ? step->r->data : NULL, step->relu, row);
+}
+
 static void run_pass(Job *job)
 {
+  if (job->pass->use_depthwise) {
+    lus_parallel_for(job->run->pool, lus_n_items(job->pass->grid.h, job->pass->rows_per_item),
+                     depthwise_item, job);
+    return;
+  }
   if (job->pass->use_winograd) {
     lus_parallel_for(job->run->pool, job->pass->winograd.n_items, winograd_item, job);
     return;
@@ -388,6 +407,26 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
   return TRUE;
 }
 
+/* From [channels][taps] to [taps][channels]. */
+static gboolean use_depthwise(LusStep *step, Conv *conv)
+{
+  Pass *pass = &conv->forward;
+  gsize n = (gsize)pass->grid.n, channels = (gsize)conv->groups;
+  float *weights = lus_aligned_alloc(n * channels * sizeof *weights);
+  if (!weights)
+    return FALSE;
+  for (gsize c = 0; c < channels; c++)
+    for (gsize t = 0; t < n; t++)
+      weights[t * channels + c] = pass->weights[c * n + t];
+  lus_aligned_free(pass->weights);
+  pass->weights = weights;
+  pass->use_depthwise = TRUE;
+  pass->rows_per_item =
+      MIN(lus_rows_per_item(PATCH_FLOATS, (gsize)pass->grid.w * channels), MAX(pass->grid.h, 1));
+  step->scratch = 0; /* no patches */
+  return TRUE;
+}
+
 /* Infer mode: bias and weights, times the BatchNorm that follows: y = s (conv(x) + b - mean) +
  * shift, s = scale / sqrt(variance + epsilon). */
 static gboolean pack_once(LusStep *step, Conv *conv)
@@ -414,6 +453,9 @@ static gboolean pack_once(LusStep *step, Conv *conv)
   }
   pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
                step->node->attrs.kernel[0] * step->node->attrs.kernel[1], scale);
+  if (conv->in == 1 && conv->out == 1 && conv->groups > 1 &&
+      conv->forward.grid.n <= LUS_DEPTHWISE_MAX_TAPS)
+    return use_depthwise(step, conv);
   if (conv->forward.use_winograd) { /* only the transformed weights are needed */
     step->weights -= (gsize)conv->forward.grid.n * (gsize)conv->in * (gsize)conv->out;
     g_clear_pointer(&conv->forward.weights, lus_aligned_free);
