@@ -203,11 +203,13 @@ double lus_graph_flop(const LusGraph *graph)
   double flop = 0;
   for (int i = 0; i < graph->n_nodes; i++) {
     const LusNode *node = &graph->nodes[i];
-    if (node->type != LUS_OP_CONV)
+    if (node->type != LUS_OP_CONV && node->type != LUS_OP_CONV_TRANSPOSE)
       continue; /* next to them the others count for nothing */
     const int *weight = graph->values[node->inputs[1]].constant->dims; /* [o][c/groups][kh][kw] */
-    const int *y = graph->values[node->output].shape;
-    flop += 2.0 * y[1] * y[2] * y[3] * weight[1] * weight[2] * weight[3];
+    /* Each pixel of a Conv's result, or of what is convolved transposed, meets the weights once. */
+    const int *map =
+        graph->values[node->type == LUS_OP_CONV ? node->output : node->inputs[0]].shape;
+    flop += 2.0 * map[1] * map[2] * map[3] * weight[1] * weight[2] * weight[3];
   }
   return flop;
 }
