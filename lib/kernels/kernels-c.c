@@ -120,6 +120,25 @@ static void product(float *c, const float *a, const float *b, int m, int n, int 
   lus_gemm_c(c, a, b, m, n, k, ldc, lda, ldb, 0);
 }
 
+static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
+                      const int *tap, int taps, const float *bias, const float *r, int relu_after,
+                      size_t step, size_t pixels, int c)
+{
+  for (size_t p = 0; p < pixels; p++, x += step) {
+    for (int j = 0; j < c; j++) {
+      size_t at = p * (size_t)c + (size_t)j;
+      float v = 0;
+      for (int t = 0; t < taps; t++)
+        v += w[(size_t)tap[t] * (size_t)c + (size_t)j] * x[offset[t] + j];
+      if (bias)
+        v += bias[j];
+      if (r)
+        v += r[at];
+      y[at] = relu_after ? relu(v) : v;
+    }
+  }
+}
+
 static const float matrix_g[6][3] = {
     {1.0f / 4, 0, 0},
     {-1.0f / 6, -1.0f / 6, -1.0f / 6},
@@ -208,6 +227,7 @@ const LusKernels lus_kernels_c = {
     .name = "c",
     .gemm = lus_gemm_c,
     .product = product,
+    .depthwise = depthwise,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

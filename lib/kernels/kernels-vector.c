@@ -455,10 +455,52 @@ static void winograd_output(float *y, const float *m, const float *bias, const f
 #undef BODY
 }
 
+/* ---- depthwise ---- */
+
+#define STRIP 4 /* pixels that share a load of the weights */
+
+static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
+                      const int *tap, int taps, const float *bias, const float *r, int relu,
+                      size_t step, size_t pixels, int c)
+{
+  size_t n = (size_t)c, whole = pixels - pixels % STRIP;
+#define PIXELS(type, first, count)                                                                 \
+  {                                                                                                \
+    type sum[count];                                                                               \
+    UNROLL for (size_t k = 0; k < count; k++) sum[k] = (type){0};                                  \
+    for (int t = 0; t < taps; t++) {                                                               \
+      type weight = LOAD(type, w + (size_t)tap[t] * n + j);                                        \
+      const float *from = x + offset[t] + (first) * step + j;                                      \
+      UNROLL for (size_t k = 0; k < count; k++) sum[k] += weight * LOAD(type, from + k * step);    \
+    }                                                                                              \
+    UNROLL for (size_t k = 0; k < count; k++)                                                      \
+    {                                                                                              \
+      size_t at = ((first) + k) * n + j;                                                           \
+      type v = sum[k];                                                                             \
+      if (bias)                                                                                    \
+        v += LOAD(type, bias + j);                                                                 \
+      if (r)                                                                                       \
+        v += LOAD(type, r + at);                                                                   \
+      STORE(type, y + at, relu ? relu_##type(v) : v);                                              \
+    }                                                                                              \
+  }
+#define BODY(type)                                                                                 \
+  {                                                                                                \
+    for (size_t p = 0; p < whole; p += STRIP)                                                      \
+      PIXELS(type, p, STRIP)                                                                       \
+    for (size_t p = whole; p < pixels; p++)                                                        \
+      PIXELS(type, p, 1)                                                                           \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+#undef PIXELS
+}
+
 const LusKernels LUS_VECTOR_NAME = {
     .name = LUS_VECTOR_NAME_STRING,
     .gemm = lus_gemm_blas,
     .product = product,
+    .depthwise = depthwise,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

@@ -19,6 +19,12 @@ typedef struct {
   void (*product)(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
                   int ldb);
 
+  /** A depthwise convolution of a row of pixels: y[p][j] = act(sum over t < taps of w[tap[t]][j]
+   * x[p step + offset[t] + j] + bias[j] + r[p][j]), t in ascending order; w [.][c]; bias, r NULL: 0. */
+  void (*depthwise)(float *y, const float *x, const float *w, const ptrdiff_t *offset,
+                    const int *tap, int taps, const float *bias, const float *r, int relu,
+                    size_t step, size_t pixels, int c);
+
   /** Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016, section 4.1 with the points 0,
    * 1, -1, 2, -2): a 3x3 convolution of a 6x6 tile is A^T [(G g G^T) . (B^T X B)] A. Each array
    * holds 36 planes, @plane floats apart. u[6 i + j][e] = (G g G^T)[i][j] with g[a][b] = w[3 a +

@@ -11,11 +11,9 @@
 /* Sizes of windows, strides and pads; far above any real network, and products of two stay in an
  * int. */
 #define MAX_WINDOW 4096
+#define MAX_CHANNELS 1000000
 
-static gboolean fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
-    G_GNUC_PRINTF(4, 5);
-
-static gboolean fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
+gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
 {
   va_list args;
   va_start(args, format);
@@ -26,20 +24,25 @@ static gboolean fail(GError **error, const LusNode *node, LusError code, const c
   return FALSE;
 }
 
+int lus_node_n_maps(const LusNode *node)
+{
+  return MIN(node->n_inputs, lus_op_table[node->type].n_maps);
+}
+
 static gboolean check_window(const LusNode *node, GError **error)
 {
   const LusOpAttrs *a = &node->attrs;
   for (int i = 0; i < 2; i++) {
     if (a->kernel[i] < 1 || a->kernel[i] > MAX_WINDOW || a->stride[i] < 1 ||
         a->stride[i] > MAX_WINDOW || a->dilation[i] < 1 || a->dilation[i] > MAX_WINDOW)
-      return fail(error, node, LUS_ERROR_INVALID,
+      return lus_node_fail(error, node, LUS_ERROR_INVALID,
                   "kernel %dx%d, stride %dx%d, dilation %dx%d: each must be 1..%d", a->kernel[0],
                   a->kernel[1], a->stride[0], a->stride[1], a->dilation[0], a->dilation[1],
                   MAX_WINDOW);
   }
   for (int i = 0; i < 4; i++)
     if (a->pad[i] < 0 || a->pad[i] > MAX_WINDOW)
-      return fail(error, node, LUS_ERROR_INVALID, "pad %d must be 0..%d", a->pad[i], MAX_WINDOW);
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "pad %d must be 0..%d", a->pad[i], MAX_WINDOW);
   return TRUE;
 }
 
@@ -48,7 +51,13 @@ static int window_size(const LusOpAttrs *a, int i, int size)
 {
   gint64 span = (gint64)a->dilation[i] * (a->kernel[i] - 1) + 1;
   gint64 room = (gint64)size + a->pad[i] + a->pad[i + 2] - span;
-  return room < 0 ? 0 : (int)(room / a->stride[i] + 1);
+  if (room < 0)
+    return 0;
+  gint64 n = room / a->stride[i] + 1;
+  /* One more where something is left, if its window begins inside the map or the pads before it. */
+  if (a->ceil_mode && room % a->stride[i] != 0 && n * a->stride[i] < size + a->pad[i])
+    n++;
+  return (int)n;
 }
 
 /* The constant input @k must be [channels]. */
@@ -59,32 +68,32 @@ static gboolean check_vector(const LusGraph *graph, const LusNode *node, int k, 
   if (t->rank == 1 && t->dims[0] == channels)
     return TRUE;
   g_autofree char *dims = lus_tensor_dims_string(t);
-  return fail(error, node, LUS_ERROR_INVALID, "the %s is %s but should be %d, one per channel",
+  return lus_node_fail(error, node, LUS_ERROR_INVALID, "the %s is %s but should be %d, one per channel",
               what, dims, channels);
 }
 
-static gboolean conv_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_conv(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                            GError **error)
 {
   const LusOpAttrs *a = &node->attrs;
   const LusTensor *weight = graph->values[node->inputs[1]].constant;
   g_autofree char *dims = lus_tensor_dims_string(weight);
   if (weight->rank != 4)
-    return fail(error, node, LUS_ERROR_INVALID, "the weight is %s but should have 4 dimensions",
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "the weight is %s but should have 4 dimensions",
                 dims);
   if (weight->count == 0)
-    return fail(error, node, LUS_ERROR_INVALID, "the weight is empty (%s)", dims);
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "the weight is empty (%s)", dims);
   if (!check_window(node, error))
     return FALSE;
   if (weight->dims[2] != a->kernel[0] || weight->dims[3] != a->kernel[1])
-    return fail(error, node, LUS_ERROR_INVALID, "the weight is %s but kernel_shape is %dx%d", dims,
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "the weight is %s but kernel_shape is %dx%d", dims,
                 a->kernel[0], a->kernel[1]);
   if (a->groups < 1 || x[1] % a->groups != 0 || weight->dims[0] % a->groups != 0)
-    return fail(error, node, LUS_ERROR_INVALID,
+    return lus_node_fail(error, node, LUS_ERROR_INVALID,
                 "%d groups do not divide %d input and %d output channels", a->groups, x[1],
                 weight->dims[0]);
   if (weight->dims[1] != x[1] / a->groups)
-    return fail(error, node, LUS_ERROR_INVALID,
+    return lus_node_fail(error, node, LUS_ERROR_INVALID,
                 "the weight is %s for %d input channels in %d groups", dims, x[1], a->groups);
   if (node->n_inputs > 2 && node->inputs[2] >= 0 &&
       !check_vector(graph, node, 2, "bias", weight->dims[0], error))
@@ -95,21 +104,53 @@ static gboolean conv_shape(const LusGraph *graph, const LusNode *node, const int
   return TRUE;
 }
 
-static gboolean group_norm_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+/* y = stride (x - 1) + span of the kernel - pads + extra */
+gboolean lus_shape_conv_transpose(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+                                  GError **error)
+{
+  const LusOpAttrs *a = &node->attrs;
+  const LusTensor *weight = graph->values[node->inputs[1]].constant;
+  g_autofree char *dims = lus_tensor_dims_string(weight);
+  if (weight->rank != 4 || weight->count == 0 || weight->dims[2] != a->kernel[0] ||
+      weight->dims[3] != a->kernel[1])
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "the weight is %s for a kernel of %dx%d",
+                         dims, a->kernel[0], a->kernel[1]);
+  if (!check_window(node, error))
+    return FALSE;
+  if (a->groups < 1 || weight->dims[0] != x[1] || x[1] % a->groups != 0 ||
+      weight->dims[1] > MAX_CHANNELS / a->groups)
+    return lus_node_fail(error, node, LUS_ERROR_INVALID,
+                         "the weight is %s for %d input channels in %d groups", dims, x[1],
+                         a->groups);
+  y[1] = weight->dims[1] * a->groups;
+  for (int i = 0; i < 2; i++) {
+    if (a->extra[i] < 0 || a->extra[i] > MAX_WINDOW)
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "output padding %d must be 0..%d",
+                           a->extra[i], MAX_WINDOW);
+    gint64 size = (gint64)(x[2 + i] - 1) * a->stride[i] +
+                  (gint64)a->dilation[i] * (a->kernel[i] - 1) + 1 - a->pad[i] - a->pad[i + 2] +
+                  a->extra[i];
+    y[2 + i] = (int)CLAMP(size, 0, G_MAXINT);
+  }
+  return node->n_inputs < 3 || node->inputs[2] < 0 ||
+         check_vector(graph, node, 2, "bias", y[1], error);
+}
+
+gboolean lus_shape_group_norm(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                                  GError **error)
 {
   const LusOpAttrs *a = &node->attrs;
   if (a->norm_groups < 1 || x[1] % a->norm_groups != 0)
-    return fail(error, node, LUS_ERROR_INVALID, "%d groups do not divide %d channels",
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "%d groups do not divide %d channels",
                 a->norm_groups, x[1]);
   if (!(a->epsilon > 0) || !isfinite(a->epsilon))
-    return fail(error, node, LUS_ERROR_INVALID, "epsilon %g must be positive", (double)a->epsilon);
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "epsilon %g must be positive", (double)a->epsilon);
   memcpy(y, x, 4 * sizeof *y);
   return check_vector(graph, node, 1, "scale", x[1], error) &&
          check_vector(graph, node, 2, "bias", x[1], error);
 }
 
-static gboolean batch_norm_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_batch_norm(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                                  GError **error)
 {
   static const char *const names[] = {NULL, "scale", "bias", "mean", "variance"};
@@ -117,19 +158,19 @@ static gboolean batch_norm_shape(const LusGraph *graph, const LusNode *node, con
     if (!check_vector(graph, node, k, names[k], x[1], error))
       return FALSE;
   if (!(node->attrs.epsilon >= 0) || !isfinite(node->attrs.epsilon))
-    return fail(error, node, LUS_ERROR_INVALID, "epsilon %g must not be negative",
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "epsilon %g must not be negative",
                 (double)node->attrs.epsilon);
   const LusTensor *variance = graph->values[node->inputs[4]].constant;
   for (int i = 0; i < x[1]; i++)
     if (!(variance->data[i] + node->attrs.epsilon > 0))
-      return fail(error, node, LUS_ERROR_INVALID,
+      return lus_node_fail(error, node, LUS_ERROR_INVALID,
                   "variance %g of channel %d plus epsilon must be positive",
                   (double)variance->data[i], i);
   memcpy(y, x, 4 * sizeof *y);
   return TRUE;
 }
 
-static gboolean same_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_same(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                            GError **error)
 {
   (void)graph, (void)node, (void)error;
@@ -137,12 +178,12 @@ static gboolean same_shape(const LusGraph *graph, const LusNode *node, const int
   return TRUE;
 }
 
-static gboolean add_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_add(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                           GError **error)
 {
   const int *b = graph->values[node->inputs[1]].shape;
   if (memcmp(x, b, 4 * sizeof *x) != 0)
-    return fail(error, node, LUS_ERROR_INVALID, "shapes %dx%dx%d and %dx%dx%d differ%s", x[1], x[2],
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "shapes %dx%dx%d and %dx%dx%d differ%s", x[1], x[2],
                 x[3], b[1], b[2], b[3],
                 x[1] == b[1]
                     ? "; the input's height and width must be multiples of the network's stride"
@@ -151,7 +192,7 @@ static gboolean add_shape(const LusGraph *graph, const LusNode *node, const int 
   return TRUE;
 }
 
-static gboolean max_pool_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_pool(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                                GError **error)
 {
   (void)graph;
@@ -160,10 +201,10 @@ static gboolean max_pool_shape(const LusGraph *graph, const LusNode *node, const
   const LusOpAttrs *a = &node->attrs;
   for (int i = 0; i < 4; i++)
     if (a->pad[i] >= a->kernel[i % 2]) /* else a window may hold no pixel at all */
-      return fail(error, node, LUS_ERROR_INVALID, "pad %d must be smaller than the kernel's %d",
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "pad %d must be smaller than the kernel's %d",
                   a->pad[i], a->kernel[i % 2]);
   if (a->dilation[0] != 1 || a->dilation[1] != 1)
-    return fail(error, node, LUS_ERROR_UNSUPPORTED, "dilation %dx%d: only 1x1 is supported",
+    return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED, "dilation %dx%d: only 1x1 is supported",
                 a->dilation[0], a->dilation[1]);
   y[1] = x[1];
   y[2] = window_size(a, 0, x[2]);
@@ -171,7 +212,7 @@ static gboolean max_pool_shape(const LusGraph *graph, const LusNode *node, const
   return TRUE;
 }
 
-static gboolean resize_shape(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+gboolean lus_shape_resize(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                              GError **error)
 {
   (void)graph;
@@ -179,31 +220,18 @@ static gboolean resize_shape(const LusGraph *graph, const LusNode *node, const i
   y[1] = x[1];
   for (int i = 0; i < 2; i++) {
     if (!(a->scale[i] > 0) || !isfinite(a->scale[i]))
-      return fail(error, node, LUS_ERROR_INVALID, "scale %g must be positive", (double)a->scale[i]);
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "scale %g must be positive", (double)a->scale[i]);
     /* A factor stored as float may fall just short of the quotient it stands for: 3 * (7/3) is 7.
      */
-    double size = floor((double)x[2 + i] * (double)a->scale[i] + 1e-3);
+    double size = a->size[2 + i] > 0 ? a->size[2 + i]
+                                     : floor((double)x[2 + i] * (double)a->scale[i] + 1e-3);
     if (size > (double)LUS_TENSOR_MAX_COUNT)
-      return fail(error, node, LUS_ERROR_LIMIT, "scale %g makes the result too large",
+      return lus_node_fail(error, node, LUS_ERROR_LIMIT, "scale %g makes the result too large",
                   (double)a->scale[i]);
     y[2 + i] = (int)size;
   }
   return TRUE;
 }
-
-typedef gboolean (*ShapeFunc)(const LusGraph *graph, const LusNode *node, const int *x, int *y,
-                              GError **error);
-
-static const ShapeFunc shape_funcs[LUS_OP_N] = {
-    [LUS_OP_CONV] = conv_shape,
-    [LUS_OP_GROUP_NORM] = group_norm_shape,
-    [LUS_OP_BATCH_NORM] = batch_norm_shape,
-    [LUS_OP_RELU] = same_shape,
-    [LUS_OP_SIGMOID] = same_shape,
-    [LUS_OP_ADD] = add_shape,
-    [LUS_OP_MAX_POOL] = max_pool_shape,
-    [LUS_OP_RESIZE] = resize_shape,
-};
 
 /* Elements of [1][c][h][w]; FALSE with an error if a size is < 1 or there are too many. */
 static gboolean check_size(const int *shape, const char *what, GError **error)
@@ -225,30 +253,51 @@ static gboolean check_size(const int *shape, const char *what, GError **error)
   return TRUE;
 }
 
+/* A constant in an activation's place: its last three dimensions are [c][h][w]. */
+static gboolean set_constant_shape(LusValue *value, const LusNode *node, GError **error)
+{
+  const LusTensor *t = value->constant;
+  int shape[4] = {1, 1, 1, 1};
+  for (int i = 0; i < t->rank; i++) {
+    int to = 4 - t->rank + i;
+    if (t->dims[i] < 1 || (to < 1 && t->dims[i] > 1)) {
+      g_autofree char *dims = lus_tensor_dims_string(t);
+      return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED,
+                           "constant \"%s\" is %s, not of the form CxHxW", value->name, dims);
+    }
+    if (to >= 1)
+      shape[to] = t->dims[i];
+  }
+  memcpy(value->shape, shape, sizeof shape);
+  return TRUE;
+}
+
 /* Counts and kinds of the inputs: which are activations computed earlier, which are constants. */
 static gboolean check_inputs(const LusGraph *graph, const LusNode *node, const gboolean *defined,
                              GError **error)
 {
   const LusOpInfo *info = &lus_op_table[node->type];
   if (node->n_inputs < info->min_inputs || node->n_inputs > info->max_inputs)
-    return fail(error, node, LUS_ERROR_INVALID, "%d inputs; it takes %d to %d", node->n_inputs,
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "%d inputs; it takes %d to %d", node->n_inputs,
                 info->min_inputs, info->max_inputs);
   for (int k = 0; k < node->n_inputs; k++) {
     int value = node->inputs[k];
     if (value < 0 && k >= info->min_inputs)
       continue; /* an absent optional input */
     if (value < 0 || value >= graph->n_values)
-      return fail(error, node, LUS_ERROR_INVALID, "input %d is missing", k);
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "input %d is missing", k);
     const LusValue *v = &graph->values[value];
-    gboolean wants_activation = k == 0 || node->type == LUS_OP_ADD;
+    gboolean wants_activation = k < info->n_maps;
+    if (wants_activation && v->constant && info->constant_maps)
+      continue;
     if (wants_activation && v->constant)
-      return fail(error, node, LUS_ERROR_UNSUPPORTED,
+      return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED,
                   "input %d, \"%s\", is a constant; only activations are supported", k, v->name);
     if (!wants_activation && !v->constant)
-      return fail(error, node, LUS_ERROR_UNSUPPORTED,
+      return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED,
                   "input %d, \"%s\", is computed; only constants are supported", k, v->name);
     if (wants_activation && !defined[value])
-      return fail(error, node, LUS_ERROR_INVALID, "input %d, \"%s\", is used before it is computed",
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "input %d, \"%s\", is used before it is computed",
                   k, v->name);
   }
   return TRUE;
@@ -272,7 +321,11 @@ gboolean lus_graph_infer_node(LusGraph *graph, int index, GError **error)
 {
   const LusNode *node = &graph->nodes[index];
   int y[4] = {1, 0, 0, 0};
-  if (!shape_funcs[node->type](graph, node, graph->values[node->inputs[0]].shape, y, error))
+  for (int k = 0; k < lus_node_n_maps(node); k++)
+    if (graph->values[node->inputs[k]].constant &&
+        !set_constant_shape(&graph->values[node->inputs[k]], node, error))
+      return FALSE;
+  if (!lus_op_table[node->type].shape(graph, node, graph->values[node->inputs[0]].shape, y, error))
     return FALSE;
   g_autofree char *what = g_strdup_printf("node \"%s\" (%s): its result",
                                           node->name ? node->name : "", lus_op_name(node->type));

@@ -5,18 +5,6 @@
 
 #include "nn/ops.h"
 
-/* What the library needs to know of an operator by name alone; ops.h documents the fields. */
-const LusOpInfo lus_op_table[LUS_OP_N] = {
-    [LUS_OP_CONV] = {"Conv", 2, 3, 1, 3},
-    [LUS_OP_GROUP_NORM] = {"GroupNormalization", 3, 3, 1, 3},
-    [LUS_OP_BATCH_NORM] = {"BatchNormalization", 5, 5, 1, 1},
-    [LUS_OP_RELU] = {"Relu", 1, 1, 1, 1},
-    [LUS_OP_SIGMOID] = {"Sigmoid", 1, 1, 1, 1},
-    [LUS_OP_ADD] = {"Add", 2, 2, 2, 2},
-    [LUS_OP_MAX_POOL] = {"MaxPool", 1, 1, 1, 1},
-    [LUS_OP_RESIZE] = {"Resize", 1, 1, 1, 1},
-};
-
 const char *lus_op_name(LusOpType type)
 {
   g_return_val_if_fail(type >= 0 && type < LUS_OP_N, "?");
@@ -35,6 +23,8 @@ LusOpAttrs lus_op_attrs_default(void)
       .mode = LUS_RESIZE_NEAREST,
       .coord = LUS_COORD_ASYMMETRIC,
       .scale = {1, 1},
+      .step = {1, 1, 1, 1},
+      .permutation = {0, 1, 2, 3},
   };
 }
 
@@ -213,11 +203,13 @@ double lus_graph_flop(const LusGraph *graph)
   double flop = 0;
   for (int i = 0; i < graph->n_nodes; i++) {
     const LusNode *node = &graph->nodes[i];
-    if (node->type != LUS_OP_CONV)
-      continue;
+    if (node->type != LUS_OP_CONV && node->type != LUS_OP_CONV_TRANSPOSE)
+      continue; /* next to them the others count for nothing */
     const int *weight = graph->values[node->inputs[1]].constant->dims; /* [o][c/groups][kh][kw] */
-    const int *y = graph->values[node->output].shape;
-    flop += 2.0 * y[1] * y[2] * y[3] * weight[1] * weight[2] * weight[3];
+    /* Each pixel of a Conv's result, or of what is convolved transposed, meets the weights once. */
+    const int *map =
+        graph->values[node->type == LUS_OP_CONV ? node->output : node->inputs[0]].shape;
+    flop += 2.0 * map[1] * map[2] * map[3] * weight[1] * weight[2] * weight[3];
   }
   return flop;
 }

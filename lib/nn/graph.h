@@ -15,14 +15,53 @@ typedef enum {
   LUS_OP_SIGMOID,
   LUS_OP_ADD,        /* two activations of one shape */
   LUS_OP_MAX_POOL,
-  LUS_OP_RESIZE,     /* by the integer or real factors scale[] */
+  LUS_OP_RESIZE,     /* to size[2], size[3] where these are set, else by the real factors scale[] */
+  /* The rest runs forward only; a plan for training refuses them. Where one takes several activations, constants may
+   * stand in their place: they count as [1][c][h][w] with ones in front. */
+  LUS_OP_BROADCAST_ADD, /* two activations each, whose sizes agree or are 1 */
+  LUS_OP_SUB,
+  LUS_OP_MUL,
+  LUS_OP_DIV,
+  LUS_OP_POW,
+  LUS_OP_PRELU,          /* inputs x, slope */
+  LUS_OP_SQRT,
+  LUS_OP_TANH,
+  LUS_OP_LEAKY_RELU,     /* slope alpha */
+  LUS_OP_CLIP,           /* to alpha..beta */
+  LUS_OP_HARD_SIGMOID,   /* alpha x + beta, clipped to 0..1 */
+  LUS_OP_HARD_SWISH,     /* x times the hard sigmoid of x / 6 + 1 / 2 */
+  LUS_OP_SOFTMAX,        /* over the dimensions axes */
+  LUS_OP_REDUCE_MEAN,    /* over the dimensions axes, which become 1 */
+  LUS_OP_AVERAGE_POOL,   /* divided by the pixels inside, or with count_pad by the window's */
+  LUS_OP_CONV_TRANSPOSE, /* inputs x, weight [c][o/groups][kh][kw], bias [o] or -1; extra[] more rows and columns */
+  LUS_OP_CONCAT,         /* along dimension axis */
+  LUS_OP_SLICE,          /* size[] elements from begin[] on, step[] apart */
+  LUS_OP_PAD,            /* begin[], end[] elements added, negative: cut off */
+  LUS_OP_RESHAPE,        /* to size[], the order of the elements kept */
+  LUS_OP_TRANSPOSE,      /* dimension i is the input's permutation[i] */
+  LUS_OP_MAT_MUL,        /* inputs x, matrix [w][m]: [1][c][h][w] becomes [1][c][h][m] */
   LUS_OP_N
 } LusOpType;
 
 typedef enum { LUS_RESIZE_NEAREST, LUS_RESIZE_LINEAR } LusResizeMode;
-/** Source coordinate of output i: asymmetric i/scale (nearest: floor), half_pixel (i+.5)/scale-.5,
- *  align_corners i (in-1)/(out-1). */
-typedef enum { LUS_COORD_ASYMMETRIC, LUS_COORD_HALF_PIXEL, LUS_COORD_ALIGN_CORNERS } LusResizeCoord;
+/** Source coordinate of output i: asymmetric i/scale, half_pixel (i+.5)/scale-.5, align_corners i (in-1)/(out-1),
+ *  pytorch_half_pixel 0 where the output has size 1, else half_pixel, tf_half_pixel (i+.5)/scale. */
+typedef enum {
+  LUS_COORD_ASYMMETRIC,
+  LUS_COORD_HALF_PIXEL,
+  LUS_COORD_ALIGN_CORNERS,
+  LUS_COORD_PYTORCH_HALF_PIXEL,
+  LUS_COORD_TF_HALF_PIXEL
+} LusResizeCoord;
+/** Which pixel is nearest; USUAL is down for asymmetric coordinates, else the nearest, half way down. */
+typedef enum {
+  LUS_NEAREST_USUAL,
+  LUS_NEAREST_FLOOR,
+  LUS_NEAREST_CEIL,
+  LUS_NEAREST_PREFER_FLOOR,
+  LUS_NEAREST_PREFER_CEIL
+} LusNearest;
+typedef enum { LUS_PAD_CONSTANT, LUS_PAD_REFLECT, LUS_PAD_EDGE } LusPadMode;
 
 typedef struct {
   int kernel[2], stride[2], dilation[2]; /* height, width */
@@ -32,10 +71,18 @@ typedef struct {
   float epsilon;
   LusResizeMode mode;
   LusResizeCoord coord;
+  LusNearest nearest;
   float scale[2]; /* height, width */
+  gboolean ceil_mode, count_pad;
+  LusPadMode pad_mode;
+  float alpha, beta; /* Pad: alpha is what is put around */
+  int axis;
+  unsigned axes; /* 1 << dimension for each */
+  int extra[2];  /* height, width */
+  int size[4], begin[4], end[4], step[4], permutation[4];
 } LusOpAttrs;
 
-#define LUS_NODE_MAX_INPUTS 5
+#define LUS_NODE_MAX_INPUTS 16
 
 typedef struct {
   LusOpType type;

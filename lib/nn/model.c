@@ -207,7 +207,11 @@ static gboolean read_input(LusModelInfo *info, const Settings *settings, const L
   info->channels = onnx->input_channels;
   info->width = onnx->input_width ? onnx->input_width : width;
   info->height = onnx->input_height ? onnx->input_height : height;
-  if (info->channels != 1 && info->channels != 3) {
+  if (onnx->input_rank != 4) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "%s: the network's input has %d dimensions; [1][channels][height][width] is expected", settings->path,
+                onnx->input_rank);
+  } else if (info->channels != 1 && info->channels != 3) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: the network's input has %d channels; 1 or 3 (luma three "
                 "times) can be used", settings->path, info->channels);
   } else if (info->width == 0 || info->height == 0) {

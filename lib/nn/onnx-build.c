@@ -9,6 +9,7 @@ LusSymbol *lus_symbol_new(LusSymbolKind kind)
 {
   LusSymbol *symbol = g_new0(LusSymbol, 1);
   symbol->kind = kind;
+  symbol->rank = 4;
   symbol->value = symbol->constant = symbol->shape_of = symbol->scale = -1;
   return symbol;
 }
@@ -104,6 +105,23 @@ static gboolean complete_group_norm(LusOnnxBuilder *builder, LusSymbol *symbol, 
   return TRUE;
 }
 
+/** What might have become a GroupNorm is a Reshape to [1][groups][rest] after all. */
+static gboolean complete_split(LusOnnxBuilder *builder, LusSymbol *symbol, const char *name, GError **error)
+{
+  if (!lus_onnx_need_size(builder, error))
+    return FALSE;
+  const int *x = builder->graph->values[symbol->value].shape;
+  gint64 total = (gint64)x[1] * x[2] * x[3];
+  LusOpAttrs attrs = lus_op_attrs_default();
+  const int size[4] = {1, 1, symbol->groups, (int)(total / symbol->groups)};
+  memcpy(attrs.size, size, sizeof size);
+  if (!add_node(builder, LUS_OP_RESHAPE, name, 1, &symbol->value, &attrs, &symbol->value, error))
+    return FALSE;
+  symbol->kind = LUS_SYMBOL_ACTIVATION;
+  symbol->rank = 3;
+  return TRUE;
+}
+
 gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char *name, int *value, GError **error)
 {
   switch (symbol->kind) {
@@ -113,10 +131,12 @@ gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char
       return FALSE;
     break;
   case LUS_SYMBOL_SPLIT:
+    if (!complete_split(builder, symbol, name, error))
+      return FALSE;
+    break;
   case LUS_SYMBOL_NORMED:
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                "'%s' has another shape than pictures; Reshape is understood only "
-                "as a part of GroupNorm",
+                "'%s' is the middle of a GroupNorm, which is understood only as a whole",
                 name);
     return FALSE;
   case LUS_SYMBOL_TENSOR:
@@ -135,6 +155,65 @@ gboolean lus_onnx_activation(LusOnnxBuilder *builder, const LusOnnxNode *node, i
 {
   LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
   return symbol && lus_onnx_resolve(builder, symbol, node->inputs[i], value, error);
+}
+
+gboolean lus_onnx_picture(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+{
+  if (!lus_onnx_activation(builder, node, i, value, error))
+    return FALSE;
+  int rank = lus_onnx_rank(builder, node, i);
+  if (rank != 4)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' has %d dimensions; pictures have 4",
+                node->inputs[i], rank);
+  return rank == 4;
+}
+
+gboolean lus_onnx_is_constant(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
+  return symbol && (symbol->kind == LUS_SYMBOL_TENSOR || symbol->kind == LUS_SYMBOL_NUMBERS);
+}
+
+int lus_onnx_rank(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
+  if (!symbol || symbol->kind == LUS_SYMBOL_NUMBERS)
+    return 0;
+  return symbol->kind == LUS_SYMBOL_TENSOR ? symbol->tensor->rank : symbol->rank;
+}
+
+/** Folded numbers become a constant when a picture is combined with them. */
+static gboolean numbers_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+{
+  LusNumbers numbers;
+  if (!lus_onnx_numbers(builder, node, i, &numbers, error))
+    return FALSE;
+  LusTensor *tensor = lus_tensor_new(numbers.rank, &numbers.n, error);
+  if (!tensor)
+    return FALSE;
+  for (int k = 0; k < numbers.n; k++)
+    tensor->data[k] = numbers.is_float ? (float)numbers.f[k] : (float)numbers.i[k];
+  *value = lus_graph_add_constant(builder->graph, node->inputs[i], tensor);
+  return TRUE;
+}
+
+gboolean lus_onnx_operand(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  if (!symbol)
+    return FALSE;
+  if (symbol->kind == LUS_SYMBOL_NUMBERS)
+    return numbers_constant(builder, node, i, value, error);
+  return symbol->kind == LUS_SYMBOL_TENSOR ? lus_onnx_constant(builder, node, i, FALSE, value, error)
+                                           : lus_onnx_activation(builder, node, i, value, error);
+}
+
+gboolean lus_onnx_need_size(const LusOnnxBuilder *builder, GError **error)
+{
+  if (!builder->sized)
+    g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                        "this needs the input's size, which the file leaves open; export the model with a fixed size");
+  return builder->sized;
 }
 
 /** [c][1][1] and [1][c][1][1] become [c]. */
@@ -204,10 +283,26 @@ gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node
   return TRUE;
 }
 
+gboolean lus_onnx_add(LusOnnxBuilder *builder, const LusOnnxNode *node, const char *suffix, LusOpType type, int n_inputs,
+                      const int *inputs, const LusOpAttrs *attrs, int *value, GError **error)
+{
+  g_autofree char *name = g_strconcat(node->outputs[0], suffix, NULL);
+  return add_node(builder, type, name, n_inputs, inputs, attrs, value, error);
+}
+
+void lus_onnx_set_rank(LusOnnxBuilder *builder, const LusOnnxNode *node, int rank)
+{
+  LusSymbol *symbol = g_hash_table_lookup(builder->symbols, node->outputs[0]);
+  symbol->rank = rank;
+}
+
 gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs,
                        const int *inputs, const LusOpAttrs *attrs, GError **error)
 {
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_ACTIVATION);
+  symbol->rank = 0;
+  for (int i = 0; i < node->n_inputs; i++)
+    symbol->rank = MAX(symbol->rank, lus_onnx_rank(builder, node, i));
   const char *name = *node->name ? node->name : node->outputs[0];
   if (!add_node(builder, type, name, n_inputs, inputs, attrs, &symbol->value, error)) {
     lus_symbol_free(symbol);
@@ -277,6 +372,9 @@ static const LusOnnxOp *find_op(const char *type)
   for (const LusOnnxOp *op = lus_onnx_ops; op->type; op++)
     if (g_str_equal(op->type, type))
       return op;
+  for (const LusOnnxOp *op = lus_onnx_general_ops; op->type; op++)
+    if (g_str_equal(op->type, type))
+      return op;
   for (const LusOnnxOp *op = lus_onnx_fold_ops; op->type; op++)
     if (g_str_equal(op->type, type))
       return op;
@@ -302,7 +400,7 @@ gboolean lus_onnx_build_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
   gboolean standard = !*node->domain || g_str_equal(node->domain, "ai.onnx");
   const LusOnnxOp *op = standard ? find_op(node->type) : NULL;
   if (!op) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/model-files.md lists "
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/operators.md lists "
                 "those that are)", standard ? "" : node->domain, standard ? "" : ".", node->type);
     return FALSE;
   }

@@ -85,8 +85,8 @@ static gboolean cut_shape(LusNumbers *numbers, int start, int end)
 static gboolean build_shape(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   int start = 0, end = LUS_TENSOR_MAX_RANK, value;
-  if (!lus_onnx_get_int(node, "start", &start, -LUS_TENSOR_MAX_RANK, LUS_TENSOR_MAX_RANK, error) ||
-      !lus_onnx_get_int(node, "end", &end, -LUS_TENSOR_MAX_RANK, G_MAXINT, error))
+  if (!lus_onnx_get_int(node, "start", &start, -G_MAXINT, G_MAXINT, error) ||
+      !lus_onnx_get_int(node, "end", &end, -G_MAXINT, G_MAXINT, error))
     return FALSE;
   const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
   if (!source)
@@ -101,11 +101,11 @@ static gboolean build_shape(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
   }
   if (!lus_onnx_activation(builder, node, 0, &value, error))
     return FALSE;
-  numbers.n = 4;
-  for (int i = 0; i < 4; i++)
-    numbers.i[i] = builder->graph->values[value].shape[i];
+  numbers.n = lus_onnx_rank(builder, node, 0);
+  for (int i = 0; i < numbers.n; i++)
+    numbers.i[i] = builder->graph->values[value].shape[4 - numbers.n + i];
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_NUMBERS);
-  symbol->shape_of = cut_shape(&numbers, start, end) ? -1 : value;
+  symbol->shape_of = cut_shape(&numbers, start, end) || numbers.n != 4 ? -1 : value;
   symbol->numbers = builder->sized ? g_memdup2(&numbers, sizeof numbers) : NULL;
   return lus_onnx_define(builder, node->outputs[0], symbol, error);
 }
@@ -182,6 +182,8 @@ static gboolean build_unsqueeze(LusOnnxBuilder *builder, LusOnnxNode *node, GErr
     return invalid(error, "axes must be whole numbers");
   if (source->kind == LUS_SYMBOL_TENSOR)
     return unsqueeze_tensor(builder, node, source, &axes, error);
+  if (source->kind != LUS_SYMBOL_NUMBERS)
+    return lus_onnx_build_unsqueeze(builder, node, &axes, error);
   if (!lus_onnx_numbers(builder, node, 0, &data, error))
     return FALSE;
   if (data.rank != 0 || axes.n != 1 || axes.i[0] < -1 || axes.i[0] > 0)
@@ -193,7 +195,11 @@ static gboolean build_unsqueeze(LusOnnxBuilder *builder, LusOnnxNode *node, GErr
 static gboolean build_squeeze(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusNumbers axes, data;
-  if (!lus_onnx_numbers(builder, node, 0, &data, error) || !read_axes(builder, node, &axes, error))
+  if (!read_axes(builder, node, &axes, error))
+    return FALSE;
+  if (!lus_onnx_is_constant(builder, node, 0))
+    return lus_onnx_build_squeeze(builder, node, &axes, error);
+  if (!lus_onnx_numbers(builder, node, 0, &data, error))
     return FALSE;
   if (data.n != 1 || axes.n > 1 || axes.i[0] < -1 || axes.i[0] > 0)
     return unsupported(error, "Squeeze of more than a single number");
@@ -205,6 +211,9 @@ static gboolean build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
 {
   int axis = 0;
   LusNumbers out = {.rank = 1};
+  for (int k = 0; k < node->n_inputs; k++)
+    if (!lus_onnx_is_constant(builder, node, k))
+      return lus_onnx_build_concat(builder, node, error);
   if (!lus_onnx_get_int(node, "axis", &axis, -1, 0, error)) {
     g_prefix_error(error, "only shapes can be joined: ");
     return FALSE;
@@ -241,6 +250,8 @@ static gboolean build_slice(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
 {
   LusNumbers data;
   gint64 start = 0, end = G_MAXINT64, axis = 0, step = 1;
+  if (!lus_onnx_is_constant(builder, node, 0))
+    return lus_onnx_build_slice(builder, node, error);
   if (!lus_onnx_numbers(builder, node, 0, &data, error) || !read_slice_input(builder, node, 1, &start, error) ||
       !read_slice_input(builder, node, 2, &end, error) || !read_slice_input(builder, node, 3, &axis, error) ||
       !read_slice_input(builder, node, 4, &step, error))
@@ -333,11 +344,15 @@ gboolean lus_onnx_fold_arithmetic(LusOnnxBuilder *builder, LusOnnxNode *node, ch
 
 static gboolean build_sub(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
+  if (!lus_onnx_is_constant(builder, node, 0) || !lus_onnx_is_constant(builder, node, 1))
+    return lus_onnx_build_binary(builder, node, error);
   return lus_onnx_fold_arithmetic(builder, node, '-', error);
 }
 
 static gboolean build_div(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
+  if (!lus_onnx_is_constant(builder, node, 0) || !lus_onnx_is_constant(builder, node, 1))
+    return lus_onnx_build_binary(builder, node, error);
   return lus_onnx_fold_arithmetic(builder, node, '/', error);
 }
 

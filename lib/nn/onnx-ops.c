@@ -48,8 +48,7 @@ static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x
   return TRUE;
 }
 
-/** strides, dilations, pads, auto_pad; the kernel's size is known. */
-static gboolean read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, GError **error)
+gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, GError **error)
 {
   if (!lus_onnx_get_ints(node, "strides", attrs->stride, 2, 1, MAX_WINDOW, error) ||
       !lus_onnx_get_ints(node, "dilations", attrs->dilation, 2, 1, MAX_WINDOW, error) ||
@@ -72,7 +71,7 @@ static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
 {
   LusOpAttrs attrs = lus_op_attrs_default();
   int inputs[3] = {-1, -1, -1};
-  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+  if (!lus_onnx_picture(builder, node, 0, &inputs[0], error) ||
       !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
       (lus_onnx_node_input(node, 2) && !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error)))
     return FALSE;
@@ -86,23 +85,23 @@ static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
     return FALSE;
   if (attrs.kernel[0] != weight->dims[2] || attrs.kernel[1] != weight->dims[3])
     return invalid(error, "kernel_shape and the weight's dimensions disagree");
-  return read_window(&attrs, builder, node, inputs[0], error) &&
+  return lus_onnx_read_window(&attrs, builder, node, inputs[0], error) &&
          lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);
 }
 
 static gboolean build_max_pool(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
-  int x, ceil_mode = 0, storage_order = 0;
+  int x, storage_order = 0;
   attrs.kernel[0] = 0;
-  if (!lus_onnx_activation(builder, node, 0, &x, error) ||
+  if (!lus_onnx_picture(builder, node, 0, &x, error) ||
       !lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) ||
-      !lus_onnx_get_int(node, "ceil_mode", &ceil_mode, 0, 0, error) ||
+      !lus_onnx_get_int(node, "ceil_mode", &attrs.ceil_mode, 0, 1, error) ||
       !lus_onnx_get_int(node, "storage_order", &storage_order, 0, 0, error))
     return FALSE;
   if (attrs.kernel[0] == 0)
     return invalid(error, "kernel_shape is missing");
-  return read_window(&attrs, builder, node, x, error) &&
+  return lus_onnx_read_window(&attrs, builder, node, x, error) &&
          lus_onnx_emit(builder, node, LUS_OP_MAX_POOL, 1, &x, &attrs, error);
 }
 
@@ -111,7 +110,7 @@ static gboolean build_batch_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GEr
   LusOpAttrs attrs = lus_op_attrs_default();
   int inputs[5], training = 0;
   float momentum;
-  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error))
+  if (!lus_onnx_picture(builder, node, 0, &inputs[0], error))
     return FALSE;
   for (int i = 1; i < 5; i++)
     if (!lus_onnx_constant(builder, node, i, FALSE, &inputs[i], error))
@@ -181,7 +180,7 @@ static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
   LusNumbers shape;
   if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_numbers(builder, node, 1, &shape, error))
     return FALSE;
-  gboolean fits = !shape.is_float && shape.n == 3 && (shape.i[0] == 0 || shape.i[0] == 1) && shape.i[1] >= 1 &&
+  gboolean fits = !shape.is_float && lus_onnx_rank(builder, node, 0) == 4 && shape.n == 3 && (shape.i[0] == 0 || shape.i[0] == 1) && shape.i[1] >= 1 &&
                   shape.i[1] <= MAX_GROUPS;
   if (fits && shape.i[2] != -1) {
     const int *dims = shape_of(builder, x);
@@ -189,7 +188,7 @@ static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
     fits = builder->sized && shape.i[2] >= 1 && shape.i[2] <= total && shape.i[1] * shape.i[2] == total;
   }
   if (!fits)
-    return unsupported(error, "Reshape is understood only as a part of GroupNorm, to [0, groups, -1]");
+    return lus_onnx_build_reshape(builder, node, error);
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_SPLIT);
   symbol->value = x;
   symbol->groups = (int)shape.i[1];
@@ -218,7 +217,7 @@ static gboolean is_shape_of(const LusOnnxBuilder *builder, const LusOnnxNode *no
 
 static gboolean build_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  int allowzero = 0;
+  int allowzero = 0; /* with 1 a zero is a size, and no tensor here is empty */
   const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
   if (!source || !lus_onnx_get_int(node, "allowzero", &allowzero, 0, 0, error))
     return FALSE;
@@ -261,7 +260,7 @@ static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, 
     return lus_onnx_define(builder, node->outputs[0], symbol, error);
   }
   int inputs[3];
-  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+  if (!lus_onnx_picture(builder, node, 0, &inputs[0], error) ||
       !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
       !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error))
     return FALSE;
@@ -293,7 +292,7 @@ static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GEr
   LusOpAttrs attrs = lus_op_attrs_default();
   int inputs[3], stash_type = LUS_ONNX_FLOAT;
   attrs.norm_groups = 0;
-  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+  if (!lus_onnx_picture(builder, node, 0, &inputs[0], error) ||
       !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
       !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error) ||
       !lus_onnx_get_float(node, "epsilon", &attrs.epsilon, error) ||
@@ -325,7 +324,7 @@ static gboolean build_mul(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
   if (!source)
     return FALSE;
   if (source->kind != LUS_SYMBOL_MERGED || !is_constant(merged == 0 ? b : a))
-    return unsupported(error, "Mul is understood only as the scale of GroupNorm and on constants");
+    return lus_onnx_build_binary(builder, node, error);
   if (!lus_onnx_constant(builder, node, 1 - merged, TRUE, &scale, error))
     return FALSE;
   LusSymbol *symbol = lus_symbol_copy(source);
@@ -364,45 +363,80 @@ static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
       return define_alias(builder, node, computed, error);
     if ((computed == 0 ? a : b) == LUS_SYMBOL_SCALED)
       return emit_group_norm(builder, node, computed, error);
-    return unsupported(error, "Add of a constant is understood only as the bias of GroupNorm");
+    return lus_onnx_build_binary(builder, node, error);
   }
   int inputs[2];
-  return lus_onnx_activation(builder, node, 0, &inputs[0], error) &&
-         lus_onnx_activation(builder, node, 1, &inputs[1], error) &&
-         lus_onnx_emit(builder, node, LUS_OP_ADD, 2, inputs, NULL, error);
+  if (!lus_onnx_activation(builder, node, 0, &inputs[0], error) ||
+      !lus_onnx_activation(builder, node, 1, &inputs[1], error))
+    return FALSE;
+  const int *p = shape_of(builder, inputs[0]), *q = shape_of(builder, inputs[1]);
+  if (builder->sized && memcmp(p, q, 4 * sizeof *p) != 0)
+    return lus_onnx_build_binary(builder, node, error);
+  return lus_onnx_emit(builder, node, LUS_OP_ADD, 2, inputs, NULL, error);
 }
 
-/** Which source pixel: our three ways, and the others where they come to the same. *half_single: differs from
- * half_pixel where the output has a single row or column. */
-static gboolean read_coordinates(LusOpAttrs *attrs, gboolean *half_single, LusOnnxNode *node, GError **error)
+typedef struct {
+  const char *name;
+  int value;
+} Choice;
+
+static const Choice coordinate_choices[] = {
+  {"asymmetric", LUS_COORD_ASYMMETRIC},
+  {"half_pixel", LUS_COORD_HALF_PIXEL},
+  {"align_corners", LUS_COORD_ALIGN_CORNERS},
+  {"pytorch_half_pixel", LUS_COORD_PYTORCH_HALF_PIXEL},
+  {"tf_half_pixel_for_nn", LUS_COORD_TF_HALF_PIXEL},
+};
+
+static const Choice nearest_choices[] = {
+  {"floor", LUS_NEAREST_FLOOR},
+  {"ceil", LUS_NEAREST_CEIL},
+  {"round_prefer_floor", LUS_NEAREST_PREFER_FLOOR},
+  {"round_prefer_ceil", LUS_NEAREST_PREFER_CEIL},
+};
+
+static int find_choice(const Choice *choices, gsize n, const char *name)
+{
+  for (gsize i = 0; i < n; i++)
+    if (g_str_equal(choices[i].name, name))
+      return choices[i].value;
+  return -1;
+}
+
+/** Which source pixel. */
+static gboolean read_coordinates(LusOpAttrs *attrs, LusOnnxNode *node, GError **error)
 {
   const char *coord = lus_onnx_get_string(node, "coordinate_transformation_mode", "half_pixel", error);
   const char *mode = lus_onnx_get_string(node, "mode", "nearest", error);
   const char *nearest = lus_onnx_get_string(node, "nearest_mode", "round_prefer_floor", error);
   if (!coord || !mode || !nearest)
     return FALSE;
-  *half_single = g_str_equal(coord, "pytorch_half_pixel");
-  gboolean half = *half_single || g_str_equal(coord, "half_pixel");
-  gboolean asymmetric = g_str_equal(coord, "asymmetric"), corners = g_str_equal(coord, "align_corners");
-  if (g_str_equal(mode, "linear") && (half || asymmetric || corners)) {
-    attrs->mode = LUS_RESIZE_LINEAR;
-    attrs->coord = half ? LUS_COORD_HALF_PIXEL : asymmetric ? LUS_COORD_ASYMMETRIC : LUS_COORD_ALIGN_CORNERS;
-    return TRUE;
+  int place = find_choice(coordinate_choices, G_N_ELEMENTS(coordinate_choices), coord);
+  int pixel = find_choice(nearest_choices, G_N_ELEMENTS(nearest_choices), nearest);
+  gboolean linear = g_str_equal(mode, "linear");
+  if (place < 0 || pixel < 0 || (!linear && !g_str_equal(mode, "nearest"))) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "Resize mode %s, %s, %s; supported are linear and nearest with asymmetric, half_pixel, align_corners, "
+                "pytorch_half_pixel or tf_half_pixel_for_nn",
+                mode, coord, nearest);
+    return FALSE;
   }
-  attrs->mode = LUS_RESIZE_NEAREST;
-  attrs->coord = LUS_COORD_ASYMMETRIC;
-  if (g_str_equal(mode, "nearest") && asymmetric && g_str_equal(nearest, "floor"))
-    return TRUE;
+  attrs->mode = linear ? LUS_RESIZE_LINEAR : LUS_RESIZE_NEAREST;
+  attrs->coord = (LusResizeCoord)place;
+  attrs->nearest = linear ? LUS_NEAREST_USUAL : (LusNearest)pixel;
   /* By a whole factor s the half-pixel source of s q + r is q + (r + .5) / s - .5, which rounds to q. */
   gboolean whole = attrs->scale[0] >= 1 && attrs->scale[1] >= 1 && attrs->scale[0] == floorf(attrs->scale[0]) &&
                    attrs->scale[1] == floorf(attrs->scale[1]);
-  if (g_str_equal(mode, "nearest") && half && whole && g_str_has_prefix(nearest, "round_prefer_"))
-    return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-              "Resize mode %s, %s, %s; supported are linear with half_pixel, "
-              "pytorch_half_pixel, align_corners or asymmetric, and nearest with asymmetric, floor",
-              mode, coord, nearest);
-  return FALSE;
+  gboolean half = place == LUS_COORD_HALF_PIXEL || place == LUS_COORD_PYTORCH_HALF_PIXEL;
+  gboolean rounds = pixel == LUS_NEAREST_PREFER_FLOOR || pixel == LUS_NEAREST_PREFER_CEIL;
+  /* The two differ only where a size becomes 1. */
+  if (linear && place == LUS_COORD_PYTORCH_HALF_PIXEL && attrs->scale[0] >= 1 && attrs->scale[1] >= 1)
+    attrs->coord = LUS_COORD_HALF_PIXEL;
+  if (!linear && ((place == LUS_COORD_ASYMMETRIC && pixel == LUS_NEAREST_FLOOR) || (half && whole && rounds))) {
+    attrs->coord = LUS_COORD_ASYMMETRIC;
+    attrs->nearest = LUS_NEAREST_USUAL;
+  }
+  return TRUE;
 }
 
 /** Puts a vector given for some axes (opset 18) in the places of [n][c][h][w]; the others get @fill. */
@@ -444,8 +478,10 @@ static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, Lus
   if (sizes->is_float || sizes->i[0] != in[0] || sizes->i[1] != in[1] || MIN(sizes->i[2], sizes->i[3]) < 1 ||
       MAX(sizes->i[2], sizes->i[3]) > G_MAXINT16)
     return invalid(error, "Resize to a size that is impossible");
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 2; i++) {
+    attrs->size[2 + i] = (int)sizes->i[2 + i];
     attrs->scale[i] = (float)((double)sizes->i[2 + i] / in[2 + i]);
+  }
   return TRUE;
 }
 
@@ -482,30 +518,16 @@ static gboolean build_resize(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
 {
   LusOpAttrs attrs = lus_op_attrs_default();
   LusNumbers scales = {0}, sizes = {0};
-  gboolean half_single;
   int x;
-  if (!lus_onnx_activation(builder, node, 0, &x, error) || !read_idle_attributes(node, error) ||
+  if (!lus_onnx_picture(builder, node, 0, &x, error) || !read_idle_attributes(node, error) ||
       (lus_onnx_node_input(node, 2) && !lus_onnx_numbers(builder, node, 2, &scales, error)) ||
       (lus_onnx_node_input(node, 3) && !lus_onnx_numbers(builder, node, 3, &sizes, error)))
     return FALSE;
   if ((scales.n > 0) == (sizes.n > 0))
     return invalid(error, "either scales or sizes must be given");
-  if (!(sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error)
-                    : read_scales(&attrs, node, &scales, error)) ||
-      !read_coordinates(&attrs, &half_single, node, error) ||
-      !lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error))
-    return FALSE;
-  if (!builder->sized)
-    return TRUE;
-  const int *in = shape_of(builder, x),
-            *out = shape_of(builder, builder->graph->nodes[builder->graph->n_nodes - 1].output);
-  for (int i = 2; i < 4; i++) {
-    if (sizes.n > 0 && out[i] != sizes.i[i])
-      return unsupported(error, "Resize to a size that no factor gives");
-    if (half_single && out[i] == 1 && in[i] > 1)
-      return unsupported(error, "pytorch_half_pixel down to a single row or column");
-  }
-  return TRUE;
+  return (sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error)
+                      : read_scales(&attrs, node, &scales, error)) &&
+         read_coordinates(&attrs, node, error) && lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error);
 }
 
 const LusOnnxOp lus_onnx_ops[] = {
@@ -519,7 +541,7 @@ const LusOnnxOp lus_onnx_ops[] = {
   {"Relu", 1, 1, build_relu},
   {"Sigmoid", 1, 1, build_sigmoid},
   {"MaxPool", 1, 1, build_max_pool},
-  {"Resize", 3, 4, build_resize},
+  {"Resize", 2, 4, build_resize},
   {"Identity", 1, 1, build_identity},
   {"Dropout", 1, 3, build_dropout},
   {NULL, 0, 0, NULL},

@@ -311,23 +311,28 @@ static gboolean set_up_input(Reader *reader, GError **error)
   LusOnnxBuilder *builder = &reader->builder;
   if (reader->n_inputs == 0)
     return fail(error, LUS_ERROR_INVALID, "it has no input");
-  if (input->type != LUS_ONNX_FLOAT || input->rank != 4 || input->dims[0] > 1 || input->dims[1] < 1) {
+  if (input->type != LUS_ONNX_FLOAT || input->rank < 1 || input->rank > 4 ||
+      (input->rank == 4 && input->dims[0] > 1) || input->dims[MIN(input->rank - 1, 1)] < 1) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
                 "input '%s' is not float [1][channels][height][width] with a fixed "
                 "number of channels",
                 input->name);
     return FALSE;
   }
-  onnx->input_channels = input->dims[1];
-  onnx->input_height = input->dims[2];
-  onnx->input_width = input->dims[3];
+  onnx->input_rank = input->rank;
+  int dims[4] = {1, 1, 1, 1};
+  memcpy(dims + 4 - input->rank, input->dims, (gsize)input->rank * sizeof *dims);
+  onnx->input_channels = dims[1];
+  onnx->input_height = dims[2];
+  onnx->input_width = dims[3];
   LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_ACTIVATION);
   symbol->value = lus_graph_add_input(builder->graph, input->name);
   int *shape = builder->graph->values[symbol->value].shape;
   shape[0] = 1;
-  memcpy(shape + 1, input->dims + 1, 3 * sizeof *shape);
+  memcpy(shape + 1, dims + 1, 3 * sizeof *shape);
+  symbol->rank = input->rank;
   open_size_from_metadata(onnx, &shape[2], &shape[3]);
-  builder->sized = shape[2] > 0 && shape[3] > 0;
+  builder->sized = shape[1] > 0 && shape[2] > 0 && shape[3] > 0;
   return lus_onnx_define(builder, input->name, symbol, error);
 }
 

@@ -199,6 +199,27 @@ static const char *coordinate_name(LusResizeCoord coord)
     return "half_pixel";
   case LUS_COORD_ALIGN_CORNERS:
     return "align_corners";
+  case LUS_COORD_PYTORCH_HALF_PIXEL:
+    return "pytorch_half_pixel";
+  case LUS_COORD_TF_HALF_PIXEL:
+    return "tf_half_pixel_for_nn";
+  }
+  return "";
+}
+
+static const char *nearest_name(const LusOpAttrs *attrs)
+{
+  switch (attrs->nearest) {
+  case LUS_NEAREST_USUAL:
+    return attrs->coord == LUS_COORD_ASYMMETRIC ? "floor" : "round_prefer_floor";
+  case LUS_NEAREST_FLOOR:
+    return "floor";
+  case LUS_NEAREST_CEIL:
+    return "ceil";
+  case LUS_NEAREST_PREFER_FLOOR:
+    return "round_prefer_floor";
+  case LUS_NEAREST_PREFER_CEIL:
+    return "round_prefer_ceil";
   }
   return "";
 }
@@ -216,7 +237,7 @@ static void put_resize(Writer *writer, const LusNode *node)
   put_attribute_string(out, "coordinate_transformation_mode", coordinate_name(attrs->coord));
   put_attribute_string(out, "mode", attrs->mode == LUS_RESIZE_NEAREST ? "nearest" : "linear");
   if (attrs->mode == LUS_RESIZE_NEAREST)
-    put_attribute_string(out, "nearest_mode", "floor");
+    put_attribute_string(out, "nearest_mode", nearest_name(attrs));
   end_node(writer, out);
 }
 
@@ -302,6 +323,12 @@ static gboolean put_node(Writer *writer, const LusNode *node, GError **error)
     put_resize(writer, node);
     return TRUE;
   default:
+    if (node->type > LUS_OP_RESIZE) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                  "node '%s': %s is read but not written; keep the file it came from", node->name,
+                  lus_op_name(node->type));
+      return FALSE;
+    }
     return put_plain(writer, node, error);
   }
 }

@@ -16,15 +16,13 @@ typedef struct {
   LusGraph *graph;
   GHashTable *metadata; /* char* -> char*, metadata_props */
   int input_channels, input_height, input_width;
+  int input_rank; /* 4 for pictures; of fewer dimensions the missing first ones count as 1 */
   int opset;
   char *producer;
 } LusOnnx;
 
-/** Parses a whole model. @name stands in messages for the file. Understood: Conv, BatchNormalization,
- *  InstanceNormalization inside PyTorch's GroupNorm pattern (Reshape, InstanceNormalization, Reshape, Mul, Add),
- *  GroupNormalization, Relu, Sigmoid, Add, MaxPool, Resize, Identity, Dropout, Constant, and shape arithmetic on
- *  constants (docs/model-files.md). An unknown operator is LUS_ERROR_UNSUPPORTED and names operator, node and opset.
- * NULL and nothing else on error. */
+/** Parses a whole model. @name stands in messages for the file. docs/operators.md lists the operators. An unknown one is
+ *  LUS_ERROR_UNSUPPORTED and names operator, node and opset. NULL and nothing else on error. */
 LUS_API LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GError **error);
 LUS_API void lus_onnx_free(LusOnnx *onnx);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Conv: patches of a few rows that stay in the second-level cache, times the weights as one matrix
+/* Conv and ConvTranspose. Conv: patches of a few rows that stay in the second-level cache, times the weights as one matrix
  * per group. A 1x1 convolution needs no patches; a 3x3 one of step 1 goes through winograd.c. The
- * gradients are the same with other taps (input) and the transpose (weights). */
+ * gradients are the same with other taps (input) and the transpose (weights). ConvTranspose is the
+ * gradient of a Conv's input. */
 #include <math.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "nn/depthwise.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/taps.h"
@@ -24,6 +26,7 @@ typedef struct {
   int rows_per_item;
   gboolean use_winograd;
   LusWinograd winograd;
+  gboolean use_depthwise; /* infer mode: the weights are [taps][channels] */
 } Pass;
 
 typedef struct {
@@ -181,8 +184,25 @@ static void winograd_item(void *data, int item, int thread)
                     job->run->scratch + (gsize)thread * job->run->scratch_stride);
 }
 
+static void depthwise_item(void *data, int item, int thread)
+{
+  (void)thread;
+  const Job *job = data;
+  const LusStep *step = job->step;
+  const Pass *pass = job->pass;
+  int row = item * pass->rows_per_item, end = MIN(row + pass->rows_per_item, pass->grid.h);
+  for (; row < end; row++)
+    lus_depthwise_row(&pass->grid, job->target, job->source, job->source_size, pass->weights,
+                      job->bias, step->r ? step->r->data : NULL, step->relu, row);
+}
+
 static void run_pass(Job *job)
 {
+  if (job->pass->use_depthwise) {
+    lus_parallel_for(job->run->pool, lus_n_items(job->pass->grid.h, job->pass->rows_per_item),
+                     depthwise_item, job);
+    return;
+  }
   if (job->pass->use_winograd) {
     lus_parallel_for(job->run->pool, job->pass->winograd.n_items, winograd_item, job);
     return;
@@ -364,7 +384,7 @@ static gboolean pass_init(Pass *pass, LusStep *step, LusMapSize source, LusMapSi
   return pass->weights && (pass->winograd.weights || !pass->use_winograd);
 }
 
-static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window)
+static gboolean init_backward_passes(LusStep *step, Conv *conv, const LusWindow *window)
 {
   conv->backward = g_new0(Pass, window->stride[0] * window->stride[1]);
   for (int py = 0; py < window->stride[0]; py++) {
@@ -375,8 +395,35 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
         return FALSE;
     }
   }
+  return TRUE;
+}
+
+static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window)
+{
+  if (!init_backward_passes(step, conv, window))
+    return FALSE;
   conv->slices = CLAMP(conv->y.h * conv->y.w / SLICE_PIXELS, 1, MIN(MAX_SLICES, conv->y.h));
   step->shared = (gsize)conv->slices * slice_floats(conv);
+  return TRUE;
+}
+
+/* From [channels][taps] to [taps][channels]. */
+static gboolean use_depthwise(LusStep *step, Conv *conv)
+{
+  Pass *pass = &conv->forward;
+  gsize n = (gsize)pass->grid.n, channels = (gsize)conv->groups;
+  float *weights = lus_aligned_alloc(n * channels * sizeof *weights);
+  if (!weights)
+    return FALSE;
+  for (gsize c = 0; c < channels; c++)
+    for (gsize t = 0; t < n; t++)
+      weights[t * channels + c] = pass->weights[c * n + t];
+  lus_aligned_free(pass->weights);
+  pass->weights = weights;
+  pass->use_depthwise = TRUE;
+  pass->rows_per_item =
+      MIN(lus_rows_per_item(PATCH_FLOATS, (gsize)pass->grid.w * channels), MAX(pass->grid.h, 1));
+  step->scratch = 0; /* no patches */
   return TRUE;
 }
 
@@ -406,6 +453,9 @@ static gboolean pack_once(LusStep *step, Conv *conv)
   }
   pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
                step->node->attrs.kernel[0] * step->node->attrs.kernel[1], scale);
+  if (conv->in == 1 && conv->out == 1 && conv->groups > 1 &&
+      conv->forward.grid.n <= LUS_DEPTHWISE_MAX_TAPS)
+    return use_depthwise(step, conv);
   if (conv->forward.use_winograd) { /* only the transformed weights are needed */
     step->weights -= (gsize)conv->forward.grid.n * (gsize)conv->in * (gsize)conv->out;
     g_clear_pointer(&conv->forward.weights, lus_aligned_free);
@@ -439,4 +489,72 @@ static gboolean prepare(LusStep *step, GError **error)
   return TRUE;
 }
 
-const LusStepClass lus_step_conv = {prepare, forward, backward, free_state};
+const LusStepClass lus_step_conv = {prepare, forward, backward, free_state, TRUE};
+
+/* ---- ConvTranspose: x has the place of a Conv's result, y that of its input ---- */
+
+static void transpose_finish_row(void *data, int i, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const Conv *conv = step->state;
+  gsize at = (gsize)i * (gsize)conv->x.w * (gsize)conv->x.c;
+  float *y = step->y->data + at;
+  lus_kernels()->affine(y, y, NULL, lus_step_constant(step, 2), step->r ? step->r->data + at : NULL,
+                        step->relu, (gsize)conv->x.w, conv->x.c);
+}
+
+static void transpose_forward(const LusStep *step, const LusRun *run)
+{
+  Conv *conv = step->state;
+  for (int i = 0; i < conv->n_backward; i++) {
+    Job job = {
+        .pass = &conv->backward[i],
+        .run = run,
+        .target = step->y->data,
+        .target_size = conv->x,
+        .source = step->x->data,
+        .source_size = conv->y,
+        .groups = conv->groups,
+        .in = conv->out,
+        .out = conv->in,
+        .step = step,
+    };
+    run_pass(&job);
+  }
+  if (lus_step_constant(step, 2) || step->r || step->relu)
+    lus_parallel_for(run->pool, conv->x.h, transpose_finish_row, (void *)step);
+}
+
+static gboolean transpose_prepare(LusStep *step, GError **error)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  Conv *conv = g_new0(Conv, 1);
+  step->state = conv;
+  conv->x = (LusMapSize){step->y->h, step->y->w, step->y->c};
+  conv->y = (LusMapSize){step->x->h, step->x->w, step->x->c};
+  conv->groups = a->groups;
+  conv->in = conv->x.c / a->groups;
+  conv->out = conv->y.c / a->groups;
+  LusWindow window = {
+      .kernel = {a->kernel[0], a->kernel[1]},
+      .stride = {a->stride[0], a->stride[1]},
+      .dilation = {a->dilation[0], a->dilation[1]},
+      .pad = {a->pad[0], a->pad[1]},
+  };
+  gboolean ok = init_backward_passes(step, conv, &window);
+  for (int i = 0; ok && i < conv->n_backward; i++)
+    pack_backward(conv, &conv->backward[i], lus_step_constant(step, 1),
+                  a->kernel[0] * a->kernel[1]);
+  if (!ok)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the weights of node \"%s\"",
+                step->node->name);
+  return ok;
+}
+
+const LusStepClass lus_step_conv_transpose = {
+    .prepare = transpose_prepare,
+    .forward = transpose_forward,
+    .free_state = free_state,
+    .finishes = TRUE,
+};

@@ -253,6 +253,6 @@ static void batch_norm_backward(const LusStep *step, const LusRun *run)
 }
 
 const LusStepClass lus_step_group_norm = {group_norm_prepare, group_norm_forward,
-                                          group_norm_backward, free_state};
+                                          group_norm_backward, free_state, TRUE};
 const LusStepClass lus_step_batch_norm = {batch_norm_prepare, batch_norm_forward,
-                                          batch_norm_backward, free_state};
+                                          batch_norm_backward, free_state, TRUE};

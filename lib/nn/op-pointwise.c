@@ -86,5 +86,6 @@ static void sigmoid_backward(const LusStep *step, const LusRun *run)
   run_items(step, run, sigmoid_gradient_item);
 }
 
-const LusStepClass lus_step_identity = {.forward = identity_forward, .backward = identity_backward};
+const LusStepClass lus_step_identity = {
+    .forward = identity_forward, .backward = identity_backward, .finishes = TRUE};
 const LusStepClass lus_step_sigmoid = {.forward = sigmoid_forward, .backward = sigmoid_backward};

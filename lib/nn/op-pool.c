@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* MaxPool. Pixels outside of the map take no part. */
+/* MaxPool and AveragePool. Pixels outside of the map take no part, unless AveragePool counts the pads
+ * as zeros. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -81,3 +82,39 @@ static void backward(const LusStep *step, const LusRun *run)
 }
 
 const LusStepClass lus_step_max_pool = {.forward = forward, .backward = backward};
+
+/* With the pads counted a window still ends where these do. */
+static int counted(const LusOpAttrs *a, int axis, int i, int size)
+{
+  int first = i * a->stride[axis] - a->pad[axis];
+  return MIN(first + a->kernel[axis], size + a->pad[axis + 2]) - first;
+}
+
+static void average_row(void *data, int i, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const LusOpAttrs *a = &step->node->attrs;
+  const LusMap *x = step->x, *y = step->y;
+  gsize c = (gsize)x->c;
+  int y0, y1, x0, x1;
+  window(a, 0, i, x->h, &y0, &y1);
+  for (int j = 0; j < y->w; j++) {
+    float *out = y->data + ((gsize)i * (gsize)y->w + (gsize)j) * c;
+    window(a, 1, j, x->w, &x0, &x1);
+    int n = a->count_pad ? counted(a, 0, i, x->h) * counted(a, 1, j, x->w) : (y1 - y0) * (x1 - x0);
+    memset(out, 0, c * sizeof *out);
+    for (int v = y0; v < y1; v++)
+      for (int u = x0; u < x1; u++)
+        lus_kernels()->add_scaled(out, 1, x->data + ((gsize)v * (gsize)x->w + (gsize)u) * c, c);
+    for (gsize k = 0; k < c; k++)
+      out[k] /= (float)n;
+  }
+}
+
+static void average_forward(const LusStep *step, const LusRun *run)
+{
+  lus_parallel_for(run->pool, step->y->h, average_row, (void *)step);
+}
+
+const LusStepClass lus_step_average_pool = {.forward = average_forward};

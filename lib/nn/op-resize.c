@@ -27,6 +27,10 @@ static double source_position(const LusOpAttrs *a, int axis, int in, int out, in
   switch (a->coord) {
   case LUS_COORD_HALF_PIXEL:
     return (o + 0.5) / (double)a->scale[axis] - 0.5;
+  case LUS_COORD_PYTORCH_HALF_PIXEL:
+    return out > 1 ? (o + 0.5) / (double)a->scale[axis] - 0.5 : 0;
+  case LUS_COORD_TF_HALF_PIXEL:
+    return (o + 0.5) / (double)a->scale[axis];
   case LUS_COORD_ALIGN_CORNERS:
     return out > 1 ? (double)o * (in - 1) / (out - 1) : 0;
   case LUS_COORD_ASYMMETRIC:
@@ -35,14 +39,31 @@ static double source_position(const LusOpAttrs *a, int axis, int in, int out, in
   }
 }
 
+/* The usual way: asymmetric down, else to the nearest, half way down (ONNX round_prefer_floor). */
+static int nearest_pixel(const LusOpAttrs *a, double position)
+{
+  switch (a->nearest) {
+  case LUS_NEAREST_FLOOR:
+    return (int)floor(position);
+  case LUS_NEAREST_CEIL:
+    return (int)ceil(position);
+  case LUS_NEAREST_PREFER_FLOOR:
+    return (int)ceil(position - 0.5);
+  case LUS_NEAREST_PREFER_CEIL:
+    return (int)floor(position + 0.5);
+  case LUS_NEAREST_USUAL:
+  default:
+    return a->coord == LUS_COORD_ASYMMETRIC ? (int)position : (int)ceil(position - 0.5);
+  }
+}
+
 static void init_forward(Axis *axis, const LusOpAttrs *a, int which)
 {
   for (int o = 0; o < axis->out; o++) {
     double position = CLAMP(source_position(a, which, axis->in, axis->out, o), 0, axis->in - 1);
     int i = (int)position;
-    if (a->mode == LUS_RESIZE_NEAREST) /* asymmetric: down; else to the nearest, half way down (ONNX
-                                          round_prefer_floor) */
-      i = a->coord == LUS_COORD_ASYMMETRIC ? i : (int)ceil(position - 0.5);
+    if (a->mode == LUS_RESIZE_NEAREST)
+      i = nearest_pixel(a, position);
     axis->i0[o] = i;
     axis->i1[o] = MIN(i + 1, axis->in - 1);
     axis->w[o] = a->mode == LUS_RESIZE_NEAREST ? 0 : (float)(position - i);
@@ -175,4 +196,4 @@ static void free_state(gpointer state)
   g_free(resize);
 }
 
-const LusStepClass lus_step_resize = {prepare, forward, backward, free_state};
+const LusStepClass lus_step_resize = {prepare, forward, backward, free_state, TRUE};

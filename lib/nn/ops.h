@@ -1,18 +1,53 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "error.h"
 #include "graph.h"
 #include "parallel.h"
 
 /** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other.
  */
 
+typedef struct _LusStepClass LusStepClass;
+
+/** Checks the node, whose inputs are of the right number and kind, and computes y's [1][c][h][w]
+ * from that of input 0. */
+typedef gboolean (*LusShapeFunc)(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+                                 GError **error);
+
 typedef struct {
   const char *name; /* in ONNX */
   int min_inputs, max_inputs;
   int first_learnable, end_learnable; /* inputs that are learnable constants: first..end-1 */
+  int n_maps;             /* the first inputs, as many as there are, are activations */
+  gboolean constant_maps; /* or constants instead, not all of them */
+  LusShapeFunc shape;
+  const LusStepClass *step;
 } LusOpInfo;
 
 extern const LusOpInfo lus_op_table[LUS_OP_N];
+
+gboolean lus_shape_conv(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_group_norm(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_batch_norm(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_same(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_add(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_pool(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_resize(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_conv_transpose(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_broadcast(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_reduce(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_concat(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_slice(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_pad(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_reshape(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_transpose(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_mat_mul(const LusGraph *, const LusNode *, const int *, int *, GError **);
+
+/** Sets the error with the node's name and operator before it; FALSE. */
+gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+/** How many of the node's inputs are activations or constants in their place. */
+int lus_node_n_maps(const LusNode *node);
 
 /** Per value: offset in the flat parameter vector or -1. Newly allocated; *total (may be NULL) is
  * the vector's length. */
@@ -40,15 +75,17 @@ typedef struct {
 typedef struct _LusStep LusStep;
 
 /** How one operator runs: forward and backward are neighbours in one op-*.c file. */
-typedef struct {
+struct _LusStepClass {
   /** Builds step->state and sets step->scratch and step->shared. NULL: nothing to do. */
   gboolean (*prepare)(LusStep *step, GError **error);
   /** y = act(op(x) + r). */
   void (*forward)(const LusStep *step, const LusRun *run);
-  /** x->grad (+)= dx for y->grad, which is already past act and r; parameters' gradients += . */
+  /** x->grad (+)= dx for y->grad, which is already past act and r; parameters' gradients += . NULL:
+   * the operator runs forward only. */
   void (*backward)(const LusStep *step, const LusRun *run);
   void (*free_state)(gpointer state);
-} LusStepClass;
+  gboolean finishes; /* forward adds r and applies act; else neither is ever asked of it */
+};
 
 /** One thing to do: an operator with an addition and a ReLU that follow it folded in. */
 struct _LusStep {
@@ -60,6 +97,8 @@ struct _LusStep {
   guint position;        /* in the list of steps while it is built */
   int x_value, r_value, y_value; /* r_value -1: nothing is added */
   LusMap *x, *r, *y;             /* r: added to the result, or NULL */
+  int n_maps;                    /* activations read, r not counted */
+  LusMap *maps;                  /* all of the plan; see lus_step_map() */
   gboolean relu;
   gboolean train;
   gboolean x_accumulate,
@@ -71,7 +110,15 @@ struct _LusStep {
 };
 
 extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_batch_norm, lus_step_sigmoid,
-    lus_step_identity, lus_step_max_pool, lus_step_resize;
+    lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary,
+    lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
+    lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul;
+
+/** The activation that the node's input @i is. */
+static inline const LusMap *lus_step_map(const LusStep *step, int i)
+{
+  return &step->maps[step->node->inputs[i]];
+}
 
 /** Data of the node's input @i, a constant, or NULL where it is absent. */
 static inline const float *lus_step_constant(const LusStep *step, int i)

@@ -18,6 +18,7 @@ struct _LusPlan {
   gssize *offsets;
   int n_maps;
   LusMap *maps; /* per value of the graph; data NULL where no step touches it */
+  gboolean *is_constant; /* per value: a constant that a step reads like an activation */
   int input, output;
   float *data, *grads, *scratch, *shared;
   gsize data_floats, grad_floats, scratch_floats, shared_floats; /* scratch: per thread */
@@ -67,13 +68,18 @@ static gboolean place_data(LusPlan *plan, GError **error)
     const LusStep *step = step_at(plan, i);
     blocks[step->y_value] =
         (LusArenaBlock){.size = map_floats(step->y), .begin = (int)i, .end = (int)i};
-    blocks[step->x_value].end = (int)i;
+    for (int k = 0; k < step->n_maps; k++)
+      blocks[step->node->inputs[k]].end = (int)i;
     if (step->r)
       blocks[step->r_value].end = (int)i;
   }
   blocks[plan->output].end = last;
-  for (int v = 0; plan->train && v < plan->n_maps; v++)
-    blocks[v].end = last;
+  for (int v = 0; v < plan->n_maps; v++) {
+    if (plan->is_constant[v])
+      blocks[v] = (LusArenaBlock){.size = map_floats(&plan->maps[v]), .end = last};
+    if (plan->train)
+      blocks[v].end = last;
+  }
   plan->data_floats = lus_arena_place(blocks, plan->n_maps);
   if (!allocate(&plan->data, plan->data_floats, "activations", error))
     return FALSE;
@@ -129,12 +135,39 @@ static gboolean place_scratch(LusPlan *plan, GError **error)
          allocate(&plan->shared, plan->shared_floats, "partial sums", error);
 }
 
+/* ---- layout ---- */
+
+/* [c][h][w] to [h][w][c] and back */
+static void to_pixels(float *pixels, const float *planes, const LusMap *map)
+{
+  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
+  for (gsize k = 0; k < c; k++)
+    for (gsize i = 0; i < n; i++)
+      pixels[i * c + k] = planes[k * n + i];
+}
+
+static void to_planes(float *planes, const float *pixels, const LusMap *map)
+{
+  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
+  for (gsize k = 0; k < c; k++)
+    for (gsize i = 0; i < n; i++)
+      planes[k * n + i] = pixels[i * c + k];
+}
+
+static void fill_constants(LusPlan *plan, const LusGraph *graph)
+{
+  for (int v = 0; v < plan->n_maps; v++)
+    if (plan->is_constant[v])
+      to_pixels(plan->maps[v].data, graph->values[v].constant->data, &plan->maps[v]);
+}
+
 /* ---- building ---- */
 
 static void set_maps(LusPlan *plan, const LusGraph *graph)
 {
   plan->n_maps = graph->n_values;
   plan->maps = g_new0(LusMap, graph->n_values);
+  plan->is_constant = g_new0(gboolean, graph->n_values);
   for (int v = 0; v < graph->n_values; v++) {
     const int *shape = graph->values[v].shape;
     plan->maps[v] = (LusMap){.h = shape[2], .w = shape[3], .c = shape[1]};
@@ -144,8 +177,24 @@ static void set_maps(LusPlan *plan, const LusGraph *graph)
     step->x = &plan->maps[step->x_value];
     step->y = &plan->maps[step->y_value];
     step->r = step->r_value >= 0 ? &plan->maps[step->r_value] : NULL;
+    step->maps = plan->maps;
+    for (int k = 0; k < step->n_maps; k++)
+      if (graph->values[step->node->inputs[k]].constant)
+        plan->is_constant[step->node->inputs[k]] = TRUE;
     step->x_is_input = step->x_value == plan->input;
   }
+}
+
+/* Training needs each step's way back. */
+static gboolean check_backward(const LusPlan *plan, GError **error)
+{
+  for (guint i = 0; i < plan->steps->len; i++) {
+    const LusStep *step = step_at(plan, i);
+    if (!step->class->backward)
+      return lus_node_fail(error, step->node, LUS_ERROR_UNSUPPORTED,
+                           "this operator runs forward only: the network cannot be trained here");
+  }
+  return TRUE;
 }
 
 static gboolean prepare_steps(LusPlan *plan, GError **error)
@@ -171,9 +220,10 @@ LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, in
   plan->offsets = lus_graph_parameter_offsets(graph, NULL);
   plan->steps = lus_steps_new(graph, plan->offsets, plan->train);
   set_maps(plan, graph);
-  if (!prepare_steps(plan, error) || !place_data(plan, error) ||
+  if ((plan->train && !check_backward(plan, error)) || !prepare_steps(plan, error) || !place_data(plan, error) ||
       (plan->train && !place_gradients(plan, error)) || !place_scratch(plan, error))
     return NULL;
+  fill_constants(plan, graph);
   return g_steal_pointer(&plan);
 }
 
@@ -184,6 +234,7 @@ void lus_plan_free(LusPlan *plan)
   g_clear_pointer(&plan->steps, g_ptr_array_unref);
   g_free(plan->offsets);
   g_free(plan->maps);
+  g_free(plan->is_constant);
   lus_aligned_free(plan->data);
   lus_aligned_free(plan->grads);
   lus_aligned_free(plan->scratch);
@@ -210,23 +261,6 @@ gsize lus_plan_memory(const LusPlan *plan)
 }
 
 /* ---- running ---- */
-
-/* [c][h][w] to [h][w][c] and back */
-static void to_pixels(float *pixels, const float *planes, const LusMap *map)
-{
-  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
-  for (gsize k = 0; k < c; k++)
-    for (gsize i = 0; i < n; i++)
-      pixels[i * c + k] = planes[k * n + i];
-}
-
-static void to_planes(float *planes, const float *pixels, const LusMap *map)
-{
-  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
-  for (gsize k = 0; k < c; k++)
-    for (gsize i = 0; i < n; i++)
-      planes[k * n + i] = pixels[i * c + k];
-}
 
 static LusRun run_of(const LusPlan *plan, LusParallel *pool)
 {

@@ -10,17 +10,6 @@ typedef struct {
   GPtrArray *steps; /* NULL where a step has moved to the end */
 } Builder;
 
-static const LusStepClass *const classes[LUS_OP_N] = {
-    [LUS_OP_CONV] = &lus_step_conv,
-    [LUS_OP_GROUP_NORM] = &lus_step_group_norm,
-    [LUS_OP_BATCH_NORM] = &lus_step_batch_norm,
-    [LUS_OP_RELU] = &lus_step_identity,
-    [LUS_OP_SIGMOID] = &lus_step_sigmoid,
-    [LUS_OP_ADD] = &lus_step_identity,
-    [LUS_OP_MAX_POOL] = &lus_step_max_pool,
-    [LUS_OP_RESIZE] = &lus_step_resize,
-};
-
 static void step_free(gpointer data)
 {
   LusStep *step = data;
@@ -29,18 +18,13 @@ static void step_free(gpointer data)
   g_free(step);
 }
 
-static int n_activations(const LusNode *node)
-{
-  return node->type == LUS_OP_ADD ? 2 : 1;
-}
-
 /* From the output backwards: nodes stand in execution order. */
 static void count_uses(Builder *b)
 {
   b->uses[b->graph->output]++;
   for (int i = b->graph->n_nodes - 1; i >= 0; i--) {
     const LusNode *node = &b->graph->nodes[i];
-    for (int k = 0; b->uses[node->output] > 0 && k < n_activations(node); k++)
+    for (int k = 0; b->uses[node->output] > 0 && k < lus_node_n_maps(node); k++)
       b->uses[node->inputs[k]]++;
   }
 }
@@ -55,11 +39,12 @@ static LusStep *append(Builder *b, const LusNode *node)
 {
   LusStep *step = g_new0(LusStep, 1);
   *step = (LusStep){
-      .class = classes[node->type],
+      .class = lus_op_table[node->type].step,
       .graph = b->graph,
       .node = node,
       .offsets = b->offsets,
       .train = b->train,
+      .n_maps = node->type == LUS_OP_ADD ? 1 : lus_node_n_maps(node),
       .x_value = node->inputs[0],
       .r_value = -1,
       .y_value = node->output,
@@ -74,9 +59,7 @@ static LusStep *append(Builder *b, const LusNode *node)
 static LusStep *open_maker(const Builder *b, int value)
 {
   LusStep *step = b->maker[value];
-  if (!step || b->uses[value] != 1 || step->relu)
-    return NULL;
-  return step->class == &lus_step_max_pool || step->class == &lus_step_sigmoid ? NULL : step;
+  return step && b->uses[value] == 1 && !step->relu && step->class->finishes ? step : NULL;
 }
 
 static void redirect(Builder *b, LusStep *step, int value)

@@ -395,6 +395,49 @@ static void test_gemm(void)
                        sizes[(i * 5 + j * 2) % G_N_ELEMENTS(sizes)], flags, (int)((i + j) % 4));
 }
 
+/* Rows of pixels with 0 to 9 taps, one and two pixels apart. */
+static void compare_depthwise(const LusKernels *table, LusRng *rng, int c, int taps, gsize pixels,
+                              int form)
+{
+  gsize step = (gsize)c * (gsize)(1 + form % 2), n = pixels * (gsize)c;
+  ptrdiff_t offset[9];
+  int tap[9];
+  for (int t = 0; t < taps; t++) {
+    offset[t] = (ptrdiff_t)c * ((t * 5) % 4);
+    tap[t] = (t * 2) % 9;
+  }
+  Buffer x = buffer_random(rng, pixels * step + 3 * (gsize)c, form % 4, FALSE);
+  Buffer w = buffer_random(rng, 9 * (gsize)c, (form + 1) % 4, FALSE);
+  Buffer bias = buffer_random(rng, (gsize)c, 1, FALSE);
+  Buffer r = buffer_random(rng, n, 2, FALSE);
+  Buffer expected = buffer_random(rng, n, 3, FALSE), got = buffer_copy(&expected);
+  const float *b = form & 1 ? bias.data : NULL, *add = form & 2 ? r.data : NULL;
+  lus_kernels_nth(0)->depthwise(expected.data, x.data, w.data, offset, tap, taps, b, add, form & 4,
+                                step, pixels, c);
+  table->depthwise(got.data, x.data, w.data, offset, tap, taps, b, add, form & 4, step, pixels, c);
+  assert_same(&got, &expected, 5e-6, table->name, "depthwise", pixels, c, form);
+  Buffer *all[] = {&x, &w, &bias, &r, &expected, &got};
+  for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+    buffer_free(all[i]);
+}
+
+static void test_depthwise(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 102);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int c = 1; c <= MAX_N; c++)
+      for (int form = 0; form < 8; form++)
+        compare_depthwise(lus_kernels_nth(t), &rng, c, (c + form) % 10, (gsize)(c * 3 + form) % 11,
+                          form);
+  float y[2];
+  lus_kernels_nth(0)->depthwise(y, (float[]){1, 2, 3, 4}, (float[]){10, 20, 1, 1},
+                                (ptrdiff_t[]){0, 2}, (int[]){0, 1}, 2, (float[]){1, -100}, NULL, 1,
+                                2, 1, 2);
+  g_assert_cmpfloat(y[0], ==, 14); /* 10 + 3 + 1 */
+  g_assert_cmpfloat(y[1], ==, 0);  /* 40 + 4 - 100 */
+}
+
 /* k in ascending order everywhere, so only the fused rounding differs. */
 static void test_product(void)
 {
@@ -553,6 +596,7 @@ int main(int argc, char **argv)
   }
   g_test_add_func("/kernels/gemm", test_gemm);
   g_test_add_func("/kernels/product", test_product);
+  g_test_add_func("/kernels/depthwise", test_depthwise);
   g_test_add_func("/kernels/winograd", test_winograd);
   g_test_add_func("/kernels/winograd-is-convolution", test_winograd_is_convolution);
   g_test_add_func("/kernels/description", test_description);

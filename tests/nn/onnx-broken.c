@@ -304,8 +304,8 @@ static void test_order(void)
 
 static void test_unknown_operator(void)
 {
-  test_refuse(with_node(test_node("Softmax", "x", "y")), LUS_ERROR_UNSUPPORTED,
-              "node 0 'y_node' (Softmax, opset 17): operator Softmax is not supported");
+  test_refuse(with_node(test_node("Softplus", "x", "y")), LUS_ERROR_UNSUPPORTED,
+              "node 0 'y_node' (Softplus, opset 17): operator Softplus is not supported");
   GByteArray *node = test_node("Relu", "x", "y");
   lus_wire_put_string(node, NODE_DOMAIN, "com.example");
   test_refuse(with_node(node), LUS_ERROR_UNSUPPORTED, "com.example.Relu");

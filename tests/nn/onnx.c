@@ -459,8 +459,12 @@ static void test_resize_modes(void)
   check_resize(resize_model("nearest", "half_pixel", NULL, 2), LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC);
   check_resize(resize_model("linear", "half_pixel", NULL, 2), LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL);
   check_resize(resize_model("linear", "align_corners", NULL, 2), LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS);
-  test_refuse(resize_model("nearest", "half_pixel", NULL, 1.5f), LUS_ERROR_UNSUPPORTED, "Resize mode nearest");
-  test_refuse(resize_model("nearest", "asymmetric", NULL, 2), LUS_ERROR_UNSUPPORTED, "round_prefer_floor");
+  check_resize(resize_model("nearest", "half_pixel", NULL, 1.5f), LUS_RESIZE_NEAREST, LUS_COORD_HALF_PIXEL);
+  check_resize(resize_model("nearest", "asymmetric", NULL, 2), LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC);
+  check_resize(resize_model("linear", "pytorch_half_pixel", NULL, 2), LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL);
+  check_resize(resize_model("linear", "pytorch_half_pixel", NULL, .5f), LUS_RESIZE_LINEAR,
+               LUS_COORD_PYTORCH_HALF_PIXEL);
+  test_refuse(resize_model("nearest", "asymmetric", "up", 2), LUS_ERROR_UNSUPPORTED, "Resize mode nearest");
   test_refuse(resize_model("cubic", "half_pixel", NULL, 2), LUS_ERROR_UNSUPPORTED, "Resize mode cubic");
   test_refuse(resize_model("linear", "tf_crop_and_resize", NULL, 2), LUS_ERROR_UNSUPPORTED, "tf_crop_and_resize");
 }

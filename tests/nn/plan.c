@@ -544,6 +544,26 @@ static void test_memory_limit(void)
   g_assert_nonnull(strstr(error->message, "smaller input"));
 }
 
+/* Operators without a gradient run, but are no part of training. */
+static void test_forward_only(void)
+{
+  LusRng rng;
+  int x;
+  g_autoptr(LusGraph) graph = begin(&rng, &x);
+  g_autoptr(GError) error = NULL;
+  LusTensor *three = lus_tensor_new(0, NULL, NULL);
+  three->data[0] = 3;
+  int inputs[2] = {x, lus_graph_add_constant(graph, "three", three)};
+  lus_graph_set_output(graph, lus_graph_add_node(graph, LUS_OP_MUL, "thrice", 2, inputs, NULL));
+  g_assert_null(lus_plan_new(graph, 1, 2, 2, LUS_PLAN_TRAIN, 1, &error));
+  g_assert_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED);
+  g_assert_nonnull(strstr(error->message, "\"thrice\" (Mul): this operator runs forward only"));
+  g_autoptr(LusPlan) plan = new_plan(graph, 1, 2, 2, LUS_PLAN_INFER, 1);
+  float output[4];
+  lus_plan_forward(plan, output, (const float[]){1, -2, 3, 0.5f}, NULL);
+  assert_close(output, (const float[]){3, -6, 9, 1.5f}, 4, 0, "thrice");
+}
+
 int main(int argc, char **argv)
 {
   if (argc == 2 && strcmp(argv[1], PRINT_ARGUMENT) == 0)
@@ -570,5 +590,6 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/kernel-sets-agree", test_kernel_sets_agree);
   g_test_add_func("/plan/errors", test_errors);
   g_test_add_func("/plan/memory-limit", test_memory_limit);
+  g_test_add_func("/plan/forward-only", test_forward_only);
   return g_test_run();
 }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Operators that move elements: Concat, Slice, Pad, Transpose, Reshape. */
+#include <string.h>
+
+#include "nn/error.h"
+#include "nn/ops.h"
+
+/* ---- Concat ---- */
+
+static void concat_part(const LusStep *step, const LusMap *x, const int at[3])
+{
+  const LusMap *y = step->y;
+  for (int i = 0; i < x->h; i++)
+    for (int j = 0; j < x->w; j++)
+      memcpy(y->data + ((gsize)(i + at[0]) * (gsize)y->w + (gsize)(j + at[1])) * (gsize)y->c +
+                 (gsize)at[2],
+             x->data + ((gsize)i * (gsize)x->w + (gsize)j) * (gsize)x->c,
+             (gsize)x->c * sizeof(float));
+}
+
+static void concat_forward(const LusStep *step, const LusRun *run)
+{
+  (void)run;
+  int at[3] = {0, 0, 0};
+  for (int k = 0; k < step->n_maps; k++) {
+    const LusMap *x = lus_step_map(step, k);
+    concat_part(step, x, at);
+    switch (step->node->attrs.axis) {
+    case 1:
+      at[2] += x->c;
+      break;
+    case 2:
+      at[0] += x->h;
+      break;
+    default:
+      at[1] += x->w;
+      break;
+    }
+  }
+}
+
+const LusStepClass lus_step_concat = {.forward = concat_forward};
+
+/* ---- Slice, Pad, Transpose: each axis has a table of where its elements come from ---- */
+
+typedef struct {
+  gssize *from[3]; /* height, width, channels: floats from x's first element, or -1: alpha */
+} Gather;
+
+/* The element of dimension @d, of size @size, that element @i of the result shows; -1: none. */
+static int source_index(const LusNode *node, int d, int size, int i)
+{
+  const LusOpAttrs *a = &node->attrs;
+  if (node->type == LUS_OP_TRANSPOSE)
+    return i;
+  if (node->type == LUS_OP_SLICE)
+    return a->begin[d] + i * a->step[d];
+  int at = i - a->begin[d];
+  if (a->pad_mode == LUS_PAD_EDGE)
+    return CLAMP(at, 0, size - 1);
+  if (a->pad_mode == LUS_PAD_REFLECT)
+    return at < 0 ? -at : at >= size ? 2 * (size - 1) - at : at;
+  return at < 0 || at >= size ? -1 : at;
+}
+
+static gboolean gather_prepare(LusStep *step, GError **error)
+{
+  (void)error;
+  static const int dimensions[3] = {2, 3, 1}; /* of a map's height, width, channels */
+  const LusMap *x = step->x, *y = step->y;
+  const int sizes[4] = {1, x->c, x->h, x->w}, results[3] = {y->h, y->w, y->c};
+  const gsize strides[4] = {0, 1, (gsize)x->w * (gsize)x->c, (gsize)x->c};
+  Gather *gather = g_new0(Gather, 1);
+  step->state = gather;
+  for (int axis = 0; axis < 3; axis++) {
+    int d = dimensions[axis];
+    int from = step->node->type == LUS_OP_TRANSPOSE ? step->node->attrs.permutation[d] : d;
+    gather->from[axis] = g_new(gssize, results[axis]);
+    for (int i = 0; i < results[axis]; i++) {
+      int index = source_index(step->node, d, sizes[from], i);
+      gather->from[axis][i] = index < 0 ? -1 : (gssize)((gsize)index * strides[from]);
+    }
+  }
+  return TRUE;
+}
+
+static void gather_row(void *data, int i, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const Gather *gather = step->state;
+  const LusMap *y = step->y;
+  float *out = y->data + (gsize)i * (gsize)y->w * (gsize)y->c, fill = step->node->attrs.alpha;
+  for (int j = 0; j < y->w; j++)
+    for (int k = 0; k < y->c; k++, out++) {
+      gssize row = gather->from[0][i], pixel = gather->from[1][j], channel = gather->from[2][k];
+      *out = row < 0 || pixel < 0 || channel < 0 ? fill : step->x->data[row + pixel + channel];
+    }
+}
+
+static void gather_forward(const LusStep *step, const LusRun *run)
+{
+  lus_parallel_for(run->pool, step->y->h, gather_row, (void *)step);
+}
+
+static void gather_free(gpointer state)
+{
+  Gather *gather = state;
+  for (int axis = 0; gather && axis < 3; axis++)
+    g_free(gather->from[axis]);
+  g_free(gather);
+}
+
+const LusStepClass lus_step_gather = {
+    .prepare = gather_prepare, .forward = gather_forward, .free_state = gather_free};
+
+/* ---- Reshape: the order is that of [c][h][w] ---- */
+
+static void reshape_channel(void *data, int k, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const LusMap *x = step->x, *y = step->y;
+  gsize in = (gsize)x->h * (gsize)x->w, out = (gsize)y->h * (gsize)y->w;
+  for (gsize i = 0; i < out; i++) {
+    gsize at = (gsize)k * out + i;
+    y->data[i * (gsize)y->c + (gsize)k] = x->data[at % in * (gsize)x->c + at / in];
+  }
+}
+
+static void reshape_forward(const LusStep *step, const LusRun *run)
+{
+  lus_parallel_for(run->pool, step->y->c, reshape_channel, (void *)step);
+}
+
+const LusStepClass lus_step_reshape = {.forward = reshape_forward};

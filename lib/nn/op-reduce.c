@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ReduceMean and Softmax over any of the dimensions. Both walk over lines: the elements that are
+ * taken together. */
+#include <math.h>
+
+#include "nn/ops.h"
+
+/* Sizes and strides of height, width and channels, for those reduced (else 1) and the others. */
+typedef struct {
+  int lines[3], line[3];
+  gsize stride[3];
+} Walk;
+
+static Walk walk_over(const LusMap *x, unsigned axes)
+{
+  const int size[3] = {x->h, x->w, x->c}, dimension[3] = {2, 3, 1};
+  Walk walk = {.stride = {(gsize)x->w * (gsize)x->c, (gsize)x->c, 1}};
+  for (int i = 0; i < 3; i++) {
+    gboolean reduced = axes >> dimension[i] & 1;
+    walk.line[i] = reduced ? size[i] : 1;
+    walk.lines[i] = reduced ? 1 : size[i];
+  }
+  return walk;
+}
+
+static int n_lines(const Walk *walk)
+{
+  return walk->lines[0] * walk->lines[1] * walk->lines[2];
+}
+
+/* Where line @k begins. */
+static gsize line_begin(const Walk *walk, int k)
+{
+  int c = k % walk->lines[2], rest = k / walk->lines[2];
+  return (gsize)(rest / walk->lines[1]) * walk->stride[0] +
+         (gsize)(rest % walk->lines[1]) * walk->stride[1] + (gsize)c * walk->stride[2];
+}
+
+#define FOR_LINE(walk, at, begin)                                                                  \
+  for (int i = 0; i < (walk)->line[0]; i++)                                                        \
+    for (int j = 0; j < (walk)->line[1]; j++)                                                      \
+      for (gsize at = (begin) + (gsize)i * (walk)->stride[0] + (gsize)j * (walk)->stride[1],       \
+                 stop = at + (gsize)(walk)->line[2];                                               \
+           at < stop; at++)
+
+/* The result's elements are in the order of the lines. */
+static void mean_line(void *data, int k, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  Walk walk = walk_over(step->x, step->node->attrs.axes);
+  double sum = 0;
+  FOR_LINE(&walk, at, line_begin(&walk, k))
+    sum += (double)step->x->data[at];
+  step->y->data[k] = (float)(sum / ((double)walk.line[0] * walk.line[1] * walk.line[2]));
+}
+
+static void reduce_forward(const LusStep *step, const LusRun *run)
+{
+  Walk walk = walk_over(step->x, step->node->attrs.axes);
+  lus_parallel_for(run->pool, n_lines(&walk), mean_line, (void *)step);
+}
+
+/* exp(x - m) / sum of exp(x - m), m the largest x */
+static void softmax_line(void *data, int k, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const float *x = step->x->data;
+  float *y = step->y->data;
+  Walk walk = walk_over(step->x, step->node->attrs.axes);
+  gsize begin = line_begin(&walk, k);
+  float largest = x[begin];
+  FOR_LINE(&walk, at, begin)
+    largest = fmaxf(largest, x[at]);
+  double sum = 0;
+  FOR_LINE(&walk, at, begin) {
+    y[at] = expf(x[at] - largest);
+    sum += (double)y[at];
+  }
+  float scale = (float)(1 / sum);
+  FOR_LINE(&walk, at, begin)
+    y[at] *= scale;
+}
+
+static void softmax_forward(const LusStep *step, const LusRun *run)
+{
+  Walk walk = walk_over(step->x, step->node->attrs.axes);
+  lus_parallel_for(run->pool, n_lines(&walk), softmax_line, (void *)step);
+}
+
+const LusStepClass lus_step_reduce = {.forward = reduce_forward};
+const LusStepClass lus_step_softmax = {.forward = softmax_forward};
