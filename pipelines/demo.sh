@@ -22,11 +22,12 @@ mkdir -p demo
 rm -f demo/*.part.*
 FRAMES=${LUS_DEMO_FRAMES:-50} # of each simulated zone
 
-# The chain behind any source. videoconvert stands before the encoder only.
+# The chain behind any source. An encoder without delay (zerolatency): one that holds back more pictures than a short zone has would
+# never let the pipeline start, since the other branch waits with its first one.
 chain="lussegment ! lusconfmask confidence-threshold=0.6
   ! lussfestimate exam-file=demo/exam.part.json exam-id=demo ZONES ! lusoverlay style=both
   ! tee name=drawn
-  drawn. ! queue ! videoconvert ! x264enc speed-preset=veryfast quantizer=20 pass=quant ! video/x-h264,profile=high
+  drawn. ! queue ! videoconvert ! x264enc tune=zerolatency speed-preset=veryfast quantizer=20 pass=quant ! video/x-h264,profile=high
   ! matroskamux ! filesink location=demo/overlay.part.mkv
   drawn. ! queue ! videorate drop-only=true ! video/x-raw,framerate=2/1 ! videoconvert ! pngenc
   ! multifilesink location=demo/overlay.part.png"

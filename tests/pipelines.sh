@@ -10,13 +10,13 @@ trap 'rm -rf "$tmp"' EXIT
 n=0 bad=0
 ok() { n=$((n + 1)); echo "ok $n - $1"; }
 not_ok() { n=$((n + 1)); bad=$((bad + 1)); echo "not ok $n - $1"; sed 's/^/# /' "$tmp/log" | tail -n 5; }
-dev() { meson devenv -C build -w "$PWD" "$@"; }
-works() { local name=$1; shift; if "$@" >"$tmp/log" 2>&1; then ok "$name"; else not_ok "$name"; fi; }
+dev=(meson devenv -C build -w "$PWD")
+works() { local name=$1; shift; if timeout 300 "$@" >"$tmp/log" 2>&1; then ok "$name"; else not_ok "$name"; fi; }
 # refused NAME TEXT COMMAND...: exits 1 (gst-launch's own 255 when an element refuses to start; no signal), says TEXT.
 refused() {
   local name=$1 text=$2 status
   shift 2
-  "$@" >"$tmp/log" 2>&1
+  timeout 120 "$@" >"$tmp/log" 2>&1
   status=$?
   if [[ $status -eq 1 || $status -eq 255 ]] && grep -qi -- "$text" "$tmp/log"; then ok "$name"; else echo "(exit $status)" >>"$tmp/log"; not_ok "$name"; fi
 }
@@ -24,10 +24,10 @@ refused() {
 LUS_DEMO_FRAMES=6 works "demo.sh, simulated exam" ./pipelines/demo.sh
 works "exam.json holds six zones" test "$(jq '.zones | length' demo/exam.json)" = 6
 works "overlay.png is a picture" sh -c 'file demo/overlay.png | grep -q "1280 x 720"'
-LUS_SOURCE="lustestsrc num-buffers=5" works "record-to-overlay.sh" dev ./pipelines/record-to-overlay.sh - "$tmp/o.mkv"
-LUS_SOURCE="lustestsrc num-buffers=5" works "masks-to-png.sh" dev ./pipelines/masks-to-png.sh - "$tmp/masks"
+LUS_SOURCE="lustestsrc num-buffers=5" works "record-to-overlay.sh" "${dev[@]}" ./pipelines/record-to-overlay.sh - "$tmp/o.mkv"
+LUS_SOURCE="lustestsrc num-buffers=5" works "masks-to-png.sh" "${dev[@]}" ./pipelines/masks-to-png.sh - "$tmp/masks"
 works "five masks" test "$(find "$tmp/masks" -name '*.png' | wc -l)" = 5
-LUS_SOURCE="lustestsrc is-live=true num-buffers=10" LUS_SINK=fakesink works "capture-to-screen.sh" dev ./pipelines/capture-to-screen.sh
+LUS_SOURCE="lustestsrc is-live=true num-buffers=10" LUS_SINK=fakesink works "capture-to-screen.sh" "${dev[@]}" ./pipelines/capture-to-screen.sh
 
 echo "this is no video" >"$tmp/text.mp4"
 head -c 1000 lib/models/default.onnx >"$tmp/short.onnx"
@@ -36,28 +36,28 @@ refused "demo.sh: a text file" "error" ./pipelines/demo.sh "$tmp/text.mp4"
 works "nothing half-written" sh -c '! ls demo/*.part.* 2>/dev/null'
 refused "demo.sh: no such zone" "no zone is called" ./pipelines/demo.sh "$tmp/text.mp4" knee
 odd="$tmp/it's a \\ 100% \"clip\".mkv" # a name that shell, gst-launch and printf would each read in their own way
-works "a clip of an odd name" dev gst-launch-1.0 -q lustestsrc num-buffers=3 ! avenc_ffv1 ! matroskamux ! filesink location="${odd//\\/\\\\}"
+works "a clip of an odd name" "${dev[@]}" gst-launch-1.0 -q lustestsrc num-buffers=3 ! avenc_ffv1 ! matroskamux ! filesink location="${odd//\\/\\\\}"
 works "demo.sh: odd name, zone in small letters" ./pipelines/demo.sh "$odd" l2
 works "its zone" test "$(jq -r '.zones | keys[]' demo/exam.json)" = L2
-works "masks-to-png.sh: odd names" dev ./pipelines/masks-to-png.sh "$odd" "$tmp/50% \\ masks"
+works "masks-to-png.sh: odd names" "${dev[@]}" ./pipelines/masks-to-png.sh "$odd" "$tmp/50% \\ masks"
 head -c 1000 "$odd" >"$tmp/cut.mkv"
-refused "record-to-overlay.sh: no pictures in it" "no picture" dev ./pipelines/record-to-overlay.sh "$tmp/cut.mkv" "$tmp/cut-out.mkv"
+refused "record-to-overlay.sh: no pictures in it" "no picture" "${dev[@]}" ./pipelines/record-to-overlay.sh "$tmp/cut.mkv" "$tmp/cut-out.mkv"
 works "no overlay without pictures" test ! -e "$tmp/cut-out.mkv"
-refused "segment: no such file" "none.mp4" dev lus segment "$tmp/none.mp4" -o "$tmp/out"
-refused "segment: a text file" "text.mp4" dev lus segment "$tmp/text.mp4" -o "$tmp/out"
-refused "info: truncated model" "short.onnx" dev lus info "$tmp/short.onnx"
-refused "element: truncated model" "short.onnx" dev gst-launch-1.0 lustestsrc num-buffers=1 ! lussegment model-file="$tmp/short.onnx" ! fakesink
-refused "element: no such model" "none.onnx" dev gst-launch-1.0 lustestsrc num-buffers=1 ! lussegment model-file="$tmp/none.onnx" ! fakesink
-refused "element: a 1x1 video" "negotiat" dev gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=1,height=1 ! lussegment ! fakesink
-refused "element: sound" "" dev gst-launch-1.0 audiotestsrc num-buffers=1 ! lussegment ! fakesink
-works "element: zero frames" dev gst-launch-1.0 videotestsrc num-buffers=0 ! lussegment ! lusconfmask ! lussfestimate ! lusoverlay ! fakesink
+refused "segment: no such file" "none.mp4" "${dev[@]}" lus segment "$tmp/none.mp4" -o "$tmp/out"
+refused "segment: a text file" "text.mp4" "${dev[@]}" lus segment "$tmp/text.mp4" -o "$tmp/out"
+refused "info: truncated model" "short.onnx" "${dev[@]}" lus info "$tmp/short.onnx"
+refused "element: truncated model" "short.onnx" "${dev[@]}" gst-launch-1.0 lustestsrc num-buffers=1 ! lussegment model-file="$tmp/short.onnx" ! fakesink
+refused "element: no such model" "none.onnx" "${dev[@]}" gst-launch-1.0 lustestsrc num-buffers=1 ! lussegment model-file="$tmp/none.onnx" ! fakesink
+refused "element: a 1x1 video" "caps" "${dev[@]}" gst-launch-1.0 videotestsrc num-buffers=1 ! video/x-raw,width=1,height=1 ! lussegment ! fakesink
+refused "element: sound" "" "${dev[@]}" gst-launch-1.0 audiotestsrc num-buffers=1 ! lussegment ! fakesink
+works "element: zero frames" "${dev[@]}" gst-launch-1.0 videotestsrc num-buffers=0 ! lussegment ! lusconfmask ! lussfestimate ! lusoverlay ! fakesink
 
 data=${LUS_TEST_DATA:-../shared/data}
 if [ -d "$data/covid_blues" ]; then
   for clip in "$data"/covid_blues/videos/patient_10_L1.mp4 "$data"/lus_linear/*.mp4; do
     name=$(basename "$clip" .mp4)
-    works "real clip $name" dev ./pipelines/record-to-overlay.sh "$clip" "$tmp/$name.mkv" L1
-    works "lus segment $name" dev lus segment "$clip" -o "$tmp/seg"
+    works "real clip $name" "${dev[@]}" ./pipelines/record-to-overlay.sh "$clip" "$tmp/$name.mkv" L1
+    works "lus segment $name" "${dev[@]}" lus segment "$clip" -o "$tmp/seg"
   done
 else
   n=$((n + 1)); echo "ok $n - real clips # SKIP no folder $data (set LUS_TEST_DATA)"
