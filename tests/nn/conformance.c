@@ -26,8 +26,8 @@ static const char *const per_picture[] = {
   "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "Dropout", "GlobalAveragePool", "HardSigmoid",
   "HardSwish", "InstanceNormalization", "LeakyRelu", "MaxPool", "Relu", "Resize", "Sigmoid", "Tanh", NULL};
 
-/** Here the data follow ONNX's reference, which divides by the size before it is rounded down; PyTorch and ONNX Runtime
- * divide by the size itself, and so do we. */
+/** Here the data follow ONNX's reference, which divides by the size before it is rounded down; we divide by the size
+ * itself. */
 static const char *const other_meaning[] = {"test_resize_downsample_scales_linear_align_corners", NULL};
 
 /** What may be refused: a part of our message, and why. */
