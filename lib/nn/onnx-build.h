@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "nn/error.h"
 #include "graph.h"
 #include "onnx-proto.h"
 
@@ -94,6 +95,28 @@ gboolean lus_onnx_build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GErro
 gboolean lus_onnx_build_slice(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
 gboolean lus_onnx_build_squeeze(LusOnnxBuilder *builder, LusOnnxNode *node, const LusNumbers *axes, GError **error);
 gboolean lus_onnx_build_unsqueeze(LusOnnxBuilder *builder, LusOnnxNode *node, const LusNumbers *axes, GError **error);
+/** Limits of what a file may ask for: a kernel, stride, dilation or border, and the groups of a Conv. */
+#define MAX_WINDOW 4096
+#define MAX_GROUPS 65536
+
+/** What the builders return after saying what is wrong; the caller adds operator, node and opset. */
+static inline gboolean unsupported(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
+  return FALSE;
+}
+
+static inline gboolean invalid(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
+  return FALSE;
+}
+
+static inline const int *shape_of(const LusOnnxBuilder *builder, int value)
+{
+  return builder->graph->values[value].shape;
+}
+
 /** strides, dilations, pads, auto_pad of a sliding window whose kernel is known. */
 gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
                               GError **error);

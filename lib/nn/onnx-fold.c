@@ -8,18 +8,6 @@
 /* Exporters compute the target size of Resize and the shape of Reshape with small graphs of their own (Shape, Gather,
  * Mul, Concat, ...). Where the input's size is known these are constants, and are worked out here. */
 
-static gboolean unsupported(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
-  return FALSE;
-}
-
-static gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
-
 static gboolean define_numbers(LusOnnxBuilder *builder, const LusOnnxNode *node, const LusNumbers *numbers,
                                GError **error)
 {

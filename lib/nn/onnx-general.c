@@ -9,26 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_WINDOW 4096
-#define MAX_GROUPS 65536
-
-static gboolean unsupported(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
-  return FALSE;
-}
-
-static gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
-
-static const int *shape_of(const LusOnnxBuilder *builder, int value)
-{
-  return builder->graph->values[value].shape;
-}
-
 /** The dimension of axis @axis; FALSE with an error if a tensor of @rank has none such. */
 static gboolean dimension_of(gint64 axis, int rank, int *dimension, GError **error)
 {

@@ -7,26 +7,6 @@
 
 /* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 21. */
 
-#define MAX_WINDOW 4096
-#define MAX_GROUPS 65536
-
-static gboolean unsupported(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
-  return FALSE;
-}
-
-static gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
-
-static const int *shape_of(const LusOnnxBuilder *builder, int value)
-{
-  return builder->graph->values[value].shape;
-}
-
 /** auto_pad SAME_*: ceil(in / stride) outputs; the odd pixel goes to the end (UPPER) or the beginning (LOWER). */
 static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x, gboolean upper, GError **error)
 {
