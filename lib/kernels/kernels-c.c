@@ -114,10 +114,31 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
   }
 }
 
-static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
-                    int ldb)
+static float finished(const LusFinish *finish, float sum, float before, int row, int column)
 {
-  lus_gemm_c(c, a, b, m, n, k, ldc, lda, ldb, 0);
+  if (finish->accumulate)
+    sum += before;
+  if (finish->bias)
+    sum += finish->bias[column];
+  if (finish->r)
+    sum += finish->r[(size_t)row * finish->ldr + (size_t)column];
+  return finish->relu ? relu(sum) : sum;
+}
+
+static void panel_product(float *y, size_t ldy, const float *const *x, size_t stride, size_t shift,
+                          int rows, int taps, int run, const float *w, int width, int n,
+                          const LusFinish *finish)
+{
+  for (int i = 0; i < rows; i++, y += ldy) {
+    for (int j = 0; j < n; j++) {
+      float sum = 0;
+      for (int t = 0; t < taps; t++)
+        for (int k = 0; k < run; k++)
+          sum += x[(size_t)t * stride + (size_t)i][shift + (size_t)k] *
+                 w[((size_t)t * (size_t)run + (size_t)k) * (size_t)width + (size_t)j];
+      y[j] = finished(finish, sum, y[j], i, j);
+    }
+  }
 }
 
 static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
@@ -178,59 +199,111 @@ static void transform(float *out, const float *t, const float *x, int n, int m)
     }
 }
 
-static void winograd_weights(float *u, const float *w, size_t plane, size_t n)
+static const float matrix2_g[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
+
+static const float matrix2_bt[4][4] = {
+    {1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+
+static const float matrix2_at[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+
+/* @window: the side of a tile of the source. */
+static void tile_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch,
+                         const float *matrix, size_t window)
 {
   for (size_t e = 0; e < n; e++) {
     float g[9], out[36];
     for (size_t k = 0; k < 9; k++)
-      g[k] = w[k * n + e];
-    transform(out, matrix_g[0], g, 6, 3);
-    for (size_t k = 0; k < 36; k++)
+      g[k] = w[k * pitch + e];
+    transform(out, matrix, g, (int)window, 3);
+    for (size_t k = 0; k < window * window; k++)
       u[k * plane + e] = out[k];
   }
 }
 
-static void winograd_input(float *v, const float *x, size_t plane, size_t row, int c)
+static void tile_input(float *v, const float *x, size_t plane, size_t row, int c,
+                       const float *matrix, size_t window)
 {
   for (size_t channel = 0; channel < (size_t)c; channel++) {
     float tile[36], out[36];
-    for (size_t k = 0; k < 36; k++)
-      tile[k] = x[k / 6 * row + k % 6 * (size_t)c + channel];
-    transform(out, matrix_bt[0], tile, 6, 6);
-    for (size_t k = 0; k < 36; k++)
+    for (size_t k = 0; k < window * window; k++)
+      tile[k] = x[k / window * row + k % window * (size_t)c + channel];
+    transform(out, matrix, tile, (int)window, (int)window);
+    for (size_t k = 0; k < window * window; k++)
       v[k * plane + channel] = out[k];
   }
 }
 
-static void winograd_output(float *y, const float *m, const float *bias, const float *r,
-                            int relu_after, size_t plane, size_t row, int rows, int columns, int c)
+/* What is left to do with a tile's @side x @side results of one channel, @at being the first's place. */
+static void tile_finish(float *y, const float *out, size_t side, float bias, const float *r,
+                        int relu_after, size_t at, size_t row, size_t rows, size_t columns, size_t c)
+{
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      size_t to = at + i * row + j * c;
+      float sum = out[side * i + j] + bias;
+      if (r)
+        sum += r[to];
+      y[to] = relu_after ? relu(sum) : sum;
+    }
+}
+
+static void tile_output(float *y, const float *m, const float *bias, const float *r, int relu_after,
+                        size_t plane, size_t row, size_t rows, size_t columns, int c,
+                        const float *matrix, size_t window)
 {
   for (size_t channel = 0; channel < (size_t)c; channel++) {
     float tile[36], out[16];
-    for (size_t k = 0; k < 36; k++)
+    for (size_t k = 0; k < window * window; k++)
       tile[k] = m[k * plane + channel];
-    transform(out, matrix_at[0], tile, 4, 6);
-    for (int i = 0; i < rows; i++)
-      for (int j = 0; j < columns; j++) {
-        size_t at = (size_t)i * row + (size_t)j * (size_t)c + channel;
-        float sum = out[4 * i + j];
-        if (bias)
-          sum += bias[channel];
-        if (r)
-          sum += r[at];
-        y[at] = relu_after ? relu(sum) : sum;
-      }
+    transform(out, matrix, tile, (int)window - 2, (int)window);
+    tile_finish(y, out, window - 2, bias ? bias[channel] : 0, r, relu_after, channel, row, rows,
+                columns, (size_t)c);
   }
+}
+
+static void winograd4_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)
+{
+  tile_weights(u, w, plane, n, pitch, matrix_g[0], 6);
+}
+
+static void winograd4_input(float *v, const float *x, size_t plane, size_t row, int c)
+{
+  tile_input(v, x, plane, row, c, matrix_bt[0], 6);
+}
+
+static void winograd4_output(float *y, const float *m, const float *bias, const float *r,
+                            int relu_after, size_t plane, size_t row, int rows, int columns, int c)
+{
+  tile_output(y, m, bias, r, relu_after, plane, row, (size_t)rows, (size_t)columns, c, matrix_at[0],
+              6);
+}
+
+static void winograd2_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)
+{
+  tile_weights(u, w, plane, n, pitch, matrix2_g[0], 4);
+}
+
+static void winograd2_input(float *v, const float *x, size_t plane, size_t row, int c)
+{
+  tile_input(v, x, plane, row, c, matrix2_bt[0], 4);
+}
+
+static void winograd2_output(float *y, const float *m, const float *bias, const float *r,
+                             int relu_after, size_t plane, size_t row, int rows, int columns, int c)
+{
+  tile_output(y, m, bias, r, relu_after, plane, row, (size_t)rows, (size_t)columns, c,
+              matrix2_at[0], 4);
 }
 
 const LusKernels lus_kernels_c = {
     .name = "c",
     .gemm = lus_gemm_c,
-    .product = product,
+    .panel = 16,
+    .lanes = 4,
+    .panel_product = panel_product,
     .depthwise = depthwise,
-    .winograd_weights = winograd_weights,
-    .winograd_input = winograd_input,
-    .winograd_output = winograd_output,
+    .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
+    .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
     .affine = affine,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

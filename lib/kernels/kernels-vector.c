@@ -265,83 +265,177 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
     norm_backward_rows(dx, dy, x, a, b, d, 0, rows, (size_t)c);
 }
 
-/* ---- product: tiles of C in registers, all rows of A for one block of B's columns at a time ---- */
+/* ---- panel product: tiles of y in registers, all rows for one block of columns ---- */
 
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #define FOR_TILE(ROWS, VECTORS)                                                                    \
-  UNROLL for (size_t r = 0; r < (ROWS); r++)                                                       \
+  UNROLL for (size_t i = 0; i < (ROWS); i++)                                                       \
     UNROLL for (size_t v = 0; v < (VECTORS); v++)
 
-/* C [ROWS][VECTORS vectors] = A [ROWS][k] * B [k][...] */
+typedef struct {
+  float *y;
+  size_t ldy;
+  const float *const *x;
+  size_t stride, shift;
+  int taps, run;
+  const float *w;
+  int n;
+  const LusFinish *finish;
+} Panel;
+
+/* A row's @width sums finished one by one: the block's last columns are not asked for. */
+static __attribute__((noinline)) void finish_part(const Panel *p, const float *sum, size_t row)
+{
+  const LusFinish *finish = p->finish;
+  float *y = p->y + row * p->ldy;
+  for (int j = 0; j < p->n; j++) {
+    float v = sum[j];
+    if (finish->accumulate)
+      v += y[j];
+    if (finish->bias)
+      v += finish->bias[j];
+    if (finish->r)
+      v += finish->r[row * finish->ldr + (size_t)j];
+    y[j] = finish->relu ? relu_single(v) : v;
+  }
+}
+
+/* Rows first..first+ROWS-1 of VECTORS vectors. Not inlined: the registers are for one of these
+ * loops at a time. */
 /* clang-format off */
-#define PRODUCT_TILE(name, type, ROWS, VECTORS)                                                    \
-  INLINE void name(float *c, const float *a, const float *b, int k, size_t ldc, size_t lda,        \
-                   size_t ldb)                                                                     \
+#define PANEL_TILE(ROWS, VECTORS)                                                                  \
+  static __attribute__((noinline)) void panel_##ROWS##x##VECTORS(const Panel *p, size_t first)     \
   {                                                                                                \
-    const size_t lanes = sizeof(type) / sizeof(float);                                             \
-    type sum[ROWS][VECTORS];                                                                       \
+    full sum[ROWS][VECTORS];                                                                       \
     FOR_TILE(ROWS, VECTORS)                                                                        \
-      sum[r][v] = (type){0};                                                                       \
-    for (int l = 0; l < k; l++, b += ldb) {                                                        \
-      type row[VECTORS];                                                                           \
-      UNROLL for (size_t v = 0; v < VECTORS; v++)                                                  \
-        row[v] = LOAD(type, b + v * lanes);                                                        \
-      FOR_TILE(ROWS, VECTORS)                                                                      \
-        sum[r][v] += a[r * lda + (size_t)l] * row[v];                                              \
+      sum[i][v] = (full){0};                                                                       \
+    const float *w = p->w;                                                                         \
+    for (int t = 0; t < p->taps; t++) {                                                            \
+      const float *x[ROWS];                                                                        \
+      UNROLL for (size_t i = 0; i < ROWS; i++)                                                     \
+        x[i] = p->x[(size_t)t * p->stride + first + i] + p->shift;                                 \
+      for (size_t k = 0; k < (size_t)p->run; k++, w += (VECTORS) * FULL) {                         \
+        full column[VECTORS];                                                                      \
+        UNROLL for (size_t v = 0; v < VECTORS; v++)                                                \
+          column[v] = LOAD(full, w + v * FULL);                                                    \
+        FOR_TILE(ROWS, VECTORS)                                                                    \
+          sum[i][v] += x[i][k] * column[v];                                                        \
+      }                                                                                            \
     }                                                                                              \
+    if (p->n < (VECTORS) * FULL) {                                                                 \
+      for (size_t i = 0; i < ROWS; i++)                                                            \
+        finish_part(p, (const float *)sum[i], first + i);                                          \
+      return;                                                                                      \
+    }                                                                                              \
+    const LusFinish *finish = p->finish;                                                           \
+    float *y = p->y + first * p->ldy;                                                              \
+    const float *r = finish->r ? finish->r + first * finish->ldr : NULL;                           \
+    if (finish->accumulate)                                                                        \
+      FOR_TILE(ROWS, VECTORS)                                                                      \
+        sum[i][v] += LOAD(full, y + i * p->ldy + v * FULL);                                        \
+    if (finish->bias)                                                                              \
+      FOR_TILE(ROWS, VECTORS)                                                                      \
+        sum[i][v] += LOAD(full, finish->bias + v * FULL);                                          \
+    if (r)                                                                                         \
+      FOR_TILE(ROWS, VECTORS)                                                                      \
+        sum[i][v] += LOAD(full, r + i * finish->ldr + v * FULL);                                   \
+    if (finish->relu)                                                                              \
+      FOR_TILE(ROWS, VECTORS)                                                                      \
+        sum[i][v] = relu_full(sum[i][v]);                                                          \
     FOR_TILE(ROWS, VECTORS)                                                                        \
-      STORE(type, c + r * ldc + v * lanes, sum[r][v]);                                             \
+      STORE(full, y + i * p->ldy + v * FULL, sum[i][v]);                                           \
   }
 /* clang-format on */
 
-/* The columns of one block for all m rows: six rows at a time, then three, then one. Not inlined:
- * the registers are for one of these loops at a time. */
-#define PRODUCT_COLUMNS(name, type, VECTORS)                                                       \
-  PRODUCT_TILE(name##_6, type, 6, VECTORS)                                                         \
-  PRODUCT_TILE(name##_3, type, 3, VECTORS)                                                         \
-  PRODUCT_TILE(name##_1, type, 1, VECTORS)                                                         \
-  static __attribute__((noinline)) void name(float *c, const float *a, const float *b, int m,      \
-                                             int k, size_t ldc, size_t lda, size_t ldb)            \
-  {                                                                                                \
-    int i = 0;                                                                                     \
-    for (; i + 6 <= m; i += 6)                                                                     \
-      name##_6(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                     \
-    for (; i + 3 <= m; i += 3)                                                                     \
-      name##_3(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                     \
-    for (; i < m; i++)                                                                             \
-      name##_1(c + (size_t)i * ldc, a + (size_t)i * lda, b, k, ldc, lda, ldb);                     \
-  }
+#define TILES(ROWS, VECTORS)                                                                       \
+  for (; first + (ROWS) <= rows; first += (ROWS))                                                  \
+  panel_##ROWS##x##VECTORS(p, first)
 
 #if LUS_VECTOR_LANES == 16 /* 32 registers */
-PRODUCT_COLUMNS(product_4, full, 4)
-#endif
-PRODUCT_COLUMNS(product_2, full, 2)
-PRODUCT_COLUMNS(product_1, full, 1)
-PRODUCT_COLUMNS(product_half, half, 1)
-PRODUCT_COLUMNS(product_single, single, 1)
+#define PANEL 4
+PANEL_TILE(6, 4)
+PANEL_TILE(5, 4)
+PANEL_TILE(4, 4)
+PANEL_TILE(2, 4)
+PANEL_TILE(1, 4)
+PANEL_TILE(10, 2)
+PANEL_TILE(10, 1)
 
-static void product(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
-                    int ldb)
+static void panel_rows_4(const Panel *p, size_t rows)
 {
-  int j = 0;
-#define COLUMNS(name, width)                                                                       \
-  for (; j + (width) <= n; j += (width))                                                           \
-  name(c + j, a, b + j, m, k, (size_t)ldc, (size_t)lda, (size_t)ldb)
-#if LUS_VECTOR_LANES == 16
-  COLUMNS(product_4, 4 * FULL);
+  size_t first = 0;
+  TILES(6, 4);
+  TILES(5, 4);
+  TILES(4, 4);
+  TILES(2, 4);
+  TILES(1, 4);
+}
+#else
+#define PANEL 2
 #endif
-  COLUMNS(product_2, 2 * FULL);
-  COLUMNS(product_1, FULL);
-  COLUMNS(product_half, HALF);
-  COLUMNS(product_single, 1);
-#undef COLUMNS
+PANEL_TILE(6, 2)
+PANEL_TILE(4, 2)
+PANEL_TILE(2, 2)
+PANEL_TILE(1, 2)
+PANEL_TILE(6, 1)
+PANEL_TILE(4, 1)
+PANEL_TILE(1, 1)
+
+static void panel_rows_2(const Panel *p, size_t rows)
+{
+  size_t first = 0;
+#if LUS_VECTOR_LANES == 16
+  TILES(10, 2);
+#endif
+  TILES(6, 2);
+  TILES(4, 2);
+  TILES(2, 2);
+  TILES(1, 2);
 }
 
-/* ---- Winograd F(4x4, 3x3): the matrices of kernels-c.c, common terms computed once ---- */
+static void panel_rows_1(const Panel *p, size_t rows)
+{
+  size_t first = 0;
+#if LUS_VECTOR_LANES == 16
+  TILES(10, 1);
+#endif
+  TILES(6, 1);
+  TILES(4, 1);
+  TILES(1, 1);
+}
+
+static void panel_product(float *y, size_t ldy, const float *const *x, size_t stride, size_t shift,
+                          int rows, int taps, int run, const float *w, int width, int n,
+                          const LusFinish *finish)
+{
+  const Panel p = {.y = y,
+                   .ldy = ldy,
+                   .x = x,
+                   .stride = stride,
+                   .shift = shift,
+                   .taps = taps,
+                   .run = run,
+                   .w = w,
+                   .n = n,
+                   .finish = finish};
+#if LUS_VECTOR_LANES == 16
+  if (width == 4 * FULL) {
+    panel_rows_4(&p, (size_t)rows);
+    return;
+  }
+#endif
+  if (width == 2 * FULL)
+    panel_rows_2(&p, (size_t)rows);
+  else
+    panel_rows_1(&p, (size_t)rows);
+}
+
+/* ---- Winograd F(4x4, 3x3) and F(2x2, 3x3), windows of 6 and 4: the matrices of kernels-c.c, common
+ * terms computed once ---- */
 
 #define WINOGRAD(type)                                                                             \
   /* B^T */                                                                                        \
-  INLINE void input_##type(type *d)                                                                \
+  INLINE void input6_##type(type *d)                                                                \
   {                                                                                                \
     type a = d[0], b = d[1], c = d[2], e = d[3], f = d[4], g = d[5];                               \
     type p = f - 4 * c, q = e - 4 * b, r = f - c, s = 2 * (e - b);                                 \
@@ -354,7 +448,7 @@ static void product(float *c, const float *a, const float *b, int m, int n, int 
   }                                                                                                \
                                                                                                    \
   /* A^T */                                                                                        \
-  INLINE void output_##type(type *y, const type *m)                                                \
+  INLINE void output6_##type(type *y, const type *m)                                                \
   {                                                                                                \
     type p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];                       \
     y[0] = m[0] + p + r;                                                                           \
@@ -364,7 +458,7 @@ static void product(float *c, const float *a, const float *b, int m, int n, int 
   }                                                                                                \
                                                                                                    \
   /* G */                                                                                          \
-  INLINE void weights_##type(type *u, const type *g)                                               \
+  INLINE void weights6_##type(type *u, const type *g)                                               \
   {                                                                                                \
     type p = g[0] + g[2], q = g[0] + 4 * g[2];                                                     \
     u[0] = g[0] * (1.0f / 4);                                                                      \
@@ -373,76 +467,87 @@ static void product(float *c, const float *a, const float *b, int m, int n, int 
     u[3] = (q + 2 * g[1]) * (1.0f / 24);                                                           \
     u[4] = (q - 2 * g[1]) * (1.0f / 24);                                                           \
     u[5] = g[2];                                                                                   \
+  }                                                                                                \
+                                                                                                   \
+  INLINE void input4_##type(type *d)                                                               \
+  {                                                                                                \
+    type a = d[0], b = d[1], c = d[2], e = d[3];                                                   \
+    d[0] = a - c;                                                                                  \
+    d[1] = b + c;                                                                                  \
+    d[2] = c - b;                                                                                  \
+    d[3] = b - e;                                                                                  \
+  }                                                                                                \
+                                                                                                   \
+  INLINE void output4_##type(type *y, const type *m)                                               \
+  {                                                                                                \
+    y[0] = m[0] + m[1] + m[2];                                                                     \
+    y[1] = m[1] - m[2] - m[3];                                                                     \
+  }                                                                                                \
+                                                                                                   \
+  INLINE void weights4_##type(type *u, const type *g)                                              \
+  {                                                                                                \
+    type p = 0.5f * (g[0] + g[2]), q = 0.5f * g[1];                                                \
+    u[0] = g[0];                                                                                   \
+    u[1] = p + q;                                                                                  \
+    u[2] = p - q;                                                                                  \
+    u[3] = g[2];                                                                                   \
   }
 
 WINOGRAD(full)
 WINOGRAD(half)
 WINOGRAD(single)
 
-static void winograd_weights(float *u, const float *w, size_t plane, size_t n)
-{
-#define BODY(type)                                                                                 \
+/* clang-format off */
+#define WEIGHTS_BODY(type, N)                                                                      \
   {                                                                                                \
-    type half_way[3][6];                                                                           \
-    UNROLL for (size_t b = 0; b < 3; b++)                                                          \
-    {                                                                                              \
-      type column[3] = {LOAD(type, w + b * n + j), LOAD(type, w + (3 + b) * n + j),                \
-                        LOAD(type, w + (6 + b) * n + j)};                                          \
-      weights_##type(half_way[b], column);                                                         \
+    type half_way[3][N];                                                                           \
+    UNROLL for (size_t b = 0; b < 3; b++) {                                                        \
+      type column[3] = {LOAD(type, w + b * pitch + j), LOAD(type, w + (3 + b) * pitch + j),        \
+                        LOAD(type, w + (6 + b) * pitch + j)};                                      \
+      weights##N##_##type(half_way[b], column);                                                    \
     }                                                                                              \
-    UNROLL for (size_t i = 0; i < 6; i++)                                                          \
-    {                                                                                              \
-      type row[3] = {half_way[0][i], half_way[1][i], half_way[2][i]}, out[6];                      \
-      weights_##type(out, row);                                                                    \
-      UNROLL for (size_t k = 0; k < 6; k++) STORE(type, u + (6 * i + k) * plane + j, out[k]);      \
+    UNROLL for (size_t i = 0; i < N; i++) {                                                        \
+      type row[3] = {half_way[0][i], half_way[1][i], half_way[2][i]}, out[N];                      \
+      weights##N##_##type(out, row);                                                               \
+      UNROLL for (size_t k = 0; k < N; k++)                                                        \
+        STORE(type, u + (N * i + k) * plane + j, out[k]);                                          \
     }                                                                                              \
   }
-  FOR_LANES(n, BODY);
-#undef BODY
-}
 
-static void winograd_input(float *v, const float *x, size_t plane, size_t row, int c)
-{
-  size_t n = (size_t)c;
-#define BODY(type)                                                                                 \
+#define INPUT_BODY(type, N)                                                                        \
   {                                                                                                \
-    type d[6][6];                                                                                  \
-    UNROLL for (size_t k = 0; k < 6; k++)                                                          \
-    {                                                                                              \
-      type column[6];                                                                              \
-      UNROLL for (size_t i = 0; i < 6; i++) column[i] = LOAD(type, x + i * row + k * n + j);       \
-      input_##type(column);                                                                        \
-      UNROLL for (size_t i = 0; i < 6; i++) d[i][k] = column[i];                                   \
+    type d[N][N];                                                                                  \
+    UNROLL for (size_t k = 0; k < N; k++) {                                                        \
+      type column[N];                                                                              \
+      UNROLL for (size_t i = 0; i < N; i++)                                                        \
+        column[i] = LOAD(type, x + i * row + k * n + j);                                           \
+      input##N##_##type(column);                                                                   \
+      UNROLL for (size_t i = 0; i < N; i++)                                                        \
+        d[i][k] = column[i];                                                                       \
     }                                                                                              \
-    UNROLL for (size_t i = 0; i < 6; i++)                                                          \
-    {                                                                                              \
-      input_##type(d[i]);                                                                          \
-      UNROLL for (size_t k = 0; k < 6; k++) STORE(type, v + (6 * i + k) * plane + j, d[i][k]);     \
+    UNROLL for (size_t i = 0; i < N; i++) {                                                        \
+      input##N##_##type(d[i]);                                                                     \
+      UNROLL for (size_t k = 0; k < N; k++)                                                        \
+        STORE(type, v + (N * i + k) * plane + j, d[i][k]);                                         \
     }                                                                                              \
   }
-  FOR_LANES(n, BODY);
-#undef BODY
-}
 
-static void winograd_output(float *y, const float *m, const float *bias, const float *r, int relu,
-                            size_t plane, size_t row, int rows, int columns, int c)
-{
-  size_t n = (size_t)c;
-#define BODY(type)                                                                                 \
+#define OUTPUT_BODY(type, N)                                                                       \
   {                                                                                                \
-    type d[4][6], shift = {0};                                                                     \
+    type d[N - 2][N], shift = {0};                                                                 \
     if (bias)                                                                                      \
       shift = LOAD(type, bias + j);                                                                \
-    UNROLL for (size_t k = 0; k < 6; k++)                                                          \
-    {                                                                                              \
-      type column[6], out[4];                                                                      \
-      UNROLL for (size_t i = 0; i < 6; i++) column[i] = LOAD(type, m + (6 * i + k) * plane + j);   \
-      output_##type(out, column);                                                                  \
-      UNROLL for (size_t i = 0; i < 4; i++) d[i][k] = out[i];                                      \
+    UNROLL for (size_t k = 0; k < N; k++) {                                                        \
+      type column[N], out[N - 2];                                                                  \
+      UNROLL for (size_t i = 0; i < N; i++)                                                        \
+        column[i] = LOAD(type, m + (N * i + k) * plane + j);                                       \
+      output##N##_##type(out, column);                                                             \
+      UNROLL for (size_t i = 0; i < N - 2; i++)                                                    \
+        d[i][k] = out[i];                                                                          \
     }                                                                                              \
     for (size_t i = 0; i < (size_t)rows; i++) {                                                    \
-      type out[4];                                                                                 \
-      output_##type(out, d[i]);                                                                    \
+      type out[N - 2];                                                                             \
+      output##N##_##type(out, d[i]);                                                               \
       for (size_t k = 0; k < (size_t)columns; k++) {                                               \
         type sum = out[k] + shift;                                                                 \
         if (r)                                                                                     \
@@ -451,9 +556,35 @@ static void winograd_output(float *y, const float *m, const float *bias, const f
       }                                                                                            \
     }                                                                                              \
   }
-  FOR_LANES(n, BODY);
-#undef BODY
-}
+
+#define WINOGRAD_KERNELS(name, N)                                                                  \
+  static void name##_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)       \
+  {                                                                                                \
+    FOR_LANES(n, WEIGHTS_BODY_##N);                                                                \
+  }                                                                                                \
+                                                                                                   \
+  static void name##_input(float *v, const float *x, size_t plane, size_t row, int c)              \
+  {                                                                                                \
+    size_t n = (size_t)c;                                                                          \
+    FOR_LANES(n, INPUT_BODY_##N);                                                                  \
+  }                                                                                                \
+                                                                                                   \
+  static void name##_output(float *y, const float *m, const float *bias, const float *r, int relu, \
+                            size_t plane, size_t row, int rows, int columns, int c)                \
+  {                                                                                                \
+    size_t n = (size_t)c;                                                                          \
+    FOR_LANES(n, OUTPUT_BODY_##N);                                                                 \
+  }
+/* clang-format on */
+
+#define WEIGHTS_BODY_6(type) WEIGHTS_BODY(type, 6)
+#define WEIGHTS_BODY_4(type) WEIGHTS_BODY(type, 4)
+#define INPUT_BODY_6(type) INPUT_BODY(type, 6)
+#define INPUT_BODY_4(type) INPUT_BODY(type, 4)
+#define OUTPUT_BODY_6(type) OUTPUT_BODY(type, 6)
+#define OUTPUT_BODY_4(type) OUTPUT_BODY(type, 4)
+WINOGRAD_KERNELS(winograd4, 6)
+WINOGRAD_KERNELS(winograd2, 4)
 
 /* ---- depthwise ---- */
 
@@ -499,11 +630,12 @@ static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t 
 const LusKernels LUS_VECTOR_NAME = {
     .name = LUS_VECTOR_NAME_STRING,
     .gemm = lus_gemm_blas,
-    .product = product,
+    .panel = PANEL * FULL,
+    .lanes = FULL,
+    .panel_product = panel_product,
     .depthwise = depthwise,
-    .winograd_weights = winograd_weights,
-    .winograd_input = winograd_input,
-    .winograd_output = winograd_output,
+    .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
+    .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
     .affine = affine,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

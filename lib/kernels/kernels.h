@@ -3,6 +3,31 @@
 #include <stddef.h>
 #include "gemm.h"
 
+/** What becomes of a sum s[i][j] on its way to y: act(y[i][j] where accumulate + s[i][j] + bias[j] +
+ * r[i ldr + j]), in this order; act is relu or nothing; bias, r NULL: 0. In place: r may be y. */
+typedef struct {
+  int accumulate;
+  const float *bias, *r;
+  size_t ldr;
+  int relu;
+} LusFinish;
+
+/** Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2 (Lavin and Gray 2016, section 4.1 with the
+ * points 0, 1, -1 and, for m = 4, 2, -2): a 3x3 convolution of a tile X of N x N, N = m + 2, is
+ * A^T [(G g G^T) . (B^T X B)] A. Arrays of N N planes, @plane floats apart. */
+typedef struct {
+  /** u[N i + j][e] = (G g G^T)[i][j] with g[a][b] = w[3 a + b][e], e in 0..n-1, the w[.] being @pitch
+   * floats apart. */
+  void (*weights)(float *u, const float *w, size_t plane, size_t n, size_t pitch);
+  /** v[N i + j][k] = (B^T X B)[i][j] of channel k, X the N x N pixels of c floats at x, rows @row
+   * floats apart. */
+  void (*input)(float *v, const float *x, size_t plane, size_t row, int c);
+  /** y[i row + j c + k] = act((A^T M A)[i][j] + bias[k] + r[i row + j c + k]) with M[i][j] = m[N i
+   * + j][k], for i < rows <= m, j < columns <= m. bias, r NULL: 0. In place: r may be y. */
+  void (*output)(float *y, const float *m, const float *bias, const float *r, int relu,
+                 size_t plane, size_t row, int rows, int columns, int c);
+} LusWinogradKernels;
+
 /** The numeric kernels: one table per instruction set, one of which is chosen when it is first
  * asked for. kernels-c.c is the specification; the others agree with it up to rounding (they may
  * fuse multiply and add) and in the order of every sum unless said otherwise.
@@ -14,10 +39,16 @@ typedef struct {
   const char *name; /* "c", "generic", "avx2", "avx512" */
 
   LusGemm gemm;
-  /** C [m][n] = A [m][k] * B [k][n] for small matrices, B in the nearer caches; rows ldc, lda, ldb
-   * floats apart. Sums run over k in ascending order. C overlaps neither A nor B. */
-  void (*product)(float *c, const float *a, const float *b, int m, int n, int k, int ldc, int lda,
-                  int ldb);
+  /** Columns of a packed matrix that are multiplied at once: a block has panel, panel / 2, ... or
+   * lanes of them; both are powers of two. */
+  int panel, lanes;
+  /** One block of a matrix product whose rows on the left are gathered from runs of floats:
+   * y[i ldy + j] = s[i][j] finished for i < rows, j < n with s[i][j] = sum over t < taps, k < run of
+   * x[t stride + i][shift + k] w[(t run + k) width + j], t and k in ascending order. @w has width
+   * columns, a size of @panel's, of which the first @n are asked for. */
+  void (*panel_product)(float *y, size_t ldy, const float *const *x, size_t stride, size_t shift,
+                        int rows, int taps, int run, const float *w, int width, int n,
+                        const LusFinish *finish);
 
   /** A depthwise convolution of a row of pixels: y[p][j] = act(sum over t < taps of w[tap[t]][j]
    * x[p step + offset[t] + j] + bias[j] + r[p][j]), t in ascending order; w [.][c]; bias, r NULL: 0. */
@@ -25,18 +56,7 @@ typedef struct {
                     const int *tap, int taps, const float *bias, const float *r, int relu,
                     size_t step, size_t pixels, int c);
 
-  /** Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016, section 4.1 with the points 0,
-   * 1, -1, 2, -2): a 3x3 convolution of a 6x6 tile is A^T [(G g G^T) . (B^T X B)] A. Each array
-   * holds 36 planes, @plane floats apart. u[6 i + j][e] = (G g G^T)[i][j] with g[a][b] = w[3 a +
-   * b][e], e in 0..n-1, the w[.] being n floats apart. */
-  void (*winograd_weights)(float *u, const float *w, size_t plane, size_t n);
-  /** v[6 i + j][k] = (B^T X B)[i][j] of channel k, X the 6x6 pixels of c floats at x, rows @row
-   * floats apart. */
-  void (*winograd_input)(float *v, const float *x, size_t plane, size_t row, int c);
-  /** y[i row + j c + k] = act((A^T M A)[i][j] + bias[k] + r[i row + j c + k]) with M[i][j] = m[6 i
-   * + j][k], for i < rows <= 4, j < columns <= 4. bias, r NULL: 0. In place: r may be y. */
-  void (*winograd_output)(float *y, const float *m, const float *bias, const float *r, int relu,
-                          size_t plane, size_t row, int rows, int columns, int c);
+  LusWinogradKernels winograd4, winograd2; /* F(4x4, 3x3) and F(2x2, 3x3) */
 
   /** y[i][j] = act(scale[j] x[i][j] + shift[j] + r[i][j]); act is relu or nothing. scale NULL: 1;
    * shift, r NULL: 0. In place: y may be x or r. */

@@ -4,23 +4,39 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "nn/panels.h"
 
-#define TILE 4            /* pixels of the target per tile and axis */
-#define WINDOW (TILE + 2) /* of the source */
-#define PLANES (WINDOW * WINDOW)
-/* With few tiles the transformed weights, four times the plain ones, cost more than the
- * multiplications they save. */
-#define MIN_TILES 12
-#define MIN_CHANNELS 8
-/* Floats of transformed tiles per item, about 1 MiB, within limits that keep the products efficient
- * and the work divisible. */
-#define ITEM_FLOATS 262144
-#define MIN_TILES_PER_ITEM 24
-#define MAX_TILES_PER_ITEM 60
+/* Floats of transformed tiles per item, within limits that keep the products efficient and the work
+ * divisible. */
+#define ITEM_FLOATS 393216
+#define MIN_TILES_PER_ITEM 36
+#define MAX_TILES_PER_ITEM 72
+/* Up to so many tiles are transformed all at once. */
+#define FEW_TILES 64
 #define PLANE_PADDING 48 /* planes that lie a power of two apart would share cache sets */
 
+static int window_of(const LusWinograd *winograd)
+{
+  return winograd->tile + 2;
+}
+
+static gsize planes_of(const LusWinograd *winograd)
+{
+  return (gsize)(window_of(winograd) * window_of(winograd));
+}
+
+static const LusWinogradKernels *kernels_of(const LusWinograd *winograd)
+{
+  return winograd->tile == 4 ? &lus_kernels()->winograd4 : &lus_kernels()->winograd2;
+}
+
+static gboolean is_few(const LusWinograd *winograd)
+{
+  return winograd->n_tiles <= FEW_TILES;
+}
+
 gboolean lus_winograd_init(LusWinograd *winograd, const LusTapGrid *grid, LusMapSize source,
-                           LusMapSize target)
+                           LusMapSize target, int tile, gboolean blas)
 {
   if (grid->n != 9 || grid->source_step[0] != 1 || grid->source_step[1] != 1 ||
       !lus_tap_grid_is_dense(grid))
@@ -29,54 +45,107 @@ gboolean lus_winograd_init(LusWinograd *winograd, const LusTapGrid *grid, LusMap
     if (grid->taps[t].dy != grid->taps[0].dy + t / 3 ||
         grid->taps[t].dx != grid->taps[0].dx + t % 3)
       return FALSE;
-  int across = (target.w + TILE - 1) / TILE, tiles = across * ((target.h + TILE - 1) / TILE);
-  if (tiles < MIN_TILES || source.c % MIN_CHANNELS != 0 || target.c % MIN_CHANNELS != 0)
-    return FALSE;
+  int across = (target.w + tile - 1) / tile, tiles = across * ((target.h + tile - 1) / tile);
   *winograd = (LusWinograd){
+      .tile = tile,
       .dy = grid->taps[0].dy,
       .dx = grid->taps[0].dx,
       .source = source,
       .target = target,
       .tiles_across = across,
       .n_tiles = tiles,
+      .blas = blas,
   };
-  int wanted =
-      CLAMP(ITEM_FLOATS / (PLANES * (source.c + target.c)), MIN_TILES_PER_ITEM, MAX_TILES_PER_ITEM);
+  int wanted = CLAMP(ITEM_FLOATS / ((int)planes_of(winograd) * (source.c + target.c)),
+                     MIN_TILES_PER_ITEM, MAX_TILES_PER_ITEM);
   winograd->n_items = (tiles + wanted - 1) / wanted;
   winograd->tiles_per_item = (tiles + winograd->n_items - 1) / winograd->n_items;
+  if (is_few(winograd))
+    winograd->tiles_per_item = tiles;
   return TRUE;
 }
 
+/* ---- weights ---- */
+
+static gsize weight_plane(const LusWinograd *winograd)
+{
+  return winograd->blas ? (gsize)winograd->source.c * (gsize)winograd->target.c
+                        : lus_panels_floats(winograd->source.c, winograd->target.c);
+}
+
+/* Behind the weights: the planes of one input channel. */
 gsize lus_winograd_weight_floats(const LusWinograd *winograd)
 {
-  return (gsize)PLANES * (gsize)winograd->source.c * (gsize)winograd->target.c;
+  return planes_of(winograd) * (weight_plane(winograd) + (gsize)winograd->target.c);
 }
+
+void lus_winograd_set_weights(LusWinograd *winograd, const float *weights)
+{
+  int in = winograd->source.c, out = winograd->target.c;
+  gsize n = (gsize)out, planes = planes_of(winograd), plane = weight_plane(winograd);
+  float *row = winograd->weights + planes * plane;
+  for (int i = 0; i < in; i++) {
+    const float *from = weights + (gsize)i * n;
+    kernels_of(winograd)->weights(row, from, n, n, (gsize)in * n);
+    for (gsize p = 0; p < planes; p++) {
+      float *to = winograd->weights + p * plane;
+      if (winograd->blas)
+        memcpy(to + (gsize)i * n, row + p * n, n * sizeof *to);
+      else
+        lus_panels_set_row(to, in, out, i, row + p * n);
+    }
+  }
+}
+
+/* ---- running ---- */
+
+typedef struct {
+  const LusWinograd *winograd;
+  const LusRun *run;
+  float *target;
+  const float *source, *bias, *r;
+  gboolean relu;
+  float *v, *m;                 /* all tiles' planes, where there are few */
+  gsize v_plane, m_plane;       /* floats from plane to plane */
+} Job;
 
 static gsize plane_floats(const LusWinograd *winograd, int channels)
 {
   return (gsize)winograd->tiles_per_item * (gsize)channels + PLANE_PADDING;
 }
 
+/* The planes before and after the products. */
+static gsize transformed_floats(const LusWinograd *winograd)
+{
+  return planes_of(winograd) *
+         (plane_floats(winograd, winograd->source.c) + plane_floats(winograd, winograd->target.c));
+}
+
+static gsize pointer_floats(const LusWinograd *winograd)
+{
+  return ((gsize)winograd->tiles_per_item * sizeof(float *) + sizeof(float) - 1) / sizeof(float);
+}
+
+/* Per thread: pointers, one window, and the planes unless they are shared. */
 gsize lus_winograd_scratch_floats(const LusWinograd *winograd)
 {
-  int in = winograd->source.c, out = winograd->target.c;
-  return PLANES * (plane_floats(winograd, in) + plane_floats(winograd, out) + (gsize)in);
+  return pointer_floats(winograd) + planes_of(winograd) * (gsize)winograd->source.c +
+         (is_few(winograd) ? 0 : transformed_floats(winograd));
 }
 
-void lus_winograd_set_weights(LusWinograd *winograd, const float *weights)
+gsize lus_winograd_shared_floats(const LusWinograd *winograd)
 {
-  gsize n = (gsize)winograd->source.c * (gsize)winograd->target.c;
-  lus_kernels()->winograd_weights(winograd->weights, weights, n, n);
+  return is_few(winograd) ? transformed_floats(winograd) : 0;
 }
 
-/* The 6x6 source pixels from (y, x) on, zero outside of the map. */
+/* The source pixels of a window from (y, x) on, zero outside of the map. */
 static void copy_window(const LusWinograd *winograd, float *window, const float *source, int y,
                         int x)
 {
   const LusMapSize *size = &winograd->source;
   gsize c = (gsize)size->c;
-  for (int i = 0; i < WINDOW; i++)
-    for (int j = 0; j < WINDOW; j++, window += c) {
+  for (int i = 0; i < window_of(winograd); i++)
+    for (int j = 0; j < window_of(winograd); j++, window += c) {
       if (y + i >= 0 && y + i < size->h && x + j >= 0 && x + j < size->w)
         memcpy(window, source + ((gsize)(y + i) * (gsize)size->w + (gsize)(x + j)) * c,
                c * sizeof *window);
@@ -85,44 +154,135 @@ static void copy_window(const LusWinograd *winograd, float *window, const float 
     }
 }
 
-static void transform_input(const LusWinograd *winograd, float *v, float *window,
-                            const float *source, int tile)
+static void transform_input(const Job *job, float *v, float *window, int tile)
 {
+  const LusWinograd *winograd = job->winograd;
   const LusMapSize *size = &winograd->source;
-  int y = tile / winograd->tiles_across * TILE + winograd->dy,
-      x = tile % winograd->tiles_across * TILE + winograd->dx;
+  int side = window_of(winograd);
+  int y = tile / winograd->tiles_across * winograd->tile + winograd->dy,
+      x = tile % winograd->tiles_across * winograd->tile + winograd->dx;
   gsize c = (gsize)size->c, row = (gsize)size->w * c;
   const float *from = window;
-  if (y >= 0 && y + WINDOW <= size->h && x >= 0 && x + WINDOW <= size->w) {
-    from = source + (gsize)y * row + (gsize)x * c;
+  if (y >= 0 && y + side <= size->h && x >= 0 && x + side <= size->w) {
+    from = job->source + (gsize)y * row + (gsize)x * c;
   } else {
-    copy_window(winograd, window, source, y, x);
-    row = WINDOW * c;
+    copy_window(winograd, window, job->source, y, x);
+    row = (gsize)side * c;
   }
-  lus_kernels()->winograd_input(v, from, plane_floats(winograd, size->c), row, size->c);
+  kernels_of(winograd)->input(v, from, job->v_plane, row, size->c);
 }
 
-void lus_winograd_item(const LusWinograd *winograd, float *target, const float *source,
-                       const float *bias, const float *r, gboolean relu, int item, float *scratch)
+static void transform_output(const Job *job, const float *m, int tile)
 {
-  const LusKernels *k = lus_kernels();
+  const LusWinograd *winograd = job->winograd;
+  const LusMapSize *size = &winograd->target;
+  int y = tile / winograd->tiles_across * winograd->tile,
+      x = tile % winograd->tiles_across * winograd->tile;
+  int rows = MIN(winograd->tile, size->h - y), columns = MIN(winograd->tile, size->w - x);
+  gsize row = (gsize)size->w * (gsize)size->c,
+        at = (gsize)y * row + (gsize)x * (gsize)size->c;
+  kernels_of(winograd)->output(job->target + at, m, job->bias, job->r ? job->r + at : NULL, job->relu,
+                               job->m_plane, row, rows, columns, size->c);
+}
+
+/* Columns of one plane's product, those of panel @panel, or all by OpenBLAS. @rows: pointers to the
+ * tiles in plane 0. */
+static void multiply(const Job *job, float *m, const float *const *rows, int n, gsize plane,
+                     int panel)
+{
+  const LusWinograd *winograd = job->winograd;
   int in = winograd->source.c, out = winograd->target.c;
-  gsize v_plane = plane_floats(winograd, in), m_plane = plane_floats(winograd, out);
-  float *v = scratch, *m = v + PLANES * v_plane, *window = m + PLANES * m_plane;
+  const float *weights = winograd->weights + plane * weight_plane(winograd);
+  m += plane * job->m_plane;
+  if (winograd->blas) {
+    lus_kernels()->gemm(m, rows[0] + plane * job->v_plane, weights, n, out, in, out, in, out, 0);
+    return;
+  }
+  static const LusFinish finish = {0};
+  LusPanel at = lus_panels_at(in, out, panel);
+  lus_kernels()->panel_product(m + at.first, (gsize)out, rows, 0, plane * job->v_plane, n, 1, in,
+                               weights + at.offset, at.width, at.n, &finish);
+}
+
+static int products_per_plane(const LusWinograd *winograd)
+{
+  return winograd->blas ? 1 : lus_panels_count(winograd->target.c);
+}
+
+static const float **tile_pointers(const Job *job, const float *v, int n, int thread)
+{
+  const float **rows = (gpointer)(job->run->scratch + (gsize)thread * job->run->scratch_stride);
+  for (int t = 0; t < n; t++)
+    rows[t] = v + (gsize)t * (gsize)job->winograd->source.c;
+  return rows;
+}
+
+static void group_item(void *data, int item, int thread)
+{
+  const Job *job = data;
+  const LusWinograd *winograd = job->winograd;
+  gsize in = (gsize)winograd->source.c, out = (gsize)winograd->target.c,
+        planes = planes_of(winograd);
+  float *window = job->run->scratch + (gsize)thread * job->run->scratch_stride +
+                  pointer_floats(winograd);
+  float *v = window + planes * in, *m = v + planes * job->v_plane;
   int first = item * winograd->tiles_per_item,
       n = MIN(winograd->tiles_per_item, winograd->n_tiles - first);
   for (int t = 0; t < n; t++)
-    transform_input(winograd, v + (gsize)t * (gsize)in, window, source, first + t);
-  for (gsize p = 0; p < PLANES; p++)
-    k->product(m + p * m_plane, v + p * v_plane, winograd->weights + p * (gsize)in * (gsize)out, n,
-               out, in, out, in, out);
-  gsize row = (gsize)winograd->target.w * (gsize)out;
-  for (int t = 0; t < n; t++) {
-    int y = (first + t) / winograd->tiles_across * TILE,
-        x = (first + t) % winograd->tiles_across * TILE;
-    gsize at = (gsize)y * row + (gsize)x * (gsize)out;
-    k->winograd_output(target + at, m + (gsize)t * (gsize)out, bias, r ? r + at : NULL, relu,
-                       m_plane, row, MIN(TILE, winograd->target.h - y),
-                       MIN(TILE, winograd->target.w - x), out);
+    transform_input(job, v + (gsize)t * in, window, first + t);
+  const float **rows = tile_pointers(job, v, n, thread);
+  for (gsize p = 0; p < planes; p++)
+    for (int panel = 0; panel < products_per_plane(winograd); panel++)
+      multiply(job, m, rows, n, p, panel);
+  for (int t = 0; t < n; t++)
+    transform_output(job, m + (gsize)t * out, first + t);
+}
+
+static void input_item(void *data, int tile, int thread)
+{
+  const Job *job = data;
+  float *window = job->run->scratch + (gsize)thread * job->run->scratch_stride +
+                  pointer_floats(job->winograd);
+  transform_input(job, job->v + (gsize)tile * (gsize)job->winograd->source.c, window, tile);
+}
+
+static void product_item(void *data, int item, int thread)
+{
+  const Job *job = data;
+  int n = job->winograd->n_tiles, per_plane = products_per_plane(job->winograd);
+  multiply(job, job->m, tile_pointers(job, job->v, n, thread), n, (gsize)(item / per_plane),
+           item % per_plane);
+}
+
+static void output_item(void *data, int tile, int thread)
+{
+  (void)thread;
+  const Job *job = data;
+  transform_output(job, job->m + (gsize)tile * (gsize)job->winograd->target.c, tile);
+}
+
+void lus_winograd_run(const LusWinograd *winograd, const LusRun *run, float *target,
+                      const float *source, const float *bias, const float *r, gboolean relu)
+{
+  Job job = {
+      .winograd = winograd,
+      .run = run,
+      .target = target,
+      .source = source,
+      .bias = bias,
+      .r = r,
+      .relu = relu,
+      .v_plane = plane_floats(winograd, winograd->source.c),
+      .m_plane = plane_floats(winograd, winograd->target.c),
+  };
+  if (!is_few(winograd)) {
+    lus_parallel_for(run->pool, winograd->n_items, group_item, &job);
+    return;
   }
+  int planes = (int)planes_of(winograd);
+  job.v = run->shared;
+  job.m = job.v + (gsize)planes * job.v_plane;
+  lus_parallel_for(run->pool, winograd->n_tiles, input_item, &job);
+  lus_parallel_for(run->pool, planes * products_per_plane(winograd), product_item, &job);
+  lus_parallel_for(run->pool, winograd->n_tiles, output_item, &job);
 }

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "ops.h"
 #include "taps.h"
 
-/** A grid of 3x3 taps with step 1 by Winograd's F(4x4, 3x3): 36 small matrix products in place of
- * one large one, with a quarter of the multiplications. Tiles are taken in groups whose transforms
- * stay in the second-level cache. */
+/** A grid of 3x3 taps with step 1 by Winograd's F(4x4, 3x3) or F(2x2, 3x3): 36 or 16 small matrix
+ * products in place of one large one, with 4 or 2.25 times fewer multiplications. Many tiles are
+ * taken in groups whose transforms stay in the second-level cache; few are transformed all at once,
+ * and the work is divided over the products. */
 typedef struct {
+  int tile;   /* pixels of the target per tile and axis: 4 or 2 */
   int dy, dx; /* source offset of the first tap */
   LusMapSize source, target;
   int tiles_across, n_tiles, tiles_per_item, n_items;
-  float *weights; /* [36][source.c][target.c], transformed */
+  gboolean blas;  /* the products by OpenBLAS */
+  float *weights; /* per plane [source.c][target.c] transformed: packed in panels, plain for OpenBLAS */
 } LusWinograd;
 
-/** Sets all but the weights. FALSE: the grid is of another kind, or so small that the plain way is
- * faster. */
+/** Sets all but the weights. @tile is 4 or 2. FALSE: the grid is of another kind. */
 gboolean lus_winograd_init(LusWinograd *winograd, const LusTapGrid *grid, LusMapSize source,
-                           LusMapSize target);
+                           LusMapSize target, int tile, gboolean blas);
 /** Floats of winograd->weights, which the caller allocates. */
 gsize lus_winograd_weight_floats(const LusWinograd *winograd);
-/** Floats of scratch space for lus_winograd_item(). */
+/** Floats of LusRun's scratch and shared space that lus_winograd_run() needs. */
 gsize lus_winograd_scratch_floats(const LusWinograd *winograd);
+gsize lus_winograd_shared_floats(const LusWinograd *winograd);
 
 /** From the grid's weights [9][source.c][target.c] in the order of its taps. */
 void lus_winograd_set_weights(LusWinograd *winograd, const float *weights);
 
-/** The target's pixels of work item @item in 0..n_items-1: target = act(conv(source) + bias + r).
- * @bias [target.c] and @r, a map like the target, may be NULL; @r may be the target. */
-void lus_winograd_item(const LusWinograd *winograd, float *target, const float *source,
-                       const float *bias, const float *r, gboolean relu, int item, float *scratch);
+/** target = act(conv(source) + bias + r). @bias [target.c] and @r, a map like the target, may be
+ * NULL; @r may be the target. */
+void lus_winograd_run(const LusWinograd *winograd, const LusRun *run, float *target,
+                      const float *source, const float *bias, const float *r, gboolean relu);

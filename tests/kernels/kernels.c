@@ -438,77 +438,110 @@ static void test_depthwise(void)
   g_assert_cmpfloat(y[1], ==, 0);  /* 40 + 4 - 100 */
 }
 
-/* k in ascending order everywhere, so only the fused rounding differs. */
-static void test_product(void)
+/* ---- panel products ---- */
+
+/* Rows that are gathered from all over x; k in ascending order everywhere, so only the fused rounding
+ * differs. */
+static void compare_panel(const LusKernels *table, LusRng *rng, int width, int n, int rows, int form)
+{
+  enum { MAX_TAPS = 3, MAX_PANEL_ROWS = 23, STRIDE = 29, X = 600 };
+  int taps = 1 + form % MAX_TAPS, run = 1 + (form * 5 + rows) % 17, ldy = n + form % 3;
+  Buffer x = buffer_random(rng, X, form % 4, FALSE);
+  const float *pointers[MAX_TAPS * STRIDE] = {NULL};
+  for (int i = 0; i < taps * STRIDE; i++)
+    pointers[i] = x.data + lus_rng_below(rng, X - 40);
+  Buffer w = buffer_random(rng, (gsize)(taps * run * width), (form + 1) % 4, FALSE);
+  Buffer bias = buffer_random(rng, (gsize)n, 1, FALSE);
+  Buffer r = buffer_random(rng, (gsize)(rows * (n + 1)), 2, FALSE);
+  Buffer expected = buffer_random(rng, (gsize)((rows - 1) * ldy + n), 3, FALSE), got = buffer_copy(&expected);
+  LusFinish finish = {.accumulate = form & 1,
+                      .bias = form & 2 ? bias.data : NULL,
+                      .r = form & 4 ? r.data : NULL,
+                      .ldr = (gsize)n + 1,
+                      .relu = form & 8};
+  lus_kernels_nth(0)->panel_product(expected.data, (gsize)ldy, pointers, STRIDE, 7, rows, taps, run,
+                                    w.data, width, n, &finish);
+  table->panel_product(got.data, (gsize)ldy, pointers, STRIDE, 7, rows, taps, run, w.data, width, n,
+                       &finish);
+  assert_same(&got, &expected, 5e-6, table->name, "panel_product", (gsize)rows, n, form);
+  Buffer *all[] = {&x, &w, &bias, &r, &expected, &got};
+  for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+    buffer_free(all[i]);
+}
+
+static void test_panel_product(void)
 {
   LusRng rng;
   lus_rng_init(&rng, seed, 101);
-  for (int t = 0; lus_kernels_nth(t); t++)
-    for (int n = 1; n <= 131; n += n < 68 ? 1 : 21)
-      for (int m = 1; m <= 14; m++) {
-        int k = (n * 7 + m) % 40 + 1, pad = (n + m) % 4;
-        Buffer a = buffer_random(&rng, (gsize)(m * (k + pad)), pad, FALSE);
-        Buffer b = buffer_random(&rng, (gsize)(k * (n + pad)), (pad + 1) % 4, FALSE);
-        Buffer c = buffer_random(&rng, (gsize)(m * (n + pad)), (pad + 2) % 4, FALSE);
-        Buffer got = buffer_copy(&c);
-        lus_kernels_nth(0)->product(c.data, a.data, b.data, m, n, k, n + pad, k + pad, n + pad);
-        lus_kernels_nth(t)->product(got.data, a.data, b.data, m, n, k, n + pad, k + pad, n + pad);
-        assert_same(&got, &c, 5e-6, lus_kernels_nth(t)->name, "product", (gsize)m, n, pad);
-        buffer_free(&a);
-        buffer_free(&b);
-        buffer_free(&c);
-        buffer_free(&got);
-      }
+  for (int t = 0; lus_kernels_nth(t); t++) {
+    const LusKernels *table = lus_kernels_nth(t);
+    for (int width = table->lanes; width <= table->panel; width *= 2)
+      for (int rows = 1; rows <= 23; rows++)
+        for (int form = 0; form < 16; form++)
+          compare_panel(table, &rng, width, form % 5 == 4 ? width - (rows % width) : width, rows, form);
+  }
+  const float x[] = {1, 2, 3}, w[] = {10, 20, 30, 40}, *pointers[] = {x, x + 1};
+  float y[4] = {0};
+  const LusFinish finish = {.bias = (float[]){0.5f, -200}, .relu = 1};
+  lus_kernels_nth(0)->panel_product(y, 2, pointers, 0, 0, 2, 1, 2, w, 2, 2, &finish);
+  g_assert_cmpfloat(y[0], ==, 70.5f); /* 10 + 2 30 */
+  g_assert_cmpfloat(y[1], ==, 0);
+  g_assert_cmpfloat(y[2], ==, 110.5f); /* 2 10 + 3 30 */
 }
 
 /* ---- Winograd ---- */
 
-#define PLANES 36
-
-static void compare_weights(const LusKernels *table, LusRng *rng, int n, int offset)
+static const LusWinogradKernels *winograd_of(const LusKernels *table, int tile)
 {
-  gsize plane = (gsize)n + (gsize)offset;
-  Buffer w = buffer_random(rng, 9 * (gsize)n, offset, FALSE);
-  Buffer expected = buffer_random(rng, PLANES * plane, offset, FALSE), got = buffer_copy(&expected);
-  lus_kernels_nth(0)->winograd_weights(expected.data, w.data, plane, (gsize)n);
-  table->winograd_weights(got.data, w.data, plane, (gsize)n);
-  assert_same(&got, &expected, 2e-6, table->name, "winograd_weights", 9, n, offset);
+  return tile == 4 ? &table->winograd4 : &table->winograd2;
+}
+
+static void compare_weights(const LusKernels *table, LusRng *rng, int tile, int n, int offset)
+{
+  gsize plane = (gsize)n + (gsize)offset, pitch = (gsize)n + 2 * (gsize)offset;
+  gsize planes = (gsize)((tile + 2) * (tile + 2));
+  Buffer w = buffer_random(rng, 9 * pitch, offset, FALSE);
+  Buffer expected = buffer_random(rng, planes * plane, offset, FALSE), got = buffer_copy(&expected);
+  winograd_of(lus_kernels_nth(0), tile)->weights(expected.data, w.data, plane, (gsize)n, pitch);
+  winograd_of(table, tile)->weights(got.data, w.data, plane, (gsize)n, pitch);
+  assert_same(&got, &expected, 2e-6, table->name, "winograd weights", 9, n, offset);
   buffer_free(&w);
   buffer_free(&expected);
   buffer_free(&got);
 }
 
-static void compare_input(const LusKernels *table, LusRng *rng, int c, int offset)
+static void compare_input(const LusKernels *table, LusRng *rng, int tile, int c, int offset)
 {
-  gsize row = 7 * (gsize)c + 1, plane = (gsize)c + (gsize)offset;
-  Buffer x = buffer_random(rng, 5 * row + 6 * (gsize)c, offset, FALSE);
-  Buffer expected = buffer_random(rng, PLANES * plane, 0, FALSE), got = buffer_copy(&expected);
-  lus_kernels_nth(0)->winograd_input(expected.data, x.data, plane, row, c);
-  table->winograd_input(got.data, x.data, plane, row, c);
-  assert_same(&got, &expected, 5e-5, table->name, "winograd_input", 6, c, offset);
+  gsize row = 7 * (gsize)c + 1, plane = (gsize)c + (gsize)offset, window = (gsize)tile + 2;
+  Buffer x = buffer_random(rng, (window - 1) * row + window * (gsize)c, offset, FALSE);
+  Buffer expected = buffer_random(rng, window * window * plane, 0, FALSE), got = buffer_copy(&expected);
+  winograd_of(lus_kernels_nth(0), tile)->input(expected.data, x.data, plane, row, c);
+  winograd_of(table, tile)->input(got.data, x.data, plane, row, c);
+  assert_same(&got, &expected, 5e-5, table->name, "winograd input", window, c, offset);
   buffer_free(&x);
   buffer_free(&expected);
   buffer_free(&got);
 }
 
-static void compare_output(const LusKernels *table, LusRng *rng, int c, int offset)
+static void compare_output(const LusKernels *table, LusRng *rng, int tile, int c, int offset)
 {
-  gsize row = 5 * (gsize)c + 2, plane = (gsize)c + 3;
-  int rows = 1 + offset, columns = 4 - (c + offset) % 4; /* edges cut a tile */
+  gsize row = 5 * (gsize)c + 2, plane = (gsize)c + 3, planes = (gsize)((tile + 2) * (tile + 2));
+  int rows = 1 + offset % tile, columns = tile - (c + offset) % tile; /* edges cut a tile */
   gsize n = (gsize)(rows - 1) * row + (gsize)columns * (gsize)c;
-  Buffer m = buffer_random(rng, PLANES * plane, offset, FALSE),
+  Buffer m = buffer_random(rng, planes * plane, offset, FALSE),
          bias = buffer_random(rng, (gsize)c, 1, FALSE);
   Buffer r = buffer_random(rng, n, 2, FALSE), y = buffer_random(rng, n, 3, FALSE);
   for (int flag = 0; flag < 16; flag++) { /* bias, r, r is y, relu */
     Buffer expected = buffer_copy(&y), got = buffer_copy(&y);
     const float *shift = flag & 1 ? bias.data : NULL;
     const float *other = flag & 2 ? r.data : NULL;
-    lus_kernels_nth(0)->winograd_output(expected.data, m.data, shift,
-                                        flag & 4 ? expected.data : other, flag & 8, plane, row,
-                                        rows, columns, c);
-    table->winograd_output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane,
-                           row, rows, columns, c);
-    assert_same(&got, &expected, 1e-4, table->name, "winograd_output", (gsize)rows, c, offset);
+    winograd_of(lus_kernels_nth(0), tile)
+        ->output(expected.data, m.data, shift, flag & 4 ? expected.data : other, flag & 8, plane, row,
+                 rows, columns, c);
+    winograd_of(table, tile)
+        ->output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane, row, rows,
+                 columns, c);
+    assert_same(&got, &expected, 1e-4, table->name, "winograd output", (gsize)rows, c, offset);
     buffer_free(&expected);
     buffer_free(&got);
   }
@@ -524,33 +557,41 @@ static void test_winograd(void)
   lus_rng_init(&rng, seed, 102);
   for (int t = 0; lus_kernels_nth(t); t++)
     for (int c = 0; c <= MAX_N; c++)
-      for (int offset = 0; offset < 4; offset++) {
-        compare_weights(lus_kernels_nth(t), &rng, c, offset);
-        compare_input(lus_kernels_nth(t), &rng, c, offset);
-        compare_output(lus_kernels_nth(t), &rng, c, offset);
+      for (int form = 0; form < 8; form++) {
+        int tile = form & 4 ? 4 : 2, offset = form & 3;
+        compare_weights(lus_kernels_nth(t), &rng, tile, c, offset);
+        compare_input(lus_kernels_nth(t), &rng, tile, c, offset);
+        compare_output(lus_kernels_nth(t), &rng, tile, c, offset);
       }
 }
 
 /* The reference's three transforms against the convolution itself: one channel, one tile. */
-static void test_winograd_is_convolution(void)
+static void check_is_convolution(int tile)
 {
   LusRng rng;
   lus_rng_init(&rng, seed, 103);
-  const LusKernels *k = lus_kernels_nth(0);
+  const LusWinogradKernels *k = winograd_of(lus_kernels_nth(0), tile);
+  int window = tile + 2;
   float x[36], g[9], u[36], v[36], y[16];
   lus_rng_fill_normal(&rng, x, 36);
   lus_rng_fill_normal(&rng, g, 9);
-  k->winograd_weights(u, g, 1, 1);
-  k->winograd_input(v, x, 1, 6, 1);
-  for (int i = 0; i < 36; i++)
+  k->weights(u, g, 1, 1, 1);
+  k->input(v, x, 1, (gsize)window, 1);
+  for (int i = 0; i < window * window; i++)
     v[i] *= u[i];
-  k->winograd_output(y, v, NULL, NULL, FALSE, 1, 4, 4, 4, 1);
-  for (int i = 0; i < 16; i++) {
+  k->output(y, v, NULL, NULL, FALSE, 1, (gsize)tile, tile, tile, 1);
+  for (int i = 0; i < tile * tile; i++) {
     double sum = 0;
     for (int a = 0; a < 9; a++)
-      sum += (double)g[a] * (double)x[(i / 4 + a / 3) * 6 + i % 4 + a % 3];
+      sum += (double)g[a] * (double)x[(i / tile + a / 3) * window + i % tile + a % 3];
     g_assert_cmpfloat_with_epsilon(y[i], (float)sum, 2e-5f);
   }
+}
+
+static void test_winograd_is_convolution(void)
+{
+  check_is_convolution(4);
+  check_is_convolution(2);
 }
 
 /* ---- choice ---- */
@@ -595,7 +636,7 @@ int main(int argc, char **argv)
     g_test_add_data_func(path, &kernel_cases[i], test_kernel);
   }
   g_test_add_func("/kernels/gemm", test_gemm);
-  g_test_add_func("/kernels/product", test_product);
+  g_test_add_func("/kernels/panel-product", test_panel_product);
   g_test_add_func("/kernels/depthwise", test_depthwise);
   g_test_add_func("/kernels/winograd", test_winograd);
   g_test_add_func("/kernels/winograd-is-convolution", test_winograd_is_convolution);
