@@ -121,7 +121,7 @@ static float finished(const LusFinish *finish, float sum, float before, int row,
   if (finish->bias)
     sum += finish->bias[column];
   if (finish->r)
-    sum += finish->r[(size_t)row * finish->ldr + (size_t)column];
+    sum += finish->r[row][finish->r_shift + (size_t)column];
   return finish->relu ? relu(sum) : sum;
 }
 

@@ -295,7 +295,7 @@ static __attribute__((noinline)) void finish_part(const Panel *p, const float *s
     if (finish->bias)
       v += finish->bias[j];
     if (finish->r)
-      v += finish->r[row * finish->ldr + (size_t)j];
+      v += finish->r[row][finish->r_shift + (size_t)j];
     y[j] = finish->relu ? relu_single(v) : v;
   }
 }
@@ -329,16 +329,15 @@ static __attribute__((noinline)) void finish_part(const Panel *p, const float *s
     }                                                                                              \
     const LusFinish *finish = p->finish;                                                           \
     float *y = p->y + first * p->ldy;                                                              \
-    const float *r = finish->r ? finish->r + first * finish->ldr : NULL;                           \
     if (finish->accumulate)                                                                        \
       FOR_TILE(ROWS, VECTORS)                                                                      \
         sum[i][v] += LOAD(full, y + i * p->ldy + v * FULL);                                        \
     if (finish->bias)                                                                              \
       FOR_TILE(ROWS, VECTORS)                                                                      \
         sum[i][v] += LOAD(full, finish->bias + v * FULL);                                          \
-    if (r)                                                                                         \
+    if (finish->r)                                                                                 \
       FOR_TILE(ROWS, VECTORS)                                                                      \
-        sum[i][v] += LOAD(full, r + i * finish->ldr + v * FULL);                                   \
+        sum[i][v] += LOAD(full, finish->r[first + i] + finish->r_shift + v * FULL);                \
     if (finish->relu)                                                                              \
       FOR_TILE(ROWS, VECTORS)                                                                      \
         sum[i][v] = relu_full(sum[i][v]);                                                          \

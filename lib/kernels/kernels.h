@@ -4,11 +4,13 @@
 #include "gemm.h"
 
 /** What becomes of a sum s[i][j] on its way to y: act(y[i][j] where accumulate + s[i][j] + bias[j] +
- * r[i ldr + j]), in this order; act is relu or nothing; bias, r NULL: 0. In place: r may be y. */
+ * r[i][r_shift + j]), in this order; act is relu or nothing; bias, r NULL: 0. In place: the rows of r
+ * may be those of y. */
 typedef struct {
   int accumulate;
-  const float *bias, *r;
-  size_t ldr;
+  const float *bias;
+  const float *const *r;
+  size_t r_shift;
   int relu;
 } LusFinish;
 

@@ -260,6 +260,16 @@ static void run_group(const Job *job, float *scratch, int group, int row, int ro
   }
 }
 
+/* Adds r, whose pixels count for four each, to rows of the target. */
+static void add_half(const LusConvPass *pass, const LusConvCall *call, int row, int row_end)
+{
+  gsize c = (gsize)pass->target.c, w = (gsize)pass->target.w;
+  for (gsize y = (gsize)row; y < (gsize)row_end; y++)
+    for (gsize x = 0; x < w; x++)
+      lus_kernels()->add_scaled(call->target + (y * w + x) * c, 1,
+                                call->r + (y / 2 * (w / 2) + x / 2) * c, c);
+}
+
 static void gemm_item(void *data, int item, int thread)
 {
   const Job *job = data;
@@ -269,12 +279,15 @@ static void gemm_item(void *data, int item, int thread)
   float *scratch = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   for (int group = 0; group < pass->groups; group++)
     run_group(job, scratch, group, row, row_end);
-  if (!call->bias && !call->r && !call->relu)
+  if (call->r && call->r_half)
+    add_half(pass, call, row, row_end);
+  const float *r = call->r_half ? NULL : call->r;
+  if (!call->bias && !r && !call->relu)
     return;
   gsize pixels = (gsize)(row_end - row) * (gsize)pass->grid.w;
   gsize at = (gsize)row * (gsize)pass->grid.w * (gsize)pass->target.c;
   lus_kernels()->affine(call->target + at, call->target + at, NULL, call->bias,
-                        call->r ? call->r + at : NULL, call->relu, pixels, pass->target.c);
+                        r ? r + at : NULL, call->relu, pixels, pass->target.c);
 }
 
 static void depthwise_item(void *data, int item, int thread)
@@ -292,13 +305,9 @@ static void depthwise_item(void *data, int item, int thread)
 void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConvCall *call)
 {
   Job job = {.pass = pass, .run = run, .call = call};
-  LusFinish finish = {.accumulate = call->accumulate,
-                      .bias = call->bias,
-                      .r = call->r,
-                      .relu = call->relu};
   switch (pass->method) {
   case LUS_CONV_DIRECT:
-    lus_direct_run(&pass->direct, run, call->target, call->source, &finish);
+    lus_direct_run(&pass->direct, run, call);
     break;
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:

@@ -25,14 +25,6 @@ typedef struct {
   LusDirect direct;
 } LusConvPass;
 
-typedef struct {
-  float *target;
-  const float *source;
-  gboolean accumulate; /* target += ; then bias and r are NULL and relu is FALSE */
-  const float *bias, *r; /* [groups * out], and a map like the target; or NULL */
-  gboolean relu;
-} LusConvCall;
-
 /** A method's name, "winograd 4x4" say. */
 const char *lus_conv_method_name(const LusConvPass *pass);
 
@@ -49,4 +41,5 @@ gboolean lus_conv_pass_init(LusConvPass *pass, LusStep *step, LusMapSize source,
 void lus_conv_pass_clear(LusConvPass *pass);
 /** From weights [groups][taps][in][out]. */
 void lus_conv_pass_set_weights(LusConvPass *pass, const float *weights);
+/** Winograd and depthwise passes take no r of half size. */
 void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConvCall *call);

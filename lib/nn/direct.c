@@ -88,9 +88,10 @@ static int item_pixels(const LusDirect *direct)
   return direct->rows_per_item * direct->grid->w;
 }
 
+/* One per tap and pixel, and one per pixel for what is added. */
 static gsize pointer_floats(const LusDirect *direct)
 {
-  gsize bytes = (gsize)direct->taps * (gsize)item_pixels(direct) * sizeof(float *);
+  gsize bytes = (gsize)(direct->taps + 1) * (gsize)item_pixels(direct) * sizeof(float *);
   return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
@@ -128,9 +129,7 @@ gsize lus_direct_scratch_floats(const LusDirect *direct)
 typedef struct {
   const LusDirect *direct;
   const LusRun *run;
-  float *target;
-  const float *source;
-  const LusFinish *finish;
+  const LusConvCall *call;
 } Job;
 
 /* One row of the source with its border, from the first tap of the first pixel to the last of the last. */
@@ -156,7 +155,7 @@ static void point_to_copies(const Job *job, const float **pointers, float *copy,
   gsize pitch = copied_row(direct);
   int per_dy = grid->n / direct->taps, top = grid->taps[0].dy;
   for (int i = 0; i < source_rows(direct, rows); i++)
-    copy_row(direct, copy + (gsize)i * pitch, job->source,
+    copy_row(direct, copy + (gsize)i * pitch, job->call->source,
              row * grid->source_step[0] + top + i);
   for (int t = 0; t < direct->taps; t++) {
     int dy = grid->taps[t * per_dy].dy - top;
@@ -178,7 +177,7 @@ static void point_to_source(const Job *job, const float **pointers, int row, int
       int y = (row + i) * grid->source_step[0] + grid->taps[t].dy;
       gboolean inside = y >= 0 && y < size->h;
       const float *line =
-          inside ? job->source + (gsize)y * (gsize)size->w * (gsize)size->c : NULL;
+          inside ? job->call->source + (gsize)y * (gsize)size->w * (gsize)size->c : NULL;
       for (int j = 0; j < grid->w; j++) {
         int x = j * grid->source_step[1] + grid->taps[t].dx;
         *pointers++ =
@@ -218,9 +217,9 @@ static void scatter(const Job *job, const float *from, gsize ldf, LusPanel panel
     int y = i * grid->target_step[0] + grid->target_origin[0];
     for (int j = 0; j < grid->w; j++, from += ldf) {
       int x = j * grid->target_step[1] + grid->target_origin[1];
-      float *to = job->target + ((gsize)y * (gsize)size->w + (gsize)x) * (gsize)size->c +
+      float *to = job->call->target + ((gsize)y * (gsize)size->w + (gsize)x) * (gsize)size->c +
                   panel.first;
-      if (job->finish->accumulate)
+      if (job->call->accumulate)
         lus_kernels()->add_scaled(to, 1, from, (gsize)panel.n);
       else
         memcpy(to, from, (gsize)panel.n * sizeof *to);
@@ -228,10 +227,22 @@ static void scatter(const Job *job, const float *from, gsize ldf, LusPanel panel
   }
 }
 
+/* The pixels of r that are added to those of the target. */
+static void point_to_r(const Job *job, const float **pointers, int row, int rows)
+{
+  const LusMapSize *size = &job->direct->target;
+  int shift = job->call->r_half ? 1 : 0;
+  gsize c = (gsize)size->c, pitch = (gsize)(size->w >> shift) * c;
+  for (int y = row; y < row + rows; y++)
+    for (int x = 0; x < size->w; x++)
+      *pointers++ = job->call->r + (gsize)(y >> shift) * pitch + (gsize)(x >> shift) * c;
+}
+
 static void run_panel(const Job *job, float *scratch, const float *const *pointers, int row,
                       int rows, LusPanel panel)
 {
   const LusDirect *direct = job->direct;
+  const LusConvCall *call = job->call;
   int pixels = rows * direct->grid->w;
   if (!lus_tap_grid_is_dense(direct->grid)) {
     static const LusFinish none = {0};
@@ -239,15 +250,16 @@ static void run_panel(const Job *job, float *scratch, const float *const *pointe
     scatter(job, scratch, (gsize)panel.n, panel, row, rows);
     return;
   }
-  gsize ldy = (gsize)direct->target.c,
-        at = (gsize)row * (gsize)direct->grid->w * ldy + (gsize)panel.first;
-  LusFinish finish = *job->finish;
-  if (finish.bias)
-    finish.bias += panel.first;
-  if (finish.r)
-    finish.r += at;
-  finish.ldr = ldy;
-  multiply(job, job->target + at, ldy, pointers, pixels, panel, &finish);
+  gsize ldy = (gsize)direct->target.c;
+  const LusFinish finish = {
+      .accumulate = call->accumulate,
+      .bias = call->bias ? call->bias + panel.first : NULL,
+      .r = call->r ? pointers + (gsize)direct->taps * (gsize)pixels : NULL,
+      .r_shift = (gsize)panel.first,
+      .relu = call->relu,
+  };
+  float *y = call->target + (gsize)row * (gsize)direct->grid->w * ldy + panel.first;
+  multiply(job, y, ldy, pointers, pixels, panel, &finish);
 }
 
 static void item(void *data, int index, int thread)
@@ -265,15 +277,15 @@ static void item(void *data, int index, int thread)
     point_to_copies(job, pointers, copy, row, rows);
   else
     point_to_source(job, pointers, row, rows);
+  if (job->call->r)
+    point_to_r(job, pointers + (gsize)direct->taps * (gsize)(rows * direct->grid->w), row, rows);
   for (int p = first; p < end; p++)
     run_panel(job, result, pointers, row, rows,
               lus_panels_at(direct->grid->n * direct->source.c, direct->target.c, p));
 }
 
-void lus_direct_run(const LusDirect *direct, const LusRun *run, float *target, const float *source,
-                    const LusFinish *finish)
+void lus_direct_run(const LusDirect *direct, const LusRun *run, const LusConvCall *call)
 {
-  Job job = {
-      .direct = direct, .run = run, .target = target, .source = source, .finish = finish};
+  Job job = {.direct = direct, .run = run, .call = call};
   lus_parallel_for(run->pool, direct->bands * direct->columns, item, &job);
 }

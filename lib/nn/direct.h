@@ -4,6 +4,16 @@
 #include "ops.h"
 #include "taps.h"
 
+/** What a convolution is asked for: target = act(conv(source) + bias + r). */
+typedef struct {
+  float *target;
+  const float *source;
+  gboolean accumulate;   /* target += ; then bias and r are NULL and relu is FALSE */
+  const float *bias, *r; /* [channels], and a map like the target; or NULL */
+  gboolean r_half;       /* r's map has half the target's rows and columns: each pixel counts for four */
+  gboolean relu;
+} LusConvCall;
+
 /** A grid of taps as one matrix product whose left rows, the patches, are never copied: each pixel's
  * taps are pointers into the source, or to zeros outside of it. With few channels, where a pointer
  * per tap would not pay, taps that lie side by side are one run in a copy of the rows with their
@@ -30,8 +40,6 @@ gsize lus_direct_scratch_floats(const LusDirect *direct);
 /** From the grid's weights [taps][source.c][target.c]. */
 void lus_direct_set_weights(LusDirect *direct, const float *weights);
 
-/** The grid's pixels of the target: target = act(conv(source) + bias + r), or += where @accumulate,
- * which then is all. Where the grid's pixels are not all of the target's, bias and r are NULL and relu is
- * FALSE. */
-void lus_direct_run(const LusDirect *direct, const LusRun *run, float *target, const float *source,
-                    const LusFinish *finish);
+/** The grid's pixels of the target. Where these are not all of the target's, bias and r are NULL and
+ * relu is FALSE. */
+void lus_direct_run(const LusDirect *direct, const LusRun *run, const LusConvCall *call);

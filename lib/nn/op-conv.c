@@ -76,6 +76,7 @@ static void forward(const LusStep *step, const LusRun *run)
       .source = step->x->data,
       .bias = step->train ? lus_step_constant(step, 2) : conv->bias,
       .r = step->r ? step->r->data : NULL,
+      .r_half = step->r_half,
       .relu = step->relu,
   };
   lus_conv_pass_run(&conv->forward, run, &call);

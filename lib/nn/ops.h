@@ -99,6 +99,7 @@ struct _LusStep {
   LusMap *x, *r, *y;             /* r: added to the result, or NULL */
   int n_maps;                    /* activations read, r not counted */
   LusMap *maps;                  /* all of the plan; see lus_step_map() */
+  gboolean r_half; /* r has half of y's rows and columns: each of its pixels is added to four */
   gboolean relu;
   gboolean train;
   gboolean x_accumulate,

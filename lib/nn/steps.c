@@ -88,6 +88,36 @@ static gboolean fold_batch_norm(Builder *b, const LusNode *node)
   return TRUE;
 }
 
+static gboolean doubles_pixels(const LusStep *step)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  const int *x = step->graph->values[step->x_value].shape, *y = step->graph->values[step->y_value].shape;
+  return step->class == &lus_step_resize && a->mode == LUS_RESIZE_NEAREST &&
+         a->coord == LUS_COORD_ASYMMETRIC && (a->nearest == LUS_NEAREST_USUAL || a->nearest == LUS_NEAREST_FLOOR) &&
+         y[2] == 2 * x[2] && y[3] == 2 * x[3] && !step->relu && step->r_value < 0;
+}
+
+static gboolean is_pointwise(const LusStep *step)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  return step->class == &lus_step_conv && a->groups == 1 && a->kernel[0] == 1 && a->kernel[1] == 1;
+}
+
+/* A 1x1 convolution to which a map of half its size is added after each pixel was doubled (a Feature
+ * Pyramid Network's top-down path) reads that map itself. */
+static void fold_doubling(Builder *b, LusStep *step)
+{
+  LusStep *resize = b->maker[step->r_value];
+  if (b->train || !is_pointwise(step) || !resize || b->uses[step->r_value] != 1 ||
+      !doubles_pixels(resize))
+    return;
+  step->r_value = resize->x_value;
+  step->r_half = TRUE;
+  b->steps->pdata[resize->position] = NULL;
+  b->maker[resize->y_value] = NULL;
+  step_free(resize);
+}
+
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value
  * exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
@@ -109,6 +139,7 @@ static gboolean fold_add(Builder *b, const LusNode *node)
   push(b, best);
   best->r_value = other;
   redirect(b, best, node->output);
+  fold_doubling(b, best);
   return TRUE;
 }
 

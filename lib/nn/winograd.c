@@ -8,8 +8,8 @@
 
 /* Floats of transformed tiles per item, within limits that keep the products efficient and the work
  * divisible. */
-#define ITEM_FLOATS 393216
-#define MIN_TILES_PER_ITEM 36
+#define ITEM_FLOATS 131072
+#define MIN_TILES_PER_ITEM 24
 #define MAX_TILES_PER_ITEM 72
 /* Up to so many tiles are transformed all at once. */
 #define FEW_TILES 64

@@ -453,11 +453,14 @@ static void compare_panel(const LusKernels *table, LusRng *rng, int width, int n
   Buffer w = buffer_random(rng, (gsize)(taps * run * width), (form + 1) % 4, FALSE);
   Buffer bias = buffer_random(rng, (gsize)n, 1, FALSE);
   Buffer r = buffer_random(rng, (gsize)(rows * (n + 1)), 2, FALSE);
+  const float *r_rows[MAX_PANEL_ROWS];
+  for (int i = 0; i < rows; i++)
+    r_rows[i] = r.data + (i * 7 % rows) * (n + 1) - 3;
   Buffer expected = buffer_random(rng, (gsize)((rows - 1) * ldy + n), 3, FALSE), got = buffer_copy(&expected);
   LusFinish finish = {.accumulate = form & 1,
                       .bias = form & 2 ? bias.data : NULL,
-                      .r = form & 4 ? r.data : NULL,
-                      .ldr = (gsize)n + 1,
+                      .r = form & 4 ? r_rows : NULL,
+                      .r_shift = 3,
                       .relu = form & 8};
   lus_kernels_nth(0)->panel_product(expected.data, (gsize)ldy, pointers, STRIDE, 7, rows, taps, run,
                                     w.data, width, n, &finish);
