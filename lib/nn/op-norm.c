@@ -4,27 +4,19 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
-#include "nn/ops.h"
+#include "nn/norm.h"
 
 /* Floats per work item; also how many values a float sum takes in before it is added up in double.
  */
 #define ITEM_FLOATS 32768
 
 typedef struct {
-  int pixels, pixels_per_item, n_items;
-  int groups;
-  float *shift;        /* [c] a value near the mean: sums of differences keep their digits */
-  float *a, *b;        /* [c] */
-  float *d;            /* [c], backward */
-  double *mean, *rstd; /* [groups] of the last forward pass */
-} Norm;
-
-typedef struct {
+  const LusNorm *norm;
   const LusStep *step;
   const LusRun *run;
 } Job;
 
-static void item_range(const Norm *norm, int item, gsize *first, gsize *count)
+static void item_range(const LusNorm *norm, int item, gsize *first, gsize *count)
 {
   int begin = item * norm->pixels_per_item;
   *first = (gsize)begin;
@@ -36,7 +28,7 @@ static void apply_item(void *data, int item, int thread)
   (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
-  const Norm *norm = step->state;
+  const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   lus_kernels()->affine(step->y->data + first * c, step->x->data + first * c, norm->a, norm->b,
@@ -49,7 +41,7 @@ static void moments_item(void *data, int item, int thread)
   (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
-  const Norm *norm = step->state;
+  const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   float *sums = job->run->shared + (gsize)item * 2 * c;
@@ -58,7 +50,7 @@ static void moments_item(void *data, int item, int thread)
 }
 
 /* Sum of entry @k (0..2c-1) over the items. */
-static double total(const Norm *norm, const LusRun *run, int c, int k)
+static double total(const LusNorm *norm, const LusRun *run, int c, int k)
 {
   double sum = 0;
   for (int item = 0; item < norm->n_items; item++)
@@ -68,7 +60,7 @@ static double total(const Norm *norm, const LusRun *run, int c, int k)
 
 /* mean = m0 + average of (S + n (shift - m0)) with m0 the group's first shift; then the variance
  * about it: sum of (x - mean)^2 = Q + 2 (shift - mean) S + n (shift - mean)^2 for each channel. */
-static void group_statistics(const Norm *norm, const LusRun *run, int c, int group, double epsilon)
+static void group_statistics(const LusNorm *norm, const LusRun *run, int c, int group, double epsilon)
 {
   int first = group * (c / norm->groups), end = first + c / norm->groups;
   double n = norm->pixels, origin = (double)norm->shift[first], sum = 0, square = 0;
@@ -84,11 +76,10 @@ static void group_statistics(const Norm *norm, const LusRun *run, int c, int gro
   norm->rstd[group] = 1 / sqrt(fmax(square / (n * (end - first)), 0) + epsilon);
 }
 
-static void group_norm_forward(const LusStep *step, const LusRun *run)
+void lus_norm_group_statistics(const LusNorm *norm, const LusStep *step, const LusRun *run)
 {
-  const Norm *norm = step->state;
   int c = step->x->c;
-  Job job = {.step = step, .run = run};
+  Job job = {.norm = norm, .step = step, .run = run};
   memcpy(norm->shift, step->x->data, (gsize)c * sizeof(float));
   lus_parallel_for(run->pool, norm->n_items, moments_item, &job);
   const float *scale = lus_step_constant(step, 1), *bias = lus_step_constant(step, 2);
@@ -100,6 +91,13 @@ static void group_norm_forward(const LusStep *step, const LusRun *run)
       norm->b[j] = (float)((double)bias[j] - norm->mean[group] * a);
     }
   }
+}
+
+static void group_norm_forward(const LusStep *step, const LusRun *run)
+{
+  const LusNorm *norm = step->state;
+  Job job = {.norm = norm, .step = step, .run = run};
+  lus_norm_group_statistics(norm, step, run);
   lus_parallel_for(run->pool, norm->n_items, apply_item, &job);
 }
 
@@ -108,7 +106,7 @@ static void gradient_moments_item(void *data, int item, int thread)
   (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
-  const Norm *norm = step->state;
+  const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   float *sums = job->run->shared + (gsize)item * 2 * c;
@@ -122,7 +120,7 @@ static void gradient_item(void *data, int item, int thread)
   (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
-  const Norm *norm = step->state;
+  const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   lus_kernels()->norm_backward(step->x->grad + first * c, step->y->grad + first * c,
@@ -136,7 +134,7 @@ static void gradient_item(void *data, int item, int thread)
  * which is a dy + b x + d per channel. */
 static void group_gradient(const LusStep *step, const LusRun *run, int group)
 {
-  const Norm *norm = step->state;
+  const LusNorm *norm = step->state;
   int c = step->x->c, first = group * (c / norm->groups), end = first + c / norm->groups;
   const float *scale = lus_step_constant(step, 1);
   float *d_scale = lus_step_gradient(step, run, 1), *d_bias = lus_step_gradient(step, run, 2);
@@ -160,8 +158,8 @@ static void group_gradient(const LusStep *step, const LusRun *run, int group)
 
 static void group_norm_backward(const LusStep *step, const LusRun *run)
 {
-  const Norm *norm = step->state;
-  Job job = {.step = step, .run = run};
+  const LusNorm *norm = step->state;
+  Job job = {.norm = norm, .step = step, .run = run};
   for (int j = 0; j < step->x->c; j++)
     norm->shift[j] = (float)norm->mean[j / (step->x->c / norm->groups)];
   lus_parallel_for(run->pool, norm->n_items, gradient_moments_item, &job);
@@ -170,9 +168,9 @@ static void group_norm_backward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, norm->n_items, gradient_item, &job);
 }
 
-static void free_state(gpointer state)
+void lus_norm_free(gpointer data)
 {
-  Norm *norm = state;
+  LusNorm *norm = data;
   if (!norm)
     return;
   g_free(norm->shift);
@@ -184,10 +182,10 @@ static void free_state(gpointer state)
   g_free(norm);
 }
 
-static Norm *norm_new(const LusStep *step, int groups)
+LusNorm *lus_norm_new(const LusStep *step, int groups)
 {
   int c = step->x->c;
-  Norm *norm = g_new0(Norm, 1);
+  LusNorm *norm = g_new0(LusNorm, 1);
   norm->pixels = step->x->h * step->x->w;
   norm->pixels_per_item = lus_rows_per_item(ITEM_FLOATS, (gsize)c);
   norm->n_items = lus_n_items(norm->pixels, norm->pixels_per_item);
@@ -201,19 +199,24 @@ static Norm *norm_new(const LusStep *step, int groups)
   return norm;
 }
 
+gsize lus_norm_shared_floats(const LusNorm *norm, int c)
+{
+  return (gsize)norm->n_items * 2 * (gsize)c;
+}
+
 static gboolean group_norm_prepare(LusStep *step, GError **error)
 {
   (void)error;
-  Norm *norm = norm_new(step, step->node->attrs.norm_groups);
+  LusNorm *norm = lus_norm_new(step, step->node->attrs.norm_groups);
   step->state = norm;
-  step->shared = (gsize)norm->n_items * 2 * (gsize)step->x->c;
+  step->shared = lus_norm_shared_floats(norm, step->x->c);
   return TRUE;
 }
 
 static gboolean batch_norm_prepare(LusStep *step, GError **error)
 {
   (void)error;
-  Norm *norm = norm_new(step, 1);
+  LusNorm *norm = lus_norm_new(step, 1);
   step->state = norm;
   const float *scale = lus_step_constant(step, 1), *bias = lus_step_constant(step, 2);
   const float *mean = lus_step_constant(step, 3), *variance = lus_step_constant(step, 4);
@@ -226,8 +229,8 @@ static gboolean batch_norm_prepare(LusStep *step, GError **error)
 
 static void batch_norm_forward(const LusStep *step, const LusRun *run)
 {
-  const Norm *norm = step->state;
-  Job job = {.step = step, .run = run};
+  const LusNorm *norm = step->state;
+  Job job = {.norm = norm, .step = step, .run = run};
   lus_parallel_for(run->pool, norm->n_items, apply_item, &job);
 }
 
@@ -237,7 +240,7 @@ static void batch_norm_gradient_item(void *data, int item, int thread)
   (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
-  const Norm *norm = step->state;
+  const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
   float *dx = step->x->grad + first * c;
@@ -247,12 +250,12 @@ static void batch_norm_gradient_item(void *data, int item, int thread)
 
 static void batch_norm_backward(const LusStep *step, const LusRun *run)
 {
-  const Norm *norm = step->state;
-  Job job = {.step = step, .run = run};
+  const LusNorm *norm = step->state;
+  Job job = {.norm = norm, .step = step, .run = run};
   lus_parallel_for(run->pool, norm->n_items, batch_norm_gradient_item, &job);
 }
 
 const LusStepClass lus_step_group_norm = {group_norm_prepare, group_norm_forward,
-                                          group_norm_backward, free_state, TRUE};
+                                          group_norm_backward, lus_norm_free, TRUE};
 const LusStepClass lus_step_batch_norm = {batch_norm_prepare, batch_norm_forward,
-                                          batch_norm_backward, free_state, TRUE};
+                                          batch_norm_backward, lus_norm_free, TRUE};

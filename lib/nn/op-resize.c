@@ -6,20 +6,10 @@
 
 #include "kernels/kernels.h"
 #include "nn/error.h"
-#include "nn/ops.h"
-
-/* y[o] = x[i0[o]] + w[o] (x[i1[o]] - x[i0[o]]), and the transpose: dx[i] = sum over k =
- * start[i]..start[i+1]-1 of weight[k] dy[index[k]]. */
-typedef struct {
-  int in, out;
-  int *i0, *i1;
-  float *w;
-  int *start, *index;
-  float *weight;
-} Axis;
+#include "nn/resize.h"
 
 typedef struct {
-  Axis axis[2]; /* vertical, horizontal */
+  LusResizeAxis axis[2]; /* vertical, horizontal */
 } Resize;
 
 static double source_position(const LusOpAttrs *a, int axis, int in, int out, int o)
@@ -57,7 +47,7 @@ static int nearest_pixel(const LusOpAttrs *a, double position)
   }
 }
 
-static void init_forward(Axis *axis, const LusOpAttrs *a, int which)
+static void init_forward(LusResizeAxis *axis, const LusOpAttrs *a, int which)
 {
   for (int o = 0; o < axis->out; o++) {
     double position = CLAMP(source_position(a, which, axis->in, axis->out, o), 0, axis->in - 1);
@@ -71,7 +61,7 @@ static void init_forward(Axis *axis, const LusOpAttrs *a, int which)
 }
 
 /* Counting sort of every output's taps (one or two) by their input. */
-static void init_transpose(Axis *axis)
+static void init_transpose(LusResizeAxis *axis)
 {
   for (int o = 0; o < axis->out; o++) {
     axis->start[axis->i0[o] + 1]++;
@@ -93,9 +83,10 @@ static void init_transpose(Axis *axis)
   }
 }
 
-static void axis_init(Axis *axis, const LusOpAttrs *a, int which, int in, int out, gboolean train)
+void lus_resize_axis_init(LusResizeAxis *axis, const LusOpAttrs *a, int which, int in, int out,
+                          gboolean train)
 {
-  *axis = (Axis){
+  *axis = (LusResizeAxis){
       .in = in,
       .out = out,
       .i0 = g_new(int, out),
@@ -111,7 +102,7 @@ static void axis_init(Axis *axis, const LusOpAttrs *a, int which, int in, int ou
   }
 }
 
-static void axis_clear(Axis *axis)
+void lus_resize_axis_clear(LusResizeAxis *axis)
 {
   g_free(axis->i0);
   g_free(axis->i1);
@@ -131,7 +122,7 @@ static void forward_row(void *data, int o, int thread)
   const Job *job = data;
   const LusStep *step = job->step;
   const Resize *resize = step->state;
-  const Axis *v = &resize->axis[0], *u = &resize->axis[1];
+  const LusResizeAxis *v = &resize->axis[0], *u = &resize->axis[1];
   gsize c = (gsize)step->x->c, in_row = (gsize)u->in * c, out_row = (gsize)u->out * c;
   const float *top = step->x->data + (gsize)v->i0[o] * in_row, *line = top;
   if (v->w[o] != 0) {
@@ -157,7 +148,7 @@ static void backward_row(void *data, int i, int thread)
   const Job *job = data;
   const LusStep *step = job->step;
   const Resize *resize = step->state;
-  const Axis *v = &resize->axis[0], *u = &resize->axis[1];
+  const LusResizeAxis *v = &resize->axis[0], *u = &resize->axis[1];
   gsize c = (gsize)step->x->c, in_row = (gsize)u->in * c, out_row = (gsize)u->out * c;
   float *line = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   memset(line, 0, out_row * sizeof *line);
@@ -180,8 +171,8 @@ static gboolean prepare(LusStep *step, GError **error)
   const LusOpAttrs *a = &step->node->attrs;
   Resize *resize = g_new0(Resize, 1);
   step->state = resize;
-  axis_init(&resize->axis[0], a, 0, step->x->h, step->y->h, step->train);
-  axis_init(&resize->axis[1], a, 1, step->x->w, step->y->w, step->train);
+  lus_resize_axis_init(&resize->axis[0], a, 0, step->x->h, step->y->h, step->train);
+  lus_resize_axis_init(&resize->axis[1], a, 1, step->x->w, step->y->w, step->train);
   step->scratch = (gsize)MAX(step->x->w, step->y->w) * (gsize)step->x->c;
   return TRUE;
 }
@@ -191,8 +182,8 @@ static void free_state(gpointer state)
   Resize *resize = state;
   if (!resize)
     return;
-  axis_clear(&resize->axis[0]);
-  axis_clear(&resize->axis[1]);
+  lus_resize_axis_clear(&resize->axis[0]);
+  lus_resize_axis_clear(&resize->axis[1]);
   g_free(resize);
 }
 

@@ -93,6 +93,7 @@ struct _LusStep {
   const LusGraph *graph;
   const LusNode *node;
   const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
+  const LusNode *resize; /* GroupNorm in infer mode: the Resize that follows, or NULL */
   const gssize *offsets; /* of lus_graph_parameter_offsets() */
   guint position;        /* in the list of steps while it is built */
   int x_value, r_value, y_value; /* r_value -1: nothing is added */
@@ -100,6 +101,7 @@ struct _LusStep {
   int n_maps;                    /* activations read, r not counted */
   LusMap *maps;                  /* all of the plan; see lus_step_map() */
   gboolean r_half; /* r has half of y's rows and columns: each of its pixels is added to four */
+  gboolean relu_before; /* with resize: a ReLU between the two */
   gboolean relu;
   gboolean train;
   gboolean x_accumulate,
@@ -110,7 +112,7 @@ struct _LusStep {
   gsize weights;         /* floats of packed weights, for the record */
 };
 
-extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_batch_norm, lus_step_sigmoid,
+extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resize, lus_step_batch_norm, lus_step_sigmoid,
     lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary,
     lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
     lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul;

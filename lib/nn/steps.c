@@ -118,6 +118,20 @@ static void fold_doubling(Builder *b, LusStep *step)
   step_free(resize);
 }
 
+static gboolean fold_resize(Builder *b, const LusNode *node)
+{
+  LusStep *step = b->maker[node->inputs[0]];
+  if (b->train || node->attrs.mode != LUS_RESIZE_LINEAR || !step || b->uses[node->inputs[0]] != 1 ||
+      step->class != &lus_step_group_norm || step->r_value >= 0)
+    return FALSE;
+  step->class = &lus_step_norm_resize;
+  step->resize = node;
+  step->relu_before = step->relu;
+  step->relu = FALSE;
+  redirect(b, step, node->output);
+  return TRUE;
+}
+
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value
  * exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
@@ -147,7 +161,8 @@ static void add_node(Builder *b, const LusNode *node)
 {
   if ((node->type == LUS_OP_RELU && fold_relu(b, node)) ||
       (node->type == LUS_OP_ADD && fold_add(b, node)) ||
-      (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)))
+      (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)) ||
+      (node->type == LUS_OP_RESIZE && fold_resize(b, node)))
     return;
   LusStep *step = append(b, node);
   if (node->type == LUS_OP_RELU)
