@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The kernels in GCC/Clang vector extensions. Compiled once per instruction set with
  * LUS_VECTOR_NAME (the table's suffix), LUS_VECTOR_NAME_STRING and LUS_VECTOR_LANES. Each loop runs
- * over whole vectors, then over half ones, then over single floats; the three share one body, a
- * macro of the type. This file includes no header with inline functions: they would be compiled for
+ * over whole vectors, then over half ones, quarters of long ones, then single floats; all share one body,
+ * a macro of the type. This file includes no header with inline functions: they would be compiled for
  * the wrong CPU. */
 #include "kernels/kernels-tables.h"
 
@@ -14,6 +14,16 @@ typedef float full __attribute__((vector_size(FULL * 4), aligned(4), may_alias))
 typedef float half __attribute__((vector_size(HALF * 4), aligned(4), may_alias));
 typedef int full_mask __attribute__((vector_size(FULL * 4)));
 typedef int half_mask __attribute__((vector_size(HALF * 4)));
+#define HAS_QUARTER (LUS_VECTOR_LANES == 16) /* four classes are common */
+#if HAS_QUARTER
+typedef float quarter __attribute__((vector_size(FULL), aligned(4), may_alias));
+typedef int quarter_mask __attribute__((vector_size(FULL)));
+#define FOR_QUARTER(n, BODY)                                                                       \
+  for (; j + FULL / 4 <= (size_t)(n); j += FULL / 4)                                               \
+    BODY(quarter)
+#else
+#define FOR_QUARTER(n, BODY)
+#endif
 typedef float single;
 
 #define INLINE static inline __attribute__((always_inline))
@@ -22,47 +32,38 @@ typedef float single;
 #define STORE(type, p, v) (*(type *)(p) = (v))
 
 /* A vector comparison gives all ones where true; the masks work on the bit patterns. */
-INLINE full relu_full(full v)
-{
-  return (full)((full_mask)v & ~(full_mask)(v < 0));
-}
+#define VECTOR_HELPERS(type, mask)                                                                 \
+  INLINE type relu_##type(type v)                                                                  \
+  {                                                                                                \
+    return (type)((mask)v & ~(mask)(v < 0));                                                       \
+  }                                                                                                \
+                                                                                                   \
+  /* v where y > 0, else 0 */                                                                      \
+  INLINE type keep_##type(type v, type y)                                                          \
+  {                                                                                                \
+    return (type)((mask)v & (mask)(y > 0));                                                        \
+  }                                                                                                \
+                                                                                                   \
+  INLINE type larger_##type(type x, type y)                                                        \
+  {                                                                                                \
+    mask m = (mask)(x > y);                                                                        \
+    return (type)(((mask)x & m) | ((mask)y & ~m));                                                 \
+  }
 
-INLINE half relu_half(half v)
-{
-  return (half)((half_mask)v & ~(half_mask)(v < 0));
-}
+VECTOR_HELPERS(full, full_mask)
+VECTOR_HELPERS(half, half_mask)
+#if HAS_QUARTER
+VECTOR_HELPERS(quarter, quarter_mask)
+#endif
 
 INLINE single relu_single(single v)
 {
   return v < 0 ? 0 : v;
 }
 
-/* v where y > 0, else 0 */
-INLINE full keep_full(full v, full y)
-{
-  return (full)((full_mask)v & (full_mask)(y > 0));
-}
-
-INLINE half keep_half(half v, half y)
-{
-  return (half)((half_mask)v & (half_mask)(y > 0));
-}
-
 INLINE single keep_single(single v, single y)
 {
   return y > 0 ? v : 0;
-}
-
-INLINE full larger_full(full x, full y)
-{
-  full_mask m = (full_mask)(x > y);
-  return (full)(((full_mask)x & m) | ((full_mask)y & ~m));
-}
-
-INLINE half larger_half(half x, half y)
-{
-  half_mask m = (half_mask)(x > y);
-  return (half)(((half_mask)x & m) | ((half_mask)y & ~m));
 }
 
 INLINE single larger_single(single x, single y)
@@ -79,6 +80,7 @@ INLINE single larger_single(single x, single y)
       BODY(full)                                                                                   \
     for (; j + HALF <= (size_t)(n); j += HALF)                                                     \
       BODY(half)                                                                                   \
+    FOR_QUARTER(n, BODY)                                                                           \
     for (; j < (size_t)(n); j++)                                                                   \
       BODY(single)                                                                                 \
   } while (0)
@@ -494,6 +496,9 @@ static void panel_product(float *y, size_t ldy, const float *const *x, size_t st
 
 WINOGRAD(full)
 WINOGRAD(half)
+#if HAS_QUARTER
+WINOGRAD(quarter)
+#endif
 WINOGRAD(single)
 
 /* clang-format off */

@@ -11,6 +11,8 @@
 
 /* Floats per work item of the backward pass through an addition and a ReLU. */
 #define ITEM_FLOATS 32768
+/* Pixels per work item of a change of layout. */
+#define LAYOUT_PIXELS 4096
 
 struct _LusPlan {
   gboolean train;
@@ -137,28 +139,55 @@ static gboolean place_scratch(LusPlan *plan, GError **error)
 
 /* ---- layout ---- */
 
-/* [c][h][w] to [h][w][c] and back */
-static void to_pixels(float *pixels, const float *planes, const LusMap *map)
+typedef struct {
+  float *to;
+  const float *from;
+  gsize pixels, channels;
+} Layout;
+
+/* [c][h][w] to [h][w][c], some pixels of it, and back */
+static void to_pixels_item(void *data, int item, int thread)
 {
-  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
-  for (gsize k = 0; k < c; k++)
-    for (gsize i = 0; i < n; i++)
-      pixels[i * c + k] = planes[k * n + i];
+  (void)thread;
+  const Layout *layout = data;
+  gsize first = (gsize)item * LAYOUT_PIXELS, end = MIN(first + LAYOUT_PIXELS, layout->pixels);
+  for (gsize k = 0; k < layout->channels; k++)
+    for (gsize i = first; i < end; i++)
+      layout->to[i * layout->channels + k] = layout->from[k * layout->pixels + i];
 }
 
-static void to_planes(float *planes, const float *pixels, const LusMap *map)
+static void to_planes_item(void *data, int item, int thread)
 {
-  gsize n = (gsize)map->h * (gsize)map->w, c = (gsize)map->c;
-  for (gsize k = 0; k < c; k++)
-    for (gsize i = 0; i < n; i++)
-      planes[k * n + i] = pixels[i * c + k];
+  (void)thread;
+  const Layout *layout = data;
+  gsize first = (gsize)item * LAYOUT_PIXELS, end = MIN(first + LAYOUT_PIXELS, layout->pixels);
+  for (gsize k = 0; k < layout->channels; k++)
+    for (gsize i = first; i < end; i++)
+      layout->to[k * layout->pixels + i] = layout->from[i * layout->channels + k];
+}
+
+static void change_layout(float *to, const float *from, const LusMap *map, LusParallelBody body,
+                          LusParallel *pool)
+{
+  Layout layout = {to, from, (gsize)map->h * (gsize)map->w, (gsize)map->c};
+  lus_parallel_for(pool, (int)((layout.pixels + LAYOUT_PIXELS - 1) / LAYOUT_PIXELS), body, &layout);
+}
+
+static void to_pixels(float *pixels, const float *planes, const LusMap *map, LusParallel *pool)
+{
+  change_layout(pixels, planes, map, to_pixels_item, pool);
+}
+
+static void to_planes(float *planes, const float *pixels, const LusMap *map, LusParallel *pool)
+{
+  change_layout(planes, pixels, map, to_planes_item, pool);
 }
 
 static void fill_constants(LusPlan *plan, const LusGraph *graph)
 {
   for (int v = 0; v < plan->n_maps; v++)
     if (plan->is_constant[v])
-      to_pixels(plan->maps[v].data, graph->values[v].constant->data, &plan->maps[v]);
+      to_pixels(plan->maps[v].data, graph->values[v].constant->data, &plan->maps[v], NULL);
 }
 
 /* ---- building ---- */
@@ -276,12 +305,12 @@ void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParal
 {
   LusRun run = run_of(plan, pool);
   const LusMap *x = &plan->maps[plan->input], *y = &plan->maps[plan->output];
-  to_pixels(x->data, input, x);
+  to_pixels(x->data, input, x, run.pool);
   for (guint i = 0; i < plan->steps->len; i++) {
     const LusStep *step = step_at(plan, i);
     step->class->forward(step, &run);
   }
-  to_planes(output, y->data, y);
+  to_planes(output, y->data, y, run.pool);
 }
 
 /* From the gradient of act(op(x) + r) to that of op(x), and r's share. */
@@ -310,7 +339,7 @@ void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const
   run.d_parameters = d_parameters;
   run.d_input = d_input != NULL;
   const LusMap *x = &plan->maps[plan->input], *y = &plan->maps[plan->output];
-  to_pixels(y->grad, d_output, y);
+  to_pixels(y->grad, d_output, y, run.pool);
   for (guint i = plan->steps->len; i-- > 0;) {
     LusStep *step = step_at(plan, i);
     if (step->relu || step->r)
@@ -319,5 +348,5 @@ void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const
     step->class->backward(step, &run);
   }
   if (d_input)
-    to_planes(d_input, x->grad, x);
+    to_planes(d_input, x->grad, x, run.pool);
 }
