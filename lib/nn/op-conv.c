@@ -7,17 +7,10 @@
 
 #include "kernels/kernels.h"
 #include "nn/conv-pass.h"
+#include "nn/conv-weights.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/taps.h"
-
-/* Floats of patches that the weights' gradient takes at once: half of a second-level cache of 512
- * KiB. */
-#define PATCH_FLOATS 65536
-/* The weights' gradient is summed in at most so many slices of rows, each of at least so many
- * pixels. */
-#define MAX_SLICES 4
-#define SLICE_PIXELS 4096
 
 typedef struct {
   int groups, in, out; /* channels per group */
@@ -27,7 +20,7 @@ typedef struct {
   LusConvPass *backward;
   float *bias;    /* infer mode with bias or folded norm: [groups * out] */
   float *weights; /* room for one pass's weights in plain order while they are packed */
-  int slices, patch_rows;
+  LusConvWeights d_weights;
 } Conv;
 
 /* ---- packing ---- */
@@ -84,84 +77,10 @@ static void forward(const LusStep *step, const LusRun *run)
 
 /* ---- gradients ---- */
 
-static gsize slice_floats(const Conv *conv)
-{
-  return (gsize)conv->groups * (gsize)conv->out *
-         ((gsize)conv->forward.grid.n * (gsize)conv->in + 1);
-}
-
-typedef struct {
-  const LusStep *step;
-  const LusRun *run;
-} SliceJob;
-
-/* The slice's part of d_weights [groups][taps][in][out] and, behind it, of d_bias, into
- * run->shared. */
-static void slice_item(void *data, int slice, int thread)
-{
-  const SliceJob *job = data;
-  const LusStep *step = job->step;
-  const Conv *conv = step->state;
-  const LusTapGrid *grid = &conv->forward.grid;
-  gboolean identity = lus_tap_grid_is_identity(grid, conv->x);
-  float *patches = job->run->scratch + (gsize)thread * job->run->scratch_stride;
-  float *d_weights = job->run->shared + (gsize)slice * slice_floats(conv);
-  float *d_bias = d_weights + slice_floats(conv) - conv->y.c;
-  memset(d_weights, 0, slice_floats(conv) * sizeof(float));
-  int k = grid->n * conv->in;
-  int end = (int)((gint64)grid->h * (slice + 1) / conv->slices);
-  for (int row = (int)((gint64)grid->h * slice / conv->slices); row < end;
-       row += conv->patch_rows) {
-    int row_end = MIN(row + conv->patch_rows, end);
-    int pixels = (row_end - row) * grid->w;
-    gsize first = (gsize)row * (gsize)grid->w;
-    const float *dy = step->y->grad + first * (gsize)conv->y.c;
-    for (int group = 0; group < conv->groups; group++) {
-      if (!identity)
-        lus_tap_grid_gather(grid, patches, step->x->data, conv->x, group * conv->in, conv->in, row,
-                            row_end);
-      const float *a =
-          identity ? step->x->data + first * (gsize)conv->x.c + (gsize)group * (gsize)conv->in
-                   : patches;
-      lus_kernels()->gemm(d_weights + (gsize)group * (gsize)k * (gsize)conv->out, a,
-                          dy + (gsize)group * (gsize)conv->out, k, conv->out, pixels, conv->out,
-                          identity ? conv->x.c : k, conv->y.c,
-                          LUS_GEMM_TRANSPOSE_A | LUS_GEMM_ACCUMULATE);
-    }
-    lus_kernels()->column_sum(d_bias, dy, (gsize)pixels, conv->y.c);
-  }
-}
-
-static void backward_weights(const LusStep *step, const LusRun *run)
-{
-  const Conv *conv = step->state;
-  SliceJob job = {.step = step, .run = run};
-  lus_parallel_for(run->pool, conv->slices, slice_item, &job);
-  for (int slice = 1; slice < conv->slices; slice++)
-    lus_kernels()->add_scaled(run->shared, 1, run->shared + (gsize)slice * slice_floats(conv),
-                              slice_floats(conv));
-
-  const LusTapGrid *grid = &conv->forward.grid;
-  float *to = lus_step_gradient(step, run, 1);
-  for (int o = 0; o < conv->groups * conv->out; o++) {
-    const float *from =
-        run->shared + (gsize)(o / conv->out) * (gsize)grid->n * (gsize)conv->in * (gsize)conv->out +
-        o % conv->out;
-    for (int i = 0; i < conv->in;
-         i++, to += grid->n) /* the forward grid has every tap, in the kernel's order */
-      for (int t = 0; t < grid->n; t++)
-        to[t] += from[((gsize)t * (gsize)conv->in + (gsize)i) * (gsize)conv->out];
-  }
-  float *d_bias = lus_step_gradient(step, run, 2);
-  if (d_bias)
-    lus_kernels()->add_scaled(d_bias, 1, run->shared + slice_floats(conv) - conv->y.c,
-                              (gsize)conv->y.c);
-}
-
 static void backward(const LusStep *step, const LusRun *run)
 {
   const Conv *conv = step->state;
-  backward_weights(step, run);
+  lus_conv_weights_run(&conv->d_weights, step, run);
   if (step->x_is_input && !run->d_input)
     return;
   for (int i = 0; i < conv->n_backward; i++) {
@@ -231,12 +150,10 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
 {
   if (!init_backward_passes(step, conv, window))
     return FALSE;
-  conv->slices = CLAMP(conv->y.h * conv->y.w / SLICE_PIXELS, 1, MIN(MAX_SLICES, conv->y.h));
-  step->shared = MAX(step->shared, (gsize)conv->slices * slice_floats(conv));
-  gsize row = (gsize)conv->y.w * (gsize)conv->forward.grid.n * (gsize)conv->in;
-  conv->patch_rows = MIN(lus_rows_per_item(PATCH_FLOATS, row), conv->y.h);
-  step->scratch = MAX(step->scratch, (gsize)conv->patch_rows * row);
-  step->weights += (gsize)conv->groups * (gsize)conv->in * (gsize)conv->out * (gsize)conv->forward.grid.n;
+  lus_conv_weights_init(&conv->d_weights, step, &conv->forward.grid, conv->x, conv->y,
+                        conv->groups);
+  step->weights += (gsize)conv->groups * (gsize)conv->in * (gsize)conv->out *
+                   (gsize)conv->forward.grid.n;
   return TRUE;
 }
 
