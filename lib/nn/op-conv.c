@@ -8,6 +8,7 @@
 #include "kernels/kernels.h"
 #include "nn/conv-pass.h"
 #include "nn/conv-weights.h"
+#include "nn/conv-tune.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/taps.h"
@@ -120,8 +121,10 @@ static gboolean pass_init(LusConvPass *pass, LusStep *step, LusMapSize source, L
   pass->groups = groups;
   pass->in = source.c / groups;
   pass->out = target.c / groups;
-  return lus_conv_pass_init(pass, step, source, target, groups,
-                            lus_conv_pass_rule(pass, !step->train));
+  LusConvMethod method = lus_conv_pass_rule(pass, !step->train);
+  if (!step->train && !step->r_half && lus_conv_tune_wanted() && !lus_conv_tune(pass, &method))
+    return FALSE;
+  return lus_conv_pass_init(pass, step, source, target, groups, method);
 }
 
 static gboolean alloc_weights(Conv *conv, const LusOpAttrs *a)

@@ -70,6 +70,16 @@ static void assert_forward(LusGraph *graph, int c, int h, int w, const float *in
   }
 }
 
+static void assert_modes_agree(LusGraph *graph, int c, int h, int w)
+{
+  g_autoptr(LusPlan) train = new_plan(graph, c, h, w, LUS_PLAN_TRAIN, 1);
+  gsize n = output_count(train);
+  g_autofree float *input = random_floats((gsize)c * (gsize)h * (gsize)w, 2);
+  g_autofree float *expected = g_new(float, n);
+  lus_plan_forward(train, expected, input, NULL);
+  assert_forward(graph, c, h, w, input, expected, n, 2e-6, "folded");
+}
+
 /* ---- operators ---- */
 
 /* The definition, in double. */
@@ -352,6 +362,44 @@ static LusGraph *new_fpn(void)
   return graph;
 }
 
+/* A Feature Pyramid Network's way down: train mode folds nothing, infer mode adds the doubled map in
+ * the 1x1 convolution. */
+static void test_fold_doubling(void)
+{
+  LusRng rng;
+  int x;
+  g_autoptr(LusGraph) graph = begin(&rng, &x);
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.stride[0] = attrs.stride[1] = 2;
+  int low = fixture_conv(graph, &rng, x, 5, 40, TRUE, &attrs);
+  attrs.stride[0] = attrs.stride[1] = 1;
+  int doubled = fixture_resize(graph, low, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2);
+  int side = fixture_conv(graph, &rng, x, 5, 40, TRUE, &attrs);
+  int sum = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, side, doubled));
+  lus_graph_set_output(graph, fixture_add(graph, sum, side)); /* side is read twice */
+  assert_modes_agree(graph, 5, 10, 14);
+}
+
+/* GroupNorm, with and without ReLU, before the kinds of linear Resize; ReLU and addition after it. */
+static void test_fold_norm_resize(void)
+{
+  for (int form = 0; form < 16; form++) {
+    LusRng rng;
+    int x;
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    int y = fixture_group_norm(graph, &rng, x, 6, 3);
+    if (form & 1)
+      y = fixture_unary(graph, LUS_OP_RELU, y);
+    LusResizeCoord coord = form & 2 ? LUS_COORD_ALIGN_CORNERS : LUS_COORD_HALF_PIXEL;
+    float scale = form & 4 ? 2 : 0.5f; /* down: rows are left out */
+    y = fixture_resize(graph, y, LUS_RESIZE_LINEAR, coord, scale, 1.5f);
+    if (form & 8)
+      y = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, y, y));
+    lus_graph_set_output(graph, y);
+    assert_modes_agree(graph, 6, 38, 10);
+  }
+}
+
 static void test_infer_equals_train(void)
 {
   g_autoptr(LusGraph) graph = new_fpn();
@@ -584,6 +632,8 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/batch-norm", test_fold_batch_norm);
   g_test_add_func("/plan/fold/limits", test_fold_limits);
   g_test_add_func("/plan/fold/residual", test_fold_residual);
+  g_test_add_func("/plan/fold/doubling", test_fold_doubling);
+  g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
   g_test_add_func("/plan/infer-equals-train", test_infer_equals_train);
   g_test_add_func("/plan/threads-bit-equal", test_threads_bit_equal);
   g_test_add_func("/plan/plans-side-by-side", test_plans_side_by_side);
