@@ -133,3 +133,29 @@ gboolean lus_shape_mat_mul(const LusGraph *graph, const LusNode *node, const int
   y[3] = matrix->dims[1];
   return TRUE;
 }
+
+gboolean lus_shape_batch_mat_mul(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+                                 GError **error)
+{
+  const int *b = graph->values[node->inputs[1]].shape;
+  if (x[3] != b[2] || (x[1] != b[1] && x[1] != 1 && b[1] != 1))
+    return lus_node_fail(error, node, LUS_ERROR_INVALID, "%dx%dx%d times %dx%dx%d", x[1], x[2],
+                         x[3], b[1], b[2], b[3]);
+  y[1] = MAX(x[1], b[1]);
+  y[2] = x[2];
+  y[3] = b[3];
+  return TRUE;
+}
+
+gboolean lus_shape_expand(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+                          GError **error)
+{
+  (void)graph;
+  const int *size = node->attrs.size;
+  for (int i = 0; i < 4; i++)
+    if (size[i] != x[i] && (x[i] != 1 || i == 0))
+      return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED, "dimension %d of size %d to %d", i,
+                           x[i], size[i]);
+  memcpy(y, size, 4 * sizeof *y);
+  return TRUE;
+}

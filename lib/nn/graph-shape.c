@@ -192,6 +192,18 @@ gboolean lus_shape_add(const LusGraph *graph, const LusNode *node, const int *x,
   return TRUE;
 }
 
+/* Whether each of @n windows along axis @i has a pixel in the map: with a dilation it may step over a small one. */
+static gboolean windows_meet_map(const LusOpAttrs *a, int i, int size, int n)
+{
+  for (int o = 0; o < n; o++) {
+    gint64 first = (gint64)o * a->stride[i] - a->pad[i];
+    gint64 skipped = first < 0 ? (-first + a->dilation[i] - 1) / a->dilation[i] : 0;
+    if (skipped >= a->kernel[i] || first + skipped * a->dilation[i] >= size)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 gboolean lus_shape_pool(const LusGraph *graph, const LusNode *node, const int *x, int *y,
                                GError **error)
 {
@@ -203,13 +215,19 @@ gboolean lus_shape_pool(const LusGraph *graph, const LusNode *node, const int *x
     if (a->pad[i] >= a->kernel[i % 2]) /* else a window may hold no pixel at all */
       return lus_node_fail(error, node, LUS_ERROR_INVALID, "pad %d must be smaller than the kernel's %d",
                   a->pad[i], a->kernel[i % 2]);
-  if (a->dilation[0] != 1 || a->dilation[1] != 1)
-    return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED, "dilation %dx%d: only 1x1 is supported",
-                a->dilation[0], a->dilation[1]);
   y[1] = x[1];
-  y[2] = window_size(a, 0, x[2]);
-  y[3] = window_size(a, 1, x[3]);
+  for (int i = 0; i < 2; i++) {
+    y[2 + i] = window_size(a, i, x[2 + i]);
+    if (!windows_meet_map(a, i, x[2 + i], y[2 + i]))
+      return lus_node_fail(error, node, LUS_ERROR_INVALID, "a window with dilation %d lies in the pads alone",
+                           a->dilation[i]);
+  }
   return TRUE;
+}
+
+double lus_resize_length(int in, double scale)
+{
+  return floor(in * scale + 1e-3);
 }
 
 gboolean lus_shape_resize(const LusGraph *graph, const LusNode *node, const int *x, int *y,
@@ -221,10 +239,8 @@ gboolean lus_shape_resize(const LusGraph *graph, const LusNode *node, const int 
   for (int i = 0; i < 2; i++) {
     if (!(a->scale[i] > 0) || !isfinite(a->scale[i]))
       return lus_node_fail(error, node, LUS_ERROR_INVALID, "scale %g must be positive", (double)a->scale[i]);
-    /* A factor stored as float may fall just short of the quotient it stands for: 3 * (7/3) is 7.
-     */
     double size = a->size[2 + i] > 0 ? a->size[2 + i]
-                                     : floor((double)x[2 + i] * (double)a->scale[i] + 1e-3);
+                                     : lus_resize_length(x[2 + i], (double)a->scale[i]);
     if (size > (double)LUS_TENSOR_MAX_COUNT)
       return lus_node_fail(error, node, LUS_ERROR_LIMIT, "scale %g makes the result too large",
                   (double)a->scale[i]);

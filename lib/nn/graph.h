@@ -40,6 +40,8 @@ typedef enum {
   LUS_OP_RESHAPE,        /* to size[], the order of the elements kept */
   LUS_OP_TRANSPOSE,      /* dimension i is the input's permutation[i] */
   LUS_OP_MAT_MUL,        /* inputs x, matrix [w][m]: [1][c][h][w] becomes [1][c][h][m] */
+  LUS_OP_BATCH_MAT_MUL,  /* two activations [1][c][h][w] and [1][c][w][m], of which either c may be 1 */
+  LUS_OP_EXPAND,         /* dimensions of size 1 repeated up to size[] */
   LUS_OP_N
 } LusOpType;
 

@@ -18,14 +18,14 @@ LusSymbol *lus_symbol_copy(const LusSymbol *symbol)
 {
   LusSymbol *copy = g_memdup2(symbol, sizeof *symbol);
   copy->tensor = g_memdup2(symbol->tensor, sizeof *symbol->tensor);
-  copy->numbers = g_memdup2(symbol->numbers, sizeof *symbol->numbers);
+  copy->array = symbol->array ? lus_array_share(symbol->array, symbol->array->rank, symbol->array->dims) : NULL;
   return copy;
 }
 
 void lus_symbol_free(LusSymbol *symbol)
 {
   g_free(symbol->tensor);
-  g_free(symbol->numbers);
+  lus_array_free(symbol->array);
   g_free(symbol);
 }
 
@@ -139,8 +139,7 @@ gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char
                 "'%s' is the middle of a GroupNorm, which is understood only as a whole",
                 name);
     return FALSE;
-  case LUS_SYMBOL_TENSOR:
-  case LUS_SYMBOL_NUMBERS:
+  case LUS_SYMBOL_CONSTANT:
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected",
                 name);
     return FALSE;
@@ -171,49 +170,36 @@ gboolean lus_onnx_picture(LusOnnxBuilder *builder, const LusOnnxNode *node, int 
 gboolean lus_onnx_is_constant(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
 {
   const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
-  return symbol && (symbol->kind == LUS_SYMBOL_TENSOR || symbol->kind == LUS_SYMBOL_NUMBERS);
+  return symbol && symbol->kind == LUS_SYMBOL_CONSTANT;
 }
 
 int lus_onnx_rank(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
 {
   const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
-  if (!symbol || symbol->kind == LUS_SYMBOL_NUMBERS)
-    return 0;
-  return symbol->kind == LUS_SYMBOL_TENSOR ? symbol->tensor->rank : symbol->rank;
+  if (!symbol || symbol->kind != LUS_SYMBOL_CONSTANT)
+    return symbol ? symbol->rank : 0;
+  return symbol->array ? symbol->array->rank : symbol->tensor ? symbol->tensor->rank : 1;
 }
 
-/** Folded numbers become a constant when a picture is combined with them. */
-static gboolean numbers_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+const LusArray *lus_onnx_array(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error)
 {
-  LusNumbers numbers;
-  if (!lus_onnx_numbers(builder, node, i, &numbers, error))
-    return FALSE;
-  LusTensor *tensor = lus_tensor_new(numbers.rank, &numbers.n, error);
-  if (!tensor)
-    return FALSE;
-  for (int k = 0; k < numbers.n; k++)
-    tensor->data[k] = numbers.is_float ? (float)numbers.f[k] : (float)numbers.i[k];
-  *value = lus_graph_add_constant(builder->graph, node->inputs[i], tensor);
-  return TRUE;
-}
-
-gboolean lus_onnx_operand(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
-{
-  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
   if (!symbol)
-    return FALSE;
-  if (symbol->kind == LUS_SYMBOL_NUMBERS)
-    return numbers_constant(builder, node, i, value, error);
-  return symbol->kind == LUS_SYMBOL_TENSOR ? lus_onnx_constant(builder, node, i, FALSE, value, error)
-                                           : lus_onnx_activation(builder, node, i, value, error);
-}
-
-gboolean lus_onnx_need_size(const LusOnnxBuilder *builder, GError **error)
-{
-  if (!builder->sized)
-    g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                        "this needs the input's size, which the file leaves open; export the model with a fixed size");
-  return builder->sized;
+    return NULL;
+  const char *name = node->inputs[i];
+  if (symbol->kind != LUS_SYMBOL_CONSTANT) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' must be a constant", name);
+    return NULL;
+  }
+  if (!symbol->array && !symbol->tensor) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "'%s' depends on the input's size, which the file leaves open; export the model with a fixed size",
+                name);
+    return NULL;
+  }
+  if (!symbol->array && !(symbol->array = lus_array_read(symbol->tensor, &builder->budget, error)))
+    g_prefix_error(error, "tensor '%s': ", name);
+  return symbol->array;
 }
 
 /** [c][1][1] and [1][c][1][1] become [c]. */
@@ -230,22 +216,20 @@ static gboolean flatten_channels(LusTensor *tensor, const char *name, GError **e
   return FALSE;
 }
 
-gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
-                           GError **error)
+/** Adds the constant to the graph, unless it is there already. */
+static gboolean add_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel,
+                             gboolean whole, int *value, GError **error)
 {
-  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
-  if (!symbol)
+  const LusArray *array = lus_onnx_array(builder, node, i, error);
+  if (!array)
     return FALSE;
+  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
   const char *name = node->inputs[i];
-  if (symbol->kind != LUS_SYMBOL_TENSOR) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' must be a constant", name);
-    return FALSE;
-  }
   if (symbol->constant >= 0 && symbol->per_channel == per_channel) {
     *value = symbol->constant;
     return TRUE;
   }
-  LusTensor *tensor = lus_onnx_tensor_floats(symbol->tensor, error);
+  LusTensor *tensor = lus_array_floats(array, whole, error);
   if (!tensor || (per_channel && !flatten_channels(tensor, name, error))) {
     lus_tensor_free(tensor);
     g_prefix_error(error, "tensor '%s': ", name);
@@ -256,31 +240,38 @@ gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int
   return TRUE;
 }
 
-gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out,
-                          GError **error)
+gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
+                           GError **error)
 {
-  LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
+  return add_constant(builder, node, i, per_channel, FALSE, value, error);
+}
+
+gboolean lus_onnx_operand(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int *value, GError **error)
+{
+  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
   if (!symbol)
     return FALSE;
-  if (symbol->kind == LUS_SYMBOL_TENSOR) {
-    if (lus_onnx_tensor_numbers(out, symbol->tensor, error))
-      return TRUE;
-    g_prefix_error(error, "tensor '%s': ", node->inputs[i]);
+  return symbol->kind == LUS_SYMBOL_CONSTANT ? add_constant(builder, node, i, FALSE, TRUE, value, error)
+                                             : lus_onnx_activation(builder, node, i, value, error);
+}
+
+gboolean lus_onnx_need_size(const LusOnnxBuilder *builder, GError **error)
+{
+  if (!builder->sized)
+    g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                        "this needs the input's size, which the file leaves open; export the model with a fixed size");
+  return builder->sized;
+}
+
+gboolean lus_onnx_numbers(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out, GError **error)
+{
+  const LusArray *array = lus_onnx_array(builder, node, i, error);
+  if (!array)
     return FALSE;
-  }
-  if (symbol->kind != LUS_SYMBOL_NUMBERS) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "input '%s' must be a constant", node->inputs[i]);
-    return FALSE;
-  }
-  if (!symbol->numbers) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                "'%s' depends on the input's size, which the file leaves open; "
-                "export the model with a fixed size",
-                node->inputs[i]);
-    return FALSE;
-  }
-  *out = *symbol->numbers;
-  return TRUE;
+  if (lus_array_numbers(out, array, error))
+    return TRUE;
+  g_prefix_error(error, "tensor '%s': ", node->inputs[i]);
+  return FALSE;
 }
 
 gboolean lus_onnx_add(LusOnnxBuilder *builder, const LusOnnxNode *node, const char *suffix, LusOpType type, int n_inputs,
@@ -314,94 +305,76 @@ gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpTy
   return lus_onnx_define(builder, node->outputs[0], symbol, error);
 }
 
-gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error)
+static const LusOnnxOp *find_op(const LusOnnxNode *node)
 {
-  gboolean ok = TRUE;
-  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INT, &ok, error);
-  if (!attribute)
-    return ok;
-  if (attribute->i < low || attribute->i > high) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                "attribute '%s' is %" G_GINT64_FORMAT "; %d to %d is supported", name, attribute->i, low, high);
-    return FALSE;
-  }
-  *value = (int)attribute->i;
-  return TRUE;
-}
-
-gboolean lus_onnx_get_ints(LusOnnxNode *node, const char *name, int *values, int n, int low, int high, GError **error)
-{
-  gboolean ok = TRUE;
-  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INTS, &ok, error);
-  if (!attribute)
-    return ok;
-  if (attribute->n_ints != n) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' has %d numbers; %d are supported", name,
-                attribute->n_ints, n);
-    return FALSE;
-  }
-  for (int i = 0; i < n; i++) {
-    if (attribute->ints[i] < low || attribute->ints[i] > high) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' holds %" G_GINT64_FORMAT "; %d to %d is "
-                  "supported", name, attribute->ints[i], low, high);
-      return FALSE;
-    }
-    values[i] = (int)attribute->ints[i];
-  }
-  return TRUE;
-}
-
-gboolean lus_onnx_get_float(LusOnnxNode *node, const char *name, float *value, GError **error)
-{
-  gboolean ok = TRUE;
-  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_FLOAT, &ok, error);
-  if (attribute)
-    *value = attribute->f;
-  return ok;
-}
-
-const char *lus_onnx_get_string(LusOnnxNode *node, const char *name, const char *fallback, GError **error)
-{
-  gboolean ok = TRUE;
-  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_STRING, &ok, error);
-  return attribute ? attribute->s : ok ? fallback : NULL;
-}
-
-static const LusOnnxOp *find_op(const char *type)
-{
-  for (const LusOnnxOp *op = lus_onnx_ops; op->type; op++)
-    if (g_str_equal(op->type, type))
-      return op;
-  for (const LusOnnxOp *op = lus_onnx_general_ops; op->type; op++)
-    if (g_str_equal(op->type, type))
-      return op;
-  for (const LusOnnxOp *op = lus_onnx_fold_ops; op->type; op++)
-    if (g_str_equal(op->type, type))
-      return op;
+  static const LusOnnxOp *const tables[] = {lus_onnx_ops, lus_onnx_general_ops, lus_onnx_move_ops};
+  if (*node->domain && !g_str_equal(node->domain, "ai.onnx"))
+    return NULL;
+  for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
+    for (const LusOnnxOp *op = tables[i]; op->type; op++)
+      if (g_str_equal(op->type, node->type))
+        return op;
   return NULL;
 }
 
-/** Operators with further, optional results (Dropout's mask, MaxPool's indices, BatchNormalization's statistics): they
- * may be named, since nobody can use a name that is not defined. */
+/** Whether the node is one to be worked out now: all of its inputs are constants. Those that depend on a size that the
+ * file leaves open count too. */
+static gboolean is_constant_node(const LusOnnxBuilder *builder, const LusOnnxNode *node)
+{
+  if (!lus_eval_find(node))
+    return FALSE;
+  for (int i = 0; i < node->n_inputs; i++)
+    if (lus_onnx_node_input(node, i) && !lus_onnx_is_constant(builder, node, i))
+      return FALSE;
+  return TRUE;
+}
+
+/** Works a node out and gives its results their names. */
+static gboolean fold_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusEval eval = {.node = node, .opset = builder->opset, .budget = &builder->budget};
+  gboolean ok = TRUE;
+  for (int i = 0; i < node->n_inputs && ok; i++)
+    if (lus_onnx_node_input(node, i))
+      ok = (eval.in[i] = lus_onnx_array(builder, node, i, error)) != NULL;
+  ok = ok && lus_eval_run(&eval, error);
+  for (int i = 0; i < node->n_outputs && ok; i++) {
+    if (!*node->outputs[i] || !eval.out[i])
+      continue;
+    LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_CONSTANT);
+    symbol->array = g_steal_pointer(&eval.out[i]);
+    ok = lus_onnx_define(builder, node->outputs[i], symbol, error);
+  }
+  lus_eval_clear(&eval);
+  return ok;
+}
+
+/** Further, optional results (Dropout's mask, MaxPool's indices, BatchNormalization's statistics) may be named, since
+ * nobody can use a name that is not defined. */
 static gboolean check_node(const LusOnnxNode *node, const LusOnnxOp *op, GError **error)
 {
-  if (node->n_outputs < 1)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "it has no output");
-  else if (node->n_inputs < op->min_inputs || node->n_inputs > op->max_inputs)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "it has %d inputs; %d to %d are possible", node->n_inputs,
-                op->min_inputs, op->max_inputs);
-  else
+  if (node->n_inputs >= op->min_inputs && node->n_inputs <= op->max_inputs)
     return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "it has %d inputs; %d to %d are possible", node->n_inputs,
+              op->min_inputs, op->max_inputs);
   return FALSE;
 }
 
 gboolean lus_onnx_build_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  gboolean standard = !*node->domain || g_str_equal(node->domain, "ai.onnx");
-  const LusOnnxOp *op = standard ? find_op(node->type) : NULL;
-  if (!op) {
+  const LusOnnxOp *op = find_op(node);
+  if (!op && !lus_eval_find(node)) {
+    gboolean standard = !*node->domain || g_str_equal(node->domain, "ai.onnx");
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s%s%s is not supported (docs/operators.md lists "
                 "those that are)", standard ? "" : node->domain, standard ? "" : ".", node->type);
+    return FALSE;
+  }
+  if (node->n_outputs < 1)
+    return lus_onnx_invalid(error, "it has no output");
+  if (is_constant_node(builder, node))
+    return fold_node(builder, node, error);
+  if (!op) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "operator %s is supported on constants alone", node->type);
     return FALSE;
   }
   if (!check_node(node, op, error) || !op->build(builder, node, error))

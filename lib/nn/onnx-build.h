@@ -2,14 +2,13 @@
 #pragma once
 #include "nn/error.h"
 #include "graph.h"
-#include "onnx-proto.h"
+#include "onnx-eval.h"
 
 /** Between ONNX's names and our graph: what each name stands for at the moment, while the nodes are read in order. */
 
 typedef enum {
   LUS_SYMBOL_ACTIVATION, /* value of the graph */
-  LUS_SYMBOL_TENSOR,     /* weights, not yet copied */
-  LUS_SYMBOL_NUMBERS,    /* folded shape arithmetic */
+  LUS_SYMBOL_CONSTANT,   /* weights, or what was worked out from constants */
   /* The stages of PyTorch's GroupNorm: Reshape, InstanceNormalization, Reshape, Mul, Add. value = its x. */
   LUS_SYMBOL_SPLIT,      /* x as [n][groups][rest] */
   LUS_SYMBOL_NORMED,     /* normalised, as [n][groups][rest] */
@@ -21,11 +20,12 @@ typedef struct {
   LusSymbolKind kind;
   int value;
   int rank;               /* ACTIVATION: dimensions in the file, the last ones of the value's four */
-  LusOnnxTensor *tensor;  /* TENSOR: owned */
-  int constant;           /* TENSOR: its value in the graph once used, or -1 */
+  LusOnnxTensor *tensor;  /* CONSTANT: owned, a tensor of the file, or NULL */
+  LusArray *array;        /* CONSTANT: owned, its elements once asked for. Without either it is the shape of an
+                             activation whose size the file leaves open */
+  int constant;           /* CONSTANT: its value in the graph once used, or -1 */
   gboolean per_channel;   /* in that value [c][1][1] became [c] */
-  LusNumbers *numbers;    /* NUMBERS: owned; NULL = the shape of an activation whose size the file leaves open */
-  int shape_of;           /* NUMBERS: exactly the shape of this activation, or -1 */
+  int shape_of;           /* CONSTANT: exactly the shape of this activation, or -1 */
   int groups;             /* SPLIT and later */
   float epsilon;          /* NORMED and later */
   int scale;              /* SCALED: constant of the graph */
@@ -36,6 +36,7 @@ typedef struct {
   GHashTable *symbols;    /* char* -> LusSymbol*, both owned */
   int opset;
   gboolean sized;         /* the input's size is known, and so is every activation's shape */
+  LusOnnxBudget budget;   /* for what is worked out from constants */
 } LusOnnxBuilder;
 
 /** Reads a node into the graph or the symbols. Errors tell the problem only; the caller names the node. */
@@ -63,10 +64,12 @@ int lus_onnx_rank(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
 gboolean lus_onnx_is_constant(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i);
 /** TRUE where the input's size is known, else an error that tells how to come by it. */
 gboolean lus_onnx_need_size(const LusOnnxBuilder *builder, GError **error);
+/** The elements of input @i, a constant; NULL with an error. Stays the builder's. */
+const LusArray *lus_onnx_array(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error);
 /** Input @i as a constant of the graph; @per_channel: [c][1][1] or [1][c][1][1] becomes [c]. */
 gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
                            GError **error);
-gboolean lus_onnx_numbers(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out,
+gboolean lus_onnx_numbers(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, LusNumbers *out,
                           GError **error);
 /** Adds an operator whose result is the node's output, of the largest rank of the node's inputs. */
 gboolean lus_onnx_emit(LusOnnxBuilder *builder, const LusOnnxNode *node, LusOpType type, int n_inputs,
@@ -78,54 +81,39 @@ void lus_onnx_set_rank(LusOnnxBuilder *builder, const LusOnnxNode *node, int ran
 gboolean lus_onnx_add(LusOnnxBuilder *builder, const LusOnnxNode *node, const char *suffix, LusOpType type, int n_inputs,
                       const int *inputs, const LusOpAttrs *attrs, int *value, GError **error);
 
-/** Attributes with a default; FALSE with an error when the type or range is wrong. Integers must lie in low..high. */
-gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error);
-gboolean lus_onnx_get_ints(LusOnnxNode *node, const char *name, int *values, int n, int low, int high, GError **error);
-gboolean lus_onnx_get_float(LusOnnxNode *node, const char *name, float *value, GError **error);
-/** Never NULL on success: the attribute's text or @fallback. */
-const char *lus_onnx_get_string(LusOnnxNode *node, const char *name, const char *fallback, GError **error);
-
-/** Arithmetic on two constants, @op one of + - * and /. */
-gboolean lus_onnx_fold_arithmetic(LusOnnxBuilder *builder, LusOnnxNode *node, char op, GError **error);
-
-/** Reshape, Concat, Slice, Squeeze, Unsqueeze and arithmetic on activations. */
+/** Arithmetic and Reshape, also for what is no part of GroupNorm after all. */
 gboolean lus_onnx_build_binary(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
 gboolean lus_onnx_build_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
-gboolean lus_onnx_build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
-gboolean lus_onnx_build_slice(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
-gboolean lus_onnx_build_squeeze(LusOnnxBuilder *builder, LusOnnxNode *node, const LusNumbers *axes, GError **error);
-gboolean lus_onnx_build_unsqueeze(LusOnnxBuilder *builder, LusOnnxNode *node, const LusNumbers *axes, GError **error);
 /** Limits of what a file may ask for: a kernel, stride, dilation or border, and the groups of a Conv. */
 #define MAX_WINDOW 4096
 #define MAX_GROUPS 65536
-
-/** What the builders return after saying what is wrong; the caller adds operator, node and opset. */
-static inline gboolean unsupported(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
-  return FALSE;
-}
-
-static inline gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
 
 static inline const int *shape_of(const LusOnnxBuilder *builder, int value)
 {
   return builder->graph->values[value].shape;
 }
 
+/** The dimension of axis @axis; FALSE with an error if a tensor of @rank has none such. */
+gboolean lus_onnx_dimension(gint64 axis, int rank, int *dimension, GError **error);
+/** The operator of this ONNX name that runs forward only. */
+LusOpType lus_onnx_type(const LusOnnxNode *node);
+/** Emits a Reshape of @value to the last @rank dimensions of @size. */
+gboolean lus_onnx_emit_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, int value, const int size[4], int rank,
+                               GError **error);
+/** The output is another name for input @i. */
+gboolean lus_onnx_define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error);
+/** The single real number of input @i, or *limit as it is where the input is absent. */
+gboolean lus_onnx_read_limit(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, float *limit, GError **error);
+
 /** strides, dilations, pads, auto_pad of a sliding window whose kernel is known. */
 gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
                               GError **error);
 
-/** One operator of ONNX; onnx-ops.c has the network's, onnx-general.c those that run forward only, onnx-fold.c those of
- * shape arithmetic. */
+/** One operator of ONNX on activations; onnx-ops.c has those that train, onnx-general.c and onnx-move.c those that run
+ * forward only. */
 typedef struct {
   const char *type;
   int min_inputs, max_inputs;
   gboolean (*build)(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
 } LusOnnxOp;
-extern const LusOnnxOp lus_onnx_ops[], lus_onnx_general_ops[], lus_onnx_fold_ops[]; /* end with type NULL */
+extern const LusOnnxOp lus_onnx_ops[], lus_onnx_general_ops[], lus_onnx_move_ops[]; /* end with type NULL */

@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-static gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
-
 static gboolean too_many(GError **error, const char *what, int limit)
 {
   g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "more than %d %s", limit, what);
@@ -23,7 +17,7 @@ gboolean lus_onnx_read_string(char **out, const LusWireField *field, GError **er
   if (field->length > LUS_ONNX_MAX_NAME)
     return too_many(error, "bytes in a name", LUS_ONNX_MAX_NAME);
   if (!g_utf8_validate_len((const char *)field->bytes, field->length, NULL))
-    return invalid(error, "a name is not UTF-8");
+    return lus_onnx_invalid(error, "a name is not UTF-8");
   g_free(*out);
   *out = g_strndup((const char *)field->bytes, field->length);
   return TRUE;
@@ -76,7 +70,7 @@ static gboolean read_floats(LusOnnxAttribute *attribute, const LusWireField *fie
   if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
     return FALSE;
   if (field->length % 4 != 0)
-    return invalid(error, "an attribute's numbers are cut off");
+    return lus_onnx_invalid(error, "an attribute's numbers are cut off");
   for (gsize i = 0; i < field->length; i += 4) {
     const guint8 *b = field->bytes + i;
     guint32 bits = (guint32)b[0] | (guint32)b[1] << 8 | (guint32)b[2] << 16 | (guint32)b[3] << 24;
@@ -230,4 +224,57 @@ const char *lus_onnx_node_unused_attribute(const LusOnnxNode *node)
     if (!node->attributes[i].used)
       return node->attributes[i].name;
   return NULL;
+}
+
+gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INT, &ok, error);
+  if (!attribute)
+    return ok;
+  if (attribute->i < low || attribute->i > high) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "attribute '%s' is %" G_GINT64_FORMAT "; %d to %d is supported", name, attribute->i, low, high);
+    return FALSE;
+  }
+  *value = (int)attribute->i;
+  return TRUE;
+}
+
+gboolean lus_onnx_get_ints(LusOnnxNode *node, const char *name, int *values, int n, int low, int high, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INTS, &ok, error);
+  if (!attribute)
+    return ok;
+  if (attribute->n_ints != n) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' has %d numbers; %d are supported", name,
+                attribute->n_ints, n);
+    return FALSE;
+  }
+  for (int i = 0; i < n; i++) {
+    if (attribute->ints[i] < low || attribute->ints[i] > high) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "attribute '%s' holds %" G_GINT64_FORMAT "; %d to %d is "
+                  "supported", name, attribute->ints[i], low, high);
+      return FALSE;
+    }
+    values[i] = (int)attribute->ints[i];
+  }
+  return TRUE;
+}
+
+gboolean lus_onnx_get_float(LusOnnxNode *node, const char *name, float *value, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_FLOAT, &ok, error);
+  if (attribute)
+    *value = attribute->f;
+  return ok;
+}
+
+const char *lus_onnx_get_string(LusOnnxNode *node, const char *name, const char *fallback, GError **error)
+{
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *attribute = lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_STRING, &ok, error);
+  return attribute ? attribute->s : ok ? fallback : NULL;
 }

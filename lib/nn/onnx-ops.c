@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/error.h"
 #include "nn/onnx-build.h"
+#include "nn/onnx-resize.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,14 +15,14 @@ static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x
     gint64 span = (gint64)attrs->dilation[i] * (attrs->kernel[i] - 1) + 1, total = span - 1;
     if (attrs->stride[i] > 1) {
       if (!builder->sized)
-        return unsupported(error,
+        return lus_onnx_unsupported(error,
                            "auto_pad with strides needs the input's size, which the file leaves open; export the "
                            "model with a fixed size");
       gint64 in = shape_of(builder, x)[2 + i], out = (in - 1) / attrs->stride[i] + 1;
       total = MAX((out - 1) * attrs->stride[i] + span - in, 0);
     }
     if (total > MAX_WINDOW)
-      return invalid(error, "auto_pad gives too large a border");
+      return lus_onnx_invalid(error, "auto_pad gives too large a border");
     attrs->pad[i] = (int)(upper ? total / 2 : total - total / 2);
     attrs->pad[i + 2] = (int)(total - attrs->pad[i]);
   }
@@ -44,7 +45,7 @@ gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, 
     return TRUE;
   if (g_str_equal(mode, "SAME_UPPER") || g_str_equal(mode, "SAME_LOWER"))
     return pad_same(attrs, builder, x, g_str_equal(mode, "SAME_UPPER"), error);
-  return invalid(error, "auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
+  return lus_onnx_invalid(error, "auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
 }
 
 static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
@@ -57,14 +58,14 @@ static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
     return FALSE;
   const LusTensor *weight = builder->graph->values[inputs[1]].constant;
   if (weight->rank != 4)
-    return unsupported(error, "its weight has not 4 dimensions: only convolutions of pictures are supported");
+    return lus_onnx_unsupported(error, "its weight has not 4 dimensions: only convolutions of pictures are supported");
   attrs.kernel[0] = weight->dims[2];
   attrs.kernel[1] = weight->dims[3];
   if (!lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) ||
       !lus_onnx_get_int(node, "group", &attrs.groups, 1, MAX_GROUPS, error))
     return FALSE;
   if (attrs.kernel[0] != weight->dims[2] || attrs.kernel[1] != weight->dims[3])
-    return invalid(error, "kernel_shape and the weight's dimensions disagree");
+    return lus_onnx_invalid(error, "kernel_shape and the weight's dimensions disagree");
   return lus_onnx_read_window(&attrs, builder, node, inputs[0], error) &&
          lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);
 }
@@ -80,7 +81,7 @@ static gboolean build_max_pool(LusOnnxBuilder *builder, LusOnnxNode *node, GErro
       !lus_onnx_get_int(node, "storage_order", &storage_order, 0, 0, error))
     return FALSE;
   if (attrs.kernel[0] == 0)
-    return invalid(error, "kernel_shape is missing");
+    return lus_onnx_invalid(error, "kernel_shape is missing");
   return lus_onnx_read_window(&attrs, builder, node, x, error) &&
          lus_onnx_emit(builder, node, LUS_OP_MAX_POOL, 1, &x, &attrs, error);
 }
@@ -115,8 +116,7 @@ static gboolean build_sigmoid(LusOnnxBuilder *builder, LusOnnxNode *node, GError
          lus_onnx_emit(builder, node, LUS_OP_SIGMOID, 1, &x, NULL, error);
 }
 
-/** The output is another name for the input. */
-static gboolean define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error)
+gboolean lus_onnx_define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, GError **error)
 {
   const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, error);
   return symbol && lus_onnx_define(builder, node->outputs[0], lus_symbol_copy(symbol), error);
@@ -124,7 +124,7 @@ static gboolean define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node, i
 
 static gboolean build_identity(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  return define_alias(builder, node, 0, error);
+  return lus_onnx_define_alias(builder, node, 0, error);
 }
 
 /** At inference Dropout does nothing. */
@@ -138,8 +138,8 @@ static gboolean build_dropout(LusOnnxBuilder *builder, LusOnnxNode *node, GError
       (lus_onnx_node_input(node, 2) && !lus_onnx_numbers(builder, node, 2, &training, error)))
     return FALSE;
   if (training.i[0] != 0)
-    return unsupported(error, "Dropout in training mode; export the model in evaluation mode");
-  return define_alias(builder, node, 0, error);
+    return lus_onnx_unsupported(error, "Dropout in training mode; export the model in evaluation mode");
+  return lus_onnx_define_alias(builder, node, 0, error);
 }
 
 static LusSymbolKind kind_of(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
@@ -150,7 +150,7 @@ static LusSymbolKind kind_of(const LusOnnxBuilder *builder, const LusOnnxNode *n
 
 static gboolean is_constant(LusSymbolKind kind)
 {
-  return kind == LUS_SYMBOL_TENSOR || kind == LUS_SYMBOL_NUMBERS;
+  return kind == LUS_SYMBOL_CONSTANT;
 }
 
 /** Reshape to [n][groups][rest]: the first step of GroupNorm. */
@@ -176,11 +176,11 @@ static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
 }
 
 /** TRUE if input 1 is the shape of activation @x: Shape(x), or the same numbers. */
-static gboolean is_shape_of(const LusOnnxBuilder *builder, const LusOnnxNode *node, int x)
+static gboolean is_shape_of(LusOnnxBuilder *builder, const LusOnnxNode *node, int x)
 {
   const LusSymbol *symbol = lus_onnx_symbol(builder, node, 1, NULL);
   LusNumbers shape;
-  if (symbol && symbol->kind == LUS_SYMBOL_NUMBERS && symbol->shape_of == x)
+  if (symbol && symbol->kind == LUS_SYMBOL_CONSTANT && symbol->shape_of == x)
     return TRUE;
   if (!builder->sized || !lus_onnx_numbers(builder, node, 1, &shape, NULL) || shape.is_float || shape.n != 4)
     return FALSE;
@@ -204,23 +204,22 @@ static gboolean build_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, GError
   if (source->kind != LUS_SYMBOL_NORMED)
     return build_split(builder, node, error);
   if (!is_shape_of(builder, node, source->value))
-    return unsupported(error, "Reshape is understood only as a part of GroupNorm, back to its input's shape");
+    return lus_onnx_unsupported(error, "Reshape is understood only as a part of GroupNorm, back to its input's shape");
   LusSymbol *symbol = lus_symbol_copy(source);
   symbol->kind = LUS_SYMBOL_MERGED;
   return lus_onnx_define(builder, node->outputs[0], symbol, error);
 }
 
 /** TRUE if input @i is a constant of @n times @wanted. */
-static gboolean is_filled(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int n, float wanted)
+static gboolean is_filled(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, int n, float wanted)
 {
-  const LusSymbol *symbol = lus_onnx_symbol(builder, node, i, NULL);
-  if (!symbol || symbol->kind != LUS_SYMBOL_TENSOR || symbol->tensor->rank != 1 || symbol->tensor->dims[0] != n)
+  const LusArray *array = lus_onnx_array(builder, node, i, NULL);
+  if (!array || array->rank != 1 || array->dims[0] != n || !lus_type_is_real(array->type))
     return FALSE;
-  g_autoptr(LusTensor) tensor = lus_onnx_tensor_floats(symbol->tensor, NULL);
-  for (int k = 0; k < n && tensor; k++)
-    if (tensor->data[k] != wanted)
+  for (int k = 0; k < n; k++)
+    if (lus_array_real(array, (gsize)k) != (double)wanted)
       return FALSE;
-  return tensor != NULL;
+  return TRUE;
 }
 
 /** On [n][groups][rest] the heart of GroupNorm; on pictures GroupNorm with one channel per group. */
@@ -232,7 +231,7 @@ static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, 
     return FALSE;
   if (source->kind == LUS_SYMBOL_SPLIT) {
     if (!is_filled(builder, node, 1, source->groups, 1) || !is_filled(builder, node, 2, source->groups, 0))
-      return unsupported(error,
+      return lus_onnx_unsupported(error,
                          "InstanceNormalization inside GroupNorm with a scale other than 1 or a bias other than 0");
     LusSymbol *symbol = lus_symbol_copy(source);
     symbol->kind = LUS_SYMBOL_NORMED;
@@ -246,7 +245,7 @@ static gboolean build_instance_norm(LusOnnxBuilder *builder, LusOnnxNode *node, 
     return FALSE;
   const LusTensor *scale = builder->graph->values[inputs[1]].constant;
   if (scale->rank != 1 || scale->dims[0] < 1)
-    return invalid(error, "its scale is no vector");
+    return lus_onnx_invalid(error, "its scale is no vector");
   attrs.norm_groups = scale->dims[0];
   return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
 }
@@ -256,7 +255,7 @@ static gboolean repeat_per_channel(LusOnnxBuilder *builder, int *value, int grou
 {
   const LusTensor *in = builder->graph->values[*value].constant;
   if (in->rank != 1 || in->dims[0] != groups || channels % groups != 0)
-    return invalid(error, "its scale or bias is no vector of one number per group");
+    return lus_onnx_invalid(error, "its scale or bias is no vector of one number per group");
   LusTensor *out = lus_tensor_new(1, &channels, error);
   if (!out)
     return FALSE;
@@ -280,11 +279,11 @@ static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GEr
       !lus_onnx_get_int(node, "stash_type", &stash_type, LUS_ONNX_FLOAT, LUS_ONNX_FLOAT, error))
     return FALSE;
   if (attrs.norm_groups == 0)
-    return invalid(error, "num_groups is missing");
+    return lus_onnx_invalid(error, "num_groups is missing");
   if (builder->opset >= 21)
     return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
   if (!builder->sized)
-    return unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export the model "
+    return lus_onnx_unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export the model "
                        "with a fixed size");
   int channels = shape_of(builder, inputs[0])[1];
   for (int i = 1; i < 3; i++)
@@ -293,12 +292,10 @@ static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GEr
   return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
 }
 
-/** Arithmetic on constants, or GroupNorm's scale. */
+/** Arithmetic, or GroupNorm's scale. */
 static gboolean build_mul(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusSymbolKind a = kind_of(builder, node, 0), b = kind_of(builder, node, 1);
-  if (is_constant(a) && is_constant(b))
-    return lus_onnx_fold_arithmetic(builder, node, '*', error);
   int merged = a == LUS_SYMBOL_MERGED ? 0 : 1, scale;
   const LusSymbol *source = lus_onnx_symbol(builder, node, merged, error);
   if (!source)
@@ -326,7 +323,7 @@ static gboolean emit_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, int 
 }
 
 /** TRUE for a scalar 0: Python's sum() of activations begins with it. */
-static gboolean is_zero(const LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
+static gboolean is_zero(LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
 {
   LusNumbers numbers;
   return lus_onnx_numbers(builder, node, i, &numbers, NULL) && numbers.n == 1 && numbers.i[0] == 0 && numbers.f[0] == 0;
@@ -335,12 +332,10 @@ static gboolean is_zero(const LusOnnxBuilder *builder, const LusOnnxNode *node, 
 static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusSymbolKind a = kind_of(builder, node, 0), b = kind_of(builder, node, 1);
-  if (is_constant(a) && is_constant(b))
-    return lus_onnx_fold_arithmetic(builder, node, '+', error);
   if (is_constant(a) || is_constant(b)) {
     int computed = is_constant(a) ? 1 : 0;
     if (is_zero(builder, node, 1 - computed))
-      return define_alias(builder, node, computed, error);
+      return lus_onnx_define_alias(builder, node, computed, error);
     if ((computed == 0 ? a : b) == LUS_SYMBOL_SCALED)
       return emit_group_norm(builder, node, computed, error);
     return lus_onnx_build_binary(builder, node, error);
@@ -355,64 +350,24 @@ static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
   return lus_onnx_emit(builder, node, LUS_OP_ADD, 2, inputs, NULL, error);
 }
 
-typedef struct {
-  const char *name;
-  int value;
-} Choice;
-
-static const Choice coordinate_choices[] = {
-  {"asymmetric", LUS_COORD_ASYMMETRIC},
-  {"half_pixel", LUS_COORD_HALF_PIXEL},
-  {"align_corners", LUS_COORD_ALIGN_CORNERS},
-  {"pytorch_half_pixel", LUS_COORD_PYTORCH_HALF_PIXEL},
-  {"tf_half_pixel_for_nn", LUS_COORD_TF_HALF_PIXEL},
-};
-
-static const Choice nearest_choices[] = {
-  {"floor", LUS_NEAREST_FLOOR},
-  {"ceil", LUS_NEAREST_CEIL},
-  {"round_prefer_floor", LUS_NEAREST_PREFER_FLOOR},
-  {"round_prefer_ceil", LUS_NEAREST_PREFER_CEIL},
-};
-
-static int find_choice(const Choice *choices, gsize n, const char *name)
+/** Which source pixel; brings what comes to the same into one form. */
+static gboolean read_coordinates(LusOpAttrs *attrs, const LusOnnxResize *modes, GError **error)
 {
-  for (gsize i = 0; i < n; i++)
-    if (g_str_equal(choices[i].name, name))
-      return choices[i].value;
-  return -1;
-}
-
-/** Which source pixel. */
-static gboolean read_coordinates(LusOpAttrs *attrs, LusOnnxNode *node, GError **error)
-{
-  const char *coord = lus_onnx_get_string(node, "coordinate_transformation_mode", "half_pixel", error);
-  const char *mode = lus_onnx_get_string(node, "mode", "nearest", error);
-  const char *nearest = lus_onnx_get_string(node, "nearest_mode", "round_prefer_floor", error);
-  if (!coord || !mode || !nearest)
-    return FALSE;
-  int place = find_choice(coordinate_choices, G_N_ELEMENTS(coordinate_choices), coord);
-  int pixel = find_choice(nearest_choices, G_N_ELEMENTS(nearest_choices), nearest);
-  gboolean linear = g_str_equal(mode, "linear");
-  if (place < 0 || pixel < 0 || (!linear && !g_str_equal(mode, "nearest"))) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                "Resize mode %s, %s, %s; supported are linear and nearest with asymmetric, half_pixel, align_corners, "
-                "pytorch_half_pixel or tf_half_pixel_for_nn",
-                mode, coord, nearest);
-    return FALSE;
-  }
-  attrs->mode = linear ? LUS_RESIZE_LINEAR : LUS_RESIZE_NEAREST;
-  attrs->coord = (LusResizeCoord)place;
-  attrs->nearest = linear ? LUS_NEAREST_USUAL : (LusNearest)pixel;
+  if (modes->crop)
+    return lus_onnx_unsupported(error, "tf_crop_and_resize of pictures: regions of interest are not supported");
+  attrs->mode = modes->linear ? LUS_RESIZE_LINEAR : LUS_RESIZE_NEAREST;
+  attrs->coord = modes->coord;
+  attrs->nearest = modes->linear ? LUS_NEAREST_USUAL : modes->nearest;
   /* By a whole factor s the half-pixel source of s q + r is q + (r + .5) / s - .5, which rounds to q. */
-  gboolean whole = attrs->scale[0] >= 1 && attrs->scale[1] >= 1 && attrs->scale[0] == floorf(attrs->scale[0]) &&
-                   attrs->scale[1] == floorf(attrs->scale[1]);
-  gboolean half = place == LUS_COORD_HALF_PIXEL || place == LUS_COORD_PYTORCH_HALF_PIXEL;
-  gboolean rounds = pixel == LUS_NEAREST_PREFER_FLOOR || pixel == LUS_NEAREST_PREFER_CEIL;
+  gboolean enlarges = attrs->scale[0] >= 1 && attrs->scale[1] >= 1;
+  gboolean whole = enlarges && attrs->scale[0] == floorf(attrs->scale[0]) && attrs->scale[1] == floorf(attrs->scale[1]);
+  gboolean half = modes->coord == LUS_COORD_HALF_PIXEL || modes->coord == LUS_COORD_PYTORCH_HALF_PIXEL;
+  gboolean rounds = modes->nearest == LUS_NEAREST_PREFER_FLOOR || modes->nearest == LUS_NEAREST_PREFER_CEIL;
+  gboolean down = modes->coord == LUS_COORD_ASYMMETRIC && modes->nearest == LUS_NEAREST_FLOOR;
   /* The two differ only where a size becomes 1. */
-  if (linear && place == LUS_COORD_PYTORCH_HALF_PIXEL && attrs->scale[0] >= 1 && attrs->scale[1] >= 1)
+  if (modes->linear && modes->coord == LUS_COORD_PYTORCH_HALF_PIXEL && enlarges)
     attrs->coord = LUS_COORD_HALF_PIXEL;
-  if (!linear && ((place == LUS_COORD_ASYMMETRIC && pixel == LUS_NEAREST_FLOOR) || (half && whole && rounds))) {
+  if (!modes->linear && (down || (half && whole && rounds))) {
     attrs->coord = LUS_COORD_ASYMMETRIC;
     attrs->nearest = LUS_NEAREST_USUAL;
   }
@@ -425,18 +380,18 @@ static gboolean spread_axes(LusNumbers *numbers, LusOnnxNode *node, const gint64
   gboolean ok = TRUE;
   const LusOnnxAttribute *axes = lus_onnx_node_attribute(node, "axes", LUS_ATTRIBUTE_INTS, &ok, error);
   if (!ok || !axes)
-    return ok && (numbers->n == 4 || invalid(error, "scales or sizes have not 4 numbers"));
+    return ok && (numbers->n == 4 || lus_onnx_invalid(error, "scales or sizes have not 4 numbers"));
   LusNumbers out = {.is_float = numbers->is_float, .rank = 1, .n = 4};
   for (int i = 0; i < 4; i++) {
     out.i[i] = fill[i];
     out.f[i] = 1;
   }
   if (axes->n_ints != numbers->n)
-    return invalid(error, "axes and scales or sizes have different lengths");
+    return lus_onnx_invalid(error, "axes and scales or sizes have different lengths");
   for (int k = 0; k < axes->n_ints; k++) {
     gint64 axis = axes->ints[k] < 0 ? axes->ints[k] + 4 : axes->ints[k];
     if (axis < 0 || axis > 3)
-      return invalid(error, "an axis that is not there");
+      return lus_onnx_invalid(error, "an axis that is not there");
     out.i[axis] = numbers->i[k];
     out.f[axis] = numbers->f[k];
   }
@@ -448,7 +403,7 @@ static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, Lus
                            LusNumbers *sizes, GError **error)
 {
   if (!builder->sized)
-    return unsupported(error,
+    return lus_onnx_unsupported(error,
                        "Resize to a fixed size needs the input's size, which the file leaves open; export the model "
                        "with a fixed size");
   const int *in = shape_of(builder, x);
@@ -457,7 +412,7 @@ static gboolean read_sizes(LusOpAttrs *attrs, const LusOnnxBuilder *builder, Lus
     return FALSE;
   if (sizes->is_float || sizes->i[0] != in[0] || sizes->i[1] != in[1] || MIN(sizes->i[2], sizes->i[3]) < 1 ||
       MAX(sizes->i[2], sizes->i[3]) > G_MAXINT16)
-    return invalid(error, "Resize to a size that is impossible");
+    return lus_onnx_invalid(error, "Resize to a size that is impossible");
   for (int i = 0; i < 2; i++) {
     attrs->size[2 + i] = (int)sizes->i[2 + i];
     attrs->scale[i] = (float)((double)sizes->i[2 + i] / in[2 + i]);
@@ -471,43 +426,32 @@ static gboolean read_scales(LusOpAttrs *attrs, LusOnnxNode *node, LusNumbers *sc
   if (!spread_axes(scales, node, fill, error))
     return FALSE;
   if (!scales->is_float || scales->f[0] != 1 || scales->f[1] != 1)
-    return invalid(error, "Resize by factors that are impossible or change the number of channels");
+    return lus_onnx_invalid(error, "Resize by factors that are impossible or change the number of channels");
   for (int i = 0; i < 2; i++) {
     attrs->scale[i] = (float)scales->f[2 + i];
     if (!(attrs->scale[i] >= 1e-3f && attrs->scale[i] <= 1e3f))
-      return invalid(error, "Resize by a factor outside 0.001 to 1000");
+      return lus_onnx_invalid(error, "Resize by a factor outside 0.001 to 1000");
   }
   return TRUE;
-}
-
-/** Attributes that must have the value at which they do nothing. */
-static gboolean read_idle_attributes(LusOnnxNode *node, GError **error)
-{
-  int exclude_outside = 0, antialias = 0;
-  float ignored;
-  const char *policy = lus_onnx_get_string(node, "keep_aspect_ratio_policy", "stretch", error);
-  if (!policy || !lus_onnx_get_int(node, "exclude_outside", &exclude_outside, 0, 0, error) ||
-      !lus_onnx_get_int(node, "antialias", &antialias, 0, 0, error) ||
-      !lus_onnx_get_float(node, "cubic_coeff_a", &ignored, error) ||
-      !lus_onnx_get_float(node, "extrapolation_value", &ignored, error))
-    return FALSE;
-  return g_str_equal(policy, "stretch") || unsupported(error, "keep_aspect_ratio_policy other than stretch");
 }
 
 static gboolean build_resize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
   LusNumbers scales = {0}, sizes = {0};
+  LusOnnxResize modes;
   int x;
-  if (!lus_onnx_picture(builder, node, 0, &x, error) || !read_idle_attributes(node, error) ||
-      (lus_onnx_node_input(node, 2) && !lus_onnx_numbers(builder, node, 2, &scales, error)) ||
+  if (!lus_onnx_picture(builder, node, 0, &x, error) || !lus_onnx_read_resize(&modes, node, builder->opset, error))
+    return FALSE;
+  int i = modes.scales_input;
+  if ((lus_onnx_node_input(node, i) && !lus_onnx_numbers(builder, node, i, &scales, error)) ||
       (lus_onnx_node_input(node, 3) && !lus_onnx_numbers(builder, node, 3, &sizes, error)))
     return FALSE;
   if ((scales.n > 0) == (sizes.n > 0))
-    return invalid(error, "either scales or sizes must be given");
+    return lus_onnx_invalid(error, "either scales or sizes must be given");
   return (sizes.n > 0 ? read_sizes(&attrs, builder, node, x, &sizes, error)
                       : read_scales(&attrs, node, &scales, error)) &&
-         read_coordinates(&attrs, node, error) && lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error);
+         read_coordinates(&attrs, &modes, error) && lus_onnx_emit(builder, node, LUS_OP_RESIZE, 1, &x, &attrs, error);
 }
 
 const LusOnnxOp lus_onnx_ops[] = {
@@ -522,6 +466,7 @@ const LusOnnxOp lus_onnx_ops[] = {
   {"Sigmoid", 1, 1, build_sigmoid},
   {"MaxPool", 1, 1, build_max_pool},
   {"Resize", 2, 4, build_resize},
+  {"Upsample", 2, 2, build_resize},
   {"Identity", 1, 1, build_identity},
   {"Dropout", 1, 3, build_dropout},
   {NULL, 0, 0, NULL},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "error.h"
 #include "onnx-wire.h"
 #include "tensor.h"
 
@@ -22,7 +23,7 @@ typedef struct {
   const guint8 *raw;             /* raw_data, or NULL: the data is in the field for its type */
 } LusOnnxTensor;
 
-/** A short vector (rank 1) or scalar (rank 0) that shape computations are made of. */
+/** A short vector (rank 1) or scalar (rank 0): an axis, a size, a limit. */
 typedef struct {
   gboolean is_float;
   int rank, n;
@@ -58,10 +59,13 @@ gboolean lus_onnx_read_string(char **out, const LusWireField *field, GError **er
 /** Checks a TensorProto: dims, data type, and that the data is neither shorter nor longer. @name is set, newly
  * allocated. */
 gboolean lus_onnx_tensor_parse(LusOnnxTensor *tensor, char **name, const LusWire *message, GError **error);
-/** The elements as float32; NaN and infinity are refused. */
-LusTensor *lus_onnx_tensor_floats(const LusOnnxTensor *tensor, GError **error);
-/** The elements of a scalar or short vector. */
-gboolean lus_onnx_tensor_numbers(LusNumbers *out, const LusOnnxTensor *tensor, GError **error);
+/** Calls @func for each element of a tensor that is not raw, in order, with the bits of its field; FALSE from @func or a
+ * malformed number stops. */
+typedef gboolean (*LusElementFunc)(gpointer data, gsize index, guint64 bits);
+gboolean lus_onnx_tensor_each(const LusOnnxTensor *tensor, LusElementFunc func, gpointer data);
+/** The same for strings. */
+typedef gboolean (*LusStringFunc)(gpointer data, const char *text);
+gboolean lus_onnx_tensor_each_string(const LusOnnxTensor *tensor, LusStringFunc func, gpointer data, GError **error);
 
 /** Decodes a NodeProto; clear @node also after an error. */
 gboolean lus_onnx_node_parse(LusOnnxNode *node, const LusWire *message, GError **error);
@@ -72,3 +76,23 @@ const char *lus_onnx_node_input(const LusOnnxNode *node, int i);
 LusOnnxAttribute *lus_onnx_node_attribute(LusOnnxNode *node, const char *name, int type, gboolean *ok, GError **error);
 /** The first attribute nobody asked for, or NULL. */
 const char *lus_onnx_node_unused_attribute(const LusOnnxNode *node);
+
+/** Attributes with a default; FALSE with an error when the type or range is wrong. Integers must lie in low..high. */
+gboolean lus_onnx_get_int(LusOnnxNode *node, const char *name, int *value, int low, int high, GError **error);
+gboolean lus_onnx_get_ints(LusOnnxNode *node, const char *name, int *values, int n, int low, int high, GError **error);
+gboolean lus_onnx_get_float(LusOnnxNode *node, const char *name, float *value, GError **error);
+/** Never NULL on success: the attribute's text or @fallback. */
+const char *lus_onnx_get_string(LusOnnxNode *node, const char *name, const char *fallback, GError **error);
+
+/** Set the error and return FALSE; the caller adds operator, node and opset. */
+static inline gboolean lus_onnx_unsupported(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, problem);
+  return FALSE;
+}
+
+static inline gboolean lus_onnx_invalid(GError **error, const char *problem)
+{
+  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
+  return FALSE;
+}

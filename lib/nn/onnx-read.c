@@ -9,7 +9,7 @@
  * order. The schema fixes how deep messages nest (Model, Graph, Node, Attribute, Tensor), so nothing here calls itself.
  */
 
-#define OPSET_MIN 11
+#define OPSET_MIN 9
 #define OPSET_MAX 21
 
 /** A ValueInfoProto: a name and, for pictures, the dimensions (0 = open). */
@@ -89,7 +89,7 @@ static gboolean read_opset(Reader *reader, const LusWire *wire, const LusWireFie
   if (import.version < OPSET_MIN || import.version > OPSET_MAX) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
                 "opset %" G_GUINT64_FORMAT "; %d to %d are read. Export the model "
-                "again with opset 17 (before 11, Upsample and Resize left open where pixels lie)",
+                "again with opset 17",
                 import.version, OPSET_MIN, OPSET_MAX);
     return FALSE;
   }
@@ -218,7 +218,7 @@ static gboolean read_initializer(Reader *reader, const LusWire *wire, const LusW
   if (!lus_wire_enter(&message, wire, field, error))
     return FALSE;
   g_autofree char *name = NULL;
-  LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_TENSOR);
+  LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_CONSTANT);
   symbol->tensor = g_new0(LusOnnxTensor, 1);
   if (lus_onnx_tensor_parse(symbol->tensor, &name, &message, error))
     return lus_onnx_define(&reader->builder, name, symbol, error);
@@ -382,7 +382,7 @@ LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GErr
   onnx->producer = g_strdup("");
   g_autoptr(GHashTable) symbols =
       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_symbol_free);
-  Reader reader = {.onnx = onnx, .builder = {.graph = onnx->graph, .symbols = symbols}};
+  Reader reader = {.onnx = onnx, .builder = {.graph = onnx->graph, .symbols = symbols, .budget = lus_onnx_budget()}};
   LusWire model = {.data = data, .length = length};
   gboolean ok = read_model(&reader, &model, error);
   g_free(reader.input.name);

@@ -2,7 +2,6 @@
 #include "nn/error.h"
 #include "nn/onnx-proto.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -19,6 +18,13 @@ static const DataType data_types[] = {
   {LUS_ONNX_INT32, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 4},
   {LUS_ONNX_INT64, TENSOR_INT64_DATA, LUS_WIRE_VARINT, 8},
   {LUS_ONNX_BOOL, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 1},
+  {LUS_ONNX_UINT8, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 1},
+  {LUS_ONNX_INT8, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 1},
+  {LUS_ONNX_UINT16, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 2},
+  {LUS_ONNX_INT16, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 2},
+  {LUS_ONNX_BFLOAT16, TENSOR_INT32_DATA, LUS_WIRE_VARINT, 2},
+  {LUS_ONNX_UINT32, TENSOR_UINT64_DATA, LUS_WIRE_VARINT, 4},
+  {LUS_ONNX_UINT64, TENSOR_UINT64_DATA, LUS_WIRE_VARINT, 8},
 };
 
 static const DataType *find_type(int type)
@@ -29,18 +35,12 @@ static const DataType *find_type(int type)
   return NULL;
 }
 
-static gboolean invalid(GError **error, const char *problem)
-{
-  g_set_error_literal(error, LUS_ERROR, LUS_ERROR_INVALID, problem);
-  return FALSE;
-}
-
 static gboolean add_dim(LusOnnxTensor *tensor, guint64 value, GError **error)
 {
   if (tensor->rank == LUS_TENSOR_MAX_RANK)
-    return invalid(error, "more than 8 dimensions");
+    return lus_onnx_invalid(error, "more than 8 dimensions");
   if (value > G_MAXINT64)
-    return invalid(error, "a negative dimension");
+    return lus_onnx_invalid(error, "a negative dimension");
   if (value > LUS_TENSOR_MAX_COUNT || (value > 0 && tensor->count > LUS_TENSOR_MAX_COUNT / value)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "its dimensions give more than %" G_GSIZE_FORMAT " elements",
                 LUS_TENSOR_MAX_COUNT);
@@ -80,17 +80,18 @@ static gboolean count_elements(gsize *n, const LusWireField *field, const DataTy
   if (type->wire != LUS_WIRE_VARINT) {
     gsize bytes = type->wire == LUS_WIRE_FIXED32 ? 4 : 8;
     *n += field->length / bytes;
-    return field->length % bytes == 0 || invalid(error, "its data is cut off");
+    return field->length % bytes == 0 || lus_onnx_invalid(error, "its data is cut off");
   }
   for (gsize i = 0; i < field->length; i++)
     *n += field->bytes[i] < 128; /* each varint has one last byte */
-  return field->length == 0 || field->bytes[field->length - 1] < 128 || invalid(error, "its data is cut off");
+  return field->length == 0 || field->bytes[field->length - 1] < 128 || lus_onnx_invalid(error, "its data is cut off");
 }
 
 static gboolean is_data_field(guint32 number)
 {
   return number == TENSOR_FLOAT_DATA || number == TENSOR_INT32_DATA || number == TENSOR_INT64_DATA ||
-         number == TENSOR_DOUBLE_DATA;
+         number == TENSOR_DOUBLE_DATA ||
+         number == TENSOR_UINT64_DATA;
 }
 
 /** Second look at the message, once type and dims are known: is the data what they say? */
@@ -100,7 +101,7 @@ static gboolean check_data(LusOnnxTensor *tensor, gsize raw_length, GError **err
   if (!type)
     return TRUE; /* refused when somebody wants the elements */
   if (tensor->raw && raw_length != tensor->count * type->bytes)
-    return invalid(error, "its data is shorter or longer than its dimensions say");
+    return lus_onnx_invalid(error, "its data is shorter or longer than its dimensions say");
   LusWire wire = tensor->message;
   LusWireField field;
   gsize n = 0;
@@ -108,12 +109,12 @@ static gboolean check_data(LusOnnxTensor *tensor, gsize raw_length, GError **err
     if (!is_data_field(field.number))
       continue;
     if (field.number != type->field)
-      return invalid(error, "it holds data of another type than it says");
+      return lus_onnx_invalid(error, "it holds data of another type than it says");
     if (!count_elements(&n, &field, type, error))
       return FALSE;
   }
   if (tensor->raw ? n > 0 : n != tensor->count)
-    return invalid(error,
+    return lus_onnx_invalid(error,
                    tensor->raw ? "it holds its data twice" : "its data is shorter or longer than its dimensions say");
   return TRUE;
 }
@@ -133,7 +134,7 @@ static gboolean parse_field(LusOnnxTensor *tensor, gsize *raw_length, const LusW
     *raw_length = field->length;
     return TRUE;
   case TENSOR_SEGMENT:
-    return invalid(error, "it is stored in segments, which is not supported");
+    return lus_onnx_invalid(error, "it is stored in segments, which is not supported");
   case TENSOR_EXTERNAL_DATA:
   case TENSOR_DATA_LOCATION:
     if (field->number == TENSOR_DATA_LOCATION && field->type == LUS_WIRE_VARINT && field->value == 0)
@@ -180,150 +181,48 @@ gboolean lus_onnx_tensor_parse(LusOnnxTensor *tensor, char **name, const LusWire
   return FALSE;
 }
 
-/** IEEE 754 binary16, exactly. */
-static double half_to_double(guint16 bits)
-{
-  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  double value = exponent == 0    ? ldexp(mantissa, -24)
-                 : exponent == 31 ? (mantissa ? (double)NAN : (double)INFINITY)
-                                  : ldexp(mantissa + 1024, exponent - 25);
-  return bits & 0x8000 ? -value : value;
-}
-
-/** One element from its bits, as they stand in raw_data or in the typed field. */
-static void element(const LusOnnxTensor *tensor, guint64 bits, gint64 *i, double *f)
-{
-  guint32 low = (guint32)bits;
-  float single;
-  *i = 0;
-  *f = 0;
-  switch (tensor->type) {
-  case LUS_ONNX_FLOAT:
-    memcpy(&single, &low, 4);
-    *f = (double)single;
-    break;
-  case LUS_ONNX_DOUBLE:
-    memcpy(f, &bits, 8);
-    break;
-  case LUS_ONNX_FLOAT16:
-    *f = half_to_double((guint16)bits);
-    break;
-  case LUS_ONNX_INT32:
-    *i = (gint32)low;
-    break;
-  case LUS_ONNX_BOOL:
-    *i = bits != 0;
-    break;
-  default:
-    *i = (gint64)bits;
-  }
-}
-
-/** Called for each element in order; FALSE stops. */
-typedef gboolean (*ElementFunc)(gpointer data, gsize index, gint64 i, double f);
-
-static gboolean each_raw(const LusOnnxTensor *tensor, gsize bytes, ElementFunc func, gpointer data)
-{
-  const guint8 *at = tensor->raw;
-  for (gsize k = 0; k < tensor->count; k++, at += bytes) {
-    guint64 bits = 0;
-    for (gsize b = 0; b < bytes; b++)
-      bits |= (guint64)at[b] << (8 * b);
-    gint64 i;
-    double f;
-    element(tensor, bits, &i, &f);
-    if (!func(data, k, i, f))
-      return FALSE;
-  }
-  return TRUE;
-}
-
 /** All elements of one field of the data type: a single one, or packed. */
-static gboolean each_in_field(const LusOnnxTensor *tensor, const LusWireField *field, const DataType *type,
-                              gsize *index, ElementFunc func, gpointer data)
+static gboolean each_in_field(const LusWireField *field, const DataType *type, gsize *index, LusElementFunc func,
+                              gpointer data)
 {
+  if (field->type == type->wire)
+    return func(data, (*index)++, field->value);
   LusWire packed = {.data = field->bytes, .length = field->length};
-  gboolean single = field->type == type->wire;
   gsize bytes = type->wire == LUS_WIRE_FIXED32 ? 4 : 8;
-  while (single || packed.at < packed.length) {
-    guint64 bits = field->value;
-    if (!single && type->wire == LUS_WIRE_VARINT) {
-      if (!lus_wire_packed_varint(&packed, &bits, NULL))
-        return FALSE;
-    } else if (!single) {
-      bits = 0;
-      for (gsize b = 0; b < bytes; b++)
-        bits |= (guint64)packed.data[packed.at++] << (8 * b);
-    }
-    gint64 i;
-    double f;
-    element(tensor, bits, &i, &f);
-    if (!func(data, (*index)++, i, f))
+  while (packed.at < packed.length) {
+    guint64 bits = 0;
+    if (type->wire == LUS_WIRE_VARINT && !lus_wire_packed_varint(&packed, &bits, NULL))
       return FALSE;
-    if (single)
-      break;
+    for (gsize b = 0; type->wire != LUS_WIRE_VARINT && b < bytes; b++)
+      bits |= (guint64)packed.data[packed.at++] << (8 * b);
+    if (!func(data, (*index)++, bits))
+      return FALSE;
   }
   return TRUE;
 }
 
-static gboolean each(const LusOnnxTensor *tensor, ElementFunc func, gpointer data)
+gboolean lus_onnx_tensor_each(const LusOnnxTensor *tensor, LusElementFunc func, gpointer data)
 {
   const DataType *type = find_type(tensor->type);
-  if (tensor->raw)
-    return each_raw(tensor, type->bytes, func, data);
   LusWire wire = tensor->message;
   LusWireField field;
   gsize index = 0;
   while (lus_wire_next(&wire, &field, NULL))
-    if (field.number == type->field && !each_in_field(tensor, &field, type, &index, func, data))
+    if (field.number == type->field && !each_in_field(&field, type, &index, func, data))
       return FALSE;
   return TRUE;
 }
 
-static gboolean store_float(gpointer data, gsize index, gint64 i, double f)
+gboolean lus_onnx_tensor_each_string(const LusOnnxTensor *tensor, LusStringFunc func, gpointer data, GError **error)
 {
-  (void)i;
-  float *out = data;
-  out[index] = (float)f;
-  return isfinite(out[index]);
-}
-
-static gboolean is_float_type(int type)
-{
-  return type == LUS_ONNX_FLOAT || type == LUS_ONNX_DOUBLE || type == LUS_ONNX_FLOAT16;
-}
-
-LusTensor *lus_onnx_tensor_floats(const LusOnnxTensor *tensor, GError **error)
-{
-  if (!is_float_type(tensor->type)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "weights of ONNX data type %d; float, double and float16 are "
-                "read", tensor->type);
-    return NULL;
+  LusWire wire = tensor->message;
+  LusWireField field;
+  while (lus_wire_next(&wire, &field, NULL)) {
+    g_autofree char *text = NULL;
+    if (field.number != TENSOR_STRING_DATA)
+      continue;
+    if (!lus_onnx_read_string(&text, &field, error) || !func(data, text))
+      return FALSE;
   }
-  LusTensor *out = lus_tensor_new(tensor->rank, tensor->dims, error);
-  if (out && !each(tensor, store_float, out->data)) {
-    invalid(error, "it holds NaN, infinity or a malformed number");
-    g_clear_pointer(&out, lus_tensor_free);
-  }
-  return out;
-}
-
-static gboolean store_number(gpointer data, gsize index, gint64 i, double f)
-{
-  LusNumbers *out = data;
-  out->i[index] = i;
-  out->f[index] = f;
-  return isfinite(f);
-}
-
-gboolean lus_onnx_tensor_numbers(LusNumbers *out, const LusOnnxTensor *tensor, GError **error)
-{
-  if (!find_type(tensor->type)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "a constant of ONNX data type %d", tensor->type);
-    return FALSE;
-  }
-  if (tensor->rank > 1 || tensor->count > LUS_ONNX_MAX_NUMBERS)
-    return invalid(error, "a scalar or a vector of at most 16 numbers is expected");
-  *out = (LusNumbers){.is_float = is_float_type(tensor->type), .rank = tensor->rank, .n = (int)tensor->count};
-  return each(tensor, store_number, out) || invalid(error, "it holds NaN, infinity or a malformed number");
+  return TRUE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators that move elements: Concat, Slice, Pad, Transpose, Reshape. */
+/* Operators that move elements: Concat, Slice, Pad, Transpose, Expand, Reshape. */
 #include <string.h>
 
 #include "nn/error.h"
@@ -41,7 +41,7 @@ static void concat_forward(const LusStep *step, const LusRun *run)
 
 const LusStepClass lus_step_concat = {.forward = concat_forward};
 
-/* ---- Slice, Pad, Transpose: each axis has a table of where its elements come from ---- */
+/* ---- Slice, Pad, Transpose, Expand: each axis has a table of where its elements come from ---- */
 
 typedef struct {
   gssize *from[3]; /* height, width, channels: floats from x's first element, or -1: alpha */
@@ -55,6 +55,8 @@ static int source_index(const LusNode *node, int d, int size, int i)
     return i;
   if (node->type == LUS_OP_SLICE)
     return a->begin[d] + i * a->step[d];
+  if (node->type == LUS_OP_EXPAND)
+    return size == 1 ? 0 : i;
   int at = i - a->begin[d];
   if (a->pad_mode == LUS_PAD_EDGE)
     return CLAMP(at, 0, size - 1);

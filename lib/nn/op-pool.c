@@ -10,13 +10,13 @@ typedef struct {
   const LusStep *step;
 } Job;
 
-/* Window of output @i along one axis, cut to the map: [*begin, *end). Never empty: pads are smaller
- * than the kernel. */
+/* Window of output @i along one axis: the pixels [*begin, *end), dilation apart, that lie in the map. Never none, as
+ * lus_shape_pool() sees to. */
 static void window(const LusOpAttrs *a, int axis, int i, int size, int *begin, int *end)
 {
-  int first = i * a->stride[axis] - a->pad[axis];
-  *begin = MAX(first, 0);
-  *end = MIN(first + a->kernel[axis], size);
+  int step = a->dilation[axis], first = i * a->stride[axis] - a->pad[axis];
+  *begin = first < 0 ? first + (-first + step - 1) / step * step : first;
+  *end = MIN(first + (a->kernel[axis] - 1) * step + 1, size);
 }
 
 static void forward_row(void *data, int i, int thread)
@@ -24,6 +24,7 @@ static void forward_row(void *data, int i, int thread)
   (void)thread;
   const LusStep *step = ((const Job *)data)->step;
   const LusMap *x = step->x, *y = step->y;
+  const int *dilation = step->node->attrs.dilation;
   gsize c = (gsize)x->c;
   int y0, y1, x0, x1;
   window(&step->node->attrs, 0, i, x->h, &y0, &y1);
@@ -31,8 +32,8 @@ static void forward_row(void *data, int i, int thread)
     float *out = y->data + ((gsize)i * (gsize)y->w + (gsize)j) * c;
     window(&step->node->attrs, 1, j, x->w, &x0, &x1);
     memcpy(out, x->data + ((gsize)y0 * (gsize)x->w + (gsize)x0) * c, c * sizeof *out);
-    for (int v = y0; v < y1; v++)
-      for (int u = x0; u < x1; u++)
+    for (int v = y0; v < y1; v += dilation[0])
+      for (int u = x0; u < x1; u += dilation[1])
         lus_kernels()->maximum(out, x->data + ((gsize)v * (gsize)x->w + (gsize)u) * c, c);
   }
 }
@@ -47,12 +48,13 @@ static void forward(const LusStep *step, const LusRun *run)
 static void backward_pixel(const LusStep *step, int i, int j, int channel)
 {
   const LusMap *x = step->x, *y = step->y;
+  const int *dilation = step->node->attrs.dilation;
   gsize c = (gsize)x->c, out = ((gsize)i * (gsize)y->w + (gsize)j) * c + (gsize)channel;
   int y0, y1, x0, x1;
   window(&step->node->attrs, 0, i, x->h, &y0, &y1);
   window(&step->node->attrs, 1, j, x->w, &x0, &x1);
-  for (int v = y0; v < y1; v++) {
-    for (int u = x0; u < x1; u++) {
+  for (int v = y0; v < y1; v += dilation[0]) {
+    for (int u = x0; u < x1; u += dilation[1]) {
       gsize in = ((gsize)v * (gsize)x->w + (gsize)u) * c + (gsize)channel;
       if (x->data[in] == y->data[out]) {
         x->grad[in] += y->grad[out];
@@ -83,11 +85,16 @@ static void backward(const LusStep *step, const LusRun *run)
 
 const LusStepClass lus_step_max_pool = {.forward = forward, .backward = backward};
 
-/* With the pads counted a window still ends where these do. */
+/* Pixels of a window. With the pads counted it still ends where these do. */
 static int counted(const LusOpAttrs *a, int axis, int i, int size)
 {
-  int first = i * a->stride[axis] - a->pad[axis];
-  return MIN(first + a->kernel[axis], size + a->pad[axis + 2]) - first;
+  int first = i * a->stride[axis] - a->pad[axis], room = size + a->pad[axis + 2] - first;
+  return MIN(a->kernel[axis], (room - 1) / a->dilation[axis] + 1);
+}
+
+static int inside(const LusOpAttrs *a, int axis, int begin, int end)
+{
+  return (end - begin - 1) / a->dilation[axis] + 1;
 }
 
 static void average_row(void *data, int i, int thread)
@@ -102,10 +109,11 @@ static void average_row(void *data, int i, int thread)
   for (int j = 0; j < y->w; j++) {
     float *out = y->data + ((gsize)i * (gsize)y->w + (gsize)j) * c;
     window(a, 1, j, x->w, &x0, &x1);
-    int n = a->count_pad ? counted(a, 0, i, x->h) * counted(a, 1, j, x->w) : (y1 - y0) * (x1 - x0);
+    int n = a->count_pad ? counted(a, 0, i, x->h) * counted(a, 1, j, x->w)
+                         : inside(a, 0, y0, y1) * inside(a, 1, x0, x1);
     memset(out, 0, c * sizeof *out);
-    for (int v = y0; v < y1; v++)
-      for (int u = x0; u < x1; u++)
+    for (int v = y0; v < y1; v += a->dilation[0])
+      for (int u = x0; u < x1; u += a->dilation[1])
         lus_kernels()->add_scaled(out, 1, x->data + ((gsize)v * (gsize)x->w + (gsize)u) * c, c);
     for (gsize k = 0; k < c; k++)
       out[k] /= (float)n;

@@ -12,27 +12,27 @@ typedef struct {
   LusResizeAxis axis[2]; /* vertical, horizontal */
 } Resize;
 
-static double source_position(const LusOpAttrs *a, int axis, int in, int out, int o)
+double lus_resize_source(LusResizeCoord coord, double scale, int in, int out, int o)
 {
-  switch (a->coord) {
+  switch (coord) {
   case LUS_COORD_HALF_PIXEL:
-    return (o + 0.5) / (double)a->scale[axis] - 0.5;
+    return (o + 0.5) / scale - 0.5;
   case LUS_COORD_PYTORCH_HALF_PIXEL:
-    return out > 1 ? (o + 0.5) / (double)a->scale[axis] - 0.5 : 0;
+    return out > 1 ? (o + 0.5) / scale - 0.5 : 0;
   case LUS_COORD_TF_HALF_PIXEL:
-    return (o + 0.5) / (double)a->scale[axis];
+    return (o + 0.5) / scale;
   case LUS_COORD_ALIGN_CORNERS:
     return out > 1 ? (double)o * (in - 1) / (out - 1) : 0;
   case LUS_COORD_ASYMMETRIC:
   default:
-    return o / (double)a->scale[axis];
+    return o / scale;
   }
 }
 
 /* The usual way: asymmetric down, else to the nearest, half way down (ONNX round_prefer_floor). */
-static int nearest_pixel(const LusOpAttrs *a, double position)
+int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position)
 {
-  switch (a->nearest) {
+  switch (nearest) {
   case LUS_NEAREST_FLOOR:
     return (int)floor(position);
   case LUS_NEAREST_CEIL:
@@ -43,17 +43,19 @@ static int nearest_pixel(const LusOpAttrs *a, double position)
     return (int)floor(position + 0.5);
   case LUS_NEAREST_USUAL:
   default:
-    return a->coord == LUS_COORD_ASYMMETRIC ? (int)position : (int)ceil(position - 0.5);
+    return coord == LUS_COORD_ASYMMETRIC ? (int)position : (int)ceil(position - 0.5);
   }
 }
 
 static void init_forward(LusResizeAxis *axis, const LusOpAttrs *a, int which)
 {
   for (int o = 0; o < axis->out; o++) {
-    double position = CLAMP(source_position(a, which, axis->in, axis->out, o), 0, axis->in - 1);
+    double source =
+        lus_resize_source(a->coord, (double)a->scale[which], axis->in, axis->out, o);
+    double position = CLAMP(source, 0, axis->in - 1);
     int i = (int)position;
     if (a->mode == LUS_RESIZE_NEAREST)
-      i = nearest_pixel(a, position);
+      i = lus_resize_nearest(a->nearest, a->coord, position);
     axis->i0[o] = i;
     axis->i1[o] = MIN(i + 1, axis->in - 1);
     axis->w[o] = a->mode == LUS_RESIZE_NEAREST ? 0 : (float)(position - i);

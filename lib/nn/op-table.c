@@ -43,4 +43,7 @@ const LusOpInfo lus_op_table[LUS_OP_N] = {
     [LUS_OP_TRANSPOSE] = {"Transpose", 1, 1, 1, 1, 1, FALSE, lus_shape_transpose,
                           &lus_step_gather},
     [LUS_OP_MAT_MUL] = {"MatMul", 2, 2, 2, 2, 1, FALSE, lus_shape_mat_mul, &lus_step_mat_mul},
+    [LUS_OP_BATCH_MAT_MUL] = {"MatMul", 2, 2, 2, 2, 2, TRUE, lus_shape_batch_mat_mul,
+                              &lus_step_batch_mat_mul},
+    [LUS_OP_EXPAND] = {"Expand", 1, 1, 1, 1, 1, FALSE, lus_shape_expand, &lus_step_gather},
 };

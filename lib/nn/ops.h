@@ -42,12 +42,21 @@ gboolean lus_shape_pad(const LusGraph *, const LusNode *, const int *, int *, GE
 gboolean lus_shape_reshape(const LusGraph *, const LusNode *, const int *, int *, GError **);
 gboolean lus_shape_transpose(const LusGraph *, const LusNode *, const int *, int *, GError **);
 gboolean lus_shape_mat_mul(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_batch_mat_mul(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_expand(const LusGraph *, const LusNode *, const int *, int *, GError **);
 
 /** Sets the error with the node's name and operator before it; FALSE. */
 gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 /** How many of the node's inputs are activations or constants in their place. */
 int lus_node_n_maps(const LusNode *node);
+
+/** Where output @o of @out lies in an input of @in elements, and which of these is nearest. */
+double lus_resize_source(LusResizeCoord coord, double scale, int in, int out, int o);
+int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position);
+/** Elements of @in times @scale. A factor stored as float may fall just short of the quotient it stands for: 3 (7/3) is
+ * 7. */
+double lus_resize_length(int in, double scale);
 
 /** Per value: offset in the flat parameter vector or -1. Newly allocated; *total (may be NULL) is
  * the vector's length. */
@@ -115,7 +124,8 @@ struct _LusStep {
 extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resize, lus_step_batch_norm, lus_step_sigmoid,
     lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary,
     lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
-    lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul;
+    lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul,
+    lus_step_batch_mat_mul;
 
 /** The activation that the node's input @i is. */
 static inline const LusMap *lus_step_map(const LusStep *step, int i)

@@ -281,11 +281,11 @@ static void test_enums(void)
   GByteArray *tensor = test_floats("w", 4, dims, &one, 1);
   lus_wire_put_varint(tensor, TENSOR_DATA_TYPE, G_MAXUINT64);
   test_refuse(with_weight(tensor), LUS_ERROR_UNSUPPORTED, "data type 1000");
-  for (int opset = 10; opset <= 22; opset++) {
+  for (int opset = 8; opset <= 22; opset++) {
     GByteArray *graph = test_graph(1, 3, 3);
     test_add(graph, GRAPH_NODE, test_node("Relu", "x", "y"));
-    if (opset == 10 || opset == 22)
-      test_refuse(test_model(graph, opset), LUS_ERROR_UNSUPPORTED, "11 to 21 are read");
+    if (opset == 8 || opset == 22)
+      test_refuse(test_model(graph, opset), LUS_ERROR_UNSUPPORTED, "9 to 21 are read");
     else
       lus_onnx_free(test_parse(test_model(graph, opset)));
   }
