@@ -1,60 +1,106 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
+#include <stdlib.h>
 #include <string.h>
+
+#define MAX_RUNS 10000
 
 static const char description[] =
   "Runs the network alone, without sector, normalisation or threshold, so that its numbers can be\n"
-  "compared with another program's. The tensor is float32 [channels][height][width] or the same\n"
-  "behind a 1; the result has as many dimensions.\n\n"
+  "compared with another program's. It needs none of this program's settings. The tensor is float32\n"
+  "[channels][height][width] or the same behind a 1; the result has as many dimensions. Where the\n"
+  "file leaves the input's size open, it is the tensor's.\n\n"
   "Example: lus infer model.onnx --input x.npy -o y.npy";
 
+typedef struct {
+  const char *model, *input, *output;
+  int threads, runs;
+} Options;
+
 /** Puts the tensor's channels, height and width into @chw. */
-static gboolean input_shape(int chw[3], const LusTensor *input, const LusModel *model, const char *path, GError **error)
+static gboolean input_shape(int chw[3], const LusTensor *input, const char *path, GError **error)
 {
-  int channels = lus_model_info(model)->channels, first = input->rank - 3;
-  gboolean fits = input->rank == 3 || (input->rank == 4 && input->dims[0] == 1);
-  if (fits && input->dims[first] == channels) {
-    memcpy(chw, input->dims + first, 3 * sizeof *chw);
+  if (input->rank == 3 || (input->rank == 4 && input->dims[0] == 1)) {
+    memcpy(chw, input->dims + input->rank - 3, 3 * sizeof *chw);
     return TRUE;
   }
   g_autofree char *dims = lus_tensor_dims_string(input);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the tensor is %s; the model takes [%d][height][width]", path,
-              dims, channels);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s: the tensor is %s; [channels][height][width] is expected, or the same behind a 1", path, dims);
   return FALSE;
 }
 
-static gboolean infer(const char *model_path, const char *input_path, const char *output_path, int threads,
-                      GError **error)
+static LusOnnx *load_network(const char *path, const int chw[3], GError **error)
 {
-  g_autoptr(LusModel) model = lus_model_load(model_path, error);
-  g_autoptr(LusTensor) input = model ? lus_tensor_read_npy(input_path, error) : NULL;
+  gsize length = 0;
+  g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, error);
+  g_autoptr(LusOnnx) onnx = data ? lus_onnx_parse_sized(data, length, path, chw[2], chw[1], error) : NULL;
+  if (!onnx)
+    return NULL;
+  if (onnx->input_rank == 4 && onnx->input_channels == chw[0])
+    return g_steal_pointer(&onnx);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s: the network takes %d dimensions and %d channels, but the tensor has 4 and %d", path,
+              onnx->input_rank, onnx->input_channels, chw[0]);
+  return NULL;
+}
+
+static int compare_double(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+/** Times more passes than the one that gave the result, which warmed the caches up. */
+static void print_times(LusPlan *plan, LusTensor *output, const LusTensor *input, LusParallel *pool, int runs)
+{
+  g_autofree double *ms = g_new(double, runs);
+  for (int i = 0; i < runs; i++) {
+    gint64 start = g_get_monotonic_time();
+    lus_plan_forward(plan, output->data, input->data, pool);
+    ms[i] = (double)(g_get_monotonic_time() - start) / 1000;
+  }
+  qsort(ms, (size_t)runs, sizeof *ms, compare_double);
+  g_print("%d runs, %d threads: fastest %.3f ms, median %.3f ms\n", runs, lus_parallel_threads(pool), ms[0],
+          ms[runs / 2]);
+}
+
+static gboolean infer(const Options *options, GError **error)
+{
+  g_autoptr(LusTensor) input = lus_tensor_read_npy(options->input, error);
   int chw[3], shape[4] = {1, 0, 0, 0};
-  if (!input || !input_shape(chw, input, model, input_path, error))
+  if (!input || !input_shape(chw, input, options->input, error))
     return FALSE;
-  g_autoptr(LusGraph) graph = lus_model_graph(model, error);
-  LusParallel *pool = lus_parallel_new(threads);
-  g_autoptr(LusPlan) plan = NULL;
+  g_autoptr(LusOnnx) onnx = load_network(options->model, chw, error);
+  if (!onnx)
+    return FALSE;
+  LusParallel *pool = lus_parallel_new(options->threads);
+  g_autoptr(LusPlan) plan =
+    lus_plan_new(onnx->graph, chw[0], chw[1], chw[2], LUS_PLAN_INFER, lus_parallel_threads(pool), error);
   g_autoptr(LusTensor) output = NULL;
-  if (graph && pool)
-    plan = lus_plan_new(graph, chw[0], chw[1], chw[2], LUS_PLAN_INFER, lus_parallel_threads(pool), error);
   if (plan) {
     lus_plan_output_shape(plan, shape + 1);
     output = lus_tensor_new(input->rank, shape + 4 - input->rank, error);
   }
-  if (output)
+  if (output) {
     lus_plan_forward(plan, output->data, input->data, pool);
+    if (options->runs > 0)
+      print_times(plan, output, input, pool, options->runs);
+  }
   lus_parallel_free(pool);
-  return output && lus_tensor_write_npy(output, output_path, error);
+  return output && lus_tensor_write_npy(output, options->output, error);
 }
 
 int lus_cmd_infer(int argc, char **argv)
 {
   g_autofree char *input = NULL, *output = NULL;
-  int threads = 0;
+  Options options = {0};
   const GOptionEntry entries[] = {
     {"input", 'i', 0, G_OPTION_ARG_FILENAME, &input, "The network's input (NPY)", "FILE"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Where its output goes (NPY)", "FILE"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "Threads; the result does not depend on them (default: all)", "N"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &options.threads,
+     "Threads; the result does not depend on them (default: all)", "N"},
+    {"runs", 0, 0, G_OPTION_ARG_INT, &options.runs, "Then time so many more passes (default: none)", "N"},
     {0}};
   g_auto(GStrv) arguments = NULL;
   int code = lus_tool_parse(argc, argv, entries, "MODEL", description, 1, 1, &arguments);
@@ -62,8 +108,13 @@ int lus_cmd_infer(int argc, char **argv)
     return code;
   if (!input || !output)
     return lus_tool_usage("infer", "--input and --output are needed");
-  if (threads < 0)
+  if (options.threads < 0)
     return lus_tool_usage("infer", "--threads must be 0 or more");
+  if (options.runs < 0 || options.runs > MAX_RUNS)
+    return lus_tool_usage("infer", "--runs must be 0 to 10000");
+  options.model = arguments[0];
+  options.input = input;
+  options.output = output;
   GError *error = NULL;
-  return infer(arguments[0], input, output, threads, &error) ? LUS_EXIT_DONE : lus_tool_fail("infer", error);
+  return infer(&options, &error) ? LUS_EXIT_DONE : lus_tool_fail("infer", error);
 }

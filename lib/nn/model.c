@@ -265,6 +265,14 @@ static gboolean load_key_file(GKeyFile **key_file, const char *model_path, GErro
   return TRUE;
 }
 
+/** The key file's input size, for a network whose file leaves it open; 0 x 0 where it tells none. */
+static gboolean key_file_size(int *width, int *height, GKeyFile *key_file, const char *model_path, GError **error)
+{
+  g_autoptr(GHashTable) no_metadata = g_hash_table_new(g_str_hash, g_str_equal);
+  const Settings settings = {.path = model_path, .metadata = no_metadata, .key_file = key_file};
+  return read_input_size(width, height, &settings, error);
+}
+
 /** What the network makes of its input must be one plane per class, as large as the input. */
 static gboolean check_output(LusGraph *graph, const LusModelInfo *info, const char *path, GError **error)
 {
@@ -294,9 +302,12 @@ LusModel *lus_model_load(const char *path, GError **error)
   g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, error);
   if (!data)
     return NULL;
-  g_autoptr(LusOnnx) onnx = lus_onnx_parse(data, length, path, error);
   g_autoptr(GKeyFile) key_file = NULL;
-  if (!onnx || !load_key_file(&key_file, path, error))
+  int width = 0, height = 0;
+  if (!load_key_file(&key_file, path, error) || !key_file_size(&width, &height, key_file, path, error))
+    return NULL;
+  g_autoptr(LusOnnx) onnx = lus_onnx_parse_sized(data, length, path, width, height, error);
+  if (!onnx)
     return NULL;
   LusModel *model = g_new0(LusModel, 1);
   atomic_init(&model->references, 1);

@@ -27,6 +27,7 @@ typedef struct {
   ValueInfo input;
   char *output;
   int n_initializers, n_inputs, n_outputs, n_nodes;
+  int width, height; /* of the input where the file leaves both open, or 0 */
 } Reader;
 
 static gboolean fail(GError **error, LusError code, const char *problem)
@@ -291,14 +292,19 @@ static gboolean node_field(gpointer data, const LusWire *wire, const LusWireFiel
   return field->number != GRAPH_NODE || read_node(data, wire, field, error);
 }
 
-/** Where the file leaves the size open, our own setting may tell it. */
-static void open_size_from_metadata(const LusOnnx *onnx, int *height, int *width)
+/** Where the file leaves the size open, the caller or our own setting may tell it. */
+static void set_open_size(const Reader *reader, int *height, int *width)
 {
-  const char *text = g_hash_table_lookup(onnx->metadata, "lus.input_size");
+  const char *text = g_hash_table_lookup(reader->onnx->metadata, "lus.input_size");
   char *end = NULL;
   guint64 w = text ? g_ascii_strtoull(text, &end, 10) : 0;
   guint64 h = end && *end == 'x' ? g_ascii_strtoull(end + 1, &end, 10) : 0;
-  if (*height == 0 && *width == 0 && w <= G_MAXINT16 && h <= G_MAXINT16) {
+  if (*height != 0 || *width != 0)
+    return;
+  if (reader->width > 0 && reader->height > 0) {
+    *width = reader->width;
+    *height = reader->height;
+  } else if (w <= G_MAXINT16 && h <= G_MAXINT16) {
     *width = (int)w;
     *height = (int)h;
   }
@@ -331,7 +337,7 @@ static gboolean set_up_input(Reader *reader, GError **error)
   shape[0] = 1;
   memcpy(shape + 1, dims + 1, 3 * sizeof *shape);
   symbol->rank = input->rank;
-  open_size_from_metadata(onnx, &shape[2], &shape[3]);
+  set_open_size(reader, &shape[2], &shape[3]);
   builder->sized = shape[1] > 0 && shape[2] > 0 && shape[3] > 0;
   return lus_onnx_define(builder, input->name, symbol, error);
 }
@@ -372,6 +378,11 @@ static gboolean read_model(Reader *reader, const LusWire *model, GError **error)
 
 LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GError **error)
 {
+  return lus_onnx_parse_sized(data, length, name, 0, 0, error);
+}
+
+LusOnnx *lus_onnx_parse_sized(const guint8 *data, gsize length, const char *name, int width, int height, GError **error)
+{
   if (length > LUS_ONNX_MAX_BYTES) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: more than %" G_GSIZE_FORMAT " bytes", name, LUS_ONNX_MAX_BYTES);
     return NULL;
@@ -382,7 +393,12 @@ LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GErr
   onnx->producer = g_strdup("");
   g_autoptr(GHashTable) symbols =
       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_symbol_free);
-  Reader reader = {.onnx = onnx, .builder = {.graph = onnx->graph, .symbols = symbols, .budget = lus_onnx_budget()}};
+  Reader reader = {
+    .onnx = onnx,
+    .builder = {.graph = onnx->graph, .symbols = symbols, .budget = lus_onnx_budget()},
+    .width = width,
+    .height = height,
+  };
   LusWire model = {.data = data, .length = length};
   gboolean ok = read_model(&reader, &model, error);
   g_free(reader.input.name);

@@ -24,6 +24,9 @@ typedef struct {
 /** Parses a whole model. @name stands in messages for the file. docs/operators.md lists the operators. An unknown one is
  *  LUS_ERROR_UNSUPPORTED and names operator, node and opset. NULL and nothing else on error. */
 LUS_API LusOnnx *lus_onnx_parse(const guint8 *data, gsize length, const char *name, GError **error);
+/** The same, with the input's size in pixels where the file leaves both dimensions open; 0, 0: as its metadata says. */
+LUS_API LusOnnx *lus_onnx_parse_sized(const guint8 *data, gsize length, const char *name, int width, int height,
+                                      GError **error);
 LUS_API void lus_onnx_free(LusOnnx *onnx);
 
 /** Serialises @graph (opset 17, IR 8; GroupNorm as PyTorch's pattern, so that every runtime reads it) with @metadata

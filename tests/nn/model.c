@@ -155,6 +155,31 @@ static void test_key_file(void)
   g_unlink(info_path);
 }
 
+/** The key file's input size is known while the nodes are read: Slice needs it. */
+static void test_key_file_size(void)
+{
+  GByteArray *graph = test_graph(1, -1, -1);
+  test_add(graph, GRAPH_INITIALIZER, test_ints("start", 1, (const gint64[]){1}));
+  test_add(graph, GRAPH_INITIALIZER, test_ints("end", 1, (const gint64[]){G_MAXINT64}));
+  test_add(graph, GRAPH_INITIALIZER, test_ints("axis", 1, (const gint64[]){2}));
+  test_add(graph, GRAPH_NODE, test_node("Slice", "x,start,end,axis", "below"));
+  test_add(graph, GRAPH_INITIALIZER, test_ints("one", 1, (const gint64[]){1}));
+  test_add(graph, GRAPH_INITIALIZER, test_ints("zero", 1, (const gint64[]){0}));
+  test_add(graph, GRAPH_NODE, test_node("Slice", "x,zero,one,axis", "top"));
+  GByteArray *concat = test_node("Concat", "top,below", "y");
+  test_attribute_int(concat, "axis", 2);
+  test_add(graph, GRAPH_NODE, concat);
+  GByteArray *bytes = test_model(graph, 13);
+  g_assert_true(lus_file_write(path, bytes->data, bytes->len, NULL));
+  g_byte_array_unref(bytes);
+  refuse(LUS_ERROR_UNSUPPORTED, "needs the input's size");
+  write_info("[lus]\nclasses=a\ninput_size=7x5\n");
+  g_autoptr(LusModel) model = load();
+  g_assert_cmpint(lus_model_info(model)->width, ==, 7);
+  g_assert_cmpint(lus_model_info(model)->height, ==, 5);
+  g_unlink(info_path);
+}
+
 /** What the model says itself goes before the key file. */
 static void test_precedence(void)
 {
@@ -268,6 +293,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/model/round-trip", test_round_trip);
   g_test_add_func("/nn/model/references", test_references);
   g_test_add_func("/nn/model/key-file", test_key_file);
+  g_test_add_func("/nn/model/key-file-size", test_key_file_size);
   g_test_add_func("/nn/model/precedence", test_precedence);
   g_test_add_func("/nn/model/settings", test_settings);
   g_test_add_func("/nn/model/output", test_output);

@@ -85,6 +85,9 @@ check "infer" gives 0 "" infer model.onnx -i zeros.npy -o y.npy
 check "infer: shape" grep -aq "'shape': (3, 64, 64)" y.npy
 check "infer: threads" gives 0 "" infer model.onnx -i zeros.npy -o y1.npy --threads 1
 check "infer: the same with one thread" cmp y.npy y1.npy
+check "infer: runs" gives 0 "2 runs, 1 threads: fastest " infer model.onnx -i zeros.npy -o y1.npy --threads 1 --runs 2
+check "infer: the same after more runs" cmp y.npy y1.npy
+check "infer: too many runs" gives 2 "--runs must be 0 to 10000" infer model.onnx -i zeros.npy -o y1.npy --runs 10001
 check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.mkv -o z.npy
 check "infer: nothing written" test ! -e z.npy
 
