@@ -26,18 +26,24 @@ typedef struct {
 
 /* ---- packing ---- */
 
-/* weights[g][t][i][o] = w[g out + o][i][tap t] * scale[g out + o]; scale NULL: 1. */
+/* weights[g][t][i][o] = w[g out + o][i][tap t] * scale[g out + o]; scale NULL: 1. Some outputs at a
+ * time, so that both sides are read and written in runs. */
 static void pack_forward(const Conv *conv, LusConvPass *pass, const float *w, int taps,
                          const float *scale)
 {
-  int n = pass->grid.n;
-  for (int o = 0; o < conv->groups * conv->out; o++) {
-    float s = scale ? scale[o] : 1;
-    gsize group = (gsize)(o / conv->out) * (gsize)n;
-    for (int i = 0; i < conv->in; i++, w += taps)
-      for (int t = 0; t < n; t++)
-        conv->weights[((group + (gsize)t) * (gsize)conv->in + (gsize)i) * (gsize)conv->out +
-                      (gsize)(o % conv->out)] = w[pass->grid.taps[t].tap] * s;
+  enum { OUTPUTS = 16 };
+  gsize n = (gsize)pass->grid.n, in = (gsize)conv->in, out = (gsize)conv->out;
+  gsize pitch = in * (gsize)taps; /* from output to output in w */
+  for (gsize first = 0; first < (gsize)conv->groups * out;) {
+    gsize group = first / out, o = first % out, count = MIN(OUTPUTS, out - o);
+    for (gsize i = 0; i < in; i++)
+      for (gsize t = 0; t < n; t++) {
+        float *to = conv->weights + ((group * n + t) * in + i) * out + o;
+        const float *from = w + first * pitch + i * (gsize)taps + pass->grid.taps[t].tap;
+        for (gsize k = 0; k < count; k++)
+          to[k] = from[k * pitch] * (scale ? scale[first + k] : 1);
+      }
+    first += count;
   }
   lus_conv_pass_set_weights(pass, conv->weights);
 }
