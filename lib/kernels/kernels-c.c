@@ -315,4 +315,5 @@ const LusKernels lus_kernels_c = {
     .moments = moments,
     .gradient_moments = gradient_moments,
     .norm_backward = norm_backward,
+    .int8 = &lus_int8_c,
 };

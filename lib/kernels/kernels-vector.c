@@ -651,4 +651,5 @@ const LusKernels LUS_VECTOR_NAME = {
     .moments = moments,
     .gradient_moments = gradient_moments,
     .norm_backward = norm_backward,
+    .int8 = &LUS_VECTOR_INT8,
 };

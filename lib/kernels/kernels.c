@@ -8,12 +8,15 @@
 
 #include "kernels/kernels-tables.h"
 
-#define MAX_TABLES 4
+#define MAX_TABLES 5
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const LusKernels *tables[MAX_TABLES + 1]; /* NULL after the last */
 static const LusKernels *chosen;
 static char description[128];
+#ifdef LUS_HAVE_X86_KERNELS
+static LusKernels avx512vnni; /* avx512 with other kernels on codes */
+#endif
 
 static void list_tables(void)
 {
@@ -25,8 +28,15 @@ static void list_tables(void)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     tables[n++] = &lus_kernels_avx2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
     tables[n++] = &lus_kernels_avx512;
+    if (__builtin_cpu_supports("avx512vnni")) {
+      avx512vnni = lus_kernels_avx512;
+      avx512vnni.name = "avx512vnni";
+      avx512vnni.int8 = &lus_int8_vnni;
+      tables[n++] = &avx512vnni;
+    }
+  }
 #endif
   chosen = tables[n - 1];
 }

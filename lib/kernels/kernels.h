@@ -2,6 +2,7 @@
 #pragma once
 #include <stddef.h>
 #include "gemm.h"
+#include "int8.h"
 
 /** What becomes of a sum s[i][j] on its way to y: act(y[i][j] where accumulate + s[i][j] + bias[j] +
  * r[i][r_shift + j]), in this order; act is relu or nothing; bias, r NULL: 0. In place: the rows of r
@@ -38,7 +39,7 @@ typedef struct {
  * them, sizes may be 0. [rows][c] is dense. Pointers may not overlap except where "in place" is
  * said. NaN and infinities follow the formula. relu(v) is v < 0 ? 0 : v, so NaN stays NaN. */
 typedef struct {
-  const char *name; /* "c", "generic", "avx2", "avx512" */
+  const char *name; /* "c", "generic", "avx2", "avx512", "avx512vnni" */
 
   LusGemm gemm;
   /** Columns of a packed matrix that are multiplied at once: a block has panel, panel / 2, ... or
@@ -93,10 +94,12 @@ typedef struct {
   /** dx[i][j] = (or +=) a[j] dy[i][j] + b[j] x[i][j] + d[j]. In place: dx may be dy. */
   void (*norm_backward)(float *dx, const float *dy, const float *x, const float *a, const float *b,
                         const float *d, int accumulate, size_t rows, int c);
+
+  const LusInt8Kernels *int8; /* exact: the same bits in every table */
 } LusKernels;
 
 /** The table in use: the best for this CPU, or the one named by the environment variable
- * LUS_KERNELS (c, generic, avx2, avx512; ignored where this CPU or build lacks it). Chosen once. */
+ * LUS_KERNELS (c, generic, avx2, avx512, avx512vnni; ignored where this CPU or build lacks it). Chosen once. */
 const LusKernels *lus_kernels(void);
 /** What results depend on, for reports: "avx512+OpenBLAS 0.3.21 SkylakeX". Static string. */
 const char *lus_kernels_description(void);

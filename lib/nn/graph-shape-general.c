@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Shape rules of the operators that run forward only. */
+#include <math.h>
 #include <string.h>
 
 #include "nn/graph.h"
@@ -157,5 +158,18 @@ gboolean lus_shape_expand(const LusGraph *graph, const LusNode *node, const int 
       return lus_node_fail(error, node, LUS_ERROR_UNSUPPORTED, "dimension %d of size %d to %d", i,
                            x[i], size[i]);
   memcpy(y, size, 4 * sizeof *y);
+  return TRUE;
+}
+
+gboolean lus_shape_quantize(const LusGraph *graph, const LusNode *node, const int *x, int *y,
+                            GError **error)
+{
+  (void)graph;
+  const LusOpAttrs *a = &node->attrs;
+  if (!(a->alpha > 0) || !isfinite(a->alpha) || a->zero_point < 0 || a->zero_point > 255)
+    return lus_node_fail(error, node, LUS_ERROR_INVALID,
+                         "scale %g must be positive, zero point %d must be 0 to 255",
+                         (double)a->alpha, a->zero_point);
+  memcpy(y, x, 4 * sizeof *y);
   return TRUE;
 }

@@ -62,6 +62,7 @@ void lus_graph_free(LusGraph *graph)
   for (int i = 0; i < graph->n_values; i++) {
     g_free(graph->values[i].name);
     lus_tensor_free(graph->values[i].constant);
+    lus_tensor_free(graph->values[i].scales);
   }
   g_free(graph->nodes);
   g_free(graph->values);
@@ -84,7 +85,9 @@ LusGraph *lus_graph_copy(const LusGraph *graph, GError **error)
     LusValue *to = &copy->values[i];
     to->name = g_strdup(from->name);
     memcpy(to->shape, from->shape, sizeof to->shape);
-    if (from->constant && !(to->constant = lus_tensor_copy(from->constant, error)))
+    to->code_bits = from->code_bits;
+    if ((from->constant && !(to->constant = lus_tensor_copy(from->constant, error))) ||
+        (from->scales && !(to->scales = lus_tensor_copy(from->scales, error))))
       return NULL;
   }
   copy->input = graph->input;

@@ -42,6 +42,8 @@ typedef enum {
   LUS_OP_MAT_MUL,        /* inputs x, matrix [w][m]: [1][c][h][w] becomes [1][c][h][m] */
   LUS_OP_BATCH_MAT_MUL,  /* two activations [1][c][h][w] and [1][c][w][m], of which either c may be 1 */
   LUS_OP_EXPAND,         /* dimensions of size 1 repeated up to size[] */
+  LUS_OP_QUANTIZE,       /* to codes 0..255 and back: (clamp(round(x / alpha) + zero_point) - zero_point) alpha, half to
+                            even. Not only a rounding: a plan keeps the codes where both sides can use them */
   LUS_OP_N
 } LusOpType;
 
@@ -78,6 +80,7 @@ typedef struct {
   gboolean ceil_mode, count_pad;
   LusPadMode pad_mode;
   float alpha, beta; /* Pad: alpha is what is put around */
+  int zero_point;
   int axis;
   unsigned axes; /* 1 << dimension for each */
   int extra[2];  /* height, width */
@@ -98,6 +101,8 @@ typedef struct {
 typedef struct {
   char *name;
   LusTensor *constant; /* weights and other parameters; NULL for an activation */
+  LusTensor *scales;   /* of a constant that is whole numbers times a scale, [1] or [dims[0]] of it; else NULL */
+  int code_bits;       /* with scales: the numbers have 8 bits, -128..127, or 32 */
   int shape[4];        /* activations: [n][c][h][w], set by lus_graph_infer_shapes() */
 } LusValue;
 

@@ -19,6 +19,7 @@ LusSymbol *lus_symbol_copy(const LusSymbol *symbol)
   LusSymbol *copy = g_memdup2(symbol, sizeof *symbol);
   copy->tensor = g_memdup2(symbol->tensor, sizeof *symbol->tensor);
   copy->array = symbol->array ? lus_array_share(symbol->array, symbol->array->rank, symbol->array->dims) : NULL;
+  copy->scales = symbol->scales ? lus_array_share(symbol->scales, symbol->scales->rank, symbol->scales->dims) : NULL;
   return copy;
 }
 
@@ -26,6 +27,7 @@ void lus_symbol_free(LusSymbol *symbol)
 {
   g_free(symbol->tensor);
   lus_array_free(symbol->array);
+  lus_array_free(symbol->scales);
   g_free(symbol);
 }
 
@@ -139,6 +141,10 @@ gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char
                 "'%s' is the middle of a GroupNorm, which is understood only as a whole",
                 name);
     return FALSE;
+  case LUS_SYMBOL_CODES:
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "'%s' is quantised; only DequantizeLinear may read what QuantizeLinear gives", name);
+    return FALSE;
   case LUS_SYMBOL_CONSTANT:
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected",
                 name);
@@ -237,7 +243,9 @@ static gboolean add_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, i
   }
   symbol->constant = *value = lus_graph_add_constant(builder->graph, name, tensor);
   symbol->per_channel = per_channel;
-  return TRUE;
+  LusValue *added = &builder->graph->values[*value];
+  added->code_bits = symbol->code_bits;
+  return !symbol->scales || (added->scales = lus_array_floats(symbol->scales, FALSE, error)) != NULL;
 }
 
 gboolean lus_onnx_constant(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, gboolean per_channel, int *value,
@@ -343,6 +351,7 @@ static gboolean fold_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
       continue;
     LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_CONSTANT);
     symbol->array = g_steal_pointer(&eval.out[i]);
+    lus_onnx_keep_scales(symbol, node, &eval);
     ok = lus_onnx_define(builder, node->outputs[i], symbol, error);
   }
   lus_eval_clear(&eval);

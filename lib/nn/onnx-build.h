@@ -9,6 +9,7 @@
 typedef enum {
   LUS_SYMBOL_ACTIVATION, /* value of the graph */
   LUS_SYMBOL_CONSTANT,   /* weights, or what was worked out from constants */
+  LUS_SYMBOL_CODES,      /* what QuantizeLinear gives; value is decoded already, as DequantizeLinear will */
   /* The stages of PyTorch's GroupNorm: Reshape, InstanceNormalization, Reshape, Mul, Add. value = its x. */
   LUS_SYMBOL_SPLIT,      /* x as [n][groups][rest] */
   LUS_SYMBOL_NORMED,     /* normalised, as [n][groups][rest] */
@@ -25,6 +26,8 @@ typedef struct {
                              activation whose size the file leaves open */
   int constant;           /* CONSTANT: its value in the graph once used, or -1 */
   gboolean per_channel;   /* in that value [c][1][1] became [c] */
+  LusArray *scales;       /* CONSTANT: owned, see LusValue, or NULL */
+  int code_bits;
   int shape_of;           /* CONSTANT: exactly the shape of this activation, or -1 */
   int groups;             /* SPLIT and later */
   float epsilon;          /* NORMED and later */
@@ -108,6 +111,12 @@ gboolean lus_onnx_read_limit(LusOnnxBuilder *builder, const LusOnnxNode *node, i
 /** strides, dilations, pads, auto_pad of a sliding window whose kernel is known. */
 gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
                               GError **error);
+
+/** QuantizeLinear and DequantizeLinear of activations. */
+gboolean lus_onnx_build_quantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
+gboolean lus_onnx_build_dequantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
+/** Lets the constant @symbol remember the scales with which @node, if a DequantizeLinear, made it. */
+void lus_onnx_keep_scales(LusSymbol *symbol, LusOnnxNode *node, const LusEval *eval);
 
 /** One operator of ONNX on activations; onnx-ops.c has those that train, onnx-general.c and onnx-move.c those that run
  * forward only. */

@@ -469,5 +469,7 @@ const LusOnnxOp lus_onnx_ops[] = {
   {"Upsample", 2, 2, build_resize},
   {"Identity", 1, 1, build_identity},
   {"Dropout", 1, 3, build_dropout},
+  {"QuantizeLinear", 2, 3, lus_onnx_build_quantize},
+  {"DequantizeLinear", 2, 3, lus_onnx_build_dequantize},
   {NULL, 0, 0, NULL},
 };

@@ -3,6 +3,7 @@
 #include "nn/onnx-wire.h"
 #include "nn/onnx.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What is written depends on the graph alone: no clock, no random ids, tables in sorted order. */
@@ -98,25 +99,6 @@ static void put_ints(Writer *writer, const char *name, const gint64 *values, int
   lus_wire_put_message(writer->initializers, GRAPH_INITIALIZER, tensor);
 }
 
-static gboolean put_constant(Writer *writer, int value, ConstantForm form, GError **error)
-{
-  const LusTensor *tensor = writer->graph->values[value].constant;
-  if (writer->written[value] == form)
-    return TRUE;
-  if (writer->written[value]) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "constant '%s' is used by GroupNorm and by another operator",
-                writer->names[value]);
-    return FALSE;
-  }
-  writer->written[value] = (guint8)form;
-  const int broadcast[3] = {tensor->dims[0], 1, 1};
-  if (form == PER_CHANNEL)
-    put_floats(writer, writer->names[value], tensor->data, 3, broadcast);
-  else
-    put_floats(writer, writer->names[value], tensor->data, tensor->rank, tensor->dims);
-  return TRUE;
-}
-
 /** Name of a helper constant that all nodes share; TRUE when it is to be written now. */
 static gboolean shared_name(Writer *writer, char **name, const char *kind, int n)
 {
@@ -182,6 +164,91 @@ static void end_node(Writer *writer, GByteArray *node)
   lus_wire_put_message(writer->nodes, GRAPH_NODE, node);
 }
 
+/** A tensor of whole numbers of one or four bytes each. */
+static void put_whole(Writer *writer, const char *name, int type, const gint32 *values, int rank, const int *dims)
+{
+  GByteArray *tensor = g_byte_array_new();
+  gsize n = 1, bytes = type == LUS_ONNX_INT32 ? 4 : 1;
+  for (int i = 0; i < rank; i++) {
+    lus_wire_put_varint(tensor, TENSOR_DIMS, (guint64)dims[i]);
+    n *= (gsize)dims[i];
+  }
+  lus_wire_put_varint(tensor, TENSOR_DATA_TYPE, (guint64)type);
+  lus_wire_put_string(tensor, TENSOR_NAME, name);
+  lus_wire_put_head(tensor, TENSOR_RAW_DATA, n * bytes);
+  for (gsize i = 0; i < n; i++) {
+    guint32 little = GUINT32_TO_LE((guint32)values[i]);
+    g_byte_array_append(tensor, (const guint8 *)&little, (guint)bytes);
+  }
+  lus_wire_put_message(writer->initializers, GRAPH_INITIALIZER, tensor);
+}
+
+/** A name for what belongs to value @value. */
+static const char *part_name(Writer *writer, int value, const char *part)
+{
+  g_autofree char *wanted = g_strconcat(writer->names[value], part, NULL);
+  return unique_name(writer, wanted);
+}
+
+/** A constant that is whole numbers times scales, behind DequantizeLinear. */
+static void put_codes(Writer *writer, int value)
+{
+  const LusTensor *tensor = writer->graph->values[value].constant, *scales = writer->graph->values[value].scales;
+  int type = writer->graph->values[value].code_bits == 32 ? LUS_ONNX_INT32 : LUS_ONNX_INT8;
+  double low = type == LUS_ONNX_INT32 ? G_MININT32 : G_MININT8, high = type == LUS_ONNX_INT32 ? G_MAXINT32 : G_MAXINT8;
+  g_autofree gint32 *codes = g_new0(gint32, MAX(tensor->count, 1));
+  g_autofree gint32 *zeros = g_new0(gint32, MAX(scales->count, 1));
+  gsize share = MAX(tensor->count / MAX(scales->count, 1), 1); /* elements that have one scale */
+  for (gsize i = 0; i < tensor->count; i++)
+    codes[i] = (gint32)CLAMP(rint((double)tensor->data[i] / (double)scales->data[i / share]), low, high);
+  const char *inputs[] = {part_name(writer, value, "/codes"), part_name(writer, value, "/scale"),
+                          part_name(writer, value, "/zero")};
+  put_whole(writer, inputs[0], type, codes, tensor->rank, tensor->dims);
+  put_floats(writer, inputs[1], scales->data, scales->rank, scales->dims);
+  put_whole(writer, inputs[2], type, zeros, scales->rank, scales->dims);
+  GByteArray *node = begin_node("DequantizeLinear", inputs[0], writer->names[value], 3, inputs);
+  if (scales->rank == 1)
+    put_attribute_int(node, "axis", 0);
+  end_node(writer, node);
+}
+
+/** The operator as the pair that every runtime knows. */
+static void put_quantize(Writer *writer, const LusNode *node)
+{
+  const char *codes = part_name(writer, node->output, "/codes");
+  const char *inputs[] = {writer->names[node->inputs[0]], part_name(writer, node->output, "/scale"),
+                          part_name(writer, node->output, "/zero")};
+  const gint32 zero = node->attrs.zero_point;
+  put_floats(writer, inputs[1], &node->attrs.alpha, 0, NULL);
+  put_whole(writer, inputs[2], LUS_ONNX_UINT8, &zero, 0, NULL);
+  end_node(writer, begin_node("QuantizeLinear", codes, codes, 3, inputs));
+  inputs[0] = codes;
+  end_node(writer, begin_node("DequantizeLinear", node->name, writer->names[node->output], 3, inputs));
+}
+
+static gboolean put_constant(Writer *writer, int value, ConstantForm form, GError **error)
+{
+  const LusTensor *tensor = writer->graph->values[value].constant;
+  if (writer->written[value] == form)
+    return TRUE;
+  if (writer->written[value] || (form == PER_CHANNEL && writer->graph->values[value].scales)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "constant '%s' is used by GroupNorm, and by another operator or quantised", writer->names[value]);
+    return FALSE;
+  }
+  writer->written[value] = (guint8)form;
+  if (writer->graph->values[value].scales) {
+    put_codes(writer, value);
+    return TRUE;
+  }
+  const int broadcast[3] = {tensor->dims[0], 1, 1};
+  if (form == PER_CHANNEL)
+    put_floats(writer, writer->names[value], tensor->data, 3, broadcast);
+  else
+    put_floats(writer, writer->names[value], tensor->data, tensor->rank, tensor->dims);
+  return TRUE;
+}
+
 static void put_window(GByteArray *node, const LusOpAttrs *attrs)
 {
   put_attribute_ints(node, "dilations", attrs->dilation, 2);
@@ -227,8 +294,7 @@ static const char *nearest_name(const LusOpAttrs *attrs)
 static void put_resize(Writer *writer, const LusNode *node)
 {
   const LusOpAttrs *attrs = &node->attrs;
-  g_autofree char *wanted = g_strconcat(writer->names[node->output], "/scales", NULL);
-  const char *scales = unique_name(writer, wanted);
+  const char *scales = part_name(writer, node->output, "/scales");
   const float values[4] = {1, 1, attrs->scale[0], attrs->scale[1]};
   const int dims[1] = {4};
   put_floats(writer, scales, values, 1, dims);
@@ -321,6 +387,9 @@ static gboolean put_node(Writer *writer, const LusNode *node, GError **error)
     return put_group_norm(writer, node, error);
   case LUS_OP_RESIZE:
     put_resize(writer, node);
+    return TRUE;
+  case LUS_OP_QUANTIZE:
+    put_quantize(writer, node);
     return TRUE;
   default:
     if (node->type > LUS_OP_RESIZE) {

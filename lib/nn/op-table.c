@@ -46,4 +46,6 @@ const LusOpInfo lus_op_table[LUS_OP_N] = {
     [LUS_OP_BATCH_MAT_MUL] = {"MatMul", 2, 2, 2, 2, 2, TRUE, lus_shape_batch_mat_mul,
                               &lus_step_batch_mat_mul},
     [LUS_OP_EXPAND] = {"Expand", 1, 1, 1, 1, 1, FALSE, lus_shape_expand, &lus_step_gather},
+    [LUS_OP_QUANTIZE] = {"QuantizeLinear", 1, 1, 1, 1, 1, FALSE, lus_shape_quantize,
+                         &lus_step_quantize},
 };

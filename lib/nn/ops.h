@@ -44,6 +44,7 @@ gboolean lus_shape_transpose(const LusGraph *, const LusNode *, const int *, int
 gboolean lus_shape_mat_mul(const LusGraph *, const LusNode *, const int *, int *, GError **);
 gboolean lus_shape_batch_mat_mul(const LusGraph *, const LusNode *, const int *, int *, GError **);
 gboolean lus_shape_expand(const LusGraph *, const LusNode *, const int *, int *, GError **);
+gboolean lus_shape_quantize(const LusGraph *, const LusNode *, const int *, int *, GError **);
 
 /** Sets the error with the node's name and operator before it; FALSE. */
 gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
@@ -125,7 +126,7 @@ extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resi
     lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary,
     lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
     lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul,
-    lus_step_batch_mat_mul;
+    lus_step_batch_mat_mul, lus_step_quantize;
 
 /** The activation that the node's input @i is. */
 static inline const LusMap *lus_step_map(const LusStep *step, int i)

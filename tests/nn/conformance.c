@@ -68,6 +68,8 @@ static const Reason plan_refusals[] = {
   {"its output is its input", "a network that does nothing"},
   {"on constants alone", "operators on constants alone"},
   {"Cast of a picture", "pictures of other types than float"},
+  {"only DequantizeLinear may read", "pictures of other types than float"},
+  {"scale and zero point of an activation", "pictures quantised along an axis"},
   {NULL, NULL},
 };
 

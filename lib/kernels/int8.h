@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/** Kernels on codes: bytes 0..255 that stand for (code - zero) step. int8-c.c is the specification; the others give the
+ * same bits. round() is to the nearest whole number, half to even; every operation on floats is rounded once; before
+ * round() a float is cut to +-2^20, NaN to -2^20. Rules for arrays as in kernels.h, except where reading beyond a size is
+ * said to happen. */
+
+/** Widest block of columns of a packed matrix; the other width is half of it. */
+#define LUS_INT8_WIDTH 32
+
+/** s[p][o] = bias[o] + sum over t < taps, k < run of x[p step + offset[t] + k] w[(t run + k) / 4][o][k % 4], exactly, for
+ * o < width: 32 or 16. run is a multiple of 4. */
+typedef struct {
+  const uint8_t *x;
+  size_t step;
+  const ptrdiff_t *offset;
+  int taps, run;
+  const int8_t *w; /* 64-byte aligned */
+  int width;
+  const int32_t *bias;
+} LusInt8Sums;
+
+/** What becomes of the sums, for o < n <= width, with v = s[p][o] scale[o].
+ * Codes: q = clamp(round(v) + zero, low, 255); with r: q = clamp(round((q - zero) a + (r[p ldr + o] - r_zero) b) +
+ * sum_zero, sum_low, 255); codes[p ldy + o] = q.
+ * Else floats: floats[p ldy + o] = act(v + r_floats[p ldr + o]), act being relu or nothing, r_floats NULL: 0. */
+typedef struct {
+  uint8_t *codes;
+  float *floats; /* when codes is NULL */
+  size_t ldy;
+  int n;
+  const float *scale;
+  int zero, low;
+  const uint8_t *r;
+  const float *r_floats;
+  size_t ldr;
+  int r_zero, sum_zero, sum_low;
+  float a, b;
+  int relu;
+} LusInt8Finish;
+
+typedef struct {
+  const char *name; /* for reports: "c", "avx2", "vnni" */
+  void (*product)(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels);
+  /** q[i] = clamp(round(x[i] / step) + zero, low, 255). */
+  void (*quantize)(uint8_t *q, const float *x, float step, int zero, int low, size_t n);
+  /** x[i] = (q[i] - zero) step. */
+  void (*dequantize)(float *x, const uint8_t *q, float step, int zero, size_t n);
+} LusInt8Kernels;
+
+extern const LusInt8Kernels lus_int8_c;
+extern const LusInt8Kernels lus_int8_avx2;
+extern const LusInt8Kernels lus_int8_vnni;

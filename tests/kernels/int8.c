@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Kernels on codes: the reference against plain loops in wide arithmetic, every other set against the reference, bit for
+ * bit. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "nn/rng.h"
+#include "nn/tensor.h"
+
+#define GUARD 0xA5
+#define MAX_PIXELS 41
+#define MAX_TAPS 9
+#define MAX_RUN 24
+
+typedef struct {
+  guint8 x[MAX_PIXELS * 32 + MAX_TAPS * 64 + MAX_RUN];
+  gint8 *w;
+  gint32 bias[LUS_INT8_WIDTH];
+  float scale[LUS_INT8_WIDTH];
+  guint8 r[MAX_PIXELS * 40];
+  float r_floats[MAX_PIXELS * 40];
+  ptrdiff_t offset[MAX_TAPS];
+} Case;
+
+static void fill(Case *c, LusRng *rng)
+{
+  for (gsize i = 0; i < sizeof c->x; i++)
+    c->x[i] = lus_rng_below(rng, 4) ? (guint8)lus_rng_below(rng, 256) : 255;
+  for (int i = 0; i < MAX_TAPS * MAX_RUN * LUS_INT8_WIDTH; i++)
+    c->w[i] = lus_rng_below(rng, 4) ? (gint8)((int)lus_rng_below(rng, 256) - 128) : -128;
+  for (int i = 0; i < LUS_INT8_WIDTH; i++) {
+    c->bias[i] = (gint32)lus_rng_below(rng, 200000) - 100000;
+    c->scale[i] = (float)lus_rng_normal(rng, 1e-3, 3e-4);
+  }
+  for (gsize i = 0; i < sizeof c->r; i++) {
+    c->r[i] = (guint8)lus_rng_below(rng, 256);
+    c->r_floats[i] = (float)lus_rng_normal(rng, 0, 20);
+  }
+  for (int t = 0; t < MAX_TAPS; t++)
+    c->offset[t] = (ptrdiff_t)lus_rng_below(rng, 64 * MAX_TAPS);
+}
+
+/** What the declaration says, in double arithmetic: halves can only arise where float has them too. */
+static gint64 plain_sum(const Case *c, const LusInt8Sums *s, int p, int o)
+{
+  gint64 sum = s->bias[o];
+  for (int t = 0; t < s->taps; t++)
+    for (int k = 0; k < s->run; k++)
+      sum += (gint64)c->x[(gsize)p * s->step + (gsize)s->offset[t] + (gsize)k] *
+             s->w[((t * s->run + k) / 4 * s->width + o) * 4 + k % 4];
+  return sum;
+}
+
+static void check_reference(const Case *c, const LusInt8Sums *s, const LusInt8Finish *f, const guint8 *codes,
+                            const float *floats, int pixels)
+{
+  for (int p = 0; p < pixels; p++)
+    for (int o = 0; o < f->n; o++) {
+      float v = (float)plain_sum(c, s, p, o) * f->scale[o];
+      gsize at = (gsize)p * f->ldy + (gsize)o, r_at = (gsize)p * f->ldr + (gsize)o;
+      if (!f->codes) {
+        if (f->r_floats)
+          v += f->r_floats[r_at];
+        g_assert_true(floats[at] == (f->relu && v < 0 ? 0 : v));
+        continue;
+      }
+      int q = (int)CLAMP(rintf(v) + (float)f->zero, (float)f->low, 255);
+      if (f->r) {
+        float a = (float)(q - f->zero) * f->a, b = (float)(f->r[r_at] - f->r_zero) * f->b;
+        q = (int)CLAMP(rintf(a + b) + (float)f->sum_zero, (float)f->sum_low, 255);
+      }
+      g_assert_cmpint(codes[at], ==, q);
+    }
+}
+
+/** One call by every set. */
+static void check_product(Case *c, LusInt8Sums *s, LusInt8Finish *f, int pixels, gboolean codes)
+{
+  gsize bytes = (MAX_PIXELS * 40 + 8) * (codes ? 1 : sizeof(float));
+  g_autofree guint8 *expected = g_malloc(bytes), *got = g_malloc(bytes);
+  for (int i = 0; lus_kernels_nth(i); i++) {
+    guint8 *out = i == 0 ? expected : got;
+    memset(out, GUARD, bytes);
+    f->codes = codes ? out : NULL;
+    f->floats = codes ? NULL : (float *)(gpointer)out;
+    lus_kernels_nth(i)->int8->product(s, f, pixels);
+    if (i == 0)
+      check_reference(c, s, f, out, f->floats, pixels);
+    g_assert_cmpmem(out, bytes, expected, bytes);
+  }
+}
+
+static void test_product(void)
+{
+  LusRng generator, *rng = &generator;
+  lus_rng_init(rng, 7, 0);
+  Case c;
+  c.w = lus_aligned_alloc(MAX_TAPS * MAX_RUN * LUS_INT8_WIDTH);
+  for (int round = 0; round < 300; round++) {
+    fill(&c, rng);
+    int width = lus_rng_below(rng, 2) ? 32 : 16, pixels = (int)lus_rng_below(rng, MAX_PIXELS + 1);
+    LusInt8Sums s = {.x = c.x,
+                     .step = lus_rng_below(rng, 33),
+                     .offset = c.offset,
+                     .taps = 1 + (int)lus_rng_below(rng, MAX_TAPS),
+                     .run = 4 + 4 * (int)lus_rng_below(rng, MAX_RUN / 4),
+                     .w = c.w,
+                     .width = width,
+                     .bias = c.bias};
+    LusInt8Finish f = {.ldy = 32 + lus_rng_below(rng, 8),
+                       .n = 1 + (int)lus_rng_below(rng, (guint)width),
+                       .scale = c.scale,
+                       .zero = (int)lus_rng_below(rng, 256),
+                       .ldr = 32 + lus_rng_below(rng, 8)};
+    f.low = lus_rng_below(rng, 2) ? f.zero : 0;
+    check_product(&c, &s, &f, pixels, TRUE);
+    f.r = c.r;
+    f.r_zero = (int)lus_rng_below(rng, 256);
+    f.sum_zero = (int)lus_rng_below(rng, 256);
+    f.sum_low = lus_rng_below(rng, 2) ? f.sum_zero : 0;
+    f.a = (float)lus_rng_normal(rng, 1, 0.2);
+    f.b = (float)lus_rng_normal(rng, 1, 0.2);
+    check_product(&c, &s, &f, pixels, TRUE);
+    f.relu = (int)lus_rng_below(rng, 2);
+    f.r_floats = lus_rng_below(rng, 2) ? c.r_floats : NULL;
+    check_product(&c, &s, &f, pixels, FALSE);
+  }
+  lus_aligned_free(c.w);
+}
+
+/** Literal numbers: halves go to even, what is not a number to the lowest code. */
+static void test_quantize_values(void)
+{
+  static const float x[] = {0, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 1e30f, -1e30f, INFINITY, -INFINITY, NAN, 127.4f, 250};
+  static const guint8 expected[] = {10, 10, 12, 12, 10, 8, 255, 3, 255, 3, 3, 137, 255};
+  for (int i = 0; lus_kernels_nth(i); i++) {
+    guint8 q[G_N_ELEMENTS(x)];
+    float back[2];
+    lus_kernels_nth(i)->int8->quantize(q, x, 1, 10, 3, G_N_ELEMENTS(x));
+    g_assert_cmpmem(q, sizeof q, expected, sizeof expected);
+    lus_kernels_nth(i)->int8->dequantize(back, (const guint8[]){0, 255}, 0.25f, 10, 2);
+    g_assert_true(back[0] == -2.5f && back[1] == 61.25f);
+  }
+}
+
+static void test_quantize_sizes(void)
+{
+  LusRng generator, *rng = &generator;
+  lus_rng_init(rng, 8, 0);
+  for (gsize n = 0; n < 68; n++) {
+    float x[72], back[2][72];
+    guint8 q[2][72];
+    for (gsize i = 0; i < n; i++)
+      x[i] = (float)lus_rng_normal(rng, 1, 2);
+    for (int i = 0; lus_kernels_nth(i); i++) {
+      const LusInt8Kernels *kernels = lus_kernels_nth(i)->int8;
+      memset(q[i > 0], GUARD, sizeof q[0]);
+      memset(back[i > 0], GUARD, sizeof back[0]);
+      kernels->quantize(q[i > 0], x, 0.037f, 77, (int)n, n);
+      kernels->dequantize(back[i > 0], q[i > 0], 0.037f, 77, n);
+      g_assert_cmpmem(q[i > 0], sizeof q[0], q[0], sizeof q[0]);
+      g_assert_cmpmem(back[i > 0], sizeof back[0], back[0], sizeof back[0]);
+    }
+  }
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/int8/product", test_product);
+  g_test_add_func("/int8/quantize/values", test_quantize_values);
+  g_test_add_func("/int8/quantize/sizes", test_quantize_sizes);
+  return g_test_run();
+}
