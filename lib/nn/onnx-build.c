@@ -145,6 +145,10 @@ gboolean lus_onnx_resolve(LusOnnxBuilder *builder, LusSymbol *symbol, const char
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
                 "'%s' is quantised; only DequantizeLinear may read what QuantizeLinear gives", name);
     return FALSE;
+  case LUS_SYMBOL_STACK:
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "'%s' has 5 dimensions, at most 4 are supported; a stack of pictures can only be summed up", name);
+    return FALSE;
   case LUS_SYMBOL_CONSTANT:
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "'%s' is a constant where a computed picture is expected",
                 name);

@@ -14,7 +14,8 @@ typedef enum {
   LUS_SYMBOL_SPLIT,      /* x as [n][groups][rest] */
   LUS_SYMBOL_NORMED,     /* normalised, as [n][groups][rest] */
   LUS_SYMBOL_MERGED,     /* normalised, in x's shape */
-  LUS_SYMBOL_SCALED      /* times scale */
+  LUS_SYMBOL_SCALED,     /* times scale */
+  LUS_SYMBOL_STACK       /* pictures along a fifth dimension, the first; see onnx-stack.c */
 } LusSymbolKind;
 
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
   int groups;             /* SPLIT and later */
   float epsilon;          /* NORMED and later */
   int scale;              /* SCALED: constant of the graph */
+  int n_stack, stack[LUS_NODE_MAX_INPUTS]; /* STACK: values of the graph */
 } LusSymbol;
 
 typedef struct {
@@ -98,6 +100,20 @@ static inline const int *shape_of(const LusOnnxBuilder *builder, int value)
 
 /** The dimension of axis @axis; FALSE with an error if a tensor of @rank has none such. */
 gboolean lus_onnx_dimension(gint64 axis, int rank, int *dimension, GError **error);
+/** Input @i or, where it is absent, the attribute @name (NULL: none); without either nothing. */
+gboolean lus_onnx_read_numbers(LusOnnxBuilder *builder, LusOnnxNode *node, int i, const char *name, LusNumbers *out,
+                               GError **error);
+
+/** TRUE if Unsqueeze with these axes gives a picture a first dimension of 1 before its four. */
+gboolean lus_onnx_stacks(const LusOnnxBuilder *builder, const LusOnnxNode *node, const LusNumbers *axes);
+/** TRUE if input 0 is a stack. */
+gboolean lus_onnx_is_stack(const LusOnnxBuilder *builder, const LusOnnxNode *node);
+/** The output is a stack of one picture. */
+gboolean lus_onnx_define_stack(LusOnnxBuilder *builder, const LusOnnxNode *node, int value, GError **error);
+/** Concat of stacks. */
+gboolean lus_onnx_join_stacks(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
+gboolean lus_onnx_build_reduce_sum(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
+
 /** The operator of this ONNX name that runs forward only. */
 LusOpType lus_onnx_type(const LusOnnxNode *node);
 /** Emits a Reshape of @value to the last @rank dimensions of @size. */

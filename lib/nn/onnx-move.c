@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-/** Input @i or, where it is absent, the attribute @name (NULL: none); without either nothing. */
-static gboolean read_numbers(LusOnnxBuilder *builder, LusOnnxNode *node, int i, const char *name, LusNumbers *out,
-                             GError **error)
+gboolean lus_onnx_read_numbers(LusOnnxBuilder *builder, LusOnnxNode *node, int i, const char *name, LusNumbers *out,
+                               GError **error)
 {
   gboolean ok = TRUE;
   *out = (LusNumbers){.rank = 1};
@@ -30,6 +29,8 @@ static gboolean build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
 {
   LusOpAttrs attrs = lus_op_attrs_default();
   int inputs[LUS_NODE_MAX_INPUTS], axis = 0, rank = 0;
+  if (lus_onnx_is_stack(builder, node))
+    return lus_onnx_join_stacks(builder, node, error);
   for (int k = 0; k < node->n_inputs; k++) {
     if (!lus_onnx_operand(builder, node, k, &inputs[k], error))
       return FALSE;
@@ -67,7 +68,7 @@ static gboolean build_slice(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
   if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_need_size(builder, error))
     return FALSE;
   for (int i = 0; i < 4; i++)
-    if (!read_numbers(builder, node, i + 1, names[i], &given[i], error))
+    if (!lus_onnx_read_numbers(builder, node, i + 1, names[i], &given[i], error))
       return FALSE;
   int n = given[0].n, rank = lus_onnx_rank(builder, node, 0);
   if (n > 4 || given[1].n != n || (given[2].n && given[2].n != n) || (given[3].n && given[3].n != n))
@@ -88,7 +89,8 @@ static gboolean read_pads(LusOpAttrs *attrs, LusOnnxBuilder *builder, LusOnnxNod
 {
   LusNumbers pads, axes;
   int rank = lus_onnx_rank(builder, node, 0);
-  if (!read_numbers(builder, node, 1, "pads", &pads, error) || !read_numbers(builder, node, 3, NULL, &axes, error))
+  if (!lus_onnx_read_numbers(builder, node, 1, "pads", &pads, error) ||
+      !lus_onnx_read_numbers(builder, node, 3, NULL, &axes, error))
     return FALSE;
   int n = lus_onnx_node_input(node, 3) ? axes.n : rank;
   if (pads.is_float || axes.is_float || pads.n != 2 * n)
@@ -188,7 +190,7 @@ static gboolean build_squeeze(LusOnnxBuilder *builder, LusOnnxNode *node, GError
   int x, size[4] = {1, 1, 1, 1}, left = 0;
   unsigned removed = 0;
   if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_need_size(builder, error) ||
-      !read_numbers(builder, node, 1, "axes", &axes, error))
+      !lus_onnx_read_numbers(builder, node, 1, "axes", &axes, error))
     return FALSE;
   const int *in = shape_of(builder, x);
   int rank = lus_onnx_rank(builder, node, 0);
@@ -213,8 +215,12 @@ static gboolean build_unsqueeze(LusOnnxBuilder *builder, LusOnnxNode *node, GErr
   LusNumbers axes;
   int x, size[4] = {1, 1, 1, 1};
   unsigned inserted = 0;
-  if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_need_size(builder, error) ||
-      !read_numbers(builder, node, 1, "axes", &axes, error))
+  if (!lus_onnx_activation(builder, node, 0, &x, error) ||
+      !lus_onnx_read_numbers(builder, node, 1, "axes", &axes, error))
+    return FALSE;
+  if (lus_onnx_stacks(builder, node, &axes))
+    return lus_onnx_define_stack(builder, node, x, error);
+  if (!lus_onnx_need_size(builder, error))
     return FALSE;
   int old = lus_onnx_rank(builder, node, 0), rank = old + axes.n;
   if (rank > 4)
@@ -244,7 +250,7 @@ static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
       !lus_onnx_get_int(node, "axis", &axis, -4, 3, error) ||
       !lus_onnx_get_int(node, "num_outputs", &n, 1, LUS_ONNX_MAX_OUTPUTS, error) ||
       !lus_onnx_dimension(axis, lus_onnx_rank(builder, node, 0), &d, error) ||
-      !read_numbers(builder, node, 1, "split", &parts, error))
+      !lus_onnx_read_numbers(builder, node, 1, "split", &parts, error))
     return FALSE;
   if (parts.n && parts.n != node->n_outputs)
     return lus_onnx_invalid(error, "split has another length than there are outputs");

@@ -462,6 +462,7 @@ const LusOnnxOp lus_onnx_ops[] = {
   {"Reshape", 2, 2, build_reshape},
   {"Mul", 2, 2, build_mul},
   {"Add", 2, 2, build_add},
+  {"ReduceSum", 1, 2, lus_onnx_build_reduce_sum},
   {"Relu", 1, 1, build_relu},
   {"Sigmoid", 1, 1, build_sigmoid},
   {"MaxPool", 1, 1, build_max_pool},

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/error.h"
+#include "nn/plan.h"
+#include "nn/rng.h"
+#include "onnx-bytes.h"
+
+#include <math.h>
+
+/* The forms that operators had in older opsets, and both of GroupNormalization, run on numbers worked out by hand or by
+ * the plainest loop. The ONNX project's own tests (conformance.c) know the latest form of their release alone. */
+
+/** 1, 2, 3, ... */
+static float *counting(int n)
+{
+  float *x = g_new(float, n);
+  for (int i = 0; i < n; i++)
+    x[i] = (float)(i + 1);
+  return x;
+}
+
+/** Runs the graph (taken over) on @x [c][h][w] and expects @n numbers. */
+static void expect(GByteArray *graph, int opset, const float *x, int c, int h, int w, const float *wanted, int n)
+{
+  g_autoptr(LusOnnx) onnx = test_parse(test_model(graph, opset));
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusPlan) plan = lus_plan_new(onnx->graph, c, h, w, LUS_PLAN_INFER, 1, &error);
+  g_assert_no_error(error);
+  int shape[3];
+  lus_plan_output_shape(plan, shape);
+  g_assert_cmpint(shape[0] * shape[1] * shape[2], ==, n);
+  g_autofree float *y = g_new(float, n);
+  lus_plan_forward(plan, y, x, NULL);
+  for (int i = 0; i < n; i++)
+    if (!(fabsf(y[i] - wanted[i]) <= 1e-5f * fmaxf(fabsf(wanted[i]), 1)))
+      g_error("element %d is %.9g, not %.9g", i, (double)y[i], (double)wanted[i]);
+}
+
+static void add_ints(GByteArray *graph, const char *name, int n, const gint64 *values)
+{
+  test_add(graph, GRAPH_INITIALIZER, test_ints(name, n, values));
+}
+
+static void add_vector(GByteArray *graph, const char *name, gint64 n, const float *values)
+{
+  test_add(graph, GRAPH_INITIALIZER, test_floats(name, 1, &n, values, (gsize)n));
+}
+
+static void add_number(GByteArray *graph, const char *name, float value)
+{
+  test_add(graph, GRAPH_INITIALIZER, test_floats(name, 0, NULL, &value, 1));
+}
+
+/** ReduceMean, Unsqueeze and Squeeze with their axes as attributes: each picture times its mean. */
+static void test_axes_attributes(void)
+{
+  GByteArray *graph = test_graph(2, 1, 3);
+  GByteArray *mean = test_node("ReduceMean", "x", "mean");
+  test_attribute_ints(mean, "axes", 2, (const gint64[]){2, -1});
+  test_attribute_int(mean, "keepdims", 0);
+  GByteArray *unsqueeze = test_node("Unsqueeze", "mean", "wide");
+  test_attribute_ints(unsqueeze, "axes", 2, (const gint64[]){2, 3});
+  GByteArray *squeeze = test_node("Squeeze", "wide", "narrow");
+  test_attribute_ints(squeeze, "axes", 1, (const gint64[]){-1});
+  GByteArray *again = test_node("Unsqueeze", "narrow", "factor");
+  test_attribute_ints(again, "axes", 1, (const gint64[]){3});
+  GByteArray *nodes[] = {mean, unsqueeze, squeeze, again, test_node("Mul", "x,factor", "y")};
+  for (gsize i = 0; i < G_N_ELEMENTS(nodes); i++)
+    test_add(graph, GRAPH_NODE, nodes[i]);
+  g_autofree float *x = counting(6);
+  expect(graph, 11, x, 2, 1, 3, (const float[]){2, 4, 6, 20, 25, 30}, 6);
+}
+
+/** Split by an attribute (opset 11) or an input (13): the parts joined the other way round. */
+static void test_split(void)
+{
+  for (int opset = 11; opset <= 13; opset += 2) {
+    GByteArray *graph = test_graph(3, 1, 2);
+    GByteArray *split = test_node("Split", opset < 13 ? "x" : "x,parts", "first");
+    lus_wire_put_string(split, NODE_OUTPUT, "rest");
+    test_attribute_int(split, "axis", 1);
+    if (opset < 13)
+      test_attribute_ints(split, "split", 2, (const gint64[]){1, 2});
+    else
+      add_ints(graph, "parts", 2, (const gint64[]){1, 2});
+    GByteArray *concat = test_node("Concat", "rest,first", "y");
+    test_attribute_int(concat, "axis", 1);
+    test_add(graph, GRAPH_NODE, split);
+    test_add(graph, GRAPH_NODE, concat);
+    g_autofree float *x = counting(6);
+    expect(graph, opset, x, 3, 1, 2, (const float[]){3, 4, 5, 6, 1, 2}, 6);
+  }
+}
+
+static void test_clip(void)
+{
+  static const float wanted[][4] = {{2, 2, 3, 3}, {1, 2, 3, 3}, {2, 2, 3, 4}, {1, 2, 3, 4}};
+  static const char *const inputs[] = {"x,low,high", "x,,high", "x,low", "x"};
+  g_autofree float *x = counting(4);
+  for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++) {
+    GByteArray *graph = test_graph(1, 2, 2);
+    add_number(graph, "low", 2);
+    add_number(graph, "high", 3);
+    test_add(graph, GRAPH_NODE, test_node("Clip", inputs[i], "y"));
+    expect(graph, 11, x, 1, 2, 2, wanted[i], 4);
+  }
+}
+
+/** One row above and one column to the right, of a given number. */
+static void test_pad(void)
+{
+  GByteArray *graph = test_graph(1, 1, 2);
+  add_ints(graph, "pads", 8, (const gint64[]){0, 0, 1, 0, 0, 0, 0, 1});
+  add_number(graph, "fill", -7);
+  test_add(graph, GRAPH_NODE, test_node("Pad", "x,pads,fill", "y"));
+  expect(graph, 11, (const float[]){1, 2}, 1, 1, 2, (const float[]){-7, -7, -7, 1, 2, -7}, 6);
+}
+
+/** Before opset 13 the exponentials of all dimensions from the axis on are taken together. */
+static void test_softmax(void)
+{
+  const float x[] = {0, 1, 2, 3};
+  float wanted[2][4];
+  double all = exp(0) + exp(1) + exp(2) + exp(3);
+  for (int i = 0; i < 4; i++) {
+    wanted[0][i] = (float)(exp(i) / all);
+    wanted[1][i] = (float)(exp(i) / (exp(i % 2) + exp(i % 2 + 2))); /* over the two channels */
+  }
+  for (int k = 0; k < 2; k++) {
+    GByteArray *graph = test_graph(2, 1, 2), *softmax = test_node("Softmax", "x", "y");
+    test_attribute_int(softmax, "axis", 1);
+    test_add(graph, GRAPH_NODE, softmax);
+    expect(graph, k == 0 ? 12 : 13, x, 2, 1, 2, wanted[k], 4);
+  }
+  GByteArray *graph = test_graph(2, 1, 2); /* axis 1 is the default, the last one from 13 on */
+  test_add(graph, GRAPH_NODE, test_node("Softmax", "x", "y"));
+  expect(graph, 11, x, 2, 1, 2, wanted[0], 4);
+}
+
+static void test_dropout(void)
+{
+  for (int opset = 11; opset <= 12; opset++) {
+    GByteArray *graph = test_graph(1, 1, 2);
+    GByteArray *dropout = test_node("Dropout", opset == 11 ? "x" : "x,ratio", "same");
+    if (opset == 11)
+      test_attribute_float(dropout, "ratio", .4f);
+    else
+      add_number(graph, "ratio", .4f);
+    test_add(graph, GRAPH_NODE, dropout);
+    test_add(graph, GRAPH_NODE, test_node("Relu", "same", "y"));
+    expect(graph, opset, (const float[]){-1, 2}, 1, 1, 2, (const float[]){0, 2}, 2);
+  }
+}
+
+/** (x - mean) / sqrt(variance + epsilon) scale + bias; momentum is of training, training_mode came with opset 14. */
+static void test_batch_norm(void)
+{
+  for (int opset = 11; opset <= 15; opset += 2) {
+    GByteArray *graph = test_graph(2, 1, 1), *norm = test_node("BatchNormalization", "x,s,b,m,v", "y");
+    add_vector(graph, "s", 2, (const float[]){2, 3});
+    add_vector(graph, "b", 2, (const float[]){1, -1});
+    add_vector(graph, "m", 2, (const float[]){.5f, 4});
+    add_vector(graph, "v", 2, (const float[]){3, 8});
+    test_attribute_float(norm, "epsilon", 1);
+    test_attribute_float(norm, "momentum", .9f);
+    if (opset >= 14)
+      test_attribute_int(norm, "training_mode", 0);
+    test_add(graph, GRAPH_NODE, norm);
+    expect(graph, opset, (const float[]){1.5f, 7}, 2, 1, 1, (const float[]){2, 2}, 2);
+  }
+}
+
+/** Opset 11 wants a region of interest and scales even where they say nothing. */
+static void test_resize_11(void)
+{
+  static const char *const inputs[] = {"x,none,scales", "x,none,none,sizes", "x,,scales", "x,,,sizes"};
+  g_autofree float *x = counting(2);
+  for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++) {
+    GByteArray *graph = test_graph(1, 1, 2), *resize = test_node("Resize", inputs[i], "y");
+    add_vector(graph, "none", 0, NULL);
+    add_vector(graph, "scales", 4, (const float[]){1, 1, 2, 2});
+    add_ints(graph, "sizes", 4, (const gint64[]){1, 1, 2, 4});
+    test_attribute_string(resize, "mode", "linear");
+    test_attribute_string(resize, "coordinate_transformation_mode", "align_corners");
+    test_attribute_float(resize, "cubic_coeff_a", -.75f);
+    test_add(graph, GRAPH_NODE, resize);
+    expect(graph, i % 2 && i > 1 ? 13 : 11, x, 1, 1, 2,
+           (const float[]){1, 4 / 3.f, 5 / 3.f, 2, 1, 4 / 3.f, 5 / 3.f, 2}, 8);
+  }
+}
+
+/** Upsample (opset 9) and Resize-10 name the mode alone: nearest is the pixel at floor(i / scale). */
+static void test_upsample(void)
+{
+  static const char *const types[] = {"Upsample", "Resize"};
+  for (int k = 0; k < 2; k++) {
+    GByteArray *graph = test_graph(1, 1, 2), *up = test_node(types[k], "x,scales", "y");
+    add_vector(graph, "scales", 4, (const float[]){1, 1, 2, 2.5f});
+    test_attribute_string(up, "mode", "nearest");
+    test_add(graph, GRAPH_NODE, up);
+    expect(graph, 9 + k, (const float[]){3, 8}, 1, 1, 2, (const float[]){3, 3, 3, 8, 8, 3, 3, 3, 8, 8}, 10);
+  }
+}
+
+/** torch.stack(...).sum(0) of x, x + x and (x + x)^2, whose five dimensions are read as a chain of additions. */
+static void test_stack(void)
+{
+  for (int opset = 11; opset <= 13; opset += 2) {
+    static const char *const parts[] = {"x", "two", "square"};
+    GByteArray *graph = test_graph(1, 1, 3);
+    const gint64 axis = 0;
+    add_ints(graph, "axis", 1, &axis);
+    test_add(graph, GRAPH_NODE, test_node("Add", "x,x", "two"));
+    test_add(graph, GRAPH_NODE, test_node("Mul", "two,two", "square"));
+    for (int i = 0; i < 3; i++) {
+      g_autofree char *inputs = g_strconcat(parts[i], opset < 13 ? NULL : ",axis", NULL);
+      g_autofree char *output = g_strconcat(parts[i], "_wide", NULL);
+      GByteArray *unsqueeze = test_node("Unsqueeze", inputs, output);
+      if (opset < 13)
+        test_attribute_ints(unsqueeze, "axes", 1, &axis);
+      test_add(graph, GRAPH_NODE, unsqueeze);
+    }
+    GByteArray *concat = test_node("Concat", "x_wide,two_wide,square_wide", "stack");
+    test_attribute_int(concat, "axis", 0);
+    test_add(graph, GRAPH_NODE, concat);
+    GByteArray *sum = test_node("ReduceSum", opset < 13 ? "stack" : "stack,axis", "y");
+    if (opset < 13)
+      test_attribute_ints(sum, "axes", 1, &axis);
+    test_attribute_int(sum, "keepdims", 0);
+    test_add(graph, GRAPH_NODE, sum);
+    expect(graph, opset, (const float[]){1, -2, 3}, 1, 1, 3, (const float[]){7, 10, 45}, 3);
+  }
+}
+
+/** A stack is good for a sum and for nothing else. */
+static void test_stack_refused(void)
+{
+  static const char *const last[] = {"Relu", "ReduceSum"};
+  static const char *const why[] = {"can only be summed up", "a single picture"};
+  for (int k = 0; k < 2; k++) {
+    GByteArray *graph = test_graph(1, 1, 3);
+    add_ints(graph, "axis", 1, (const gint64[]){0});
+    test_add(graph, GRAPH_NODE, test_node("Unsqueeze", "x,axis", "wide"));
+    GByteArray *node = test_node(last[k], k ? "wide,axis" : "wide", "y");
+    if (k)
+      test_attribute_int(node, "keepdims", 0);
+    test_add(graph, GRAPH_NODE, node);
+    test_refuse(test_model(graph, 13), LUS_ERROR_UNSUPPORTED, why[k]);
+  }
+}
+
+#define CHANNELS 6
+#define GROUPS 3
+#define PIXELS 20
+
+/** Scale and bias of one number per group before opset 21, per channel from then on. */
+static void test_group_normalization(void)
+{
+  LusRng rng;
+  float x[CHANNELS * PIXELS], wanted[CHANNELS * PIXELS], scale[CHANNELS], bias[CHANNELS];
+  lus_rng_init(&rng, 3, 0);
+  lus_rng_fill_normal(&rng, x, G_N_ELEMENTS(x));
+  lus_rng_fill_normal(&rng, scale, CHANNELS);
+  lus_rng_fill_normal(&rng, bias, CHANNELS);
+  const int channels = CHANNELS / GROUPS;
+  for (int opset = 18; opset <= 21; opset += 3) {
+    for (int g = 0; g < GROUPS; g++) {
+      const float *group = x + g * channels * PIXELS;
+      double mean = 0, variance = 0;
+      for (int i = 0; i < channels * PIXELS; i++)
+        mean += (double)group[i] / (channels * PIXELS);
+      for (int i = 0; i < channels * PIXELS; i++)
+        variance += ((double)group[i] - mean) * ((double)group[i] - mean) / (channels * PIXELS);
+      for (int i = 0; i < channels * PIXELS; i++) {
+        int at = g * channels * PIXELS + i, k = opset < 21 ? g : at / PIXELS;
+        wanted[at] = (float)(((double)x[at] - mean) / sqrt(variance + .125) * (double)scale[k] + (double)bias[k]);
+      }
+    }
+    GByteArray *graph = test_graph(CHANNELS, 4, 5), *norm = test_node("GroupNormalization", "x,s,b", "y");
+    add_vector(graph, "s", opset < 21 ? GROUPS : CHANNELS, scale);
+    add_vector(graph, "b", opset < 21 ? GROUPS : CHANNELS, bias);
+    test_attribute_int(norm, "num_groups", GROUPS);
+    test_attribute_float(norm, "epsilon", .125f);
+    test_add(graph, GRAPH_NODE, norm);
+    expect(graph, opset, x, CHANNELS, 4, 5, wanted, CHANNELS * PIXELS);
+  }
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/nn/onnx-forms/axes-attributes", test_axes_attributes);
+  g_test_add_func("/nn/onnx-forms/split", test_split);
+  g_test_add_func("/nn/onnx-forms/clip", test_clip);
+  g_test_add_func("/nn/onnx-forms/pad", test_pad);
+  g_test_add_func("/nn/onnx-forms/softmax", test_softmax);
+  g_test_add_func("/nn/onnx-forms/dropout", test_dropout);
+  g_test_add_func("/nn/onnx-forms/batch-norm", test_batch_norm);
+  g_test_add_func("/nn/onnx-forms/resize-11", test_resize_11);
+  g_test_add_func("/nn/onnx-forms/upsample", test_upsample);
+  g_test_add_func("/nn/onnx-forms/stack", test_stack);
+  g_test_add_func("/nn/onnx-forms/stack-refused", test_stack_refused);
+  g_test_add_func("/nn/onnx-forms/group-normalization", test_group_normalization);
+  return g_test_run();
+}
