@@ -295,6 +295,57 @@ static void winograd2_output(float *y, const float *m, const float *bias, const 
               matrix2_at[0], 4);
 }
 
+/* t [m][n], the transpose of matrix [n][m]. */
+static void transpose(float *t, const float *matrix, size_t n, size_t m)
+{
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < m; j++)
+      t[j * n + i] = matrix[i * m + j];
+}
+
+static void winograd4_result_gradient(float *w, const float *dy, size_t plane, size_t row, int rows,
+                                      int columns, int c)
+{
+  float matrix[6 * 4];
+  transpose(matrix, matrix_at[0], 4, 6);
+  for (size_t channel = 0; channel < (size_t)c; channel++) {
+    float tile[16] = {0}, out[36];
+    for (size_t i = 0; i < (size_t)rows; i++)
+      for (size_t j = 0; j < (size_t)columns; j++)
+        tile[4 * i + j] = dy[i * row + j * (size_t)c + channel];
+    transform(out, matrix, tile, 6, 4);
+    for (size_t k = 0; k < 36; k++)
+      w[k * plane + channel] = out[k];
+  }
+}
+
+static void winograd4_weights_gradient(float *g, const float *u, size_t plane, size_t n,
+                                       size_t pitch)
+{
+  float matrix[3 * 6];
+  transpose(matrix, matrix_g[0], 6, 3);
+  for (size_t e = 0; e < n; e++) {
+    float tile[36], out[9];
+    for (size_t k = 0; k < 36; k++)
+      tile[k] = u[k * plane + e];
+    transform(out, matrix, tile, 3, 6);
+    for (size_t k = 0; k < 9; k++)
+      g[k * pitch + e] = out[k];
+  }
+}
+
+static void outer_products(float *c, size_t ldc, const float *const *a, size_t shift,
+                           const float *b, size_t ldb, int m, int n, int k)
+{
+  for (size_t i = 0; i < (size_t)m; i++)
+    for (size_t j = 0; j < (size_t)n; j++) {
+      float sum = 0;
+      for (size_t l = 0; l < (size_t)k; l++)
+        sum += a[l][shift + i] * b[l * ldb + j];
+      c[i * ldc + j] += sum;
+    }
+}
+
 const LusKernels lus_kernels_c = {
     .name = "c",
     .gemm = lus_gemm_c,
@@ -304,6 +355,9 @@ const LusKernels lus_kernels_c = {
     .depthwise = depthwise,
     .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
     .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
+    .winograd4_result_gradient = winograd4_result_gradient,
+    .winograd4_weights_gradient = winograd4_weights_gradient,
+    .outer_products = outer_products,
     .affine = affine,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

@@ -470,6 +470,28 @@ static void panel_product(float *y, size_t ldy, const float *const *x, size_t st
     u[5] = g[2];                                                                                   \
   }                                                                                                \
                                                                                                    \
+  /* A */                                                                                          \
+  INLINE void spread_##type(type *w, const type *y)                                                \
+  {                                                                                                \
+    type p = y[0] + y[2], q = y[1] + y[3], r = y[0] + 4 * y[2], s = 2 * y[1] + 8 * y[3];           \
+    w[0] = y[0];                                                                                   \
+    w[1] = p + q;                                                                                  \
+    w[2] = p - q;                                                                                  \
+    w[3] = r + s;                                                                                  \
+    w[4] = r - s;                                                                                  \
+    w[5] = y[3];                                                                                   \
+  }                                                                                                \
+                                                                                                   \
+  /* G^T */                                                                                        \
+  INLINE void gather_##type(type *g, const type *u)                                                \
+  {                                                                                                \
+    type p = (u[1] + u[2]) * (1.0f / 6), q = (u[2] - u[1]) * (1.0f / 6),                           \
+         r = (u[3] + u[4]) * (1.0f / 24), s = (u[3] - u[4]) * (1.0f / 12);                         \
+    g[0] = u[0] * (1.0f / 4) - p + r;                                                              \
+    g[1] = q + s;                                                                                  \
+    g[2] = 4 * r - p + u[5];                                                                       \
+  }                                                                                                \
+                                                                                                   \
   INLINE void input4_##type(type *d)                                                               \
   {                                                                                                \
     type a = d[0], b = d[1], c = d[2], e = d[3];                                                   \
@@ -590,6 +612,140 @@ WINOGRAD(single)
 WINOGRAD_KERNELS(winograd4, 6)
 WINOGRAD_KERNELS(winograd2, 4)
 
+/* ---- Winograd's way back to the weights ---- */
+
+static void winograd4_result_gradient(float *w, const float *dy, size_t plane, size_t row, int rows,
+                                      int columns, int c)
+{
+  size_t n = (size_t)c, height = (size_t)rows, width = (size_t)columns;
+#define BODY(type)                                                                                 \
+  {                                                                                                \
+    type d[6][4];                                                                                  \
+    UNROLL for (size_t k = 0; k < 4; k++) {                                                        \
+      type column[4], out[6];                                                                      \
+      UNROLL for (size_t i = 0; i < 4; i++)                                                        \
+        column[i] = i < height && k < width ? LOAD(type, dy + i * row + k * n + j) : (type){0};    \
+      spread_##type(out, column);                                                                  \
+      UNROLL for (size_t i = 0; i < 6; i++)                                                        \
+        d[i][k] = out[i];                                                                          \
+    }                                                                                              \
+    UNROLL for (size_t i = 0; i < 6; i++) {                                                        \
+      type out[6];                                                                                 \
+      spread_##type(out, d[i]);                                                                    \
+      UNROLL for (size_t k = 0; k < 6; k++)                                                        \
+        STORE(type, w + (6 * i + k) * plane + j, out[k]);                                          \
+    }                                                                                              \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
+static void winograd4_weights_gradient(float *g, const float *u, size_t plane, size_t n,
+                                       size_t pitch)
+{
+#define BODY(type)                                                                                 \
+  {                                                                                                \
+    type d[3][6];                                                                                  \
+    UNROLL for (size_t k = 0; k < 6; k++) {                                                        \
+      type column[6], out[3];                                                                      \
+      UNROLL for (size_t i = 0; i < 6; i++)                                                        \
+        column[i] = LOAD(type, u + (6 * i + k) * plane + j);                                       \
+      gather_##type(out, column);                                                                  \
+      UNROLL for (size_t a = 0; a < 3; a++)                                                        \
+        d[a][k] = out[a];                                                                          \
+    }                                                                                              \
+    UNROLL for (size_t a = 0; a < 3; a++) {                                                        \
+      type out[3];                                                                                 \
+      gather_##type(out, d[a]);                                                                    \
+      UNROLL for (size_t b = 0; b < 3; b++)                                                        \
+        STORE(type, g + (3 * a + b) * pitch + j, out[b]);                                          \
+    }                                                                                              \
+  }
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
+/* ---- outer products: tiles of c in registers ---- */
+
+typedef struct {
+  float *c;
+  size_t ldc;
+  const float *const *a;
+  const float *b;
+  size_t ldb, k;
+} Outer;
+
+/* clang-format off */
+#define OUTER_TILE(type, ROWS, VECTORS)                                                            \
+  static __attribute__((noinline)) void outer_##type##_##ROWS##x##VECTORS(const Outer *p, size_t at) \
+  {                                                                                                \
+    const size_t lanes = sizeof(type) / sizeof(float);                                             \
+    type sum[ROWS][VECTORS];                                                                       \
+    FOR_TILE(ROWS, VECTORS)                                                                        \
+      sum[i][v] = (type){0};                                                                       \
+    const float *b = p->b;                                                                         \
+    for (size_t l = 0; l < p->k; l++, b += p->ldb) {                                               \
+      const float *a = p->a[l] + at;                                                               \
+      type column[VECTORS];                                                                        \
+      UNROLL for (size_t v = 0; v < VECTORS; v++)                                                  \
+        column[v] = LOAD(type, b + v * lanes);                                                     \
+      FOR_TILE(ROWS, VECTORS)                                                                      \
+        sum[i][v] += a[i] * column[v];                                                             \
+    }                                                                                              \
+    float *c = p->c;                                                                               \
+    FOR_TILE(ROWS, VECTORS)                                                                        \
+      STORE(type, c + i * p->ldc + v * lanes, LOAD(type, c + i * p->ldc + v * lanes) + sum[i][v]); \
+  }
+
+/* All rows of VECTORS vectors of columns. */
+#define OUTER_COLUMNS(type, VECTORS)                                                               \
+  OUTER_TILE(type, 6, VECTORS)                                                                     \
+  OUTER_TILE(type, 4, VECTORS)                                                                     \
+  OUTER_TILE(type, 2, VECTORS)                                                                     \
+  OUTER_TILE(type, 1, VECTORS)                                                                     \
+  static void outer_##type##_##VECTORS(Outer p, size_t at, size_t m)                               \
+  {                                                                                                \
+    size_t end = at + m;                                                                           \
+    for (; at + 6 <= end; at += 6, p.c += 6 * p.ldc)                                               \
+      outer_##type##_6x##VECTORS(&p, at);                                                          \
+    for (; at + 4 <= end; at += 4, p.c += 4 * p.ldc)                                               \
+      outer_##type##_4x##VECTORS(&p, at);                                                          \
+    for (; at + 2 <= end; at += 2, p.c += 2 * p.ldc)                                               \
+      outer_##type##_2x##VECTORS(&p, at);                                                          \
+    for (; at < end; at++, p.c += p.ldc)                                                           \
+      outer_##type##_1x##VECTORS(&p, at);                                                          \
+  }
+/* clang-format on */
+
+#if LUS_VECTOR_LANES == 16
+OUTER_COLUMNS(full, 4)
+OUTER_COLUMNS(quarter, 1)
+#endif
+OUTER_COLUMNS(full, 2)
+OUTER_COLUMNS(full, 1)
+OUTER_COLUMNS(half, 1)
+OUTER_COLUMNS(single, 1)
+
+static void outer_products(float *c, size_t ldc, const float *const *a, size_t shift,
+                           const float *b, size_t ldb, int m, int n, int k)
+{
+  size_t j = 0, columns = (size_t)n;
+#define COLUMNS(type, vectors, width)                                                              \
+  for (; j + (width) <= columns; j += (width))                                                     \
+  outer_##type##_##vectors((Outer){c + j, ldc, a, b + j, ldb, (size_t)k}, shift, (size_t)m)
+#if LUS_VECTOR_LANES == 16
+  COLUMNS(full, 4, 4 * FULL);
+#endif
+  COLUMNS(full, 2, 2 * FULL);
+  COLUMNS(full, 1, FULL);
+  COLUMNS(half, 1, HALF);
+#if LUS_VECTOR_LANES == 16
+  COLUMNS(quarter, 1, FULL / 4);
+#endif
+  COLUMNS(single, 1, 1);
+#undef COLUMNS
+}
+
 /* ---- depthwise ---- */
 
 #define STRIP 4 /* pixels that share a load of the weights */
@@ -640,6 +796,9 @@ const LusKernels LUS_VECTOR_NAME = {
     .depthwise = depthwise,
     .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
     .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
+    .winograd4_result_gradient = winograd4_result_gradient,
+    .winograd4_weights_gradient = winograd4_weights_gradient,
+    .outer_products = outer_products,
     .affine = affine,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

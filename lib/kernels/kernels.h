@@ -60,6 +60,17 @@ typedef struct {
                     size_t step, size_t pixels, int c);
 
   LusWinogradKernels winograd4, winograd2; /* F(4x4, 3x3) and F(2x2, 3x3) */
+  /** The way back through F(4x4, 3x3) to the weights. w[6 i + j][k] = (A Y A^T)[i][j] of channel k, Y
+   * being the 4 x 4 pixels of c floats at dy, rows @row floats apart, 0 from rows or columns on. */
+  void (*winograd4_result_gradient)(float *w, const float *dy, size_t plane, size_t row, int rows,
+                                    int columns, int c);
+  /** g[3 a + b][e] = (G^T U G)[a][b] with U[i][j] = u[6 i + j][e], e in 0..n-1, the g[.] being @pitch
+   * floats apart. */
+  void (*winograd4_weights_gradient)(float *g, const float *u, size_t plane, size_t n, size_t pitch);
+  /** c[i ldc + j] += sum over l < k of a[l][shift + i] b[l ldb + j], i < m, j < n, l in ascending
+   * order. */
+  void (*outer_products)(float *c, size_t ldc, const float *const *a, size_t shift, const float *b,
+                         size_t ldb, int m, int n, int k);
 
   /** y[i][j] = act(scale[j] x[i][j] + shift[j] + r[i][j]); act is relu or nothing. scale NULL: 1;
    * shift, r NULL: 0. In place: y may be x or r. */

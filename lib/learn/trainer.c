@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define MAX_BATCH 256
-#define SUM_CHUNK 16384 /* parameters per work item; fixed, so that sums do not depend on the threads */
 #define SMOOTHING 0.98  /* of the loss and Dice that are shown */
 
 /** Streams of the training's seed; the low bits count epochs or drawn samples. */
@@ -21,13 +20,10 @@
 
 static const LusNormalise normalise = {.mode = LUS_NORMALISE_LIT};
 
-/** One sample of the batch: its own plan and memory, so that samples run side by side. */
+/** One sample of the batch while it is made ready. */
 typedef struct {
   int sample;
-  LusPlan *plan;
   guint8 *luma, *labels, *scratch;
-  float *input, *logits, *d_logits, *target, *weight; /* [in_channels or n_classes][pixels] */
-  float *gradient;                                    /* flat parameters */
 } Slot;
 
 typedef struct {
@@ -35,7 +31,10 @@ typedef struct {
   const LusSamples *samples;
   char *settings;
   LusGraph *graph;
+  LusPlan *plan;
   LusParallel *pool;
+  float *input, *logits, *d_logits, *target, *weight; /* [batch][in_channels or n_classes][pixels] */
+  float *gradient;                                    /* flat parameters */
   LusTrainState state;
   Slot *slots; /* [batch] */
   int *permutation;
@@ -125,28 +124,30 @@ static char *settings_text(const LusTrainConfig *config, const LusSamples *sampl
 
 static void slot_clear(Slot *slot)
 {
-  lus_plan_free(slot->plan);
   g_free(slot->luma);
   g_free(slot->labels);
   g_free(slot->scratch);
-  g_free(slot->input);
-  g_free(slot->logits);
-  g_free(slot->d_logits);
-  g_free(slot->target);
-  g_free(slot->weight);
-  g_free(slot->gradient);
 }
 
-static gboolean slot_init(Slot *slot, const Trainer *t, GError **error)
+static gboolean slot_init(Slot *slot, const LusSamples *s)
 {
+  gsize pixels = (gsize)s->width * s->height;
+  slot->luma = g_try_malloc(pixels);
+  slot->labels = g_try_malloc(pixels * s->n_classes);
+  slot->scratch = g_try_malloc(lus_augment_scratch_size(s->n_classes, s->width, s->height));
+  return slot->luma && slot->labels && slot->scratch;
+}
+
+static gboolean plan_init(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
   const LusSamples *s = t->samples;
-  int channels = t->config->network.in_channels;
-  gsize pixels = (gsize)s->width * s->height, planes = pixels * s->n_classes;
-  slot->plan = lus_plan_new(t->graph, channels, s->height, s->width, LUS_PLAN_TRAIN, 1, error);
-  if (!slot->plan)
+  t->plan = lus_plan_new_batch(t->graph, config->network.in_channels, s->height, s->width, config->batch,
+                               lus_parallel_threads(t->pool), error);
+  if (!t->plan)
     return FALSE;
   int shape[3];
-  lus_plan_output_shape(slot->plan, shape);
+  lus_plan_output_shape(t->plan, shape);
   if (shape[0] != s->n_classes || shape[1] != s->height || shape[2] != s->width) {
     g_set_error(
       error, LUS_ERROR, LUS_ERROR_INVALID,
@@ -154,17 +155,23 @@ static gboolean slot_init(Slot *slot, const Trainer *t, GError **error)
       shape[0], shape[2], shape[1], s->n_classes, s->width, s->height);
     return FALSE;
   }
-  slot->luma = g_try_malloc(pixels);
-  slot->labels = g_try_malloc(planes);
-  slot->scratch = g_try_malloc(lus_augment_scratch_size(s->n_classes, s->width, s->height));
-  slot->input = g_try_new(float, pixels * channels);
-  slot->logits = g_try_new(float, planes);
-  slot->d_logits = g_try_new(float, planes);
-  slot->target = g_try_new(float, planes);
-  slot->weight = g_try_new(float, planes);
-  slot->gradient = g_try_new(float, t->state.n);
-  if (slot->luma && slot->labels && slot->scratch && slot->input && slot->logits && slot->d_logits && slot->target &&
-      slot->weight && slot->gradient)
+  return TRUE;
+}
+
+static gboolean batch_init(Trainer *t, GError **error)
+{
+  const LusSamples *s = t->samples;
+  gsize pixels = (gsize)s->width * s->height * t->config->batch, planes = pixels * s->n_classes;
+  gboolean ok = TRUE;
+  for (int i = 0; ok && i < t->config->batch; i++)
+    ok = slot_init(&t->slots[i], s);
+  t->input = g_try_new(float, pixels * t->config->network.in_channels);
+  t->logits = g_try_new(float, planes);
+  t->d_logits = g_try_new(float, planes);
+  t->target = g_try_new(float, planes);
+  t->weight = g_try_new(float, planes);
+  t->gradient = g_try_new(float, t->state.n);
+  if (ok && t->input && t->logits && t->d_logits && t->target && t->weight && t->gradient)
     return TRUE;
   g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: no memory for a batch of %d; use a smaller one",
               t->config->batch);
@@ -176,6 +183,13 @@ static void trainer_clear(Trainer *t)
   for (int i = 0; t->slots && i < t->config->batch; i++)
     slot_clear(&t->slots[i]);
   g_free(t->slots);
+  lus_plan_free(t->plan);
+  g_free(t->input);
+  g_free(t->logits);
+  g_free(t->d_logits);
+  g_free(t->target);
+  g_free(t->weight);
+  g_free(t->gradient);
   g_free(t->permutation);
   g_free(t->settings);
   lus_train_state_clear(&t->state);
@@ -214,10 +228,7 @@ static gboolean trainer_init(Trainer *t, GError **error)
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: out of memory");
     return FALSE;
   }
-  for (int i = 0; i < config->batch; i++)
-    if (!slot_init(&t->slots[i], t, error))
-      return FALSE;
-  return start(t, error);
+  return plan_init(t, error) && batch_init(t, error) && start(t, error);
 }
 
 /** The order of the samples in one epoch (Fisher-Yates), from the seed and the epoch alone. */
@@ -244,8 +255,8 @@ static void choose_samples(Trainer *t)
   }
 }
 
-/** One sample: copy, augment, target, forward. */
-static void forward_body(void *data, int item, int thread)
+/** One sample: copy, augment, normalise, target. */
+static void prepare_body(void *data, int item, int thread)
 {
   (void)thread;
   const Trainer *t = data;
@@ -257,32 +268,9 @@ static void forward_body(void *data, int item, int thread)
   LusRng rng;
   lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + item));
   lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &rng, slot->scratch);
-  lus_preprocess_normalise(slot->input, slot->luma, s->width, s->height, t->config->network.in_channels, &normalise);
-  lus_target_apply(slot->target, slot->weight, slot->labels, planes, &t->config->target);
-  lus_plan_forward(slot->plan, slot->logits, slot->input, NULL);
-}
-
-static void backward_body(void *data, int item, int thread)
-{
-  (void)thread;
-  const Trainer *t = data;
-  Slot *slot = &t->slots[item];
-  memset(slot->gradient, 0, t->state.n * sizeof(float));
-  lus_plan_backward(slot->plan, slot->gradient, NULL, slot->d_logits, NULL);
-}
-
-/** Adds the samples' gradients, in their order, into the first one's. */
-static void sum_body(void *data, int item, int thread)
-{
-  (void)thread;
-  const Trainer *t = data;
-  gsize begin = (gsize)item * SUM_CHUNK, end = MIN(begin + SUM_CHUNK, t->state.n);
-  float *sum = t->slots[0].gradient;
-  for (int i = 1; i < t->config->batch; i++) {
-    const float *gradient = t->slots[i].gradient;
-    for (gsize j = begin; j < end; j++)
-      sum[j] += gradient[j];
-  }
+  int channels = t->config->network.in_channels;
+  lus_preprocess_normalise(t->input + item * pixels * channels, slot->luma, s->width, s->height, channels, &normalise);
+  lus_target_apply(t->target + item * planes, t->weight + item * planes, slot->labels, planes, &t->config->target);
 }
 
 static double batch_loss(Trainer *t, double *dice)
@@ -290,14 +278,15 @@ static double batch_loss(Trainer *t, double *dice)
   const float *logits[MAX_BATCH], *target[MAX_BATCH], *weight[MAX_BATCH];
   float *d_logits[MAX_BATCH];
   int batch = t->config->batch;
+  gsize pixels = (gsize)t->samples->width * t->samples->height, planes = pixels * t->samples->n_classes;
   for (int i = 0; i < batch; i++) {
-    logits[i] = t->slots[i].logits;
-    target[i] = t->slots[i].target;
-    weight[i] = t->slots[i].weight;
-    d_logits[i] = t->slots[i].d_logits;
+    logits[i] = t->logits + i * planes;
+    target[i] = t->target + i * planes;
+    weight[i] = t->weight + i * planes;
+    d_logits[i] = t->d_logits + i * planes;
   }
-  return lus_loss_batch(d_logits, dice, logits, target, weight, &t->loss, batch, t->samples->n_classes,
-                        (gsize)t->samples->width * t->samples->height, t->pool);
+  return lus_loss_batch(d_logits, dice, logits, target, weight, &t->loss, batch, t->samples->n_classes, pixels,
+                        t->pool);
 }
 
 static gboolean train_step(Trainer *t, GError **error)
@@ -306,13 +295,14 @@ static gboolean train_step(Trainer *t, GError **error)
   LusTrainState *state = &t->state;
   double dice[LUS_MAX_CLASSES];
   choose_samples(t);
-  lus_parallel_for(t->pool, config->batch, forward_body, t);
+  lus_parallel_for(t->pool, config->batch, prepare_body, t);
+  lus_plan_forward(t->plan, t->logits, t->input, t->pool);
   double loss = batch_loss(t, dice);
-  lus_parallel_for(t->pool, config->batch, backward_body, t);
-  lus_parallel_for(t->pool, (int)((state->n + SUM_CHUNK - 1) / SUM_CHUNK), sum_body, t);
+  memset(t->gradient, 0, state->n * sizeof(float));
+  lus_plan_backward(t->plan, t->gradient, NULL, t->d_logits, t->pool);
 
   gint64 step = state->step + 1;
-  double norm = lus_adamw_step(state->parameters, state->m, state->v, t->slots[0].gradient, state->n, &t->adamw,
+  double norm = lus_adamw_step(state->parameters, state->m, state->v, t->gradient, state->n, &t->adamw,
                                lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step);
   if (!isfinite(loss) || !isfinite(norm)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED,

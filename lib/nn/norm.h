@@ -9,6 +9,7 @@ typedef struct {
   float *shift;        /* [c] a value near the mean: sums of differences keep their digits */
   float *a, *b;        /* [c] */
   float *d;            /* [c], backward */
+  float *d_scale, *d_bias; /* [c], of the last backward pass */
   double *mean, *rstd; /* [groups] of the last forward pass */
 } LusNorm;
 

@@ -67,10 +67,7 @@ static void pack_backward(const Conv *conv, LusConvPass *pass, const float *w, i
 
 static void forward(const LusStep *step, const LusRun *run)
 {
-  Conv *conv = step->state;
-  if (step->train)
-    pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
-                 step->node->attrs.kernel[0] * step->node->attrs.kernel[1], NULL);
+  const Conv *conv = step->state;
   const LusConvCall call = {
       .target = step->y->data,
       .source = step->x->data,
@@ -87,20 +84,33 @@ static void forward(const LusStep *step, const LusRun *run)
 static void backward(const LusStep *step, const LusRun *run)
 {
   const Conv *conv = step->state;
-  lus_conv_weights_run(&conv->d_weights, step, run);
   if (step->x_is_input && !run->d_input)
     return;
   for (int i = 0; i < conv->n_backward; i++) {
-    LusConvPass *pass = &conv->backward[i];
-    pack_backward(conv, pass, lus_step_constant(step, 1),
-                  step->node->attrs.kernel[0] * step->node->attrs.kernel[1]);
     const LusConvCall call = {
         .target = step->x->grad,
         .source = step->y->grad,
         .accumulate = step->x_accumulate,
     };
-    lus_conv_pass_run(pass, run, &call);
+    lus_conv_pass_run(&conv->backward[i], run, &call);
   }
+}
+
+static void load(const LusStep *step, gboolean backward)
+{
+  Conv *conv = step->state;
+  const float *w = lus_step_constant(step, 1);
+  int taps = step->node->attrs.kernel[0] * step->node->attrs.kernel[1];
+  if (!backward)
+    pack_forward(conv, &conv->forward, w, taps, NULL);
+  for (int i = 0; backward && i < conv->n_backward; i++)
+    pack_backward(conv, &conv->backward[i], w, taps);
+}
+
+static void learn(const LusStep *const *samples, int n, const LusRun *run)
+{
+  const Conv *conv = samples[0]->state;
+  lus_conv_weights_run(&conv->d_weights, samples, n, run);
 }
 
 /* ---- preparing ---- */
@@ -222,7 +232,15 @@ static gboolean prepare(LusStep *step, GError **error)
   return TRUE;
 }
 
-const LusStepClass lus_step_conv = {prepare, forward, backward, free_state, TRUE};
+const LusStepClass lus_step_conv = {
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .free_state = free_state,
+    .finishes = TRUE,
+    .load = load,
+    .learn = learn,
+};
 
 /* ---- ConvTranspose: x has the place of a Conv's result, y that of its input ---- */
 

@@ -137,13 +137,12 @@ static void group_gradient(const LusStep *step, const LusRun *run, int group)
   const LusNorm *norm = step->state;
   int c = step->x->c, first = group * (c / norm->groups), end = first + c / norm->groups;
   const float *scale = lus_step_constant(step, 1);
-  float *d_scale = lus_step_gradient(step, run, 1), *d_bias = lus_step_gradient(step, run, 2);
   double mean = norm->mean[group], rstd = norm->rstd[group], m1 = 0, m2 = 0;
   for (int j = first; j < end; j++) {
     double dy = total(norm, run, c, j);
     double dy_xhat = (total(norm, run, c, c + j) + ((double)norm->shift[j] - mean) * dy) * rstd;
-    d_scale[j] += (float)dy_xhat;
-    d_bias[j] += (float)dy;
+    norm->d_scale[j] = (float)dy_xhat;
+    norm->d_bias[j] = (float)dy;
     m1 += (double)scale[j] * dy;
     m2 += (double)scale[j] * dy_xhat;
   }
@@ -168,6 +167,18 @@ static void group_norm_backward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, norm->n_items, gradient_item, &job);
 }
 
+static void group_norm_learn(const LusStep *const *samples, int n, const LusRun *run)
+{
+  float *d_scale = lus_step_gradient(samples[0], run, 1),
+        *d_bias = lus_step_gradient(samples[0], run, 2);
+  gsize c = (gsize)samples[0]->x->c;
+  for (int i = 0; i < n; i++) {
+    const LusNorm *norm = samples[i]->state;
+    lus_kernels()->add_scaled(d_scale, 1, norm->d_scale, c);
+    lus_kernels()->add_scaled(d_bias, 1, norm->d_bias, c);
+  }
+}
+
 void lus_norm_free(gpointer data)
 {
   LusNorm *norm = data;
@@ -177,6 +188,8 @@ void lus_norm_free(gpointer data)
   g_free(norm->a);
   g_free(norm->b);
   g_free(norm->d);
+  g_free(norm->d_scale);
+  g_free(norm->d_bias);
   g_free(norm->mean);
   g_free(norm->rstd);
   g_free(norm);
@@ -194,6 +207,8 @@ LusNorm *lus_norm_new(const LusStep *step, int groups)
   norm->a = g_new0(float, c);
   norm->b = g_new0(float, c);
   norm->d = g_new0(float, c);
+  norm->d_scale = g_new0(float, c);
+  norm->d_bias = g_new0(float, c);
   norm->mean = g_new0(double, groups);
   norm->rstd = g_new0(double, groups);
   return norm;
@@ -255,7 +270,19 @@ static void batch_norm_backward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, norm->n_items, batch_norm_gradient_item, &job);
 }
 
-const LusStepClass lus_step_group_norm = {group_norm_prepare, group_norm_forward,
-                                          group_norm_backward, lus_norm_free, TRUE};
-const LusStepClass lus_step_batch_norm = {batch_norm_prepare, batch_norm_forward,
-                                          batch_norm_backward, lus_norm_free, TRUE};
+const LusStepClass lus_step_group_norm = {
+    .prepare = group_norm_prepare,
+    .forward = group_norm_forward,
+    .backward = group_norm_backward,
+    .free_state = lus_norm_free,
+    .finishes = TRUE,
+    .learn = group_norm_learn,
+    .keeps = TRUE,
+};
+const LusStepClass lus_step_batch_norm = {
+    .prepare = batch_norm_prepare,
+    .forward = batch_norm_forward,
+    .backward = batch_norm_backward,
+    .free_state = lus_norm_free,
+    .finishes = TRUE,
+};

@@ -189,4 +189,10 @@ static void free_state(gpointer state)
   g_free(resize);
 }
 
-const LusStepClass lus_step_resize = {prepare, forward, backward, free_state, TRUE};
+const LusStepClass lus_step_resize = {
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .free_state = free_state,
+    .finishes = TRUE,
+};

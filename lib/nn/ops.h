@@ -90,11 +90,19 @@ struct _LusStepClass {
   gboolean (*prepare)(LusStep *step, GError **error);
   /** y = act(op(x) + r). */
   void (*forward)(const LusStep *step, const LusRun *run);
-  /** x->grad (+)= dx for y->grad, which is already past act and r; parameters' gradients += . NULL:
-   * the operator runs forward only. */
+  /** x->grad (+)= dx for y->grad, which is already past act and r. NULL: the operator runs forward
+   * only. */
   void (*backward)(const LusStep *step, const LusRun *run);
   void (*free_state)(gpointer state);
   gboolean finishes; /* forward adds r and applies act; else neither is ever asked of it */
+  /** Train mode, once before the forward or the @backward passes of all samples: takes over the
+   * graph's parameters. NULL: nothing is kept of them. */
+  void (*load)(const LusStep *step, gboolean backward);
+  /** Train mode: the parameters' gradients += those of the step's @n samples, each after its backward
+   * pass. NULL: nothing to learn. */
+  void (*learn)(const LusStep *const *samples, int n, const LusRun *run);
+  /** The state keeps what backward or learn need of forward: each sample has its own. */
+  gboolean keeps;
 };
 
 /** One thing to do: an operator with an addition and a ReLU that follow it folded in. */
@@ -119,6 +127,7 @@ struct _LusStep {
   gboolean x_is_input; /* backward: x->grad is wanted only when run->d_input */
   gpointer state;
   gsize scratch, shared; /* floats, see LusRun */
+  gsize learn_shared;    /* floats of shared space for class->learn */
   gsize weights;         /* floats of packed weights, for the record */
 };
 

@@ -16,14 +16,18 @@
 
 struct _LusPlan {
   gboolean train;
-  GPtrArray *steps;
+  int samples;
+  GPtrArray *steps;       /* of the first sample */
+  LusStep *others;        /* of the others, [samples - 1][steps->len] */
+  const LusStep **table;  /* all, [steps->len][samples] */
   gssize *offsets;
   int n_maps;
-  LusMap *maps; /* per value of the graph; data NULL where no step touches it */
+  LusMap *maps; /* [samples], per value of the graph; data NULL where no step touches it */
   gboolean *is_constant; /* per value: a constant that a step reads like an activation */
   int input, output;
   float *data, *grads, *scratch, *shared;
-  gsize data_floats, grad_floats, scratch_floats, shared_floats; /* scratch: per thread */
+  /* data and grads: per sample; scratch: per thread; shared: per thread that runs a sample alone */
+  gsize data_floats, grad_floats, scratch_floats, shared_floats, shared_total;
   int threads;
 };
 
@@ -39,7 +43,8 @@ static LusStep *step_at(const LusPlan *plan, guint i)
 
 /* ---- memory ---- */
 
-static gboolean allocate(float **memory, gsize floats, const char *what, GError **error)
+/* @n times @floats, of which each may be as large as the limit. */
+static gboolean allocate(float **memory, gsize floats, int n, const char *what, GError **error)
 {
   if (floats > LUS_PLAN_MAX_BYTES / sizeof(float)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
@@ -49,11 +54,12 @@ static gboolean allocate(float **memory, gsize floats, const char *what, GError 
                 floats >> 18, what, LUS_PLAN_MAX_BYTES >> 20);
     return FALSE;
   }
-  *memory = lus_aligned_alloc(MAX(floats, 1) * sizeof(float));
+  *memory = lus_aligned_alloc(MAX(floats, 1) * (gsize)n * sizeof(float));
   if (!*memory) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY,
-                "out of memory: the network's %s take %" G_GSIZE_FORMAT " MiB at this input size",
-                what, floats >> 18);
+                "out of memory: the network's %s take %d x %" G_GSIZE_FORMAT
+                " MiB at this input size",
+                what, n, floats >> 18);
     return FALSE;
   }
   return TRUE;
@@ -83,7 +89,7 @@ static gboolean place_data(LusPlan *plan, GError **error)
       blocks[v].end = last;
   }
   plan->data_floats = lus_arena_place(blocks, plan->n_maps);
-  if (!allocate(&plan->data, plan->data_floats, "activations", error))
+  if (!allocate(&plan->data, plan->data_floats, plan->samples, "activations", error))
     return FALSE;
   for (int v = 0; v < plan->n_maps; v++)
     if (blocks[v].size > 0)
@@ -115,7 +121,7 @@ static gboolean place_gradients(LusPlan *plan, GError **error)
           (LusArenaBlock){.size = map_floats(step->x), .begin = now, .end = last};
   }
   plan->grad_floats = lus_arena_place(blocks, plan->n_maps);
-  if (!allocate(&plan->grads, plan->grad_floats, "gradients", error))
+  if (!allocate(&plan->grads, plan->grad_floats, plan->samples, "gradients", error))
     return FALSE;
   for (int v = 0; v < plan->n_maps; v++)
     if (blocks[v].size > 0)
@@ -132,9 +138,14 @@ static gboolean place_scratch(LusPlan *plan, GError **error)
   }
   plan->scratch_floats =
       (plan->scratch_floats + 15) / 16 * 16 + 16; /* threads do not share cache lines */
-  return allocate(&plan->scratch, plan->scratch_floats * (gsize)plan->threads, "scratch space",
-                  error) &&
-         allocate(&plan->shared, plan->shared_floats, "partial sums", error);
+  gsize learn = 0;
+  for (guint i = 0; plan->train && i < plan->steps->len; i++)
+    learn = MAX(learn, step_at(plan, i)->learn_shared);
+  plan->shared_floats = (plan->shared_floats + 15) / 16 * 16;
+  plan->shared_total =
+      MAX(learn, plan->shared_floats * (gsize)MIN(plan->threads, plan->samples));
+  return allocate(&plan->scratch, plan->scratch_floats, plan->threads, "scratch space", error) &&
+         allocate(&plan->shared, plan->shared_total, 1, "partial sums", error);
 }
 
 /* ---- layout ---- */
@@ -185,9 +196,11 @@ static void to_planes(float *planes, const float *pixels, const LusMap *map, Lus
 
 static void fill_constants(LusPlan *plan, const LusGraph *graph)
 {
-  for (int v = 0; v < plan->n_maps; v++)
+  for (int i = 0; i < plan->samples * plan->n_maps; i++) {
+    int v = i % plan->n_maps;
     if (plan->is_constant[v])
-      to_pixels(plan->maps[v].data, graph->values[v].constant->data, &plan->maps[v], NULL);
+      to_pixels(plan->maps[i].data, graph->values[v].constant->data, &plan->maps[i], NULL);
+  }
 }
 
 /* ---- building ---- */
@@ -195,7 +208,7 @@ static void fill_constants(LusPlan *plan, const LusGraph *graph)
 static void set_maps(LusPlan *plan, const LusGraph *graph)
 {
   plan->n_maps = graph->n_values;
-  plan->maps = g_new0(LusMap, graph->n_values);
+  plan->maps = g_new0(LusMap, (gsize)plan->samples * (gsize)graph->n_values);
   plan->is_constant = g_new0(gboolean, graph->n_values);
   for (int v = 0; v < graph->n_values; v++) {
     const int *shape = graph->values[v].shape;
@@ -236,13 +249,76 @@ static gboolean prepare_steps(LusPlan *plan, GError **error)
   return TRUE;
 }
 
-LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int threads,
-                      GError **error)
+/* ---- the other samples of a batch ---- */
+
+static void shift_maps(LusPlan *plan, LusMap *maps, int sample)
+{
+  memcpy(maps, plan->maps, (gsize)plan->n_maps * sizeof *maps);
+  for (int v = 0; v < plan->n_maps; v++) {
+    if (maps[v].data)
+      maps[v].data += (gsize)sample * plan->data_floats;
+    if (maps[v].grad)
+      maps[v].grad += (gsize)sample * plan->grad_floats;
+  }
+}
+
+static gboolean copy_step(LusStep *copy, const LusStep *step, LusMap *maps, GError **error)
+{
+  *copy = *step;
+  copy->maps = maps;
+  copy->x = &maps[step->x_value];
+  copy->y = &maps[step->y_value];
+  copy->r = step->r ? &maps[step->r_value] : NULL;
+  if (!step->class->keeps)
+    return TRUE;
+  copy->state = NULL;
+  return step->class->prepare(copy, error);
+}
+
+/* Copies of the first sample's steps with maps of their own. */
+static gboolean add_samples(LusPlan *plan, GError **error)
+{
+  guint n = plan->steps->len;
+  plan->others = g_new0(LusStep, (gsize)(plan->samples - 1) * n);
+  plan->table = g_new0(const LusStep *, (gsize)plan->samples * n);
+  for (int s = 0; s < plan->samples; s++) {
+    LusMap *maps = plan->maps + (gsize)s * (gsize)plan->n_maps;
+    if (s > 0)
+      shift_maps(plan, maps, s);
+    for (guint i = 0; i < n; i++) {
+      LusStep *step = step_at(plan, i);
+      if (s > 0) {
+        LusStep *copy = &plan->others[(gsize)(s - 1) * n + i];
+        if (!copy_step(copy, step, maps, error))
+          return FALSE;
+        step = copy;
+      }
+      plan->table[(gsize)i * (gsize)plan->samples + (gsize)s] = step;
+    }
+  }
+  return TRUE;
+}
+
+static void free_samples(LusPlan *plan)
+{
+  gsize n = plan->others ? (gsize)(plan->samples - 1) * plan->steps->len : 0;
+  for (gsize i = 0; i < n; i++) {
+    const LusStep *copy = &plan->others[i];
+    if (copy->class && copy->class->keeps)
+      copy->class->free_state(copy->state);
+  }
+  g_free(plan->others);
+  g_free(plan->table);
+}
+
+static LusPlan *plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int samples,
+                         int threads, GError **error)
 {
   if (!lus_graph_infer_shapes(graph, c, h, w, error))
     return NULL;
   g_autoptr(LusPlan) plan = g_new0(LusPlan, 1);
   plan->train = mode == LUS_PLAN_TRAIN;
+  plan->samples = samples;
   plan->threads = MAX(threads, 1);
   plan->input = graph->input;
   plan->output = graph->output;
@@ -250,16 +326,31 @@ LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, in
   plan->steps = lus_steps_new(graph, plan->offsets, plan->train);
   set_maps(plan, graph);
   if ((plan->train && !check_backward(plan, error)) || !prepare_steps(plan, error) || !place_data(plan, error) ||
-      (plan->train && !place_gradients(plan, error)) || !place_scratch(plan, error))
+      (plan->train && !place_gradients(plan, error)) || !place_scratch(plan, error) ||
+      !add_samples(plan, error))
     return NULL;
   fill_constants(plan, graph);
   return g_steal_pointer(&plan);
+}
+
+LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int threads,
+                      GError **error)
+{
+  return plan_new(graph, c, h, w, mode, 1, threads, error);
+}
+
+LusPlan *lus_plan_new_batch(LusGraph *graph, int c, int h, int w, int samples, int threads,
+                            GError **error)
+{
+  g_return_val_if_fail(samples >= 1, NULL);
+  return plan_new(graph, c, h, w, LUS_PLAN_TRAIN, samples, threads, error);
 }
 
 void lus_plan_free(LusPlan *plan)
 {
   if (!plan)
     return;
+  free_samples(plan);
   g_clear_pointer(&plan->steps, g_ptr_array_unref);
   g_free(plan->offsets);
   g_free(plan->maps);
@@ -284,8 +375,8 @@ gsize lus_plan_memory(const LusPlan *plan)
   gsize weights = 0;
   for (guint i = 0; i < plan->steps->len; i++)
     weights += step_at(plan, i)->weights;
-  gsize floats = plan->data_floats + plan->grad_floats +
-                 plan->scratch_floats * (gsize)plan->threads + plan->shared_floats;
+  gsize floats = (plan->data_floats + plan->grad_floats) * (gsize)plan->samples +
+                 plan->scratch_floats * (gsize)plan->threads + plan->shared_total;
   return (floats + weights) * sizeof(float);
 }
 
@@ -301,16 +392,97 @@ static LusRun run_of(const LusPlan *plan, LusParallel *pool)
   };
 }
 
+typedef struct {
+  LusPlan *plan;
+  guint step; /* backward */
+  const LusRun *run;
+  float *output;
+  const float *input;
+} Pass;
+
+/* Whether each sample runs in one thread, side by side with others, rather than one after another in
+ * all threads: when that leaves few threads idle. */
+static gboolean side_by_side(const LusPlan *plan, const LusRun *run)
+{
+  int threads = lus_parallel_threads(run->pool), rest = plan->samples % threads;
+  return plan->samples > 1 && (rest == 0 || plan->samples >= 4 * threads);
+}
+
+static void for_samples(const Pass *pass, LusParallelBody body)
+{
+  if (side_by_side(pass->plan, pass->run))
+    lus_parallel_for(pass->run->pool, pass->plan->samples, body, (void *)pass);
+  else
+    for (int sample = 0; sample < pass->plan->samples; sample++)
+      body((void *)pass, sample, 0);
+}
+
+/* The run as one of the samples sees it. */
+static LusRun run_of_sample(const Pass *pass, int thread)
+{
+  LusRun run = *pass->run;
+  if (side_by_side(pass->plan, pass->run)) {
+    run.pool = NULL;
+    run.scratch += (gsize)thread * run.scratch_stride;
+    run.shared += (gsize)thread * pass->plan->shared_floats;
+  }
+  return run;
+}
+
+static const LusMap *map_of(const LusPlan *plan, int sample, int value)
+{
+  return &plan->maps[(gsize)sample * (gsize)plan->n_maps + (gsize)value];
+}
+
+static const LusStep *step_of(const LusPlan *plan, int sample, guint i)
+{
+  return plan->table[(gsize)i * (gsize)plan->samples + (gsize)sample];
+}
+
+typedef struct {
+  const LusPlan *plan;
+  const LusRun *run;
+  gboolean backward;
+} Load;
+
+/* The last steps first: a network's widest layers stand behind its first ones. */
+static void load_item(void *data, int item, int thread)
+{
+  (void)thread;
+  const Load *load = data;
+  const LusStep *step = step_at(load->plan, load->plan->steps->len - 1 - (guint)item);
+  gboolean needed = !load->backward || !step->x_is_input || load->run->d_input;
+  if (step->class->load && needed)
+    step->class->load(step, load->backward);
+}
+
+static void load_parameters(const LusPlan *plan, const LusRun *run, gboolean backward)
+{
+  Load load = {plan, run, backward};
+  lus_parallel_for(run->pool, (int)plan->steps->len, load_item, &load);
+}
+
+static void forward_sample(void *data, int sample, int thread)
+{
+  const Pass *pass = data;
+  LusPlan *plan = pass->plan;
+  LusRun run = run_of_sample(pass, thread);
+  const LusMap *x = map_of(plan, sample, plan->input), *y = map_of(plan, sample, plan->output);
+  to_pixels(x->data, pass->input + (gsize)sample * map_floats(x), x, run.pool);
+  for (guint i = 0; i < plan->steps->len; i++) {
+    const LusStep *step = step_of(plan, sample, i);
+    step->class->forward(step, &run);
+  }
+  to_planes(pass->output + (gsize)sample * map_floats(y), y->data, y, run.pool);
+}
+
 void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParallel *pool)
 {
   LusRun run = run_of(plan, pool);
-  const LusMap *x = &plan->maps[plan->input], *y = &plan->maps[plan->output];
-  to_pixels(x->data, input, x, run.pool);
-  for (guint i = 0; i < plan->steps->len; i++) {
-    const LusStep *step = step_at(plan, i);
-    step->class->forward(step, &run);
-  }
-  to_planes(output, y->data, y, run.pool);
+  const Pass pass = {.plan = plan, .run = &run, .output = output, .input = input};
+  if (plan->train)
+    load_parameters(plan, &run, FALSE);
+  for_samples(&pass, forward_sample);
 }
 
 /* From the gradient of act(op(x) + r) to that of op(x), and r's share. */
@@ -331,6 +503,33 @@ static void finish_item(void *data, int item, int thread)
     memcpy(dr, dy, count * sizeof *dr);
 }
 
+static void start_sample(void *data, int sample, int thread)
+{
+  const Pass *pass = data;
+  LusRun run = run_of_sample(pass, thread);
+  const LusMap *y = map_of(pass->plan, sample, pass->plan->output);
+  to_pixels(y->grad, pass->input + (gsize)sample * map_floats(y), y, run.pool);
+}
+
+static void end_sample(void *data, int sample, int thread)
+{
+  const Pass *pass = data;
+  LusRun run = run_of_sample(pass, thread);
+  const LusMap *x = map_of(pass->plan, sample, pass->plan->input);
+  to_planes(pass->output + (gsize)sample * map_floats(x), x->grad, x, run.pool);
+}
+
+static void backward_sample(void *data, int sample, int thread)
+{
+  const Pass *pass = data;
+  LusRun run = run_of_sample(pass, thread);
+  const LusStep *step = step_of(pass->plan, sample, pass->step);
+  if (step->relu || step->r)
+    lus_parallel_for(run.pool, (int)((map_floats(step->y) + ITEM_FLOATS - 1) / ITEM_FLOATS),
+                     finish_item, (void *)step);
+  step->class->backward(step, &run);
+}
+
 void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const float *d_output,
                        LusParallel *pool)
 {
@@ -338,15 +537,16 @@ void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const
   LusRun run = run_of(plan, pool);
   run.d_parameters = d_parameters;
   run.d_input = d_input != NULL;
-  const LusMap *x = &plan->maps[plan->input], *y = &plan->maps[plan->output];
-  to_pixels(y->grad, d_output, y, run.pool);
-  for (guint i = plan->steps->len; i-- > 0;) {
-    LusStep *step = step_at(plan, i);
-    if (step->relu || step->r)
-      lus_parallel_for(run.pool, (int)((map_floats(step->y) + ITEM_FLOATS - 1) / ITEM_FLOATS),
-                       finish_item, step);
-    step->class->backward(step, &run);
+  Pass pass = {.plan = plan, .run = &run, .output = d_input, .input = d_output};
+  load_parameters(plan, &run, TRUE);
+  for_samples(&pass, start_sample);
+  for (pass.step = plan->steps->len; pass.step-- > 0;) {
+    for_samples(&pass, backward_sample);
+    const LusStep *first = step_of(plan, 0, pass.step);
+    if (first->class->learn)
+      first->class->learn(&plan->table[(gsize)pass.step * (gsize)plan->samples], plan->samples,
+                          &run);
   }
   if (d_input)
-    to_planes(d_input, x->grad, x, run.pool);
+    for_samples(&pass, end_sample);
 }

@@ -14,21 +14,24 @@ typedef struct _LusPlan LusPlan;
 
 typedef enum {
   LUS_PLAN_INFER, /* weights packed now, memory shared between activations */
-  LUS_PLAN_TRAIN  /* weights read from the graph at each forward pass, every activation kept for the backward pass */
+  LUS_PLAN_TRAIN  /* weights read from the graph at each pass, every activation kept for the backward pass */
 } LusPlanMode;
 
 /** @graph is borrowed and must outlive the plan. @threads: how many threads forward/backward may be given. */
 LUS_API LusPlan *lus_plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode, int threads, GError **error);
+/** In train mode, for @samples inputs at once: they share the packed weights and run side by side. */
+LUS_API LusPlan *lus_plan_new_batch(LusGraph *graph, int c, int h, int w, int samples, int threads, GError **error);
 LUS_API void lus_plan_free(LusPlan *plan);
 
 /** [k][h][w] of the output. */
 LUS_API void lus_plan_output_shape(const LusPlan *plan, int shape[3]);
 
-/** output [k][oh][ow] = network(input [c][h][w]). @pool NULL = this thread alone. Results do not depend on @pool. */
+/** output [k][oh][ow] = network(input [c][h][w]), for each sample, which follow one another. @pool NULL = this thread
+ *  alone. Results do not depend on @pool. */
 LUS_API void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParallel *pool);
 
-/** After a forward pass in train mode: d_parameters (flat, lus_graph_n_parameters() long) += gradient,
- *  for d_output [k][oh][ow]. @d_input [c][h][w] is written when not NULL. */
+/** After a forward pass in train mode: d_parameters (flat, lus_graph_n_parameters() long) += gradient, summed over the
+ *  samples, for their d_output [k][oh][ow]. Their d_input [c][h][w] are written when it is not NULL. */
 LUS_API void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const float *d_output,
                                LusParallel *pool);
 

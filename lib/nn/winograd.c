@@ -154,9 +154,9 @@ static void copy_window(const LusWinograd *winograd, float *window, const float 
     }
 }
 
-static void transform_input(const Job *job, float *v, float *window, int tile)
+void lus_winograd_transform_window(const LusWinograd *winograd, float *v, gsize plane, float *window,
+                                   const float *source, int tile)
 {
-  const LusWinograd *winograd = job->winograd;
   const LusMapSize *size = &winograd->source;
   int side = window_of(winograd);
   int y = tile / winograd->tiles_across * winograd->tile + winograd->dy,
@@ -164,12 +164,12 @@ static void transform_input(const Job *job, float *v, float *window, int tile)
   gsize c = (gsize)size->c, row = (gsize)size->w * c;
   const float *from = window;
   if (y >= 0 && y + side <= size->h && x >= 0 && x + side <= size->w) {
-    from = job->source + (gsize)y * row + (gsize)x * c;
+    from = source + (gsize)y * row + (gsize)x * c;
   } else {
-    copy_window(winograd, window, job->source, y, x);
+    copy_window(winograd, window, source, y, x);
     row = (gsize)side * c;
   }
-  kernels_of(winograd)->input(v, from, job->v_plane, row, size->c);
+  kernels_of(winograd)->input(v, from, plane, row, size->c);
 }
 
 static void transform_output(const Job *job, const float *m, int tile)
@@ -229,7 +229,8 @@ static void group_item(void *data, int item, int thread)
   int first = item * winograd->tiles_per_item,
       n = MIN(winograd->tiles_per_item, winograd->n_tiles - first);
   for (int t = 0; t < n; t++)
-    transform_input(job, v + (gsize)t * in, window, first + t);
+    lus_winograd_transform_window(winograd, v + (gsize)t * in, job->v_plane, window, job->source,
+                                  first + t);
   const float **rows = tile_pointers(job, v, n, thread);
   for (gsize p = 0; p < planes; p++)
     for (int panel = 0; panel < products_per_plane(winograd); panel++)
@@ -243,7 +244,8 @@ static void input_item(void *data, int tile, int thread)
   const Job *job = data;
   float *window = job->run->scratch + (gsize)thread * job->run->scratch_stride +
                   pointer_floats(job->winograd);
-  transform_input(job, job->v + (gsize)tile * (gsize)job->winograd->source.c, window, tile);
+  lus_winograd_transform_window(job->winograd, job->v + (gsize)tile * (gsize)job->winograd->source.c,
+                                job->v_plane, window, job->source, tile);
 }
 
 static void product_item(void *data, int item, int thread)

@@ -25,6 +25,11 @@ gsize lus_winograd_weight_floats(const LusWinograd *winograd);
 gsize lus_winograd_scratch_floats(const LusWinograd *winograd);
 gsize lus_winograd_shared_floats(const LusWinograd *winograd);
 
+/** v[plane][source.c] = the transform of the source's window for one tile; @window is room for its
+ * pixels [(tile + 2)^2][source.c]. */
+void lus_winograd_transform_window(const LusWinograd *winograd, float *v, gsize plane, float *window,
+                                   const float *source, int tile);
+
 /** From the grid's weights [9][source.c][target.c] in the order of its taps. */
 void lus_winograd_set_weights(LusWinograd *winograd, const float *weights);
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Times the default network: bench-plan [SIZE] [THREADS] [BATCH] [RUNS]. Prints medians of one
- * forward pass in infer mode, and of one training step: BATCH plans, one sample each, side by side
- * on the pool. */
+/* Times the default network's forward pass in infer mode: bench-plan [SIZE] [THREADS] [RUNS]. Prints
+ * the median. bench-train times training. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "kernels/kernels.h"
@@ -33,23 +31,6 @@ static double median(double *times, int n)
   return times[n / 2];
 }
 
-typedef struct {
-  int batch;
-  gsize n_parameters, n_in, n_out;
-  LusPlan **plans;
-  float *input, *output, *gradient; /* of every sample */
-} Step;
-
-static void sample(void *data, int item, int thread)
-{
-  (void)thread;
-  Step *step = data;
-  gsize i = (gsize)item;
-  float *output = step->output + i * step->n_out;
-  lus_plan_forward(step->plans[i], output, step->input + i * step->n_in, NULL);
-  lus_plan_backward(step->plans[i], step->gradient + i * step->n_parameters, NULL, output, NULL);
-}
-
 static void bench_forward(LusGraph *graph, const float *input, int size, int threads, int runs)
 {
   g_autoptr(GError) error = NULL;
@@ -72,47 +53,6 @@ static void bench_forward(LusGraph *graph, const float *input, int size, int thr
   lus_parallel_free(pool);
 }
 
-static void bench_step(LusGraph *graph, const float *input, int size, int threads, int batch,
-                       int runs)
-{
-  g_autoptr(GError) error = NULL;
-  Step step = {
-      .batch = batch,
-      .n_parameters = lus_graph_n_parameters(graph),
-      .n_in = (gsize)size * (gsize)size,
-      .n_out = 3 * (gsize)size * (gsize)size,
-      .plans = g_new0(LusPlan *, batch),
-  };
-  step.input = g_new(float, (gsize)batch *step.n_in);
-  step.output = g_new(float, (gsize)batch *step.n_out);
-  step.gradient = g_new0(float, (gsize)batch *step.n_parameters);
-  for (int i = 0; i < batch; i++) {
-    memcpy(step.input + (gsize)i * step.n_in, input, step.n_in * sizeof *input);
-    step.plans[i] = lus_plan_new(graph, 1, size, size, LUS_PLAN_TRAIN, 1, &error);
-    if (!step.plans[i]) {
-      printf("step: %s\n", error->message);
-      exit(1);
-    }
-  }
-  LusParallel *pool = lus_parallel_new(threads);
-  double times[MAX_RUNS];
-  lus_parallel_for(pool, batch, sample, &step);
-  for (int run = 0; run < runs; run++) {
-    double start = now_ms();
-    lus_parallel_for(pool, batch, sample, &step);
-    times[run] = now_ms() - start;
-  }
-  printf("step: batch %d, %.1f ms, %.1f MiB\n", batch, median(times, runs),
-         (double)lus_plan_memory(step.plans[0]) * batch / 1048576);
-  lus_parallel_free(pool);
-  for (int i = 0; i < batch; i++)
-    lus_plan_free(step.plans[i]);
-  g_free(step.plans);
-  g_free(step.input);
-  g_free(step.output);
-  g_free(step.gradient);
-}
-
 static int argument(int argc, char **argv, int i, int fallback, int low, int high)
 {
   return argc > i ? CLAMP(atoi(argv[i]), low, high) : fallback;
@@ -121,7 +61,7 @@ static int argument(int argc, char **argv, int i, int fallback, int low, int hig
 int main(int argc, char **argv)
 {
   int size = argument(argc, argv, 1, 256, 32, 4096), threads = argument(argc, argv, 2, 2, 1, 64);
-  int batch = argument(argc, argv, 3, 8, 0, 64), runs = argument(argc, argv, 4, 5, 1, MAX_RUNS);
+  int runs = argument(argc, argv, 3, 20, 1, MAX_RUNS);
   g_autoptr(GError) error = NULL;
   LusFpnConfig config = lus_fpn_config_default();
   g_autoptr(LusGraph) graph = lus_fpn_new(&config, 1, &error);
@@ -136,8 +76,6 @@ int main(int argc, char **argv)
   lus_rng_init(&rng, 1, 0);
   g_autofree float *input = g_new(float, (gsize)size *(gsize)size);
   lus_rng_fill_normal(&rng, input, (gsize)size * (gsize)size);
-  bench_forward(graph, input, size, threads, runs * 4);
-  if (batch > 0)
-    bench_step(graph, input, size, threads, batch, runs);
+  bench_forward(graph, input, size, threads, runs);
   return 0;
 }

@@ -597,6 +597,111 @@ static void test_winograd_is_convolution(void)
   check_is_convolution(2);
 }
 
+/* ---- the way back to the weights ---- */
+
+static void compare_result_gradient(const LusKernels *table, LusRng *rng, int c, int offset)
+{
+  gsize row = 5 * (gsize)c + 2, plane = (gsize)c + (gsize)offset;
+  for (int cut = 0; cut < 16; cut++) {
+    int rows = 1 + cut % 4, columns = 1 + cut / 4;
+    gsize n = (gsize)(rows - 1) * row + (gsize)columns * (gsize)c;
+    Buffer dy = buffer_random(rng, n, offset, FALSE);
+    Buffer expected = buffer_random(rng, 36 * plane, 0, FALSE), got = buffer_copy(&expected);
+    lus_kernels_nth(0)->winograd4_result_gradient(expected.data, dy.data, plane, row, rows, columns,
+                                                  c);
+    table->winograd4_result_gradient(got.data, dy.data, plane, row, rows, columns, c);
+    assert_same(&got, &expected, 5e-5, table->name, "winograd result gradient", (gsize)rows, c,
+                offset);
+    buffer_free(&dy);
+    buffer_free(&expected);
+    buffer_free(&got);
+  }
+}
+
+static void compare_weights_gradient(const LusKernels *table, LusRng *rng, int n, int offset)
+{
+  gsize plane = (gsize)n + (gsize)offset, pitch = (gsize)n + 2 * (gsize)offset;
+  Buffer u = buffer_random(rng, 36 * plane, offset, FALSE);
+  Buffer expected = buffer_random(rng, 9 * pitch, offset, FALSE), got = buffer_copy(&expected);
+  lus_kernels_nth(0)->winograd4_weights_gradient(expected.data, u.data, plane, (gsize)n, pitch);
+  table->winograd4_weights_gradient(got.data, u.data, plane, (gsize)n, pitch);
+  assert_same(&got, &expected, 5e-6, table->name, "winograd weights gradient", 9, n, offset);
+  buffer_free(&u);
+  buffer_free(&expected);
+  buffer_free(&got);
+}
+
+static void test_winograd_gradient(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 104);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int c = 0; c <= MAX_N; c++)
+      for (int offset = 0; offset < 3; offset++) {
+        compare_result_gradient(lus_kernels_nth(t), &rng, c, offset);
+        compare_weights_gradient(lus_kernels_nth(t), &rng, c, offset);
+      }
+}
+
+/* The reference against the sums themselves: one channel, one tile, sizes cut. */
+static void test_winograd_gradient_is_gradient(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 105);
+  const LusKernels *k = lus_kernels_nth(0);
+  for (int rows = 1; rows <= 4; rows++) {
+    int columns = 5 - rows;
+    float x[36], dy[16], v[36], w[36], g[9];
+    lus_rng_fill_normal(&rng, x, 36);
+    lus_rng_fill_normal(&rng, dy, 16);
+    k->winograd4.input(v, x, 1, 6, 1);
+    k->winograd4_result_gradient(w, dy, 1, 4, rows, columns, 1);
+    for (int i = 0; i < 36; i++)
+      v[i] *= w[i];
+    k->winograd4_weights_gradient(g, v, 1, 1, 1);
+    for (int a = 0; a < 9; a++) {
+      double sum = 0;
+      for (int i = 0; i < rows * columns; i++)
+        sum += (double)dy[i / columns * 4 + i % columns] *
+               (double)x[(i / columns + a / 3) * 6 + i % columns + a % 3];
+      g_assert_cmpfloat_with_epsilon(g[a], (float)sum, 5e-5f);
+    }
+  }
+}
+
+static void compare_outer(const LusKernels *table, LusRng *rng, int m, int n, int k)
+{
+  gsize ldc = (gsize)n + 1, ldb = (gsize)n + 2, lda = (gsize)m + 5;
+  Buffer a = buffer_random(rng, (gsize)k * lda, 1, FALSE),
+         b = buffer_random(rng, (gsize)k * ldb, 2, FALSE);
+  Buffer expected = buffer_random(rng, (gsize)m * ldc, 3, FALSE), got = buffer_copy(&expected);
+  const float *pointers[MAX_N];
+  for (int l = 0; l < k; l++)
+    pointers[l] = a.data + (gsize)(k - 1 - l) * lda;
+  lus_kernels_nth(0)->outer_products(expected.data, ldc, pointers, 4, b.data, ldb, m, n, k);
+  table->outer_products(got.data, ldc, pointers, 4, b.data, ldb, m, n, k);
+  assert_same(&got, &expected, 5e-6, table->name, "outer_products", (gsize)m, n, k);
+  buffer_free(&a);
+  buffer_free(&b);
+  buffer_free(&expected);
+  buffer_free(&got);
+}
+
+static void test_outer_products(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 106);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int n = 0; n <= MAX_N; n++)
+      for (int m = 0; m <= 15; m++)
+        compare_outer(lus_kernels_nth(t), &rng, m, n, (m + n) % 5 * 2);
+  const float a[] = {1, 2, 3, 4}, b[] = {10, 20}, *pointers[] = {a, a + 2};
+  float c[] = {0.5f, 0};
+  lus_kernels_nth(0)->outer_products(c, 1, pointers, 0, b, 1, 2, 1, 2);
+  g_assert_cmpfloat(c[0], ==, 70.5f); /* 1 10 + 3 20 */
+  g_assert_cmpfloat(c[1], ==, 100);   /* 2 10 + 4 20 */
+}
+
 /* ---- choice ---- */
 
 static void test_description(void)
@@ -643,6 +748,9 @@ int main(int argc, char **argv)
   g_test_add_func("/kernels/depthwise", test_depthwise);
   g_test_add_func("/kernels/winograd", test_winograd);
   g_test_add_func("/kernels/winograd-is-convolution", test_winograd_is_convolution);
+  g_test_add_func("/kernels/winograd-gradient", test_winograd_gradient);
+  g_test_add_func("/kernels/winograd-gradient-is-gradient", test_winograd_gradient_is_gradient);
+  g_test_add_func("/kernels/outer-products", test_outer_products);
   g_test_add_func("/kernels/description", test_description);
   g_test_add_func("/kernels/forced", test_forced);
   return g_test_run();
