@@ -8,10 +8,10 @@
 
 #include "nn/error.h"
 #include "nn/file.h"
-#include "nn/onnx-eval.h"
 #include "nn/onnx-proto.h"
 #include "nn/onnx.h"
 #include "nn/plan.h"
+#include "onnx-bytes.h"
 
 #define FOLDER "/usr/share/libonnx-testdata/data/node"
 #define MAX_PARTS 16
@@ -376,24 +376,6 @@ typedef struct {
 
 /* ---- constants ---- */
 
-/** Runs one node on the values of that name and adds its results to them. */
-static gboolean run_node(const Source *source, const LusWire *message, GHashTable *values, LusOnnxBudget *budget,
-                         GError **error)
-{
-  LusOnnxNode node;
-  gboolean ok = lus_onnx_node_parse(&node, message, error);
-  LusEval eval = {.node = &node, .opset = source->opset, .budget = budget};
-  for (int i = 0; i < node.n_inputs && ok; i++)
-    eval.in[i] = g_hash_table_lookup(values, node.inputs[i]);
-  ok = ok && lus_eval_run(&eval, error);
-  for (int i = 0; i < node.n_outputs && ok; i++)
-    if (eval.out[i])
-      g_hash_table_insert(values, g_strdup(node.outputs[i]), g_steal_pointer(&eval.out[i]));
-  lus_eval_clear(&eval);
-  lus_onnx_node_clear(&node);
-  return ok;
-}
-
 /** All nodes on element @k of the inputs. */
 static gboolean run_constants(const Test *test, guint k, GHashTable *values, LusOnnxBudget *budget, GError **error)
 {
@@ -403,7 +385,7 @@ static gboolean run_constants(const Test *test, guint k, GHashTable *values, Lus
   LusWire wire = {.data = source->nodes->data, .length = source->nodes->len}, node;
   LusWireField field;
   while (lus_wire_next(&wire, &field, NULL))
-    if (!lus_wire_enter(&node, &wire, &field, error) || !run_node(source, &node, values, budget, error))
+    if (!lus_wire_enter(&node, &wire, &field, error) || !test_run_node(values, &node, source->opset, budget, error))
       return FALSE;
   return TRUE;
 }
@@ -413,8 +395,7 @@ static Verdict judge_constants(const Test *test, char **text)
 {
   guint n = test->source->kind == TENSOR ? 1 : ((const Data *)test->inputs->pdata[0])->tensors->len;
   for (guint k = 0; k < n; k++) {
-    g_autoptr(GHashTable) values =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_array_free);
+    g_autoptr(GHashTable) values = test_values();
     g_autoptr(GError) error = NULL;
     LusOnnxBudget budget = lus_onnx_budget();
     if (!run_constants(test, k, values, &budget, &error)) {
@@ -438,7 +419,7 @@ static Verdict judge_plan(const Test *test, char **text)
 {
   const Source *source = test->source;
   if (source->inputs->len == 0 || source->kind != TENSOR) {
-    *text = g_strdup("no input, or a sequence");
+    *text = g_strdup(source->kind == TENSOR ? "a network without an input" : "a sequence, run element by element");
     return PLAN_REFUSED;
   }
   const LusOnnxTensor *x = ((const Data *)test->inputs->pdata[0])->tensors->pdata[0];

@@ -141,3 +141,24 @@ void test_refuse(GByteArray *model, int code, const char *text)
   g_assert_error(error, LUS_ERROR, code);
   g_byte_array_unref(model);
 }
+
+GHashTable *test_values(void)
+{
+  return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_array_free);
+}
+
+gboolean test_run_node(GHashTable *values, const LusWire *message, int opset, LusOnnxBudget *budget, GError **error)
+{
+  LusOnnxNode node;
+  gboolean ok = lus_onnx_node_parse(&node, message, error);
+  LusEval eval = {.node = &node, .opset = opset, .budget = budget};
+  for (int i = 0; i < node.n_inputs && ok; i++)
+    eval.in[i] = g_hash_table_lookup(values, node.inputs[i]);
+  ok = ok && lus_eval_run(&eval, error);
+  for (int i = 0; i < node.n_outputs && ok; i++)
+    if (eval.out[i])
+      g_hash_table_insert(values, g_strdup(node.outputs[i]), g_steal_pointer(&eval.out[i]));
+  lus_eval_clear(&eval);
+  lus_onnx_node_clear(&node);
+  return ok;
+}

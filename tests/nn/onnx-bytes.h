@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "nn/onnx-eval.h"
 #include "nn/onnx-wire.h"
 #include "nn/onnx.h"
 
@@ -28,3 +29,8 @@ GByteArray *test_model(GByteArray *graph, int opset);
 LusOnnx *test_parse(GByteArray *model);
 /** Parses @model (taken over) and expects this error with this text in its message. */
 void test_refuse(GByteArray *model, int code, const char *text);
+
+/** Works out one node (a NodeProto) on @values, char* -> LusArray*, and adds its results to them. */
+gboolean test_run_node(GHashTable *values, const LusWire *node, int opset, LusOnnxBudget *budget, GError **error);
+/** Names and arrays, both owned. */
+GHashTable *test_values(void);
