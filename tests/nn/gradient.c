@@ -257,6 +257,15 @@ static int build_pool_2(LusGraph *graph, LusRng *rng, int x)
   return fixture_max_pool(graph, x, 2, 1, 0);
 }
 
+static int build_pool_dilated(LusGraph *graph, LusRng *rng, int x)
+{
+  (void)rng;
+  int y = fixture_max_pool(graph, x, 2, 1, 1);
+  graph->nodes[graph->n_nodes - 1].attrs.dilation[0] = 2;
+  graph->nodes[graph->n_nodes - 1].attrs.dilation[1] = 3;
+  return y;
+}
+
 #define RESIZE(name, mode, coord, sy, sx)                                                          \
   static int build_##name(LusGraph *graph, LusRng *rng, int x)                                     \
   {                                                                                                \
@@ -294,6 +303,7 @@ static const OpCase op_cases[] = {
     {"conv-add-up", build_conv_add_up, 6, 8, TRUE},
     {"max-pool-3", build_pool_3, 7, 8, TRUE},
     {"max-pool-2", build_pool_2, 5, 6, TRUE},
+    {"max-pool-dilated", build_pool_dilated, 6, 7, TRUE},
     {"nearest-2", build_nearest_2, 5, 6, FALSE},
     {"nearest-uneven", build_nearest_uneven, 5, 6, FALSE},
     {"linear-half-2", build_linear_half, 5, 6, FALSE},
