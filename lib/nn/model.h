@@ -39,7 +39,7 @@ LUS_API void lus_model_unref(LusModel *model);
 LUS_API const LusModelInfo *lus_model_info(const LusModel *model);
 LUS_API const char *lus_model_path(const LusModel *model);
 LUS_API const char *lus_model_sha256(const LusModel *model);
-/** The file's opset (11..21) and the program that wrote it, "" = unknown. */
+/** The file's opset (9..21) and the program that wrote it, "" = unknown. */
 LUS_API int lus_model_opset(const LusModel *model);
 LUS_API const char *lus_model_producer(const LusModel *model);
 /** A private copy of the network, for a plan; the caller frees it. */

@@ -17,8 +17,8 @@ LusOnnxBudget lus_onnx_budget(void);
 /** Takes @work; an error where less is left. */
 gboolean lus_onnx_spend(LusOnnxBudget *budget, guint64 work, GError **error);
 
-/** A constant of any type and rank, dense, row major. Whoever makes it fills it; from then on its elements never change,
- * and arrays may share them. */
+/** A constant of any type and rank, dense, row major. Whoever makes it fills it; from then on its elements never
+ * change, and arrays may share them. */
 typedef struct {
   int type; /* LUS_ONNX_* */
   int rank;
@@ -38,7 +38,7 @@ gboolean lus_type_holds(int type, gint64 value);
 /** Product of @dims; FALSE with an error if one is negative or there are more than LUS_TENSOR_MAX_COUNT elements. */
 gboolean lus_dims_count(gsize *count, int rank, const int *dims, GError **error);
 
-/** Zeros; of strings empty ones cannot be had here, see lus_array_new_strings(). */
+/** Zeros of any type but strings, for which see lus_array_new_strings(). */
 LusArray *lus_array_new(int type, int rank, const int *dims, LusOnnxBudget *budget, GError **error);
 /** Takes over @strings, NULL-terminated, as many as the dims say. */
 LusArray *lus_array_new_strings(int rank, const int *dims, char **strings);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators with a sum over axes: normalisations, Softmax, ReduceMean, GlobalAveragePool. */
+/* Operators with a sum over axes: normalisations, Softmax, ReduceMean, ReduceSum, GlobalAveragePool. */
 #include "nn/onnx-eval.h"
 #include "nn/error.h"
 
@@ -83,7 +83,8 @@ static gboolean eval_batch_norm(LusEval *eval, GError **error)
   return TRUE;
 }
 
-/** InstanceNormalization has one channel per group. GroupNormalization's scale and bias are per group before opset 21. */
+/** InstanceNormalization has one channel per group. GroupNormalization's scale and bias are per group before opset
+ * 21. */
 static gboolean eval_group_norm(LusEval *eval, GError **error)
 {
   const LusArray *x = eval->in[0];
@@ -153,16 +154,16 @@ static gboolean eval_softmax(LusEval *eval, GError **error)
   return TRUE;
 }
 
-/* ---- means ---- */
+/* ---- sums and means ---- */
 
-/** The mean over the dimensions in @axes, which become 1 or go. */
-static gboolean give_mean(LusEval *eval, unsigned axes, gboolean keep, GError **error)
+/** The sum or mean over the dimensions in @axes, which become 1 or go. */
+static gboolean reduce(LusEval *eval, unsigned axes, gboolean mean, gboolean keep, GError **error)
 {
   const LusArray *x = eval->in[0];
   int kept[LUS_TENSOR_MAX_RANK], left[LUS_TENSOR_MAX_RANK], rank = 0;
   LusWalk walk;
   if (x->count == 0)
-    return lus_onnx_invalid(error, "the mean of nothing");
+    return lus_onnx_invalid(error, "the sum or mean of nothing");
   for (int d = 0; d < x->rank; d++) {
     kept[d] = axes >> d & 1 ? 1 : x->dims[d];
     if (!(axes >> d & 1))
@@ -176,12 +177,13 @@ static gboolean give_mean(LusEval *eval, unsigned axes, gboolean keep, GError **
   for (gsize i = 0; i < x->count; i++, lus_walk_next(&walk))
     lus_array_set_real(sum, walk.at[1], lus_array_real(sum, walk.at[1]) + lus_array_real(x, i));
   for (gsize i = 0; i < y->count; i++)
-    lus_array_set_real(y, i, lus_array_real(sum, i) / (double)(x->count / y->count));
+    lus_array_set_real(y, i, lus_array_real(sum, i) / (mean ? (double)(x->count / y->count) : 1));
   return lus_eval_give(eval, 0, keep ? g_steal_pointer(&y) : lus_array_share(y, rank, left));
 }
 
-/** Axes as input 1 (opset 18) or as an attribute; none: all, or with noop_with_empty_axes nothing. */
-static gboolean eval_reduce_mean(LusEval *eval, GError **error)
+/** Axes as input 1 (ReduceSum from opset 13 on, ReduceMean from 18) or as an attribute; none: all, or with
+ * noop_with_empty_axes nothing. */
+static gboolean eval_reduce(LusEval *eval, GError **error)
 {
   const LusArray *x = eval->in[0];
   int keep = 1, idle = 0;
@@ -199,7 +201,8 @@ static gboolean eval_reduce_mean(LusEval *eval, GError **error)
       return FALSE;
     axes |= 1u << d;
   }
-  return give_mean(eval, numbers.n || idle ? axes : (1u << x->rank) - 1, keep, error);
+  return reduce(eval, numbers.n || idle ? axes : (1u << x->rank) - 1, g_str_equal(eval->node->type, "ReduceMean"), keep,
+                error);
 }
 
 static gboolean eval_global_average(LusEval *eval, GError **error)
@@ -209,7 +212,7 @@ static gboolean eval_global_average(LusEval *eval, GError **error)
     return FALSE;
   if (x->rank < 3)
     return lus_onnx_invalid(error, "the input has less than three dimensions");
-  return give_mean(eval, (1u << x->rank) - 4, TRUE, error);
+  return reduce(eval, (1u << x->rank) - 4, TRUE, TRUE, error);
 }
 
 const LusEvalOp lus_eval_norm_ops[] = {
@@ -217,7 +220,8 @@ const LusEvalOp lus_eval_norm_ops[] = {
   {"InstanceNormalization", 3, 3, eval_group_norm},
   {"GroupNormalization", 3, 3, eval_group_norm},
   {"Softmax", 1, 1, eval_softmax},
-  {"ReduceMean", 1, 2, eval_reduce_mean},
+  {"ReduceMean", 1, 2, eval_reduce},
+  {"ReduceSum", 1, 2, eval_reduce},
   {"GlobalAveragePool", 1, 1, eval_global_average},
   {NULL, 0, 0, NULL},
 };

@@ -10,7 +10,8 @@
 
 typedef struct {
   LusOnnxResize modes;
-  double scale[LUS_TENSOR_MAX_RANK], from[LUS_TENSOR_MAX_RANK], to[LUS_TENSOR_MAX_RANK]; /* from..to: the region of interest */
+  double scale[LUS_TENSOR_MAX_RANK];
+  double from[LUS_TENSOR_MAX_RANK], to[LUS_TENSOR_MAX_RANK]; /* the region of interest */
   int size[LUS_TENSOR_MAX_RANK];
 } Resize;
 
@@ -66,8 +67,7 @@ static LusArray *resize_axis(LusEval *eval, const LusArray *x, const Resize *r, 
   return y;
 }
 
-/** Puts numbers given for the axes that the node names (opset 18) in their places; @n of them are needed, one or two per
- * axis. */
+/** Puts numbers given for the axes that the node names (opset 18), @per for each, in their places. */
 static gboolean spread(LusEval *eval, double *out, const LusNumbers *numbers, int per, GError **error)
 {
   int rank = eval->in[0]->rank;

@@ -28,7 +28,7 @@ static gboolean read_window(LusEval *eval, Window *w, const int *kernel, GError 
   const LusArray *x = eval->in[0];
   int n = x->rank - 2, pads[6] = {0};
   if (n < 1 || n > 3 || x->count == 0)
-    return lus_onnx_unsupported(error, "other than one, two or three dimensions besides batch and channels, or nothing");
+    return lus_onnx_unsupported(error, "other than one to three dimensions besides batch and channels, or nothing");
   *w = (Window){n, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}, {1, 1, 1}, {1, 1, 1}};
   memcpy(w->in + 3 - n, x->dims + 2, (gsize)n * sizeof *w->in);
   if (kernel)
@@ -187,7 +187,8 @@ static gboolean convolve(LusEval *eval, const Convolution *conv, GError **error)
   for (gsize i = 0; i < y->count; i++) {
     int at[3];
     unravel(at, conv->w->out, i % plane);
-    lus_array_set_real(y, i, convolve_element(conv, i / plane / conv->out_channels, i / plane % conv->out_channels, at));
+    gsize channel = i / plane;
+    lus_array_set_real(y, i, convolve_element(conv, channel / conv->out_channels, channel % conv->out_channels, at));
   }
   return TRUE;
 }
@@ -204,7 +205,8 @@ static gboolean read_convolution(LusEval *eval, Convolution *conv, Window *w, gb
   if (!read_window(eval, w, weight->dims + 2, error))
     return FALSE;
   gsize first = (gsize)weight->dims[0], second = (gsize)weight->dims[1], groups = (gsize)group;
-  *conv = (Convolution){x, weight, bias, w, (gsize)x->dims[1], transposed ? second * groups : first, groups, transposed};
+  gsize out_channels = transposed ? second * groups : first;
+  *conv = (Convolution){x, weight, bias, w, (gsize)x->dims[1], out_channels, groups, transposed};
   if ((transposed ? first : second * groups) != conv->in_channels || conv->in_channels % groups != 0 ||
       conv->out_channels % groups != 0 || conv->out_channels > LUS_TENSOR_MAX_COUNT)
     return lus_onnx_invalid(error, "its weight does not fit the channels and groups");
@@ -220,8 +222,8 @@ static gboolean eval_conv(LusEval *eval, GError **error)
          convolve(eval, &conv, error);
 }
 
-/** output_shape and auto_pad fix the pads: what is too much is cut off at both ends, the odd one at the end (SAME_UPPER)
- * or else at the beginning; what is missing is put at the end. */
+/** output_shape and auto_pad fix the pads: what is too much is cut off at both ends, the odd one at the end
+ * (SAME_UPPER) or else at the beginning; what is missing is put at the end. */
 static gboolean spread(LusEval *eval, Window *w, GError **error)
 {
   AutoPad mode;

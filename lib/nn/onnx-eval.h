@@ -2,8 +2,9 @@
 #pragma once
 #include "onnx-array.h"
 
-/** Operators on constants: every operator of docs/operators.md, on tensors of any rank, as https://onnx.ai/onnx/operators/
- * defines them for opsets 9 to 21. Elements are computed in double precision and rounded to the result's type. */
+/** Operators on constants: every operator of docs/operators.md, on tensors of any rank, as
+ * https://onnx.ai/onnx/operators/ defines them for opsets 9 to 21. Elements are computed in double precision and rounded
+ * to the result's type. */
 
 /** One node being worked out. */
 typedef struct {
@@ -23,8 +24,8 @@ typedef struct {
 /** The operator, or NULL. */
 const LusEvalOp *lus_eval_find(const LusOnnxNode *node);
 
-/** Works out @eval->node, whose inputs are all there, into @eval->out, which the caller frees, also after an error. Errors
- * tell the problem only. An attribute nobody asked for is an error. */
+/** Works out @eval->node, whose inputs are all there, into @eval->out, which the caller frees, also after an error.
+ * Errors tell the problem only. An attribute nobody asked for is an error. */
 gboolean lus_eval_run(LusEval *eval, GError **error);
 void lus_eval_clear(LusEval *eval);
 

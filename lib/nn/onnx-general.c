@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators that run forward only, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 21. A tensor of
+/* Operators that run forward only, as https://onnx.ai/onnx/operators/ defines them for opsets 9 to 21. A tensor of
  * fewer than four dimensions has the last ones of a value's four: axis a of rank r is dimension 4 - r + a. */
 #include "nn/error.h"
 #include "nn/onnx-build.h"
@@ -73,7 +73,8 @@ static gboolean build_clip(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
   attrs.beta = FLT_MAX;
   return lus_onnx_activation(builder, node, 0, &x, error) && lus_onnx_get_float(node, "min", &attrs.alpha, error) &&
          lus_onnx_get_float(node, "max", &attrs.beta, error) &&
-         lus_onnx_read_limit(builder, node, 1, &attrs.alpha, error) && lus_onnx_read_limit(builder, node, 2, &attrs.beta, error) &&
+         lus_onnx_read_limit(builder, node, 1, &attrs.alpha, error) &&
+         lus_onnx_read_limit(builder, node, 2, &attrs.beta, error) &&
          lus_onnx_emit(builder, node, LUS_OP_CLIP, 1, &x, &attrs, error);
 }
 
@@ -240,8 +241,8 @@ static gboolean build_conv_transpose(LusOnnxBuilder *builder, LusOnnxNode *node,
 
 /* ---- matrices ---- */
 
-/** A constant matrix on the right is multiplied row by row; otherwise both factors are pictures, or one is a constant in
- * the place of one. */
+/** A constant matrix on the right is multiplied row by row; otherwise both factors are pictures, or one is a constant
+ * in the place of one. */
 static gboolean build_mat_mul(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   int inputs[2], ranks[2] = {lus_onnx_rank(builder, node, 0), lus_onnx_rank(builder, node, 1)};

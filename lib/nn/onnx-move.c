@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators on activations that move elements or change shapes; run forward only. A tensor of fewer than four dimensions
- * has the last ones of a value's four. */
+/* Operators on activations that move elements or change shapes; run forward only. A tensor of fewer than four
+ * dimensions has the last ones of a value's four. */
 #include "nn/error.h"
 #include "nn/onnx-build.h"
 #include "nn/ops.h"
@@ -329,7 +329,8 @@ static gboolean build_expand(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
   memcpy(attrs.size, shape_of(builder, x), sizeof attrs.size);
   for (int i = 0; i < shape.n; i++) {
     int d = 4 - shape.n + i;
-    if (shape.i[i] < 1 || shape.i[i] > G_MAXINT || (shape.i[i] != 1 && attrs.size[d] != 1 && shape.i[i] != attrs.size[d]))
+    gboolean fits = shape.i[i] == 1 || attrs.size[d] == 1 || shape.i[i] == attrs.size[d];
+    if (shape.i[i] < 1 || shape.i[i] > G_MAXINT || !fits)
       return lus_onnx_invalid(error, "a shape that the input cannot be expanded to");
     attrs.size[d] = MAX(attrs.size[d], (int)shape.i[i]);
   }

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 11 to 21. */
+/* The network's operators, as https://onnx.ai/onnx/operators/ defines them for opsets 9 to 21. */
 
 /** auto_pad SAME_*: ceil(in / stride) outputs; the odd pixel goes to the end (UPPER) or the beginning (LOWER). */
 static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x, gboolean upper, GError **error)
@@ -29,7 +29,8 @@ static gboolean pad_same(LusOpAttrs *attrs, const LusOnnxBuilder *builder, int x
   return TRUE;
 }
 
-gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x, GError **error)
+gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
+                              GError **error)
 {
   if (!lus_onnx_get_ints(node, "strides", attrs->stride, 2, 1, MAX_WINDOW, error) ||
       !lus_onnx_get_ints(node, "dilations", attrs->dilation, 2, 1, MAX_WINDOW, error) ||
@@ -160,8 +161,8 @@ static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
   LusNumbers shape;
   if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_numbers(builder, node, 1, &shape, error))
     return FALSE;
-  gboolean fits = !shape.is_float && lus_onnx_rank(builder, node, 0) == 4 && shape.n == 3 && (shape.i[0] == 0 || shape.i[0] == 1) && shape.i[1] >= 1 &&
-                  shape.i[1] <= MAX_GROUPS;
+  gboolean fits = !shape.is_float && lus_onnx_rank(builder, node, 0) == 4 && shape.n == 3 &&
+                  (shape.i[0] == 0 || shape.i[0] == 1) && shape.i[1] >= 1 && shape.i[1] <= MAX_GROUPS;
   if (fits && shape.i[2] != -1) {
     const int *dims = shape_of(builder, x);
     gint64 total = (gint64)dims[1] * dims[2] * dims[3];
@@ -283,8 +284,8 @@ static gboolean build_group_norm(LusOnnxBuilder *builder, LusOnnxNode *node, GEr
   if (builder->opset >= 21)
     return lus_onnx_emit(builder, node, LUS_OP_GROUP_NORM, 3, inputs, &attrs, error);
   if (!builder->sized)
-    return lus_onnx_unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export the model "
-                       "with a fixed size");
+    return lus_onnx_unsupported(error, "GroupNormalization needs the input's size, which the file leaves open; export "
+                                       "the model with a fixed size");
   int channels = shape_of(builder, inputs[0])[1];
   for (int i = 1; i < 3; i++)
     if (!repeat_per_channel(builder, &inputs[i], attrs.norm_groups, channels, error))

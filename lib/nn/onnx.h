@@ -4,7 +4,7 @@
 
 LUS_BEGIN_DECLS
 
-/** ONNX files (opset 11..21) to graphs and back. The reader is bounded: depth, counts and sizes are checked before use,
+/** ONNX files (opset 9..21) to graphs and back. The reader is bounded: depth, counts and sizes are checked before use,
  *  external data is refused, raw_data and float_data must match dims. Limits: */
 #define LUS_ONNX_MAX_BYTES ((gsize)1 << 30)
 #define LUS_ONNX_MAX_DEPTH 16

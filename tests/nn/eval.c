@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operators on constants: forms that the ONNX project's node tests do not have, and what is refused. Inputs of a node are
- * called a, b, c, ... and its result y. */
+/* Operators on constants: forms that the ONNX project's node tests do not have, and what is refused. Inputs of a node
+ * are called a, b, c, ... and its result y. */
 #include <math.h>
 #include <string.h>
 
@@ -378,8 +378,9 @@ static void test_windows(void)
          LUS_ERROR_INVALID, "channels and groups");
   refuse(test_node("Conv", "a,b,c", "y"), 17,
          IN(counting(3, DIMS(1, 1, 3)), counting(3, DIMS(1, 1, 1)), counting(1, DIMS(2))), LUS_ERROR_INVALID, "bias");
-  refuse(test_node("Conv", "a,b", "y"), 17, IN(counting(6, DIMS(1, 1, 1, 1, 1, 1)), counting(6, DIMS(1, 1, 1, 1, 1, 1))),
-         LUS_ERROR_UNSUPPORTED, "three dimensions");
+  refuse(test_node("Conv", "a,b", "y"), 17,
+         IN(counting(6, DIMS(1, 1, 1, 1, 1, 1)), counting(6, DIMS(1, 1, 1, 1, 1, 1))),
+         LUS_ERROR_UNSUPPORTED, "one to three dimensions");
   refuse(with_ints(test_node("ConvTranspose", "a,b", "y"), "pads", 2, WHOLE(2, 2)), 17,
          IN(counting(3, DIMS(1, 1, 3)), counting(3, DIMS(1, 1, 1))), LUS_ERROR_INVALID, "impossible size");
 }
@@ -406,6 +407,8 @@ static void test_sums(void)
         floats(3, DIMS(1, 2, 2), REAL(.5, .5, .5, .5)));
   check(with_int(test_node("ReduceMean", "a,b", "y"), "keepdims", 0), 18,
         IN(counting(3, DIMS(2, 2, 2)), ints(2, WHOLE(0, -1))), floats(1, DIMS(2), REAL(3.5, 5.5)));
+  check(test_node("ReduceSum", "a,b", "y"), 13, IN(counting(2, DIMS(2, 2)), ints(1, WHOLE(0))),
+        floats(2, DIMS(1, 2), REAL(4, 6)));
   check(with_int(test_node("ReduceMean", "a", "y"), "noop_with_empty_axes", 1), 18, IN(counting(1, DIMS(3))),
         counting(1, DIMS(3)));
   refuse(test_node("ReduceMean", "a", "y"), 17, IN(floats(1, DIMS(0), NULL)), LUS_ERROR_INVALID, "nothing");
@@ -416,7 +419,8 @@ static void test_sums(void)
         floats(2, DIMS(2, 1), REAL(0, 0)));
   refuse(test_node("MatMul", "a,b", "y"), 17, IN(counting(2, DIMS(2, 3)), counting(2, DIMS(2, 3))), LUS_ERROR_INVALID,
          "sizes do not agree");
-  refuse(test_node("Gemm", "a,b,c", "y"), 17, IN(counting(2, DIMS(1, 2)), counting(2, DIMS(2, 1)), counting(1, DIMS(3))),
+  refuse(test_node("Gemm", "a,b,c", "y"), 17,
+         IN(counting(2, DIMS(1, 2)), counting(2, DIMS(2, 1)), counting(1, DIMS(3))),
          LUS_ERROR_INVALID, "larger");
 }
 

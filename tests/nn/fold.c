@@ -95,12 +95,14 @@ static void test_limits(void)
   INTS(graph, "shape", 1 << 14, 1 << 12);
   add_node(graph, "ConstantOfShape", "shape", "a"); /* half of the bytes; the shape takes a few */
   add_node(graph, "ConstantOfShape", "shape", "b");
-  test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT, "'b_node' (ConstantOfShape, opset 17): what is computed from constants");
+  test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT,
+              "'b_node' (ConstantOfShape, opset 17): what is computed from constants");
   graph = test_graph(1, 2, 2);
   INTS(graph, "shape", 1 << 10, 1 << 10);
   add_node(graph, "ConstantOfShape", "shape", "square");
   add_node(graph, "MatMul", "square,square", "product");
-  test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT, "'product_node' (MatMul, opset 17): more than 268435456 elements");
+  test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT,
+              "'product_node' (MatMul, opset 17): more than 268435456 elements");
 }
 
 static void test_refused(void)
@@ -235,7 +237,8 @@ static void test_products(void)
   add_node(graph, "MatMul", "m,x", "y");
   check_roads(graph, 17, 4, 6, 6, "one channel times many");
   /* a constant on the left: [2][5] and, per channel, [3][2][5] */
-  const float values[30] = {1, -2, .5f, 3, 0, 2, 1, 1, -1, 4, -3, 2, 1, 0, 1, 5, 1, -1, 2, 2, 0, 1, 1, -4, 2, 1, 3, 1, 0, 1};
+  const float values[30] = {1, -2, .5f, 3,  0, 2, 1, 1, -1, 4, -3, 2, 1, 0, 1,
+                            5, 1,  -1,  2,  2, 0, 1, 1, -4, 2, 1,  3, 1, 0, 1};
   const gint64 dims[3] = {3, 2, 5};
   for (int rank = 2; rank <= 3; rank++) {
     graph = test_graph(3, 5, 4);
