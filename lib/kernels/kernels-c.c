@@ -359,6 +359,7 @@ const LusKernels lus_kernels_c = {
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,
     .affine = affine,
+    .activate = lus_activate_c,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,
     .maximum = maximum,

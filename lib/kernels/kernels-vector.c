@@ -800,6 +800,7 @@ const LusKernels LUS_VECTOR_NAME = {
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,
     .affine = affine,
+    .activate = LUS_VECTOR_ACTIVATE,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,
     .maximum = maximum,

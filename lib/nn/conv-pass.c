@@ -282,12 +282,13 @@ static void gemm_item(void *data, int item, int thread)
   if (call->r && call->r_half)
     add_half(pass, call, row, row_end);
   const float *r = call->r_half ? NULL : call->r;
-  if (!call->bias && !r && !call->relu)
-    return;
-  gsize pixels = (gsize)(row_end - row) * (gsize)pass->grid.w;
-  gsize at = (gsize)row * (gsize)pass->grid.w * (gsize)pass->target.c;
-  lus_kernels()->affine(call->target + at, call->target + at, NULL, call->bias,
-                        r ? r + at : NULL, call->relu, pixels, pass->target.c);
+  gsize pixels = (gsize)(row_end - row) * (gsize)pass->grid.w, c = (gsize)pass->target.c;
+  gsize at = (gsize)row * (gsize)pass->grid.w * c;
+  float *y = call->target + at;
+  if (call->bias || r || call->relu)
+    lus_kernels()->affine(y, y, NULL, call->bias, r ? r + at : NULL, call->relu, pixels, pass->target.c);
+  if (call->activation)
+    lus_kernels()->activate(y, y, call->activation, c, pixels, pass->target.c);
 }
 
 static void depthwise_item(void *data, int item, int thread)
@@ -297,9 +298,14 @@ static void depthwise_item(void *data, int item, int thread)
   const LusConvPass *pass = job->pass;
   const LusConvCall *call = job->call;
   int row = item * pass->rows_per_item, end = MIN(row + pass->rows_per_item, pass->grid.h);
-  for (; row < end; row++)
+  gsize row_floats = (gsize)pass->grid.w * (gsize)pass->target.c;
+  for (; row < end; row++) {
     lus_depthwise_row(&pass->grid, call->target, call->source, pass->source, pass->weights,
                       call->bias, call->r, call->relu, row);
+    float *y = call->target + (gsize)row * row_floats;
+    if (call->activation)
+      lus_kernels()->activate(y, y, call->activation, row_floats, 1, (int)row_floats);
+  }
 }
 
 void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConvCall *call)
@@ -312,7 +318,7 @@ void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConv
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:
     lus_winograd_run(&pass->winograd, run, call->target, call->source, call->bias,
-                     call->accumulate ? call->target : call->r, call->relu);
+                     call->accumulate ? call->target : call->r, call->relu, call->activation);
     break;
   case LUS_CONV_DEPTHWISE:
   case LUS_CONV_GEMM:

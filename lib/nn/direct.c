@@ -260,6 +260,8 @@ static void run_panel(const Job *job, float *scratch, const float *const *pointe
   };
   float *y = call->target + (gsize)row * (gsize)direct->grid->w * ldy + panel.first;
   multiply(job, y, ldy, pointers, pixels, panel, &finish);
+  if (call->activation)
+    lus_kernels()->activate(y, y, call->activation, ldy, (gsize)pixels, panel.n);
 }
 
 static void item(void *data, int index, int thread)

@@ -12,6 +12,7 @@ typedef struct {
   const float *bias, *r; /* [channels], and a map like the target; or NULL */
   gboolean r_half;       /* r's map has half the target's rows and columns: each pixel counts for four */
   gboolean relu;
+  const LusActivation *activation; /* last of all, without relu; NULL: none */
 } LusConvCall;
 
 /** A grid of taps as one matrix product whose left rows, the patches, are never copied: each pixel's

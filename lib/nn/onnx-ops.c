@@ -49,6 +49,28 @@ gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, 
   return lus_onnx_invalid(error, "auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
 }
 
+/** Zeros that a Pad puts around a picture before a convolution, as EfficientNet does, are borders of the convolution. */
+static void fold_pad(LusOpAttrs *attrs, const LusGraph *graph, int *x)
+{
+  const LusNode *node = NULL;
+  for (int i = graph->n_nodes - 1; i >= 0 && !node; i--)
+    if (graph->nodes[i].output == *x)
+      node = &graph->nodes[i];
+  if (!node || node->type != LUS_OP_PAD || node->attrs.pad_mode != LUS_PAD_CONSTANT || node->attrs.alpha != 0)
+    return;
+  const int *begin = node->attrs.begin, *end = node->attrs.end;
+  if (begin[1] != 0 || end[1] != 0)
+    return;
+  for (int i = 2; i < 4; i++)
+    if (MIN(begin[i], end[i]) < 0 || MAX(begin[i], end[i]) > MAX_WINDOW)
+      return;
+  for (int i = 0; i < 2; i++) {
+    attrs->pad[i] += begin[2 + i];
+    attrs->pad[2 + i] += end[2 + i];
+  }
+  *x = node->inputs[0];
+}
+
 static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
@@ -67,8 +89,10 @@ static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
     return FALSE;
   if (attrs.kernel[0] != weight->dims[2] || attrs.kernel[1] != weight->dims[3])
     return lus_onnx_invalid(error, "kernel_shape and the weight's dimensions disagree");
-  return lus_onnx_read_window(&attrs, builder, node, inputs[0], error) &&
-         lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);
+  if (!lus_onnx_read_window(&attrs, builder, node, inputs[0], error))
+    return FALSE;
+  fold_pad(&attrs, builder->graph, &inputs[0]);
+  return lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);
 }
 
 static gboolean build_max_pool(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)

@@ -75,6 +75,7 @@ static void forward(const LusStep *step, const LusRun *run)
       .r = step->r ? step->r->data : NULL,
       .r_half = step->r_half,
       .relu = step->relu,
+      .activation = step->activation.kind == LUS_ACTIVATION_NONE ? NULL : &step->activation,
   };
   lus_conv_pass_run(&conv->forward, run, &call);
 }
@@ -238,6 +239,7 @@ const LusStepClass lus_step_conv = {
     .backward = backward,
     .free_state = free_state,
     .finishes = TRUE,
+    .activates = TRUE,
     .load = load,
     .learn = learn,
 };

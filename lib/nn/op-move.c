@@ -7,36 +7,29 @@
 
 /* ---- Concat ---- */
 
-static void concat_part(const LusStep *step, const LusMap *x, const int at[3])
+/* Row @i of the result: what each part has in it. */
+static void concat_row(void *data, int i, int thread)
 {
+  (void)thread;
+  const LusStep *step = data;
   const LusMap *y = step->y;
-  for (int i = 0; i < x->h; i++)
-    for (int j = 0; j < x->w; j++)
-      memcpy(y->data + ((gsize)(i + at[0]) * (gsize)y->w + (gsize)(j + at[1])) * (gsize)y->c +
-                 (gsize)at[2],
-             x->data + ((gsize)i * (gsize)x->w + (gsize)j) * (gsize)x->c,
-             (gsize)x->c * sizeof(float));
+  int axis = step->node->attrs.axis, at[3] = {0, 0, 0}; /* height, width, channels */
+  for (int k = 0; k < step->n_maps; k++) {
+    const LusMap *x = lus_step_map(step, k);
+    int row = i - at[0];
+    const float *from = x->data + (gsize)MAX(row, 0) * (gsize)x->w * (gsize)x->c;
+    float *to = y->data + ((gsize)i * (gsize)y->w + (gsize)at[1]) * (gsize)y->c + (gsize)at[2];
+    for (int j = 0; row >= 0 && row < x->h && j < x->w; j++, from += x->c, to += y->c)
+      memcpy(to, from, (gsize)x->c * sizeof *to);
+    at[0] += axis == 2 ? x->h : 0;
+    at[1] += axis == 3 ? x->w : 0;
+    at[2] += axis == 1 ? x->c : 0;
+  }
 }
 
 static void concat_forward(const LusStep *step, const LusRun *run)
 {
-  (void)run;
-  int at[3] = {0, 0, 0};
-  for (int k = 0; k < step->n_maps; k++) {
-    const LusMap *x = lus_step_map(step, k);
-    concat_part(step, x, at);
-    switch (step->node->attrs.axis) {
-    case 1:
-      at[2] += x->c;
-      break;
-    case 2:
-      at[0] += x->h;
-      break;
-    default:
-      at[1] += x->w;
-      break;
-    }
-  }
+  lus_parallel_for(run->pool, step->y->h, concat_row, (void *)step);
 }
 
 const LusStepClass lus_step_concat = {.forward = concat_forward};

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Operators that look at one element at a time: Add and Relu (both are a copy with the plan's
  * addition and ReLU), Sigmoid. */
-#include <math.h>
-
 #include "kernels/kernels.h"
 #include "nn/ops.h"
 
@@ -60,8 +58,8 @@ static void sigmoid_item(void *data, int item, int thread)
   (void)thread;
   const LusStep *step = ((const Job *)data)->step;
   gsize count, first = item_range(data, item, &count);
-  for (gsize i = first; i < first + count; i++)
-    step->y->data[i] = 1 / (1 + expf(-step->x->data[i]));
+  lus_kernels()->activate(step->y->data + first, step->x->data + first, &step->activation, count, 1,
+                          (int)count);
 }
 
 static void sigmoid_forward(const LusStep *step, const LusRun *run)

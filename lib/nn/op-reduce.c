@@ -2,8 +2,18 @@
 /* ReduceMean and Softmax over any of the dimensions. Both walk over lines: the elements that are
  * taken together. */
 #include <math.h>
+#include <string.h>
 
+#include "kernels/kernels.h"
 #include "nn/ops.h"
+
+/* Floats per work item of a mean over whole channels. */
+#define MEAN_FLOATS 32768
+
+typedef struct {
+  const LusStep *step;
+  const LusRun *run;
+} MeanJob;
 
 /* Sizes and strides of height, width and channels, for those reduced (else 1) and the others. */
 typedef struct {
@@ -55,8 +65,58 @@ static void mean_line(void *data, int k, int thread)
   step->y->data[k] = (float)(sum / ((double)walk.line[0] * walk.line[1] * walk.line[2]));
 }
 
+/* ---- the mean of each channel: sums of parts of the pixels, which are then added up ---- */
+
+static int mean_rows(const LusMap *x)
+{
+  return lus_rows_per_item(MEAN_FLOATS, (gsize)x->c);
+}
+
+static void channel_sums(void *data, int item, int thread)
+{
+  (void)thread;
+  const MeanJob *job = data;
+  const LusMap *x = job->step->x;
+  int pixels = x->h * x->w, first = item * mean_rows(x), n = MIN(mean_rows(x), pixels - first);
+  gsize c = (gsize)x->c;
+  float *sums = job->run->shared + (gsize)item * c;
+  memset(sums, 0, c * sizeof *sums);
+  lus_kernels()->column_sum(sums, x->data + (gsize)first * c, (gsize)n, x->c);
+}
+
+static void channel_means(const LusStep *step, const LusRun *run)
+{
+  MeanJob job = {step, run};
+  const LusMap *x = step->x;
+  int pixels = x->h * x->w, items = lus_n_items(pixels, mean_rows(x));
+  lus_parallel_for(run->pool, items, channel_sums, &job);
+  for (int k = 0; k < x->c; k++) {
+    double sum = 0;
+    for (int item = 0; item < items; item++)
+      sum += (double)run->shared[(gsize)item * (gsize)x->c + (gsize)k];
+    step->y->data[k] = (float)(sum / pixels);
+  }
+}
+
+static gboolean is_channel_mean(const LusStep *step)
+{
+  return step->node->attrs.axes == (1u << 2 | 1u << 3);
+}
+
+static gboolean reduce_prepare(LusStep *step, GError **error)
+{
+  (void)error;
+  if (is_channel_mean(step))
+    step->shared = (gsize)lus_n_items(step->x->h * step->x->w, mean_rows(step->x)) * (gsize)step->x->c;
+  return TRUE;
+}
+
 static void reduce_forward(const LusStep *step, const LusRun *run)
 {
+  if (is_channel_mean(step)) {
+    channel_means(step, run);
+    return;
+  }
   Walk walk = walk_over(step->x, step->node->attrs.axes);
   lus_parallel_for(run->pool, n_lines(&walk), mean_line, (void *)step);
 }
@@ -89,5 +149,5 @@ static void softmax_forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, n_lines(&walk), softmax_line, (void *)step);
 }
 
-const LusStepClass lus_step_reduce = {.forward = reduce_forward};
+const LusStepClass lus_step_reduce = {.prepare = reduce_prepare, .forward = reduce_forward};
 const LusStepClass lus_step_softmax = {.forward = softmax_forward};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Activation functions that run forward only. */
+/* Functions of one element that run forward only. */
 #include <math.h>
 
+#include "kernels/kernels.h"
 #include "nn/ops.h"
 
 #define ITEM_FLOATS 32768
@@ -11,41 +12,39 @@ static gsize n_floats(const LusMap *map)
   return (gsize)map->h * (gsize)map->w * (gsize)map->c;
 }
 
-static float clip(float v, float low, float high)
+LusActivation lus_node_activation(const LusNode *node)
 {
-  v = v < low ? low : v;
-  return v > high ? high : v;
-}
-
-static void apply(const LusNode *node, float *y, const float *x, gsize n)
-{
-  float alpha = node->attrs.alpha, beta = node->attrs.beta;
+  LusActivation activation = {.alpha = node->attrs.alpha, .beta = node->attrs.beta};
   switch (node->type) {
-  case LUS_OP_SQRT:
-    for (gsize i = 0; i < n; i++)
-      y[i] = sqrtf(x[i]);
-    break;
-  case LUS_OP_TANH:
-    for (gsize i = 0; i < n; i++)
-      y[i] = tanhf(x[i]);
+  case LUS_OP_SIGMOID:
+    activation.kind = LUS_ACTIVATION_SIGMOID;
     break;
   case LUS_OP_LEAKY_RELU:
-    for (gsize i = 0; i < n; i++)
-      y[i] = x[i] < 0 ? alpha * x[i] : x[i];
+    activation.kind = LUS_ACTIVATION_LEAKY_RELU;
+    break;
+  case LUS_OP_CLIP:
+    activation.kind = LUS_ACTIVATION_CLIP;
     break;
   case LUS_OP_HARD_SIGMOID:
-    for (gsize i = 0; i < n; i++)
-      y[i] = clip(alpha * x[i] + beta, 0, 1);
+    activation.kind = LUS_ACTIVATION_HARD_SIGMOID;
     break;
   case LUS_OP_HARD_SWISH:
-    for (gsize i = 0; i < n; i++)
-      y[i] = x[i] * clip(x[i] / 6 + 0.5f, 0, 1);
+    activation = (LusActivation){LUS_ACTIVATION_HARD_SWISH, 1.0f / 6, 0.5f};
     break;
   default:
-    for (gsize i = 0; i < n; i++)
-      y[i] = clip(x[i], alpha, beta);
     break;
   }
+  return activation;
+}
+
+static void apply(const LusStep *step, float *y, const float *x, gsize n)
+{
+  if (step->activation.kind != LUS_ACTIVATION_NONE) {
+    lus_kernels()->activate(y, x, &step->activation, n, 1, (int)n);
+    return;
+  }
+  for (gsize i = 0; i < n; i++)
+    y[i] = step->node->type == LUS_OP_SQRT ? sqrtf(x[i]) : tanhf(x[i]);
 }
 
 static void item(void *data, int index, int thread)
@@ -53,7 +52,7 @@ static void item(void *data, int index, int thread)
   (void)thread;
   const LusStep *step = data;
   gsize first = (gsize)index * ITEM_FLOATS;
-  apply(step->node, step->y->data + first, step->x->data + first,
+  apply(step, step->y->data + first, step->x->data + first,
         MIN(n_floats(step->x) - first, ITEM_FLOATS));
 }
 

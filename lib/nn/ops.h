@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "../kernels/activation.h"
 #include "error.h"
 #include "graph.h"
 #include "parallel.h"
@@ -63,6 +64,9 @@ double lus_resize_length(int in, double scale);
  * the vector's length. */
 gssize *lus_graph_parameter_offsets(const LusGraph *graph, gsize *total);
 
+/** What an operator of one activation function does to each element; of no kind for the others. */
+LusActivation lus_node_activation(const LusNode *node);
+
 /** The shape of node @index's result from its inputs' shapes, whose kinds and number are right. */
 gboolean lus_graph_infer_node(LusGraph *graph, int index, GError **error);
 
@@ -95,6 +99,7 @@ struct _LusStepClass {
   void (*backward)(const LusStep *step, const LusRun *run);
   void (*free_state)(gpointer state);
   gboolean finishes; /* forward adds r and applies act; else neither is ever asked of it */
+  gboolean activates; /* forward applies step->activation last; else it is none, but for the operators that are one */
   /** Train mode, once before the forward or the @backward passes of all samples: takes over the
    * graph's parameters. NULL: nothing is kept of them. */
   void (*load)(const LusStep *step, gboolean backward);
@@ -121,6 +126,7 @@ struct _LusStep {
   gboolean r_half; /* r has half of y's rows and columns: each of its pixels is added to four */
   gboolean relu_before; /* with resize: a ReLU between the two */
   gboolean relu;
+  LusActivation activation; /* infer mode, with a class that activates: last of all, and then without relu */
   gboolean train;
   gboolean x_accumulate,
       r_accumulate;    /* backward: the gradient adds to what is there, else it is written */

@@ -54,12 +54,18 @@ static LusStep *append(Builder *b, const LusNode *node)
   return step;
 }
 
+/* Something can still be added to the end of what the step does. */
+static gboolean is_open(const LusStep *step)
+{
+  return step->class->finishes && !step->relu && step->activation.kind == LUS_ACTIVATION_NONE;
+}
+
 /* The step that makes @value, if @value is read only once and what the step does can still be added
  * to. */
 static LusStep *open_maker(const Builder *b, int value)
 {
   LusStep *step = b->maker[value];
-  return step && b->uses[value] == 1 && !step->relu && step->class->finishes ? step : NULL;
+  return step && b->uses[value] == 1 && is_open(step) ? step : NULL;
 }
 
 static void redirect(Builder *b, LusStep *step, int value)
@@ -74,6 +80,50 @@ static gboolean fold_relu(Builder *b, const LusNode *node)
   if (!step)
     return FALSE;
   step->relu = TRUE;
+  redirect(b, step, node->output);
+  return TRUE;
+}
+
+static gboolean fold_activation(Builder *b, const LusNode *node)
+{
+  LusActivation activation = lus_node_activation(node);
+  LusStep *step = activation.kind != LUS_ACTIVATION_NONE ? open_maker(b, node->inputs[0]) : NULL;
+  if (b->train || !step || !step->class->activates)
+    return FALSE;
+  step->activation = activation;
+  redirect(b, step, node->output);
+  return TRUE;
+}
+
+static void remove_step(Builder *b, LusStep *step)
+{
+  b->steps->pdata[step->position] = NULL;
+  b->maker[step->y_value] = NULL;
+  step_free(step);
+}
+
+/* x sigmoid(x), the Swish of EfficientNet (Tan and Le 2019) as exporters write it: @gate made input @k. */
+static gboolean fold_gate(Builder *b, const LusNode *node, int k)
+{
+  LusStep *gate = b->maker[node->inputs[k]];
+  int x = node->inputs[1 - k];
+  if (b->train || !gate || b->uses[node->inputs[k]] != 1 || gate->x_value != x || gate->node->output != gate->y_value)
+    return FALSE;
+  LusActivation activation = gate->activation;
+  if (gate->class == &lus_step_sigmoid)
+    activation.kind = LUS_ACTIVATION_SWISH;
+  else if (gate->node->type == LUS_OP_HARD_SIGMOID)
+    activation.kind = LUS_ACTIVATION_HARD_SWISH;
+  else
+    return FALSE;
+  LusStep *step = b->maker[x];
+  if (step && b->uses[x] == 2 && is_open(step) && step->class->activates) {
+    remove_step(b, gate);
+  } else {
+    step = gate;
+    step->class = &lus_step_unary;
+  }
+  step->activation = activation;
   redirect(b, step, node->output);
   return TRUE;
 }
@@ -113,9 +163,7 @@ static void fold_doubling(Builder *b, LusStep *step)
     return;
   step->r_value = resize->x_value;
   step->r_half = TRUE;
-  b->steps->pdata[resize->position] = NULL;
-  b->maker[resize->y_value] = NULL;
-  step_free(resize);
+  remove_step(b, resize);
 }
 
 static gboolean fold_resize(Builder *b, const LusNode *node)
@@ -159,12 +207,14 @@ static gboolean fold_add(Builder *b, const LusNode *node)
 
 static void add_node(Builder *b, const LusNode *node)
 {
-  if ((node->type == LUS_OP_RELU && fold_relu(b, node)) ||
+  if ((node->type == LUS_OP_RELU && fold_relu(b, node)) || fold_activation(b, node) ||
+      (node->type == LUS_OP_MUL && (fold_gate(b, node, 0) || fold_gate(b, node, 1))) ||
       (node->type == LUS_OP_ADD && fold_add(b, node)) ||
       (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)) ||
       (node->type == LUS_OP_RESIZE && fold_resize(b, node)))
     return;
   LusStep *step = append(b, node);
+  step->activation = lus_node_activation(node);
   if (node->type == LUS_OP_RELU)
     step->relu = TRUE;
   else if (node->type == LUS_OP_ADD)

@@ -105,6 +105,7 @@ typedef struct {
   float *target;
   const float *source, *bias, *r;
   gboolean relu;
+  const LusActivation *activation;
   float *v, *m;                 /* all tiles' planes, where there are few */
   gsize v_plane, m_plane;       /* floats from plane to plane */
 } Job;
@@ -183,6 +184,9 @@ static void transform_output(const Job *job, const float *m, int tile)
         at = (gsize)y * row + (gsize)x * (gsize)size->c;
   kernels_of(winograd)->output(job->target + at, m, job->bias, job->r ? job->r + at : NULL, job->relu,
                                job->m_plane, row, rows, columns, size->c);
+  if (job->activation)
+    lus_kernels()->activate(job->target + at, job->target + at, job->activation, row, (gsize)rows,
+                            columns * size->c);
 }
 
 /* Columns of one plane's product, those of panel @panel, or all by OpenBLAS. @rows: pointers to the
@@ -264,7 +268,8 @@ static void output_item(void *data, int tile, int thread)
 }
 
 void lus_winograd_run(const LusWinograd *winograd, const LusRun *run, float *target,
-                      const float *source, const float *bias, const float *r, gboolean relu)
+                      const float *source, const float *bias, const float *r, gboolean relu,
+                      const LusActivation *activation)
 {
   Job job = {
       .winograd = winograd,
@@ -274,6 +279,7 @@ void lus_winograd_run(const LusWinograd *winograd, const LusRun *run, float *tar
       .bias = bias,
       .r = r,
       .relu = relu,
+      .activation = activation,
       .v_plane = plane_floats(winograd, winograd->source.c),
       .m_plane = plane_floats(winograd, winograd->target.c),
   };

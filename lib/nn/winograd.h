@@ -33,7 +33,8 @@ void lus_winograd_transform_window(const LusWinograd *winograd, float *v, gsize 
 /** From the grid's weights [9][source.c][target.c] in the order of its taps. */
 void lus_winograd_set_weights(LusWinograd *winograd, const float *weights);
 
-/** target = act(conv(source) + bias + r). @bias [target.c] and @r, a map like the target, may be
- * NULL; @r may be the target. */
+/** target = act(conv(source) + bias + r), act being ReLU or @activation, which may be NULL. @bias
+ * [target.c] and @r, a map like the target, may be NULL; @r may be the target. */
 void lus_winograd_run(const LusWinograd *winograd, const LusRun *run, float *target,
-                      const float *source, const float *bias, const float *r, gboolean relu);
+                      const float *source, const float *bias, const float *r, gboolean relu,
+                      const LusActivation *activation);

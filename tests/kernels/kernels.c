@@ -155,6 +155,24 @@ static void call_affine_in_place(const LusKernels *k, float *out, float *out2, f
     k->affine(out, out, g->a, g->b, g->r, g->flag & 1, s->rows, s->c);
 }
 
+/* Each kind in turn; c - 1 of c columns, so that rows are apart. */
+static void call_activate(const LusKernels *k, float *out, float *out2, float *out3,
+                          const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  const LusActivation activation = {(LusActivationKind)(g->flag % (LUS_ACTIVATION_HARD_SWISH + 1)), -.5f, .75f};
+  int columns = g->flag & 8 ? MAX(s->c - 1, 0) : s->c;
+  k->activate(out, g->x, &activation, (gsize)s->c, s->rows, columns);
+}
+
+static void call_activate_in_place(const LusKernels *k, float *out, float *out2, float *out3,
+                                   const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  const LusActivation activation = {(LusActivationKind)(g->flag % (LUS_ACTIVATION_HARD_SWISH + 1)), -.5f, .75f};
+  k->activate(out, out, &activation, (gsize)s->c, s->rows, s->c);
+}
+
 static void call_relu_backward(const LusKernels *k, float *out, float *out2, float *out3,
                                const Arguments *g, const Shape *s)
 {
@@ -256,6 +274,8 @@ typedef struct {
  * kernels get finite ones. */
 static const Kernel kernel_cases[] = {
     {"affine", call_affine, 16, 1e-6, TRUE},
+    {"activate", call_activate, 16, 1e-6, TRUE},
+    {"activate in place", call_activate_in_place, 16, 1e-6, TRUE},
     {"affine in place", call_affine_in_place, 16, 1e-6, FALSE},
     {"relu_backward", call_relu_backward, 1, 0, TRUE},
     {"add_scaled", call_add_scaled, 1, 1e-6, TRUE},
