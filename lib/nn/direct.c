@@ -260,8 +260,14 @@ static void run_panel(const Job *job, float *scratch, const float *const *pointe
   };
   float *y = call->target + (gsize)row * (gsize)direct->grid->w * ldy + panel.first;
   multiply(job, y, ldy, pointers, pixels, panel, &finish);
-  if (call->activation)
-    lus_kernels()->activate(y, y, call->activation, ldy, (gsize)pixels, panel.n);
+}
+
+/* The activation of rows of the target, columns first..end-1. */
+static void activate(const Job *job, int row, int rows, int first, int end)
+{
+  gsize c = (gsize)job->direct->target.c, pixels = (gsize)rows * (gsize)job->direct->target.w;
+  float *y = job->call->target + (gsize)row * (gsize)job->direct->target.w * c + first;
+  lus_kernels()->activate(y, y, job->call->activation, c, pixels, end - first);
 }
 
 static void item(void *data, int index, int thread)
@@ -281,9 +287,13 @@ static void item(void *data, int index, int thread)
     point_to_source(job, pointers, row, rows);
   if (job->call->r)
     point_to_r(job, pointers + (gsize)direct->taps * (gsize)(rows * direct->grid->w), row, rows);
-  for (int p = first; p < end; p++)
-    run_panel(job, result, pointers, row, rows,
-              lus_panels_at(direct->grid->n * direct->source.c, direct->target.c, p));
+  LusPanel panel = {0};
+  for (int p = first; p < end; p++) {
+    panel = lus_panels_at(direct->grid->n * direct->source.c, direct->target.c, p);
+    run_panel(job, result, pointers, row, rows, panel);
+  }
+  if (job->call->activation)
+    activate(job, row, rows, lus_panels_at(0, direct->target.c, first).first, panel.first + panel.n);
 }
 
 void lus_direct_run(const LusDirect *direct, const LusRun *run, const LusConvCall *call)

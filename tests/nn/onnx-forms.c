@@ -115,6 +115,31 @@ static void test_pad(void)
   expect(graph, 11, (const float[]){1, 2}, 1, 1, 2, (const float[]){-7, -7, -7, 1, 2, -7}, 6);
 }
 
+/** Zeros put around a convolution's source are its borders, which train; other numbers stay a Pad. */
+static void test_pad_before_conv(void)
+{
+  const float ones[4] = {1, 1, 1, 1};
+  for (int fill = 0; fill < 2; fill++) {
+    GByteArray *graph = test_graph(1, 1, 2), *conv = test_node("Conv", "wide,w", "y");
+    add_ints(graph, "pads", 8, (const gint64[]){0, 0, 1, 0, 0, 0, 0, 1});
+    add_number(graph, "fill", (float)fill);
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, (const gint64[]){1, 1, 2, 2}, ones, 4));
+    test_attribute_ints(conv, "pads", 4, (const gint64[]){0, 1, 0, 0});
+    test_add(graph, GRAPH_NODE, test_node("Pad", "x,pads,fill", "wide"));
+    test_add(graph, GRAPH_NODE, conv);
+    GByteArray *copy = g_byte_array_new_take(g_memdup2(graph->data, graph->len), graph->len);
+    g_autoptr(LusOnnx) onnx = test_parse(test_model(copy, 11));
+    const LusNode *last = &onnx->graph->nodes[onnx->graph->n_nodes - 1];
+    g_assert_cmpint(last->inputs[0] == onnx->graph->input, ==, fill == 0);
+    g_assert_cmpint(last->attrs.pad[0], ==, fill ? 0 : 1);
+    g_assert_cmpint(last->attrs.pad[1], ==, 1);
+    g_assert_cmpint(last->attrs.pad[2], ==, 0);
+    g_assert_cmpint(last->attrs.pad[3], ==, fill ? 0 : 1);
+    expect(graph, 11, (const float[]){3, 5}, 1, 1, 2,
+           fill ? (const float[]){4, 10, 8} : (const float[]){3, 8, 5}, 3);
+  }
+}
+
 /** Before opset 13 the exponentials of all dimensions from the axis on are taken together. */
 static void test_softmax(void)
 {
@@ -292,6 +317,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx-forms/split", test_split);
   g_test_add_func("/nn/onnx-forms/clip", test_clip);
   g_test_add_func("/nn/onnx-forms/pad", test_pad);
+  g_test_add_func("/nn/onnx-forms/pad-before-conv", test_pad_before_conv);
   g_test_add_func("/nn/onnx-forms/softmax", test_softmax);
   g_test_add_func("/nn/onnx-forms/dropout", test_dropout);
   g_test_add_func("/nn/onnx-forms/batch-norm", test_batch_norm);
