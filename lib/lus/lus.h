@@ -9,6 +9,7 @@
 #include "../nn/parallel.h"
 #include "../nn/graph.h"
 #include "../nn/plan.h"
+#include "../nn/quantizer.h"
 #include "../nn/fpn.h"
 #include "../nn/onnx.h"
 #include "../nn/model.h"

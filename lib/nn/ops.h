@@ -4,6 +4,7 @@
 #include "error.h"
 #include "graph.h"
 #include "parallel.h"
+#include "plan.h"
 
 /** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other.
  */
@@ -76,15 +77,24 @@ typedef struct {
   float *data, *grad;
 } LusMap;
 
+/** Called for each Quantize node with the @n numbers that it would round. */
+typedef void (*LusObserve)(gpointer data, const LusNode *node, const float *values, gsize n);
+
 /** Shared by all steps during one forward or backward pass. */
 typedef struct {
   LusParallel *pool;
+  LusObserve observe; /* or NULL; else quantisation leaves its input as it is */
+  gpointer observe_data;
   float *scratch; /* per thread, step->scratch floats from scratch + thread * scratch_stride */
   gsize scratch_stride; /* floats */
   float *shared;        /* step->shared floats, for the step as a whole */
   float *d_parameters;  /* backward: the flat vector, accumulated into */
   gboolean d_input;     /* backward: the gradient of the graph's input is wanted */
 } LusRun;
+
+/** lus_plan_forward() of a plan in floats, with quantisation observed instead of done. */
+void lus_plan_forward_observed(LusPlan *plan, float *output, const float *input, LusParallel *pool,
+                               LusObserve observe, gpointer data);
 
 typedef struct _LusStep LusStep;
 

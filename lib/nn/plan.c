@@ -485,6 +485,16 @@ void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParal
   for_samples(&pass, forward_sample);
 }
 
+void lus_plan_forward_observed(LusPlan *plan, float *output, const float *input, LusParallel *pool,
+                               LusObserve observe, gpointer data)
+{
+  LusRun run = run_of(plan, pool);
+  run.observe = observe;
+  run.observe_data = data;
+  const Pass pass = {.plan = plan, .run = &run, .output = output, .input = input};
+  for_samples(&pass, forward_sample);
+}
+
 /* From the gradient of act(op(x) + r) to that of op(x), and r's share. */
 static void finish_item(void *data, int item, int thread)
 {

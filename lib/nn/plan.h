@@ -13,8 +13,9 @@ typedef struct _LusPlan LusPlan;
 #define LUS_PLAN_MAX_BYTES ((gsize)8 << 30)
 
 typedef enum {
-  LUS_PLAN_INFER, /* weights packed now, memory shared between activations */
-  LUS_PLAN_TRAIN  /* weights read from the graph at each pass, every activation kept for the backward pass */
+  LUS_PLAN_INFER,     /* weights packed now, memory shared between activations; quantised convolutions on integers */
+  LUS_PLAN_TRAIN,     /* weights read from the graph at each pass, every activation kept for the backward pass */
+  LUS_PLAN_INFER_FP32 /* as INFER, but all arithmetic in floats, which quantisation only rounds */
 } LusPlanMode;
 
 /** @graph is borrowed and must outlive the plan. @threads: how many threads forward/backward may be given. */
