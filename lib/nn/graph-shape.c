@@ -211,10 +211,12 @@ gboolean lus_shape_pool(const LusGraph *graph, const LusNode *node, const int *x
   if (!check_window(node, error))
     return FALSE;
   const LusOpAttrs *a = &node->attrs;
-  for (int i = 0; i < 4; i++)
-    if (a->pad[i] >= a->kernel[i % 2]) /* else a window may hold no pixel at all */
-      return lus_node_fail(error, node, LUS_ERROR_INVALID, "pad %d must be smaller than the kernel's %d",
-                  a->pad[i], a->kernel[i % 2]);
+  for (int i = 0; i < 4; i++) {
+    gint64 span = (gint64)(a->kernel[i % 2] - 1) * a->dilation[i % 2] + 1;
+    if (a->pad[i] >= span) /* else a window may hold no pixel at all */
+      return lus_node_fail(error, node, LUS_ERROR_INVALID,
+                           "pad %d must be smaller than the window's %" G_GINT64_FORMAT, a->pad[i], span);
+  }
   y[1] = x[1];
   for (int i = 0; i < 2; i++) {
     y[2 + i] = window_size(a, i, x[2 + i]);

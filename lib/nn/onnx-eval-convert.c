@@ -199,7 +199,7 @@ static gboolean eval_dropout(LusEval *eval, GError **error)
   double ratio = 0.5, training = 0;
   int seed = 0;
   gboolean ok = TRUE;
-  if (!lus_eval_need_real(&(LusEval){.node = eval->node, .in = {x}}, error) ||
+  if (!lus_eval_need_real(eval, 1, error) ||
       !lus_onnx_get_float(eval->node, "ratio", &ignored, error) ||
       !lus_onnx_get_int(eval->node, "seed", &seed, G_MININT, G_MAXINT, error) ||
       !lus_eval_number(eval, &ratio, 1, error) || !lus_eval_number(eval, &training, 2, error))

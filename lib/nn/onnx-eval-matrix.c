@@ -77,7 +77,7 @@ static gboolean mat_mul(LusEval *eval, const Factors *f, GError **error)
 static gboolean eval_mat_mul(LusEval *eval, GError **error)
 {
   Factors factors;
-  if (!lus_eval_need_real(eval, error))
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error))
     return FALSE;
   if (eval->in[0]->type != eval->in[1]->type || eval->in[0]->rank < 1 || eval->in[1]->rank < 1)
     return lus_onnx_invalid(error, "the factors are no matrices or vectors of one type");
@@ -94,7 +94,7 @@ static gboolean eval_gemm(LusEval *eval, GError **error)
   float alpha = 1, beta = 1;
   int trans_a = 0, trans_b = 0;
   LusWalk walk;
-  if (!lus_eval_need_real(eval, error) || !lus_onnx_get_float(eval->node, "alpha", &alpha, error) ||
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error) || !lus_onnx_get_float(eval->node, "alpha", &alpha, error) ||
       !lus_onnx_get_float(eval->node, "beta", &beta, error) ||
       !lus_onnx_get_int(eval->node, "transA", &trans_a, 0, 1, error) ||
       !lus_onnx_get_int(eval->node, "transB", &trans_b, 0, 1, error))

@@ -16,7 +16,7 @@ typedef struct {
 static gboolean read_planes(const LusEval *eval, Planes *planes, int channels, GError **error)
 {
   const LusArray *x = eval->in[0];
-  if (!lus_eval_need_real(eval, error))
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error))
     return FALSE;
   if (x->rank < 2 || x->count == 0)
     return lus_onnx_invalid(error, "the input has less than two dimensions or is empty");
@@ -139,7 +139,7 @@ static gboolean eval_softmax(LusEval *eval, GError **error)
   const LusArray *x = eval->in[0];
   gboolean all = eval->opset < 13;
   int axis = all ? 1 : -1, d;
-  if (!lus_eval_need_real(eval, error) ||
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error) ||
       !lus_onnx_get_int(eval->node, "axis", &axis, -LUS_TENSOR_MAX_RANK, LUS_TENSOR_MAX_RANK, error) ||
       !lus_eval_axis(&d, axis, x->rank, error))
     return FALSE;
@@ -190,7 +190,7 @@ static gboolean eval_reduce(LusEval *eval, GError **error)
   unsigned axes = 0;
   gboolean given;
   LusNumbers numbers;
-  if (!lus_eval_need_real(&(LusEval){.node = eval->node, .in = {x}}, error) ||
+  if (!lus_eval_need_real(eval, 1, error) ||
       !lus_onnx_get_int(eval->node, "keepdims", &keep, 0, 1, error) ||
       !lus_onnx_get_int(eval->node, "noop_with_empty_axes", &idle, 0, 1, error) ||
       !lus_eval_numbers(eval, &numbers, &given, 1, "axes", error))
@@ -208,7 +208,7 @@ static gboolean eval_reduce(LusEval *eval, GError **error)
 static gboolean eval_global_average(LusEval *eval, GError **error)
 {
   const LusArray *x = eval->in[0];
-  if (!lus_eval_need_real(eval, error))
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error))
     return FALSE;
   if (x->rank < 3)
     return lus_onnx_invalid(error, "the input has less than three dimensions");

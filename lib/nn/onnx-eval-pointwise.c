@@ -81,7 +81,7 @@ static gboolean eval_unary(LusEval *eval, GError **error)
     unary++;
   float alpha = unary->alpha, beta = unary->beta;
   if ((unary->has_alpha && !lus_onnx_get_float(eval->node, "alpha", &alpha, error)) ||
-      (unary->has_beta && !lus_onnx_get_float(eval->node, "beta", &beta, error)) || !lus_eval_need_real(eval, error))
+      (unary->has_beta && !lus_onnx_get_float(eval->node, "beta", &beta, error)) || !lus_eval_need_real(eval, 1, error))
     return FALSE;
   LusArray *y = lus_eval_new(eval, x->type, x->rank, x->dims, error);
   for (gsize i = 0; y && i < y->count; i++)
@@ -93,20 +93,15 @@ static gboolean eval_unary(LusEval *eval, GError **error)
 static gboolean read_limit(LusEval *eval, int i, const char *name, LusArray **limit, GError **error)
 {
   const LusArray *x = eval->in[0], *in = eval->in[i];
-  float value = 0;
-  gboolean ok = TRUE, given = lus_onnx_node_attribute(eval->node, name, LUS_ATTRIBUTE_FLOAT, &ok, error) != NULL;
+  gboolean ok = TRUE;
+  const LusOnnxAttribute *a = lus_onnx_node_attribute(eval->node, name, LUS_ATTRIBUTE_FLOAT, &ok, error);
   if (in && (in->count != 1 || in->type != x->type))
     return lus_onnx_invalid(error, "a limit is no single number of the input's type");
-  if (!ok || !lus_onnx_get_float(eval->node, name, &value, error))
-    return FALSE;
-  if (in || !given) {
-    *limit = in ? lus_array_share(in, 0, NULL) : NULL;
-    return TRUE;
-  }
-  *limit = lus_array_new(LUS_ONNX_FLOAT, 0, NULL, eval->budget, error);
-  if (*limit)
-    lus_array_set_real(*limit, 0, (double)value);
-  return *limit != NULL;
+  if (in)
+    *limit = lus_array_share(in, 0, NULL);
+  else if (a && (*limit = lus_array_new(LUS_ONNX_FLOAT, 0, NULL, eval->budget, error)))
+    lus_array_set_real(*limit, 0, (double)a->f);
+  return ok && (*limit || !a);
 }
 
 /** Relu is Clip at 0, on whole numbers too. */

@@ -10,7 +10,7 @@
 
 typedef struct {
   LusOnnxResize modes;
-  double scale[LUS_TENSOR_MAX_RANK];
+  float scale[LUS_TENSOR_MAX_RANK];
   double from[LUS_TENSOR_MAX_RANK], to[LUS_TENSOR_MAX_RANK]; /* the region of interest */
   int size[LUS_TENSOR_MAX_RANK];
 } Resize;
@@ -30,7 +30,7 @@ static Tap tap_of(const Resize *r, int d, int in, int o)
     double span = (r->to[d] - r->from[d]) * (in - 1);
     at = r->from[d] * (in - 1) + (out > 1 ? o * span / (out - 1) : span / 2);
   } else {
-    at = lus_resize_source(r->modes.coord, r->scale[d], in, out, o);
+    at = (double)lus_resize_source(r->modes.coord, r->scale[d], in, out, o);
   }
   Tap tap = {.outside = r->modes.crop && !(at >= 0 && at <= in - 1)};
   at = CLAMP(at, 0, in - 1);
@@ -125,7 +125,7 @@ static gboolean read_lengths(LusEval *eval, Resize *r, int scales_input, GError 
     if (!(values[d] > 0 && length >= 1 && length <= (double)LUS_TENSOR_MAX_COUNT))
       return lus_onnx_invalid(error, "Resize to a size that is impossible");
     r->size[d] = (int)length;
-    r->scale[d] = by_scale ? values[d] : length / x->dims[d];
+    r->scale[d] = (float)(by_scale ? values[d] : length / x->dims[d]);
   }
   return TRUE;
 }

@@ -144,21 +144,23 @@ static gboolean eval_flatten(LusEval *eval, GError **error)
   return lus_eval_reshape(eval, 2, dims, error);
 }
 
-/** A bit for each axis of input 1 or, before opset 13, of the attribute. */
-static gboolean read_axes(LusEval *eval, int rank, unsigned *axes, gboolean *given, int *n, GError **error)
+/** A bit for each axis of input 1 or, before opset 13, of the attribute: one of the input's or, when axes are inserted,
+ * of the result's. */
+static gboolean read_axes(LusEval *eval, gboolean inserting, unsigned *axes, gboolean *given, int *n, GError **error)
 {
   LusNumbers numbers;
   if (!lus_eval_numbers(eval, &numbers, given, 1, "axes", error))
     return FALSE;
   *axes = 0;
   *n = numbers.n;
+  int rank = eval->in[0]->rank + (inserting ? numbers.n : 0);
   if (numbers.is_float)
     return lus_onnx_invalid(error, "axes must be whole numbers");
-  if (rank + numbers.n > LUS_TENSOR_MAX_RANK && g_str_equal(eval->node->type, "Unsqueeze"))
+  if (rank > LUS_TENSOR_MAX_RANK)
     return lus_onnx_unsupported(error, "more than 8 dimensions");
   for (int k = 0; k < numbers.n; k++) {
     int d;
-    if (!lus_eval_axis(&d, numbers.i[k], g_str_equal(eval->node->type, "Unsqueeze") ? rank + numbers.n : rank, error))
+    if (!lus_eval_axis(&d, numbers.i[k], rank, error))
       return FALSE;
     if (*axes >> d & 1)
       return lus_onnx_invalid(error, "an axis twice");
@@ -174,7 +176,7 @@ static gboolean eval_squeeze(LusEval *eval, GError **error)
   int dims[LUS_TENSOR_MAX_RANK], n, rank = 0;
   unsigned axes;
   gboolean given;
-  if (!read_axes(eval, x->rank, &axes, &given, &n, error))
+  if (!read_axes(eval, FALSE, &axes, &given, &n, error))
     return FALSE;
   for (int d = 0; d < x->rank; d++) {
     gboolean removed = given ? axes >> d & 1 : x->dims[d] == 1;
@@ -192,7 +194,7 @@ static gboolean eval_unsqueeze(LusEval *eval, GError **error)
   int dims[LUS_TENSOR_MAX_RANK], n;
   unsigned axes;
   gboolean given;
-  if (!read_axes(eval, x->rank, &axes, &given, &n, error))
+  if (!read_axes(eval, TRUE, &axes, &given, &n, error))
     return FALSE;
   for (int d = 0, from = 0; d < x->rank + n; d++)
     dims[d] = axes >> d & 1 ? 1 : x->dims[from++];

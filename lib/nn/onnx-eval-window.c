@@ -198,7 +198,7 @@ static gboolean read_convolution(LusEval *eval, Convolution *conv, Window *w, gb
 {
   const LusArray *x = eval->in[0], *weight = eval->in[1], *bias = eval->in[2];
   int group = 1;
-  if (!lus_eval_need_real(eval, error) || !lus_onnx_get_int(eval->node, "group", &group, 1, G_MAXINT, error))
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error) || !lus_onnx_get_int(eval->node, "group", &group, 1, G_MAXINT, error))
     return FALSE;
   if (weight->rank != x->rank || weight->rank < 3 || weight->count == 0)
     return lus_onnx_invalid(error, "its weight has another rank than its input or is empty");
@@ -344,7 +344,7 @@ static gboolean eval_average_pool(LusEval *eval, GError **error)
   const LusArray *x = eval->in[0];
   int count_pads = 0;
   Window w;
-  if (!lus_eval_need_real(eval, error) || !read_pool(eval, &w, error) ||
+  if (!lus_eval_need_real(eval, eval->node->n_inputs, error) || !read_pool(eval, &w, error) ||
       !lus_onnx_get_int(eval->node, "count_include_pad", &count_pads, 0, 1, error))
     return FALSE;
   LusArray *y = new_output(eval, &w, x->type, x->dims[1], error);

@@ -114,9 +114,9 @@ gboolean lus_eval_number(const LusEval *eval, double *value, int i, GError **err
   return TRUE;
 }
 
-gboolean lus_eval_need_real(const LusEval *eval, GError **error)
+gboolean lus_eval_need_real(const LusEval *eval, int n, GError **error)
 {
-  for (int i = 0; i < eval->node->n_inputs; i++)
+  for (int i = 0; i < n; i++)
     if (eval->in[i] && !lus_type_is_real(eval->in[i]->type)) {
       g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "a constant of ONNX data type %d where real numbers are "
                   "expected", eval->in[i]->type);

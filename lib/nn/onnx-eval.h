@@ -44,8 +44,8 @@ gboolean lus_eval_axis(int *out, gint64 axis, int rank, GError **error);
 gboolean lus_eval_numbers(LusEval *eval, LusNumbers *out, gboolean *given, int i, const char *name, GError **error);
 /** The single number of input @i, or @value as it is where the input is absent. */
 gboolean lus_eval_number(const LusEval *eval, double *value, int i, GError **error);
-/** Real numbers in all inputs that there are; else an error. */
-gboolean lus_eval_need_real(const LusEval *eval, GError **error);
+/** Real numbers in those of the first @n inputs that there are; else an error. */
+gboolean lus_eval_need_real(const LusEval *eval, int n, GError **error);
 
 /** Product of dims first..end-1, of an array that is not empty. */
 static inline gsize lus_array_span(const LusArray *array, int first, int end)

@@ -173,11 +173,6 @@ static LusSymbolKind kind_of(const LusOnnxBuilder *builder, const LusOnnxNode *n
   return symbol ? symbol->kind : LUS_SYMBOL_ACTIVATION;
 }
 
-static gboolean is_constant(LusSymbolKind kind)
-{
-  return kind == LUS_SYMBOL_CONSTANT;
-}
-
 /** Reshape to [n][groups][rest]: the first step of GroupNorm. */
 static gboolean build_split(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
@@ -325,7 +320,7 @@ static gboolean build_mul(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
   const LusSymbol *source = lus_onnx_symbol(builder, node, merged, error);
   if (!source)
     return FALSE;
-  if (source->kind != LUS_SYMBOL_MERGED || !is_constant(merged == 0 ? b : a))
+  if (source->kind != LUS_SYMBOL_MERGED || (merged == 0 ? b : a) != LUS_SYMBOL_CONSTANT)
     return lus_onnx_build_binary(builder, node, error);
   if (!lus_onnx_constant(builder, node, 1 - merged, TRUE, &scale, error))
     return FALSE;
@@ -357,8 +352,8 @@ static gboolean is_zero(LusOnnxBuilder *builder, const LusOnnxNode *node, int i)
 static gboolean build_add(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusSymbolKind a = kind_of(builder, node, 0), b = kind_of(builder, node, 1);
-  if (is_constant(a) || is_constant(b)) {
-    int computed = is_constant(a) ? 1 : 0;
+  if (a == LUS_SYMBOL_CONSTANT || b == LUS_SYMBOL_CONSTANT) {
+    int computed = a == LUS_SYMBOL_CONSTANT ? 1 : 0;
     if (is_zero(builder, node, 1 - computed))
       return lus_onnx_define_alias(builder, node, computed, error);
     if ((computed == 0 ? a : b) == LUS_SYMBOL_SCALED)

@@ -48,7 +48,7 @@ static gboolean read_idle_attributes(LusOnnxNode *node, GError **error)
 /** Upsample, and Resize before opset 11, name only the mode: nearest is down of i / scale. */
 gboolean lus_onnx_read_resize(LusOnnxResize *resize, LusOnnxNode *node, int opset, GError **error)
 {
-  gboolean old = opset < 11;
+  gboolean old = opset < 11 || g_str_equal(node->type, "Upsample");
   *resize = (LusOnnxResize){.scales_input = old ? 1 : 2};
   const char *mode = lus_onnx_get_string(node, "mode", "nearest", error);
   const char *coord = old ? "asymmetric" : NULL, *nearest = old ? "floor" : NULL;

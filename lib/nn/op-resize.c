@@ -12,20 +12,23 @@ typedef struct {
   LusResizeAxis axis[2]; /* vertical, horizontal */
 } Resize;
 
-double lus_resize_source(LusResizeCoord coord, double scale, int in, int out, int o)
+float lus_resize_source(LusResizeCoord coord, float scale, int in, int out, int o)
 {
+  float at = (float)o;
+  if (scale == 1)
+    return at;
   switch (coord) {
   case LUS_COORD_HALF_PIXEL:
-    return (o + 0.5) / scale - 0.5;
+    return (at + 0.5f) / scale - 0.5f;
   case LUS_COORD_PYTORCH_HALF_PIXEL:
-    return out > 1 ? (o + 0.5) / scale - 0.5 : 0;
+    return out > 1 ? (at + 0.5f) / scale - 0.5f : 0;
   case LUS_COORD_TF_HALF_PIXEL:
-    return (o + 0.5) / scale;
+    return (at + 0.5f) / scale;
   case LUS_COORD_ALIGN_CORNERS:
-    return out > 1 ? (double)o * (in - 1) / (out - 1) : 0;
+    return out > 1 ? at * (float)(in - 1) / (float)(out - 1) : 0;
   case LUS_COORD_ASYMMETRIC:
   default:
-    return o / scale;
+    return at / scale;
   }
 }
 
@@ -50,9 +53,8 @@ int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position
 static void init_forward(LusResizeAxis *axis, const LusOpAttrs *a, int which)
 {
   for (int o = 0; o < axis->out; o++) {
-    double source =
-        lus_resize_source(a->coord, (double)a->scale[which], axis->in, axis->out, o);
-    double position = CLAMP(source, 0, axis->in - 1);
+    float source = lus_resize_source(a->coord, a->scale[which], axis->in, axis->out, o);
+    double position = CLAMP((double)source, 0, axis->in - 1);
     int i = (int)position;
     if (a->mode == LUS_RESIZE_NEAREST)
       i = lus_resize_nearest(a->nearest, a->coord, position);

@@ -54,8 +54,9 @@ gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const
 /** How many of the node's inputs are activations or constants in their place. */
 int lus_node_n_maps(const LusNode *node);
 
-/** Where output @o of @out lies in an input of @in elements, and which of these is nearest. */
-double lus_resize_source(LusResizeCoord coord, double scale, int in, int out, int o);
+/** Where output @o of @out lies in an input of @in elements, and which of these is nearest. Computed in float, and nothing
+ * at a scale of 1, as ONNX Runtime does: where a position is half way between two, or on one, this decides. */
+float lus_resize_source(LusResizeCoord coord, float scale, int in, int out, int o);
 int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position);
 /** Elements of @in times @scale. A factor stored as float may fall just short of the quotient it stands for: 3 (7/3) is
  * 7. */

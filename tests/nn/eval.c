@@ -441,6 +441,14 @@ static void test_resize(void)
   /* A scale that changes no size moves the pixels all the same. */
   check(with_text(test_node("Resize", "a,,b", "y"), "mode", "linear"), 17,
         IN(counting(1, DIMS(2)), floats(1, DIMS(1), REAL(1.25))), floats(1, DIMS(2), REAL(1, 1.7)));
+  /* Where a position lies on a pixel or half way, float arithmetic decides; what ONNX Runtime 1.32 gives. */
+  check(with_text(test_node("Resize", "a,,b", "y"), "nearest_mode", "round_prefer_floor"), 17,
+        IN(counting(1, DIMS(7)), floats(1, DIMS(1), REAL(0.7))), floats(1, DIMS(4), REAL(1, 3, 4, 5)));
+  check(with_text(test_node("Resize", "a,,,b", "y"), "nearest_mode", "floor"), 17,
+        IN(counting(1, DIMS(7)), ints(1, WHOLE(3))), floats(1, DIMS(3), REAL(1, 4, 6)));
+  node = with_text(test_node("Resize", "a,,b", "y"), "coordinate_transformation_mode", "tf_half_pixel_for_nn");
+  test_attribute_string(node, "nearest_mode", "ceil");
+  check(node, 17, IN(counting(1, DIMS(3)), floats(1, DIMS(1), REAL(1))), counting(1, DIMS(3)));
   refuse(with_text(test_node("Resize", "a,,b", "y"), "mode", "cubic"), 17,
          IN(counting(1, DIMS(2)), floats(1, DIMS(1), REAL(2))), LUS_ERROR_UNSUPPORTED, "cubic");
   refuse(test_node("Resize", "a", "y"), 17, IN(counting(1, DIMS(2))), LUS_ERROR_INVALID, "either scales or sizes");

@@ -211,7 +211,7 @@ static void test_pools(void)
   /* kernel, strides, dilations, pads */
   static const gint64 windows[][10] = {
     {2, 2, 1, 1, 2, 2, 0, 0, 0, 0}, {3, 2, 2, 1, 2, 3, 1, 0, 2, 1}, {3, 3, 3, 2, 1, 4, 2, 2, 1, 2},
-    {2, 3, 2, 3, 5, 1, 1, 2, 1, 0}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1},
+    {2, 3, 2, 3, 5, 1, 1, 2, 1, 0}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}, {3, 2, 1, 2, 3, 4, 5, 3, 4, 1},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(windows); i++)
     for (int ceil_mode = 0; ceil_mode < 2; ceil_mode++) {
