@@ -43,6 +43,15 @@ static void maximum(float *y, const float *x, size_t n)
     y[i] = x[i] > y[i] ? x[i] : y[i];
 }
 
+static void maximum_backward(float *dx, float *rest, const float *x, const float *y, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (x[i] == y[i]) {
+      dx[i] += rest[i];
+      rest[i] = 0;
+    }
+}
+
 static void lerp(float *y, const float *a, const float *b, float w, size_t n)
 {
   for (size_t i = 0; i < n; i++)
@@ -363,6 +372,7 @@ const LusKernels lus_kernels_c = {
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,
     .maximum = maximum,
+    .maximum_backward = maximum_backward,
     .lerp = lerp,
     .lerp_pixels = lerp_pixels,
     .gather_pixels = gather_pixels,

@@ -44,6 +44,18 @@ typedef float single;
     return (type)((mask)v & (mask)(y > 0));                                                        \
   }                                                                                                \
                                                                                                    \
+  /* v where x equals y, else 0 */                                                                 \
+  INLINE type same_##type(type v, type x, type y)                                                  \
+  {                                                                                                \
+    return (type)((mask)v & (mask)(x == y));                                                       \
+  }                                                                                                \
+                                                                                                   \
+  /* v where x differs from y, else 0 */                                                           \
+  INLINE type other_##type(type v, type x, type y)                                                 \
+  {                                                                                                \
+    return (type)((mask)v & ~(mask)(x == y));                                                      \
+  }                                                                                                \
+                                                                                                   \
   INLINE type larger_##type(type x, type y)                                                        \
   {                                                                                                \
     mask m = (mask)(x > y);                                                                        \
@@ -64,6 +76,16 @@ INLINE single relu_single(single v)
 INLINE single keep_single(single v, single y)
 {
   return y > 0 ? v : 0;
+}
+
+INLINE single same_single(single v, single x, single y)
+{
+  return x == y ? v : 0;
+}
+
+INLINE single other_single(single v, single x, single y)
+{
+  return x == y ? 0 : v;
 }
 
 INLINE single larger_single(single x, single y)
@@ -140,6 +162,18 @@ static void add_scaled(float *y, float w, const float *x, size_t n)
 static void maximum(float *y, const float *x, size_t n)
 {
 #define BODY(type) STORE(type, y + j, larger_##type(LOAD(type, x + j), LOAD(type, y + j)));
+  FOR_LANES(n, BODY);
+#undef BODY
+}
+
+static void maximum_backward(float *dx, float *rest, const float *x, const float *y, size_t n)
+{
+#define BODY(type)                                                                                 \
+  {                                                                                                \
+    type v = LOAD(type, rest + j), a = LOAD(type, x + j), b = LOAD(type, y + j);                   \
+    STORE(type, dx + j, LOAD(type, dx + j) + same_##type(v, a, b));                                \
+    STORE(type, rest + j, other_##type(v, a, b));                                                  \
+  }
   FOR_LANES(n, BODY);
 #undef BODY
 }
@@ -804,6 +838,7 @@ const LusKernels LUS_VECTOR_NAME = {
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,
     .maximum = maximum,
+    .maximum_backward = maximum_backward,
     .lerp = lerp,
     .lerp_pixels = lerp_pixels,
     .gather_pixels = gather_pixels,

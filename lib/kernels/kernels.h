@@ -89,6 +89,8 @@ typedef struct {
   void (*add_scaled)(float *y, float w, const float *x, size_t n);
   /** y[i] = x[i] > y[i] ? x[i] : y[i]: a NaN in x is ignored, one in y stays. */
   void (*maximum)(float *y, const float *x, size_t n);
+  /** Where x[i] = y[i]: dx[i] += rest[i] and rest[i] = 0. */
+  void (*maximum_backward)(float *dx, float *rest, const float *x, const float *y, size_t n);
   /** y[i] = a[i] + w (b[i] - a[i]). In place: y may be a or b. */
   void (*lerp)(float *y, const float *a, const float *b, float w, size_t n);
 

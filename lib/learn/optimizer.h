@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <glib.h>
-#include "../nn/api.h"
+#include "../nn/parallel.h"
 
 LUS_BEGIN_DECLS
 
@@ -11,9 +11,10 @@ typedef struct {
   double beta1, beta2, epsilon, weight_decay, clip; /* .9 .999 1e-8 1e-3 2 */
 } LusAdamW;
 LUS_API void lus_adamw_init(LusAdamW *adamw);
-/** One step, number @step from 1 on; returns the gradient's norm before clipping. */
+/** One step, number @step from 1 on; returns the gradient's norm before clipping. @pool may be NULL; the result does
+ *  not depend on it. */
 LUS_API double lus_adamw_step(float *parameters, float *m, float *v, const float *gradient, gsize n,
-                              const LusAdamW *adamw, double learning_rate, gint64 step);
+                              const LusAdamW *adamw, double learning_rate, gint64 step, LusParallel *pool);
 /** For step number @step from 1 on: linear warm-up, peak at @warm_up, then a half cosine down to 0.005 x @peak at
  *  @total. */
 LUS_API double lus_learning_rate(double peak, gint64 step, gint64 warm_up, gint64 total);

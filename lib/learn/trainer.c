@@ -303,7 +303,8 @@ static gboolean train_step(Trainer *t, GError **error)
 
   gint64 step = state->step + 1;
   double norm = lus_adamw_step(state->parameters, state->m, state->v, t->gradient, state->n, &t->adamw,
-                               lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step);
+                               lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step,
+                               t->pool);
   if (!isfinite(loss) || !isfinite(norm)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED,
                 "training: diverged at step %" G_GINT64_FORMAT " (loss %g, gradient %g); use a smaller learning rate",

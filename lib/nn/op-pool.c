@@ -6,8 +6,12 @@
 #include "kernels/kernels.h"
 #include "nn/ops.h"
 
+#define CHANNELS_PER_ITEM 16 /* a line of the cache */
+
 typedef struct {
   const LusStep *step;
+  const LusRun *run;
+  gsize channels; /* backward: per item */
 } Job;
 
 /* Window of output @i along one axis: the pixels [*begin, *end), dilation apart, that lie in the map. Never none, as
@@ -44,34 +48,34 @@ static void forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, step->y->h, forward_row, &job);
 }
 
-/* dy goes to the first pixel, in reading order, that holds the window's maximum. */
-static void backward_pixel(const LusStep *step, int i, int j, int channel)
+/* dy goes to the first pixel, in reading order, that holds the window's maximum: some channels of one
+ * output pixel. */
+static void backward_pixel(const LusStep *step, float *rest, int i, int j, gsize channel, gsize n)
 {
   const LusMap *x = step->x, *y = step->y;
   const int *dilation = step->node->attrs.dilation;
-  gsize c = (gsize)x->c, out = ((gsize)i * (gsize)y->w + (gsize)j) * c + (gsize)channel;
+  gsize c = (gsize)x->c, out = ((gsize)i * (gsize)y->w + (gsize)j) * c + channel;
   int y0, y1, x0, x1;
   window(&step->node->attrs, 0, i, x->h, &y0, &y1);
   window(&step->node->attrs, 1, j, x->w, &x0, &x1);
-  for (int v = y0; v < y1; v += dilation[0]) {
+  memcpy(rest, y->grad + out, n * sizeof *rest);
+  for (int v = y0; v < y1; v += dilation[0])
     for (int u = x0; u < x1; u += dilation[1]) {
-      gsize in = ((gsize)v * (gsize)x->w + (gsize)u) * c + (gsize)channel;
-      if (x->data[in] == y->data[out]) {
-        x->grad[in] += y->grad[out];
-        return;
-      }
+      gsize in = ((gsize)v * (gsize)x->w + (gsize)u) * c + channel;
+      lus_kernels()->maximum_backward(x->grad + in, rest, x->data + in, y->data + out, n);
     }
-  }
 }
 
-/* Windows overlap, so work is cut by channel. */
-static void backward_channel(void *data, int channel, int thread)
+/* Windows overlap, so work is cut by channels. */
+static void backward_channels(void *data, int item, int thread)
 {
-  (void)thread;
-  const LusStep *step = ((const Job *)data)->step;
+  const Job *job = data;
+  const LusStep *step = job->step;
+  gsize first = (gsize)item * job->channels, n = MIN(job->channels, (gsize)step->x->c - first);
+  float *rest = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   for (int i = 0; i < step->y->h; i++)
     for (int j = 0; j < step->y->w; j++)
-      backward_pixel(step, i, j, channel);
+      backward_pixel(step, rest, i, j, first, n);
 }
 
 static void backward(const LusStep *step, const LusRun *run)
@@ -79,11 +83,20 @@ static void backward(const LusStep *step, const LusRun *run)
   const LusMap *x = step->x;
   if (!step->x_accumulate)
     memset(x->grad, 0, (gsize)x->h * (gsize)x->w * (gsize)x->c * sizeof *x->grad);
-  Job job = {.step = step};
-  lus_parallel_for(run->pool, x->c, backward_channel, &job);
+  gsize c = (gsize)x->c, channels = run->pool ? MIN(c, CHANNELS_PER_ITEM) : c;
+  Job job = {.step = step, .run = run, .channels = channels};
+  lus_parallel_for(run->pool, (int)((c + channels - 1) / channels), backward_channels, &job);
 }
 
-const LusStepClass lus_step_max_pool = {.forward = forward, .backward = backward};
+static gboolean prepare(LusStep *step, GError **error)
+{
+  (void)error;
+  step->scratch = (gsize)step->x->c;
+  return TRUE;
+}
+
+const LusStepClass lus_step_max_pool = {
+    .prepare = prepare, .forward = forward, .backward = backward};
 
 /* Pixels of a window. With the pads counted it still ends where these do. */
 static int counted(const LusOpAttrs *a, int axis, int i, int size)

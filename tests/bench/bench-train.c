@@ -104,7 +104,7 @@ static double train_step(const Bench *bench, int step)
   memset(bench->gradient, 0, bench->n_parameters * sizeof(float));
   lus_plan_backward(bench->plan, bench->gradient, NULL, bench->d_logits, bench->pool);
   lus_adamw_step(bench->parameters, bench->m, bench->v, bench->gradient, bench->n_parameters,
-                 &bench->adamw, 1e-4, step);
+                 &bench->adamw, 1e-4, step, bench->pool);
   lus_graph_set_parameters(bench->graph, bench->parameters);
   return loss;
 }

@@ -722,6 +722,33 @@ static void test_outer_products(void)
   g_assert_cmpfloat(c[1], ==, 100);   /* 2 10 + 4 20 */
 }
 
+static void test_maximum_backward(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, seed, 107);
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int n = 0; n <= MAX_N; n++) {
+      Buffer x = buffer_random(&rng, (gsize)n, 1, FALSE), y = buffer_copy(&x);
+      Buffer dx = buffer_random(&rng, (gsize)n, 2, FALSE), got_dx = buffer_copy(&dx);
+      Buffer rest = buffer_random(&rng, (gsize)n, 3, TRUE), got_rest = buffer_copy(&rest);
+      for (int i = n % 3; i < n; i += 3)
+        y.data[i] = i % 2 ? y.data[i] + 1 : NAN;
+      lus_kernels_nth(0)->maximum_backward(dx.data, rest.data, x.data, y.data, (gsize)n);
+      lus_kernels_nth(t)->maximum_backward(got_dx.data, got_rest.data, x.data, y.data, (gsize)n);
+      assert_same(&got_dx, &dx, 0, lus_kernels_nth(t)->name, "maximum_backward", 1, n, 0);
+      assert_same(&got_rest, &rest, 0, lus_kernels_nth(t)->name, "maximum_backward rest", 1, n, 0);
+      Buffer *all[] = {&x, &y, &dx, &got_dx, &rest, &got_rest};
+      for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+        buffer_free(all[i]);
+    }
+  float dx[3] = {1, 1, 1}, rest[3] = {5, 6, 7};
+  lus_kernels_nth(0)->maximum_backward(dx, rest, (float[]){2, 3, NAN}, (float[]){2, 4, NAN}, 3);
+  g_assert_cmpfloat(dx[0], ==, 6);
+  g_assert_cmpfloat(rest[0], ==, 0);
+  g_assert_cmpfloat(dx[1] + dx[2], ==, 2);
+  g_assert_cmpfloat(rest[1] + rest[2], ==, 13);
+}
+
 /* ---- choice ---- */
 
 static void test_description(void)
@@ -771,6 +798,7 @@ int main(int argc, char **argv)
   g_test_add_func("/kernels/winograd-gradient", test_winograd_gradient);
   g_test_add_func("/kernels/winograd-gradient-is-gradient", test_winograd_gradient_is_gradient);
   g_test_add_func("/kernels/outer-products", test_outer_products);
+  g_test_add_func("/kernels/maximum-backward", test_maximum_backward);
   g_test_add_func("/kernels/description", test_description);
   g_test_add_func("/kernels/forced", test_forced);
   return g_test_run();
