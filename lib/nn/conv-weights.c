@@ -109,7 +109,7 @@ void lus_conv_weights_init(LusConvWeights *weights, LusStep *step, const LusTapG
     weights->planes = PLANES;
     weights->units = weights->winograd.n_tiles;
     weights->slice = SLICE_TILES;
-    weights->block = CLAMP(BLOCK_FLOATS / (PLANES * (x.c + y.c)), SLICE_TILES / 2, 2 * SLICE_TILES);
+    weights->block = CLAMP(BLOCK_FLOATS / (PLANES * (x.c + y.c)), SLICE_TILES / 2, 4 * SLICE_TILES);
     break;
   case LUS_CONV_WEIGHTS_DIRECT:
     weights->units = y.h * y.w;
