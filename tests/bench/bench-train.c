@@ -12,7 +12,7 @@
 #include "learn/loss.h"
 #include "learn/optimizer.h"
 #include "nn/fpn.h"
-#include "nn/model.h"
+#include "nn/onnx.h"
 #include "nn/plan.h"
 #include "nn/rng.h"
 
@@ -42,6 +42,19 @@ static int compare_double(const void *a, const void *b)
 {
   double x = *(const double *)a, y = *(const double *)b;
   return x < y ? -1 : x > y;
+}
+
+static LusGraph *read_graph(const char *path, int *channels, GError **error)
+{
+  g_autofree char *data = NULL;
+  gsize length;
+  if (!g_file_get_contents(path, &data, &length, error))
+    return NULL;
+  g_autoptr(LusOnnx) onnx = lus_onnx_parse((const guint8 *)data, length, path, error);
+  if (!onnx)
+    return NULL;
+  *channels = onnx->input_channels;
+  return g_steal_pointer(&onnx->graph);
 }
 
 static void open_bench(Bench *bench, int channels, int size, int threads)
@@ -129,12 +142,9 @@ int main(int argc, char **argv)
   int size = argument(argc, argv, 1, 256, 32, 4096), threads = argument(argc, argv, 2, 2, 1, 64);
   int runs = argument(argc, argv, 4, 5, 1, MAX_RUNS), channels = 1;
   g_autoptr(GError) error = NULL;
-  g_autoptr(LusModel) model = NULL;
   g_autoptr(LusGraph) graph = NULL;
   if (argc > 5) {
-    model = lus_model_load(argv[5], &error);
-    graph = model ? lus_model_graph(model, &error) : NULL;
-    channels = model ? lus_model_info(model)->channels : 0;
+    graph = read_graph(argv[5], &channels, &error);
   } else {
     LusFpnConfig config = lus_fpn_config_default();
     graph = lus_fpn_new(&config, 1, &error);

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One training step of a ResNet-18 FPN of half width here and in PyTorch, in alternating runs.
+
+    tests/bench/train_step.py BUILD/tests/bench/bench-train [--threads 2] [--batch 8] [--size 256]
+
+Needs PyTorch (Debian: python3-torch). The network is exported to ONNX, which folds BatchNorm into the
+convolutions; bench-train trains that file. PyTorch trains the network as it is, with BatchNorm
+learning, and a second time with the norms already folded, which is the same arithmetic as here. A
+step is forward, loss, backward and AdamW. Printed are the medians of each step's time and of its
+processor time, which other programs on the machine disturb less.
+"""
+import argparse
+import copy
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", help="bench-train of a build")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=3, help="per round")
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser.parse_args()
+
+
+# Read when the libraries are loaded, and by the threads of the backward pass.
+ARGS = arguments()
+os.environ["OMP_NUM_THREADS"] = str(ARGS.threads)
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+except ImportError:
+    sys.exit("train_step.py: PyTorch is not installed (Debian: python3-torch)")
+
+
+def conv_norm(inputs, outputs, kernel, stride):
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs))
+
+
+class Block(nn.Module):
+    """A ResNet's basic block."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.first = conv_norm(inputs, outputs, 3, stride)
+        self.second = conv_norm(outputs, outputs, 3, 1)
+        same = stride == 1 and inputs == outputs
+        self.shortcut = nn.Identity() if same else conv_norm(inputs, outputs, 1, stride)
+
+    def forward(self, x):
+        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
+
+
+class Smooth(nn.Module):
+    """3x3 convolution, GroupNorm, ReLU, and twice the size where asked for."""
+
+    def __init__(self, inputs, outputs, up):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
+        self.norm = nn.GroupNorm(32, outputs)
+        self.up = up
+
+    def forward(self, x):
+        x = F.relu(self.norm(self.conv(x)))
+        if not self.up:
+            return x
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
+
+
+class Fpn(nn.Module):
+    """ResNet-18 encoder of half width; laterals of 128, segmentation blocks of 64 channels."""
+
+    def __init__(self, classes=4, widths=(32, 64, 128, 256), pyramid=128, segmentation=64):
+        super().__init__()
+        self.stem = conv_norm(3, widths[0], 7, 2)
+        inputs = (widths[0],) + tuple(widths[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(Block(i, o, 1 if k == 0 else 2), Block(o, o, 1))
+            for k, (i, o) in enumerate(zip(inputs, widths)))
+        self.laterals = nn.ModuleList(nn.Conv2d(w, pyramid, 1) for w in widths)
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(Smooth(pyramid if i == 0 else segmentation, segmentation, k > 0)
+                            for i in range(max(k, 1)))) for k in range(4))
+        self.head = nn.Conv2d(segmentation, classes, 1)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.stem(x)), 3, 2, 1)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        level, merged = None, None
+        for k in reversed(range(4)):
+            lateral = self.laterals[k](features[k])
+            level = lateral if level is None else lateral + F.interpolate(level, scale_factor=2.0)
+            branch = self.branches[k](level)
+            merged = branch if merged is None else merged + branch
+        return F.interpolate(self.head(merged), scale_factor=4.0, mode="bilinear", align_corners=True)
+
+
+def folded(module):
+    """The network with each BatchNorm folded into the convolution before it."""
+    module = copy.deepcopy(module).eval()
+    for pair in module.modules():
+        if isinstance(pair, nn.Sequential) and len(pair) == 2 and isinstance(pair[1], nn.BatchNorm2d):
+            pair[0] = torch.nn.utils.fusion.fuse_conv_bn_eval(pair[0], pair[1])
+            pair[1] = nn.Identity()
+    return module
+
+
+class Trainer:
+    def __init__(self, module, batch, size, classes=4):
+        self.module = module.train()
+        self.optimizer = torch.optim.AdamW(module.parameters(), 1e-4)
+        self.loss = nn.BCEWithLogitsLoss()
+        self.x = torch.randn(batch, 3, size, size)
+        self.y = torch.randint(0, 2, (batch, classes, size, size)).float()
+        self.step()
+
+    def step(self):
+        start, cpu = time.perf_counter(), time.process_time()
+        self.optimizer.zero_grad()
+        self.loss(self.module(self.x), self.y).backward()
+        self.optimizer.step()
+        return (time.perf_counter() - start) * 1e3, (time.process_time() - cpu) * 1e3
+
+
+def steps_here(program, args, model):
+    command = [program, args.size, args.threads, args.batch, args.steps, model]
+    text = subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout
+    times = re.findall(r"^step ([\d.]+) ms, processors ([\d.]+) ms", text, re.M)
+    return [(float(a), float(b)) for a, b in times]
+
+
+def main():
+    args = ARGS
+    torch.manual_seed(0)
+    torch.set_num_threads(args.threads)
+    network = Fpn()
+    peers = {"PyTorch": Trainer(copy.deepcopy(network), args.batch, args.size),
+             "PyTorch, norms folded": Trainer(folded(network), args.batch, args.size)}
+    times = {name: [] for name in ["here", *peers]}
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "r18h.onnx")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(network.eval(), torch.randn(1, 3, args.size, args.size), model,
+                              input_names=["x"], output_names=["y"], opset_version=13)
+        for _ in range(args.rounds):
+            times["here"] += steps_here(args.program, args, model)
+            for name, peer in peers.items():
+                times[name] += [peer.step() for _ in range(args.steps)]
+    print(f"PyTorch {torch.__version__}, {args.size}x{args.size}, batch {args.batch}, "
+          f"{args.threads} threads, medians of {len(times['here'])} steps, alternating")
+    here = [statistics.median(t[i] for t in times["here"]) for i in (0, 1)]
+    for name, measured in times.items():
+        wall, cpu = (statistics.median(t[i] for t in measured) for i in (0, 1))
+        print(f"{name:24s} {wall:7.1f} ms {wall / here[0]:5.2f}x   "
+              f"processors {cpu:7.1f} ms {cpu / here[1]:5.2f}x")
+
+
+if __name__ == "__main__":
+    main()
