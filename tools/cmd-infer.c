@@ -30,27 +30,6 @@ static gboolean input_shape(int chw[3], const LusTensor *input, const char *path
   return FALSE;
 }
 
-static LusOnnx *load_network(const char *path, const int chw[3], GError **error)
-{
-  gsize length = 0;
-  g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, error);
-  g_autoptr(LusOnnx) onnx = data ? lus_onnx_parse_sized(data, length, path, chw[2], chw[1], error) : NULL;
-  if (!onnx)
-    return NULL;
-  if (onnx->input_rank == 4 && onnx->input_channels == chw[0])
-    return g_steal_pointer(&onnx);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-              "%s: the network takes %d dimensions and %d channels, but the tensor has 4 and %d", path,
-              onnx->input_rank, onnx->input_channels, chw[0]);
-  return NULL;
-}
-
-static int compare_double(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 /** Times more passes than the one that gave the result, which warmed the caches up. */
 static void print_times(LusPlan *plan, LusTensor *output, const LusTensor *input, LusParallel *pool, int runs)
 {
@@ -60,7 +39,7 @@ static void print_times(LusPlan *plan, LusTensor *output, const LusTensor *input
     lus_plan_forward(plan, output->data, input->data, pool);
     ms[i] = (double)(g_get_monotonic_time() - start) / 1000;
   }
-  qsort(ms, (size_t)runs, sizeof *ms, compare_double);
+  qsort(ms, (size_t)runs, sizeof *ms, lus_tool_compare_double);
   g_print("%d runs, %d threads: fastest %.3f ms, median %.3f ms\n", runs, lus_parallel_threads(pool), ms[0],
           ms[runs / 2]);
 }
@@ -71,7 +50,7 @@ static gboolean infer(const Options *options, GError **error)
   int chw[3], shape[4] = {1, 0, 0, 0};
   if (!input || !input_shape(chw, input, options->input, error))
     return FALSE;
-  g_autoptr(LusOnnx) onnx = load_network(options->model, chw, error);
+  g_autoptr(LusOnnx) onnx = lus_tool_load_network(options->model, chw, error);
   if (!onnx)
     return FALSE;
   LusParallel *pool = lus_parallel_new(options->threads);

@@ -5,14 +5,16 @@
 
 static const char description[] =
   "Tells what a model file holds: classes, threshold, input, size, training record, licence. With\n"
-  "--plan also the network, operator by operator, and the memory it needs to run.\n\n"
+  "--plan also how the network runs here, step by step: method, work, measured milliseconds.\n\n"
   "Example: lus info model.onnx --json";
 
 /** All that is told, gathered once for both ways of telling. */
 typedef struct {
   LusModel *model;
   LusGraph *graph;
-  char *kernels;
+  char *kernels, *pinned; /* pinned: what keeps OpenBLAS from choosing, or NULL */
+  LusPlan *plan;
+  int threads;
   gsize parameters, memory;
   double gflop;
 } Facts;
@@ -30,20 +32,39 @@ static gboolean gather(Facts *facts, const char *path, GError **error)
   facts->parameters = lus_graph_n_parameters(facts->graph);
   facts->gflop = lus_graph_flop(facts->graph) / 1e9;
   g_autoptr(LusSegmenter) segmenter = lus_segmenter_new(facts->model, &config, error);
-  g_autoptr(LusPlan) plan =
-    segmenter ? lus_plan_new(facts->graph, info->channels, info->height, info->width, LUS_PLAN_INFER, 1, error) : NULL;
-  if (!plan)
+  facts->plan = segmenter ? lus_plan_new(facts->graph, info->channels, info->height, info->width, LUS_PLAN_INFER,
+                                         facts->threads, error)
+                          : NULL;
+  if (!facts->plan)
     return FALSE;
   facts->kernels = g_strdup(lus_segmenter_kernels(segmenter));
-  facts->memory = lus_plan_memory(plan);
+  facts->pinned = lus_tool_pinned_blas();
+  facts->memory = lus_plan_memory(facts->plan);
   return TRUE;
+}
+
+/** Times each step on noise. */
+static gboolean profile(Facts *facts, int runs, GError **error)
+{
+  const LusModelInfo *info = lus_model_info(facts->model);
+  gsize n = (gsize)info->channels * (gsize)info->height * (gsize)info->width;
+  g_autofree float *input = g_new(float, n);
+  LusRng rng;
+  lus_rng_init(&rng, 1, 0);
+  lus_rng_fill_normal(&rng, input, n);
+  LusParallel *pool = lus_parallel_new(facts->threads);
+  gboolean done = lus_plan_profile(facts->plan, input, pool, runs, error);
+  lus_parallel_free(pool);
+  return done;
 }
 
 static void clear(Facts *facts)
 {
+  g_clear_pointer(&facts->plan, lus_plan_free);
   g_clear_pointer(&facts->graph, lus_graph_free);
   g_clear_pointer(&facts->model, lus_model_unref);
   g_clear_pointer(&facts->kernels, g_free);
+  g_clear_pointer(&facts->pinned, g_free);
 }
 
 static void print_line(const char *name, const char *value)
@@ -72,33 +93,48 @@ static void print_text(const Facts *facts)
   printf("%-12s %d, written by %s %s\n", "opset", lus_model_opset(facts->model), lus_model_producer(facts->model),
          info->version);
   print_line("kernels", facts->kernels);
+  if (facts->pinned)
+    printf("%-12s %s keeps OpenBLAS from choosing by the CPU; unset it unless you know why\n", "pinned", facts->pinned);
   print_line("training", info->training);
   print_line("probes", info->probes);
   print_line("licence", info->licence);
   print_line("notice", LUS_NOTICE);
 }
 
-static void print_plan(const LusGraph *graph)
+static double per_second(double flop, double ms)
 {
-  printf("\n%5s  %-20s %-16s %s\n", "step", "operator", "result", "name");
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const LusNode *node = &graph->nodes[i];
-    const int *shape = graph->values[node->output].shape;
-    g_autofree char *size = g_strdup_printf("%dx%dx%d", shape[1], shape[2], shape[3]);
-    printf("%5d  %-20s %-16s %s\n", i, lus_op_name(node->type), size, node->name);
-  }
+  return ms > 0 ? flop / ms * 1e-6 : 0;
 }
 
-static json_t *plan_to_json(const LusGraph *graph)
+static void print_plan(const Facts *facts)
 {
-  json_t *plan = json_array();
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const LusNode *node = &graph->nodes[i];
-    const int *shape = graph->values[node->output].shape;
-    json_array_append_new(plan, json_pack("{s:s, s:s, s:[i,i,i]}", "operator", lus_op_name(node->type), "name",
-                                          node->name, "result", shape[1], shape[2], shape[3]));
+  double ms = 0;
+  printf("\n%5s  %-36s %-13s %-14s %8s %9s %9s  %s\n", "step", "operators", "method", "result", "GFLOP", "ms", "GFLOP/s",
+         "name");
+  for (int i = 0; i < lus_plan_n_steps(facts->plan); i++) {
+    LusPlanStep step;
+    lus_plan_get_step(facts->plan, i, &step);
+    g_autofree char *size = g_strdup_printf("%dx%dx%d", step.shape[0], step.shape[1], step.shape[2]);
+    printf("%5d  %-36s %-13s %-14s %8.4f %9.4f %9.1f  %s\n", i, step.operators, step.method, size, step.flop * 1e-9,
+           step.ms, per_second(step.flop, step.ms), step.name);
+    ms += step.ms;
   }
-  return plan;
+  printf("%5s  %-36s %-13s %-14s %8.4f %9.4f %9.1f  medians, %d thread%s\n", "", "sum", "", "", facts->gflop, ms,
+         per_second(facts->gflop * 1e9, ms), facts->threads, facts->threads == 1 ? "" : "s");
+}
+
+static json_t *plan_to_json(const LusPlan *plan)
+{
+  json_t *steps = json_array();
+  for (int i = 0; i < lus_plan_n_steps(plan); i++) {
+    LusPlanStep step;
+    lus_plan_get_step(plan, i, &step);
+    json_array_append_new(steps, json_pack("{s:s, s:s, s:s, s:[i,i,i], s:f, s:I, s:f}", "operators", step.operators,
+                                           "name", step.name, "method", step.method, "result", step.shape[0],
+                                           step.shape[1], step.shape[2], "gflop", step.flop * 1e-9, "weight_bytes",
+                                           (json_int_t)step.weight_bytes, "ms", step.ms));
+  }
+  return steps;
 }
 
 /** The training record as JSON where it is JSON. */
@@ -128,8 +164,10 @@ static int print_json(const Facts *facts, gboolean plan)
     "memory_bytes", (json_int_t)facts->memory, "opset", lus_model_opset(facts->model),
     "producer", lus_model_producer(facts->model), "version", info->version, "kernels", facts->kernels,
     "training", training_to_json(info->training), "probes", info->probes, "licence", info->licence);
+  if (root && facts->pinned)
+    json_object_set_new(root, "pinned", json_string(facts->pinned));
   if (root && plan)
-    json_object_set_new(root, "plan", plan_to_json(facts->graph));
+    json_object_set_new(root, "plan", plan_to_json(facts->plan));
   g_autofree char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7)) : NULL;
   json_decref(root);
   if (!text)
@@ -141,24 +179,29 @@ static int print_json(const Facts *facts, gboolean plan)
 int lus_cmd_info(int argc, char **argv)
 {
   gboolean json = FALSE, plan = FALSE;
+  int runs = 15;
+  Facts facts = {.threads = 1};
   const GOptionEntry entries[] = {
-    {"plan", 0, 0, G_OPTION_ARG_NONE, &plan, "List the network's operators", NULL},
+    {"plan", 0, 0, G_OPTION_ARG_NONE, &plan, "List and time the steps in which the network runs", NULL},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &facts.threads, "Threads for --plan (default: 1)", "N"},
+    {"runs", 0, 0, G_OPTION_ARG_INT, &runs, "Passes for --plan, of which the medians are told (default: 15)", "N"},
     {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
     {0}};
   g_auto(GStrv) arguments = NULL;
   int code = lus_tool_parse(argc, argv, entries, "MODEL", description, 1, 1, &arguments);
   if (code != LUS_EXIT_DONE)
     return code;
+  if (facts.threads < 1 || facts.threads > 1024 || runs < 1 || runs > 1000)
+    return lus_tool_usage("info", "--threads must be 1 to 1024, --runs 1 to 1000");
   GError *error = NULL;
-  Facts facts = {0};
-  if (!gather(&facts, arguments[0], &error)) {
+  if (!gather(&facts, arguments[0], &error) || (plan && !profile(&facts, runs, &error))) {
     code = lus_tool_fail("info", error);
   } else if (json) {
     code = print_json(&facts, plan);
   } else {
     print_text(&facts);
     if (plan)
-      print_plan(facts.graph);
+      print_plan(&facts);
   }
   clear(&facts);
   return code;

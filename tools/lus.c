@@ -16,6 +16,7 @@ static const LusCommand commands[] = {
   {"exam", "make an exam with its S/F estimate from the clips of one patient and day", lus_cmd_exam},
   {"info", "tell what a model file holds", lus_cmd_info},
   {"infer", "run a model's network on a tensor in an NPY file", lus_cmd_infer},
+  {"bench", "measure a network's speed, memory and loading time", lus_cmd_bench},
 };
 
 static void print_help(FILE *out)

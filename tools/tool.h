@@ -19,6 +19,7 @@ int lus_cmd_quantize(int argc, char **argv);
 int lus_cmd_segment(int argc, char **argv);
 int lus_cmd_info(int argc, char **argv);
 int lus_cmd_infer(int argc, char **argv);
+int lus_cmd_bench(int argc, char **argv);
 int lus_cmd_features(int argc, char **argv);
 int lus_cmd_fit(int argc, char **argv);
 int lus_cmd_exam(int argc, char **argv);
@@ -33,6 +34,18 @@ int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const cha
 int lus_tool_usage(const char *command, const char *message);
 /** Prints "lus NAME: message" to stderr, frees the error, returns LUS_EXIT_ERROR. */
 int lus_tool_fail(const char *command, GError *error);
+
+/** Any ONNX network, without this program's settings, for an input of @chw: what the file leaves open is taken from
+ *  there (0: from the file), the rest must agree. */
+LusOnnx *lus_tool_load_network(const char *path, const int chw[3], GError **error);
+/** For qsort(). */
+int lus_tool_compare_double(const void *a, const void *b);
+/** Environment variables that keep OpenBLAS from choosing its kernels by the CPU, "OPENBLAS_CORETYPE=Haswell"; NULL: there
+ *  are none. To be freed. */
+char *lus_tool_pinned_blas(void);
+/** Starts the program again, as "lus @command" with the rest of @argv, without these variables: OpenBLAS read them when it
+ *  was loaded. Does nothing where there are none. */
+void lus_tool_unpin_blas(const char *command, char **argv);
 
 /** A LusProgress that draws a bar with rate and ETA on a terminal, else a line every few seconds, all to stderr. user_data:
  *  LusToolProgress. SIGINT makes it return FALSE. */

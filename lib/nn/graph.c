@@ -201,18 +201,20 @@ gssize lus_graph_parameter_offset(const LusGraph *graph, int value)
   return offsets[value];
 }
 
+double lus_node_flop(const LusGraph *graph, const LusNode *node)
+{
+  if (node->type != LUS_OP_CONV && node->type != LUS_OP_CONV_TRANSPOSE)
+    return 0; /* next to them the others count for nothing */
+  const int *weight = graph->values[node->inputs[1]].constant->dims; /* [o][c/groups][kh][kw] */
+  /* Each pixel of a Conv's result, or of what is convolved transposed, meets the weights once. */
+  const int *map = graph->values[node->type == LUS_OP_CONV ? node->output : node->inputs[0]].shape;
+  return 2.0 * map[1] * map[2] * map[3] * weight[1] * weight[2] * weight[3];
+}
+
 double lus_graph_flop(const LusGraph *graph)
 {
   double flop = 0;
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const LusNode *node = &graph->nodes[i];
-    if (node->type != LUS_OP_CONV && node->type != LUS_OP_CONV_TRANSPOSE)
-      continue; /* next to them the others count for nothing */
-    const int *weight = graph->values[node->inputs[1]].constant->dims; /* [o][c/groups][kh][kw] */
-    /* Each pixel of a Conv's result, or of what is convolved transposed, meets the weights once. */
-    const int *map =
-        graph->values[node->type == LUS_OP_CONV ? node->output : node->inputs[0]].shape;
-    flop += 2.0 * map[1] * map[2] * map[3] * weight[1] * weight[2] * weight[3];
-  }
+  for (int i = 0; i < graph->n_nodes; i++)
+    flop += lus_node_flop(graph, &graph->nodes[i]);
   return flop;
 }

@@ -233,8 +233,15 @@ static gboolean prepare(LusStep *step, GError **error)
   return TRUE;
 }
 
+static const char *method(const LusStep *step)
+{
+  const Conv *conv = step->state;
+  return lus_conv_method_name(&conv->forward);
+}
+
 const LusStepClass lus_step_conv = {
     .prepare = prepare,
+    .method = method,
     .forward = forward,
     .backward = backward,
     .free_state = free_state,

@@ -51,6 +51,8 @@ gboolean lus_shape_quantize(const LusGraph *, const LusNode *, const int *, int 
 /** Sets the error with the node's name and operator before it; FALSE. */
 gboolean lus_node_fail(GError **error, const LusNode *node, LusError code, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
+/** Multiplications times two of a convolution at the shapes inferred last; 0 for others. */
+double lus_node_flop(const LusGraph *graph, const LusNode *node);
 /** How many of the node's inputs are activations or constants in their place. */
 int lus_node_n_maps(const LusNode *node);
 
@@ -109,6 +111,8 @@ struct _LusStepClass {
    * only. */
   void (*backward)(const LusStep *step, const LusRun *run);
   void (*free_state)(gpointer state);
+  /** How it is computed, a literal; NULL: there is only one way. */
+  const char *(*method)(const LusStep *step);
   gboolean finishes; /* forward adds r and applies act; else neither is ever asked of it */
   gboolean activates; /* forward applies step->activation last; else it is none, but for the operators that are one */
   /** Train mode, once before the forward or the @backward passes of all samples: takes over the

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kernels/kernels.h"
 #include "nn/arena.h"
@@ -29,6 +31,8 @@ struct _LusPlan {
   /* data and grads: per sample; scratch: per thread; shared: per thread that runs a sample alone */
   gsize data_floats, grad_floats, scratch_floats, shared_floats, shared_total;
   int threads;
+  double *times; /* per step, while a profile is taken, else NULL */
+  double *ms;    /* per step, of the last profile, or NULL */
 };
 
 static gsize map_floats(const LusMap *map)
@@ -359,6 +363,7 @@ void lus_plan_free(LusPlan *plan)
   lus_aligned_free(plan->grads);
   lus_aligned_free(plan->scratch);
   lus_aligned_free(plan->shared);
+  g_free(plan->ms);
   g_free(plan);
 }
 
@@ -462,6 +467,13 @@ static void load_parameters(const LusPlan *plan, const LusRun *run, gboolean bac
   lus_parallel_for(run->pool, (int)plan->steps->len, load_item, &load);
 }
 
+static double now_ms(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
 static void forward_sample(void *data, int sample, int thread)
 {
   const Pass *pass = data;
@@ -471,7 +483,10 @@ static void forward_sample(void *data, int sample, int thread)
   to_pixels(x->data, pass->input + (gsize)sample * map_floats(x), x, run.pool);
   for (guint i = 0; i < plan->steps->len; i++) {
     const LusStep *step = step_of(plan, sample, i);
+    double begin = plan->times ? now_ms() : 0;
     step->class->forward(step, &run);
+    if (plan->times)
+      plan->times[i] = now_ms() - begin;
   }
   to_planes(pass->output + (gsize)sample * map_floats(y), y->data, y, run.pool);
 }
@@ -559,4 +574,85 @@ void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_input, const
   }
   if (d_input)
     for_samples(&pass, end_sample);
+}
+
+/* ---- what a plan is made of ---- */
+
+const char *lus_plan_kernels(void)
+{
+  return lus_kernels_description();
+}
+
+int lus_plan_n_steps(const LusPlan *plan)
+{
+  return (int)plan->steps->len;
+}
+
+static void describe_operators(const LusStep *step, char *text, gsize size)
+{
+  g_strlcpy(text, lus_op_name(step->node->type), size);
+  if (step->norm)
+    g_strlcat(text, "+BatchNormalization", size);
+  if (step->relu_before)
+    g_strlcat(text, "+Relu", size);
+  if (step->resize)
+    g_strlcat(text, "+Resize", size);
+  if (step->r_half)
+    g_strlcat(text, "+Resize", size);
+  if (step->r && step->node->type != LUS_OP_ADD)
+    g_strlcat(text, "+Add", size);
+  if (step->relu && step->node->type != LUS_OP_RELU)
+    g_strlcat(text, "+Relu", size);
+  static const char *const activations[] = {"",         "+Clip",        "+LeakyRelu", "+Sigmoid",
+                                            "+Swish", "+HardSigmoid", "+HardSwish"};
+  if (step->class->activates && lus_node_activation(step->node).kind == LUS_ACTIVATION_NONE)
+    g_strlcat(text, activations[step->activation.kind], size);
+}
+
+void lus_plan_get_step(const LusPlan *plan, int i, LusPlanStep *out)
+{
+  const LusStep *step = step_at(plan, (guint)i);
+  *out = (LusPlanStep){
+      .name = step->node->name,
+      .method = step->class->method ? step->class->method(step) : "",
+      .shape = {step->y->c, step->y->h, step->y->w},
+      .flop = lus_node_flop(step->graph, step->node),
+      .weight_bytes = step->weights * sizeof(float),
+      .ms = plan->ms ? plan->ms[i] : 0,
+  };
+  describe_operators(step, out->operators, sizeof out->operators);
+}
+
+static int compare_double(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+gboolean lus_plan_profile(LusPlan *plan, const float *input, LusParallel *pool, int runs, GError **error)
+{
+  g_return_val_if_fail(!plan->train && runs >= 1 && runs <= 1000, FALSE);
+  gsize steps = plan->steps->len;
+  g_autofree float *output = g_try_new(float, map_floats(&plan->maps[plan->output]));
+  g_autofree double *times = g_try_new(double, steps *(gsize)runs), *column = g_try_new(double, runs);
+  double *ms = g_try_new(double, steps);
+  if (!output || !times || !column || !ms) {
+    g_free(ms);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for %d runs of the network", runs);
+    return FALSE;
+  }
+  for (gsize run = 0; run < (gsize)runs; run++) {
+    plan->times = times + run * steps;
+    lus_plan_forward(plan, output, input, pool);
+  }
+  plan->times = NULL;
+  for (gsize i = 0; i < steps; i++) {
+    for (gsize run = 0; run < (gsize)runs; run++)
+      column[run] = times[run * steps + i];
+    qsort(column, (gsize)runs, sizeof *column, compare_double);
+    ms[i] = column[runs / 2];
+  }
+  g_free(plan->ms);
+  plan->ms = ms;
+  return TRUE;
 }

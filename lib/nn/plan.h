@@ -39,6 +39,27 @@ LUS_API void lus_plan_backward(LusPlan *plan, float *d_parameters, float *d_inpu
 /** Bytes of activations, packed weights and scratch. */
 LUS_API gsize lus_plan_memory(const LusPlan *plan);
 
+/** What the digits of results depend on besides the model: kernel table and BLAS, "avx512+OpenBLAS 0.3.21 SkylakeX". */
+LUS_API const char *lus_plan_kernels(void);
+
+/** One thing a plan does: an operator with those that are folded into it. */
+typedef struct {
+  const char *name;   /* of the graph's node */
+  char operators[64]; /* "Conv+Add+Relu" */
+  const char *method; /* how, "winograd 4x4" say; "" where there is only one way */
+  int shape[3];       /* [k][h][w] of the result */
+  double flop;        /* multiplications times two, of convolutions */
+  gsize weight_bytes; /* packed */
+  double ms;          /* of lus_plan_profile(), else 0 */
+} LusPlanStep;
+
+LUS_API int lus_plan_n_steps(const LusPlan *plan);
+/** @step's strings live as long as the plan's graph. */
+LUS_API void lus_plan_get_step(const LusPlan *plan, int i, LusPlanStep *step);
+/** In infer mode: @runs forward passes (1..1000) of @input [c][h][w], after which each step knows the median of its times.
+ *  FALSE: out of memory. */
+LUS_API gboolean lus_plan_profile(LusPlan *plan, const float *input, LusParallel *pool, int runs, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusPlan, lus_plan_free)
 
 LUS_END_DECLS

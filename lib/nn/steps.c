@@ -180,6 +180,12 @@ static gboolean fold_resize(Builder *b, const LusNode *node)
   return TRUE;
 }
 
+/* Whether @step takes in an addition of what @other makes better than the other way round. */
+static gboolean prefers(const LusStep *step, const LusStep *other, gboolean train)
+{
+  return !train && is_pointwise(step) && doubles_pixels(other);
+}
+
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value
  * exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
@@ -190,7 +196,8 @@ static gboolean fold_add(Builder *b, const LusNode *node)
     LusStep *step = open_maker(b, node->inputs[k]);
     if (!step || step->r_value >= 0)
       continue;
-    if (!best || step->position > best->position) {
+    if (!best || (step->position > best->position && !prefers(best, step, b->train)) ||
+        prefers(step, best, b->train)) {
       best = step;
       other = node->inputs[1 - k];
     }

@@ -400,6 +400,45 @@ static void test_fold_norm_resize(void)
   }
 }
 
+/* Steps tell what they do and, once profiled, how long it takes. */
+static void test_profile(void)
+{
+  LusRng rng;
+  int x;
+  g_autoptr(LusGraph) graph = begin(&rng, &x);
+  LusOpAttrs attrs = lus_op_attrs_default();
+  for (int i = 0; i < 2; i++)
+    attrs.kernel[i] = 3;
+  for (int i = 0; i < 4; i++)
+    attrs.pad[i] = 1;
+  int y = fixture_conv(graph, &rng, x, 8, 16, TRUE, &attrs);
+  y = fixture_unary(graph, LUS_OP_RELU, fixture_batch_norm(graph, &rng, y, 16));
+  lus_graph_set_output(graph, fixture_max_pool(graph, y, 2, 2, 0));
+  g_autoptr(LusPlan) plan = new_plan(graph, 8, 20, 24, LUS_PLAN_INFER, 1);
+  g_assert_cmpint(lus_plan_n_steps(plan), ==, 2);
+  LusPlanStep step;
+  lus_plan_get_step(plan, 0, &step);
+  g_assert_cmpstr(step.name, ==, "conv");
+  g_assert_cmpstr(step.operators, ==, "Conv+BatchNormalization+Relu");
+  if (!g_getenv("LUS_CONV"))
+    g_assert_cmpstr(step.method, ==, "winograd 4x4");
+  g_assert_cmpint(step.shape[0], ==, 16);
+  g_assert_cmpint(step.shape[1], ==, 20);
+  g_assert_cmpint(step.shape[2], ==, 24);
+  g_assert_cmpfloat(step.flop, ==, 2.0 * 16 * 8 * 9 * 20 * 24);
+  g_assert_cmpuint(step.weight_bytes, >=, 4 * 16 * 8 * 9);
+  g_assert_cmpfloat(step.ms, ==, 0);
+  g_autofree float *input = random_floats(8 * 20 * 24, 1);
+  g_assert_true(lus_plan_profile(plan, input, NULL, 3, NULL));
+  for (int i = 0; i < 2; i++) {
+    lus_plan_get_step(plan, i, &step);
+    g_assert_cmpfloat(step.ms, >, 0);
+    g_assert_cmpfloat(step.ms, <, 10000);
+  }
+  g_assert_cmpstr(step.operators, ==, "MaxPool");
+  g_assert_cmpstr(step.method, ==, "");
+}
+
 static void test_infer_equals_train(void)
 {
   g_autoptr(LusGraph) graph = new_fpn();
@@ -634,6 +673,7 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/residual", test_fold_residual);
   g_test_add_func("/plan/fold/doubling", test_fold_doubling);
   g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
+  g_test_add_func("/plan/profile", test_profile);
   g_test_add_func("/plan/infer-equals-train", test_infer_equals_train);
   g_test_add_func("/plan/threads-bit-equal", test_threads_bit_equal);
   g_test_add_func("/plan/plans-side-by-side", test_plans_side_by_side);

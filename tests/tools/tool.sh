@@ -57,7 +57,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate train evaluate segment features fit exam info infer; do
+for command in simulate train evaluate segment features fit exam info infer bench; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done
@@ -73,7 +73,22 @@ check "info: truncated" gives 1 "cut.onnx: " info cut.onnx
 check "info: another file" gives 1 "text.mkv: " info text.mkv
 check "info" gives 0 "pleural_line, fascia_band, vertical_line" info model.onnx
 check "info --json" gives 0 '"threshold": 0.6' info model.onnx --json
-check "info --plan" gives 0 "GroupNormalization" info model.onnx --plan
+check "info --plan" gives 0 "GroupNormalization" info model.onnx --plan --runs 2
+check "info --plan: methods and times" gives 0 "winograd" info model.onnx --plan --runs 1 --threads 2
+check "info --plan --json" gives 0 '"method": "direct"' info model.onnx --plan --json --runs 1
+check "info --plan: no runs" gives 2 "--runs 1 to 1000" info model.onnx --plan --runs 0
+check "info: a pinned BLAS" env OPENBLAS_CORETYPE=Haswell bash -c "\"$lus\" info model.onnx | grep -q 'OPENBLAS_CORETYPE=Haswell keeps'"
+
+# Bench
+check "bench" gives 0 "with sector, preprocessing and confidences" bench model.onnx --runs 2
+check "bench --json" gives 0 '"median_ms"' bench model.onnx --runs 2 --json --size 64,96 --threads 1,2
+check "bench: the bundled model" gives 0 "1x256x256" bench --runs 1
+check "bench frees a pinned BLAS" env OPENBLAS_CORETYPE=Haswell bash -c "! \"$lus\" bench model.onnx --runs 1 | grep pinned"
+check "bench --keep-environment" env OPENBLAS_CORETYPE=Haswell bash -c \
+  "\"$lus\" bench model.onnx --runs 1 --keep-environment | grep -q 'pinned by OPENBLAS_CORETYPE=Haswell'"
+check "bench: no such file" gives 1 "none.onnx: cannot open" bench none.onnx
+check "bench: sizes" gives 2 "--size takes numbers" bench model.onnx --size 64,x
+check "bench: runs" gives 2 "--runs must be" bench model.onnx --runs 0
 
 # The network alone: 1 x 64 x 64 zeros as uint8.
 {

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A warm network's forward pass allocates nothing: the allocator is replaced by one that counts. */
+#include <errno.h>
+#include <glib.h>
+#include <stdatomic.h>
+
+#include "nn/fpn.h"
+#include "nn/plan.h"
+#include "nn/rng.h"
+
+#define SIDE 64
+
+static atomic_long allocations;
+static atomic_int counting;
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+
+static void count(void)
+{
+  if (atomic_load(&counting))
+    atomic_fetch_add(&allocations, 1);
+}
+
+void *malloc(size_t size)
+{
+  count();
+  return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+  count();
+  return __libc_calloc(n, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+  count();
+  return __libc_realloc(memory, size);
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+  count();
+  return __libc_memalign(alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+  count();
+  return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+  count();
+  *memory = __libc_memalign(alignment, size);
+  return *memory ? 0 : ENOMEM;
+}
+
+static long count_forward(LusGraph *graph, int threads)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusPlan) plan = lus_plan_new(graph, 1, SIDE, SIDE, LUS_PLAN_INFER, threads, &error);
+  g_assert_no_error(error);
+  int shape[3];
+  lus_plan_output_shape(plan, shape);
+  g_autofree float *input = g_new(float, SIDE * SIDE);
+  g_autofree float *output = g_new(float, (gsize)shape[0] * (gsize)shape[1] * (gsize)shape[2]);
+  LusRng rng;
+  lus_rng_init(&rng, 1, 0);
+  lus_rng_fill_normal(&rng, input, SIDE * SIDE);
+  LusParallel *pool = lus_parallel_new(threads);
+  lus_plan_forward(plan, output, input, pool);
+  atomic_store(&allocations, 0);
+  atomic_store(&counting, 1);
+  for (int i = 0; i < 5; i++)
+    lus_plan_forward(plan, output, input, pool);
+  atomic_store(&counting, 0);
+  lus_parallel_free(pool);
+  return atomic_load(&allocations);
+}
+
+/* Without this the other test could pass because nothing is counted at all. */
+static void test_counts(void)
+{
+  atomic_store(&allocations, 0);
+  atomic_store(&counting, 1);
+  g_free(g_new(char, 100));
+  char *text = g_strdup("x");
+  atomic_store(&counting, 0);
+  g_free(text);
+  g_assert_cmpint(atomic_load(&allocations), ==, 2);
+}
+
+static void test_forward(void)
+{
+  LusFpnConfig config = lus_fpn_config_default();
+  g_autoptr(LusGraph) graph = lus_fpn_new(&config, 1, NULL);
+  g_assert_nonnull(graph);
+  for (int threads = 1; threads <= 3; threads++)
+    g_assert_cmpint(count_forward(graph, threads), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/allocations/counts", test_counts);
+  g_test_add_func("/allocations/forward", test_forward);
+  return g_test_run();
+}
