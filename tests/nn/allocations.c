@@ -2,6 +2,7 @@
 /* A warm network's forward pass allocates nothing: the allocator is replaced by one that counts. */
 #include <errno.h>
 #include <glib.h>
+#include <malloc.h>
 #include <stdatomic.h>
 
 #include "nn/fpn.h"
@@ -9,6 +10,8 @@
 #include "nn/rng.h"
 
 #define SIDE 64
+/* Other libraries are to find these too. */
+#define SEEN __attribute__((visibility("default")))
 
 static atomic_long allocations;
 static atomic_int counting;
@@ -24,37 +27,37 @@ static void count(void)
     atomic_fetch_add(&allocations, 1);
 }
 
-void *malloc(size_t size)
+SEEN void *malloc(size_t size)
 {
   count();
   return __libc_malloc(size);
 }
 
-void *calloc(size_t n, size_t size)
+SEEN void *calloc(size_t n, size_t size)
 {
   count();
   return __libc_calloc(n, size);
 }
 
-void *realloc(void *memory, size_t size)
+SEEN void *realloc(void *memory, size_t size)
 {
   count();
   return __libc_realloc(memory, size);
 }
 
-void *memalign(size_t alignment, size_t size)
+SEEN void *memalign(size_t alignment, size_t size)
 {
   count();
   return __libc_memalign(alignment, size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size)
+SEEN void *aligned_alloc(size_t alignment, size_t size)
 {
   count();
   return __libc_memalign(alignment, size);
 }
 
-int posix_memalign(void **memory, size_t alignment, size_t size)
+SEEN int posix_memalign(void **memory, size_t alignment, size_t size)
 {
   count();
   *memory = __libc_memalign(alignment, size);
