@@ -40,75 +40,10 @@ os.environ["OMP_NUM_THREADS"] = str(ARGS.threads)
 try:
     import torch
     from torch import nn
-    from torch.nn import functional as F
 except ImportError:
     sys.exit("train_step.py: PyTorch is not installed (Debian: python3-torch)")
 
-
-def conv_norm(inputs, outputs, kernel, stride):
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs))
-
-
-class Block(nn.Module):
-    """A ResNet's basic block."""
-
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.first = conv_norm(inputs, outputs, 3, stride)
-        self.second = conv_norm(outputs, outputs, 3, 1)
-        same = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if same else conv_norm(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
-
-
-class Smooth(nn.Module):
-    """3x3 convolution, GroupNorm, ReLU, and twice the size where asked for."""
-
-    def __init__(self, inputs, outputs, up):
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
-        self.norm = nn.GroupNorm(32, outputs)
-        self.up = up
-
-    def forward(self, x):
-        x = F.relu(self.norm(self.conv(x)))
-        if not self.up:
-            return x
-        return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
-
-
-class Fpn(nn.Module):
-    """ResNet-18 encoder of half width; laterals of 128, segmentation blocks of 64 channels."""
-
-    def __init__(self, classes=4, widths=(32, 64, 128, 256), pyramid=128, segmentation=64):
-        super().__init__()
-        self.stem = conv_norm(3, widths[0], 7, 2)
-        inputs = (widths[0],) + tuple(widths[:-1])
-        self.stages = nn.ModuleList(
-            nn.Sequential(Block(i, o, 1 if k == 0 else 2), Block(o, o, 1))
-            for k, (i, o) in enumerate(zip(inputs, widths)))
-        self.laterals = nn.ModuleList(nn.Conv2d(w, pyramid, 1) for w in widths)
-        self.branches = nn.ModuleList(
-            nn.Sequential(*(Smooth(pyramid if i == 0 else segmentation, segmentation, k > 0)
-                            for i in range(max(k, 1)))) for k in range(4))
-        self.head = nn.Conv2d(segmentation, classes, 1)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.stem(x)), 3, 2, 1)
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        level, merged = None, None
-        for k in reversed(range(4)):
-            lateral = self.laterals[k](features[k])
-            level = lateral if level is None else lateral + F.interpolate(level, scale_factor=2.0)
-            branch = self.branches[k](level)
-            merged = branch if merged is None else merged + branch
-        return F.interpolate(self.head(merged), scale_factor=4.0, mode="bilinear", align_corners=True)
+import networks  # noqa: E402 - needs PyTorch
 
 
 def folded(module):
@@ -149,7 +84,7 @@ def main():
     args = ARGS
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
-    network = Fpn()
+    network = networks.Fpn("r18h")
     peers = {"PyTorch": Trainer(copy.deepcopy(network), args.batch, args.size),
              "PyTorch, norms folded": Trainer(folded(network), args.batch, args.size)}
     times = {name: [] for name in ["here", *peers]}
