@@ -74,6 +74,18 @@ gboolean lus_onnx_spend(LusOnnxBudget *budget, guint64 work, GError **error)
   return TRUE;
 }
 
+gboolean lus_onnx_spend_bytes(LusOnnxBudget *budget, gsize bytes, GError **error)
+{
+  if (bytes > budget->bytes) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
+                "what is computed from constants alone would take more than %" G_GSIZE_FORMAT " bytes",
+                LUS_ONNX_MAX_FOLDED_BYTES);
+    return FALSE;
+  }
+  budget->bytes -= bytes;
+  return TRUE;
+}
+
 gboolean lus_dims_count(gsize *count, int rank, const int *dims, GError **error)
 {
   *count = 1;
@@ -115,20 +127,13 @@ LusArray *lus_array_new(int type, int rank, const int *dims, LusOnnxBudget *budg
     lus_onnx_unsupported(error, "more than 8 dimensions");
     return NULL;
   }
-  if (!lus_dims_count(&count, rank, dims, error))
+  if (!lus_dims_count(&count, rank, dims, error) || !lus_onnx_spend_bytes(budget, count * size, error))
     return NULL;
-  if (count * size > budget->bytes) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
-                "what is computed from constants alone would take more than %" G_GSIZE_FORMAT " bytes",
-                LUS_ONNX_MAX_FOLDED_BYTES);
-    return NULL;
-  }
   guint8 *data = g_try_malloc0(MAX(count * size, 1));
   if (!data) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory: %" G_GSIZE_FORMAT " bytes", count * size);
     return NULL;
   }
-  budget->bytes -= count * size;
   return wrap(type, rank, dims, count, g_bytes_new_take(data, MAX(count * size, 1)));
 }
 
@@ -170,10 +175,12 @@ static gboolean add_string(gpointer data, const char *text)
   return TRUE;
 }
 
-static LusArray *read_strings(const LusOnnxTensor *tensor, GError **error)
+static LusArray *read_strings(const LusOnnxTensor *tensor, LusOnnxBudget *budget, GError **error)
 {
   g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
-  if (!lus_onnx_tensor_each_string(tensor, add_string, strings, error))
+  /* Each string in the message has two bytes at least. */
+  if (!lus_onnx_spend_bytes(budget, tensor->message.length / 2 * LUS_STRING_BYTES, error) ||
+      !lus_onnx_tensor_each_string(tensor, add_string, strings, error))
     return NULL;
   if (strings->len != tensor->count) {
     lus_onnx_invalid(error, "it has another number of strings than its dimensions say");
@@ -187,7 +194,7 @@ static LusArray *read_strings(const LusOnnxTensor *tensor, GError **error)
 LusArray *lus_array_read(const LusOnnxTensor *tensor, LusOnnxBudget *budget, GError **error)
 {
   if (tensor->type == LUS_ONNX_STRING)
-    return read_strings(tensor, error);
+    return read_strings(tensor, budget, error);
   gsize size = lus_type_size(tensor->type);
   if (size > 0 && tensor->raw)
     return wrap(tensor->type, tensor->rank, tensor->dims, tensor->count,

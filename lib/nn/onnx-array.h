@@ -14,8 +14,9 @@ typedef struct {
 } LusOnnxBudget;
 
 LusOnnxBudget lus_onnx_budget(void);
-/** Takes @work; an error where less is left. */
+/** Takes @work, or memory; an error where less is left. */
 gboolean lus_onnx_spend(LusOnnxBudget *budget, guint64 work, GError **error);
+gboolean lus_onnx_spend_bytes(LusOnnxBudget *budget, gsize bytes, GError **error);
 
 /** A constant of any type and rank, dense, row major. Whoever makes it fills it; from then on its elements never
  * change, and arrays may share them. */
@@ -40,6 +41,8 @@ gboolean lus_dims_count(gsize *count, int rank, const int *dims, GError **error)
 
 /** Zeros of any type but strings, for which see lus_array_new_strings(). */
 LusArray *lus_array_new(int type, int rank, const int *dims, LusOnnxBudget *budget, GError **error);
+/** What a short string takes. */
+#define LUS_STRING_BYTES 40
 /** Takes over @strings, NULL-terminated, as many as the dims say. */
 LusArray *lus_array_new_strings(int rank, const int *dims, char **strings);
 /** The elements of @array, of equal number, with other dims. */

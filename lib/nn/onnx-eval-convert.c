@@ -31,7 +31,8 @@ static char *real_to_string(double value, gboolean single)
 static LusArray *cast_to_string(LusEval *eval, GError **error)
 {
   const LusArray *x = eval->in[0];
-  if (!lus_onnx_spend(eval->budget, x->count, error))
+  if (!lus_onnx_spend(eval->budget, x->count, error) ||
+      !lus_onnx_spend_bytes(eval->budget, x->count * LUS_STRING_BYTES, error))
     return NULL;
   char **strings = g_try_new0(char *, x->count + 1);
   if (!strings) {

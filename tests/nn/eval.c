@@ -178,6 +178,8 @@ static void test_limits(void)
   g_assert_false(lus_onnx_spend(&budget, 2, &error));
   g_assert_error(error, LUS_ERROR, LUS_ERROR_LIMIT);
   refuse(test_node("ConstantOfShape", "a", "y"), 17, IN(ints(2, WHOLE(1 << 14, 1 << 14))), LUS_ERROR_LIMIT, "bytes");
+  refuse(with_int(test_node("Cast", "a", "y"), "to", LUS_ONNX_STRING), 17,
+         IN(new_array(LUS_ONNX_INT8, 2, DIMS(4000, 4000))), LUS_ERROR_LIMIT, "bytes");
   /* 4096^2 results of 4096^2 windows each */
   GByteArray *pool = with_ints(test_node("MaxPool", "a", "y"), "kernel_shape", 2, WHOLE(4096, 4096));
   test_attribute_ints(pool, "pads", 4, WHOLE(4095, 4095, 4095, 4095));
