@@ -52,42 +52,4 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
   }
 }
 
-/* Eight codes as bytes in the low half. */
-static __m128i pack(__m256i q, int low)
-{
-  q = _mm256_max_epi32(q, _mm256_set1_epi32(low));
-  q = _mm256_min_epi32(q, _mm256_set1_epi32(255));
-  __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-  return _mm_packus_epi16(words, words);
-}
-
-static __m256i rounded(__m256 v)
-{
-  v = _mm256_max_ps(v, _mm256_set1_ps(-LUS_INT8_CUT));
-  return _mm256_cvtps_epi32(_mm256_min_ps(v, _mm256_set1_ps(LUS_INT8_CUT)));
-}
-
-static void quantize(uint8_t *q, const float *x, float step, int zero, int low, size_t n)
-{
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    __m256i v = rounded(_mm256_div_ps(_mm256_loadu_ps(x + i), _mm256_set1_ps(step)));
-    _mm_storel_epi64((__m128i *)(void *)(q + i), pack(_mm256_add_epi32(v, _mm256_set1_epi32(zero)), low));
-  }
-  for (; i < n; i++)
-    q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low);
-}
-
-static void dequantize(float *x, const uint8_t *q, float step, int zero, size_t n)
-{
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(q + i)));
-    v = _mm256_sub_epi32(v, _mm256_set1_epi32(zero));
-    _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_set1_ps(step)));
-  }
-  for (; i < n; i++)
-    x[i] = (float)(q[i] - zero) * step;
-}
-
-const LusInt8Kernels lus_int8_avx2 = {"avx2", product, quantize, dequantize};
+const LusInt8Kernels lus_int8_avx2 = {"avx2", product, LUS_INT8_LOOPS};

@@ -19,16 +19,4 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
   }
 }
 
-static void quantize(uint8_t *q, const float *x, float step, int zero, int low, size_t n)
-{
-  for (size_t i = 0; i < n; i++)
-    q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low);
-}
-
-static void dequantize(float *x, const uint8_t *q, float step, int zero, size_t n)
-{
-  for (size_t i = 0; i < n; i++)
-    x[i] = (float)(q[i] - zero) * step;
-}
-
-const LusInt8Kernels lus_int8_c = {"c", product, quantize, dequantize};
+const LusInt8Kernels lus_int8_c = {"c", product, LUS_INT8_LOOPS};

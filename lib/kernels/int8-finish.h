@@ -4,7 +4,8 @@
 
 #include "int8.h"
 
-/** One element at a time, for the reference and for what is left over in the others. */
+/** One element at a time, for the reference and for what is left over in the others; and loops that every compiler turns
+ * into the vectors of its instruction set. */
 
 #define LUS_INT8_CUT 1048576.0f
 
@@ -43,3 +44,72 @@ static inline void lus_int8_finish(const LusInt8Finish *f, int32_t s, size_t p, 
     v += f->r_floats[p * f->ldr + (size_t)o];
   f->floats[p * f->ldy + (size_t)o] = f->relu && v < 0 ? 0 : v;
 }
+
+#define LUS_INT8_LOOP static inline __attribute__((unused))
+
+LUS_INT8_LOOP void lus_int8_quantize(uint8_t *restrict q, const float *restrict x, float step, int zero, int low,
+                                     size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low);
+}
+
+LUS_INT8_LOOP void lus_int8_dequantize(float *restrict x, const uint8_t *restrict q, float step, int zero, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    x[i] = (float)(q[i] - zero) * step;
+}
+
+LUS_INT8_LOOP void lus_int8_add(uint8_t *restrict y, const uint8_t *restrict a, const uint8_t *restrict b, int a_zero,
+                                int b_zero, float u, float v, int zero, int low, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = (uint8_t)lus_int8_clamp(
+        lus_int8_round((float)(a[i] - a_zero) * u + (float)(b[i] - b_zero) * v) + zero, low);
+}
+
+LUS_INT8_LOOP void lus_int8_maximum(uint8_t *restrict y, const uint8_t *restrict x, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+LUS_INT8_LOOP void lus_int8_lerp(float *restrict y, const uint8_t *restrict a, const uint8_t *restrict b, float w,
+                                 size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = (float)a[i] + w * (float)(b[i] - a[i]);
+}
+
+LUS_INT8_LOOP void lus_int8_lerp_pixels(uint8_t *restrict y, const float *restrict x, const int *restrict i0,
+                                        const int *restrict i1, const float *restrict w, size_t pixels, int c)
+{
+  for (size_t p = 0; p < pixels; p++, y += c) {
+    const float *a = x + (size_t)i0[p] * (size_t)c, *b = x + (size_t)i1[p] * (size_t)c;
+    for (int k = 0; k < c; k++)
+      y[k] = (uint8_t)lus_int8_round(a[k] + w[p] * (b[k] - a[k]));
+  }
+}
+
+LUS_INT8_LOOP void lus_int8_moments(uint32_t *restrict sum, uint32_t *restrict square, const uint8_t *restrict x,
+                                    size_t rows, int c)
+{
+  for (size_t i = 0; i < rows; i++, x += c)
+    for (int j = 0; j < c; j++) {
+      sum[j] += x[j];
+      square[j] += (uint32_t)x[j] * x[j];
+    }
+}
+
+LUS_INT8_LOOP void lus_int8_affine(uint8_t *restrict y, const uint8_t *restrict x, const float *restrict a,
+                                   const float *restrict b, int zero, int low, size_t rows, int c)
+{
+  for (size_t i = 0; i < rows; i++, x += c, y += c)
+    for (int j = 0; j < c; j++)
+      y[j] = (uint8_t)lus_int8_clamp(lus_int8_round(a[j] * (float)x[j] + b[j]) + zero, low);
+}
+
+/* What follows product in a table made of these. */
+#define LUS_INT8_LOOPS                                                                                              \
+  lus_int8_quantize, lus_int8_dequantize, lus_int8_add, lus_int8_maximum, lus_int8_lerp, lus_int8_lerp_pixels,     \
+      lus_int8_moments, lus_int8_affine

@@ -110,23 +110,4 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
   }
 }
 
-static void quantize(uint8_t *q, const float *x, float step, int zero, int low, size_t n)
-{
-  for (size_t i = 0; i < n; i += 16) {
-    __mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffff : (1 << (n - i)) - 1);
-    __m512i v = rounded(_mm512_div_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(step)));
-    v = clamped(_mm512_add_epi32(v, _mm512_set1_epi32(zero)), low);
-    _mm_mask_storeu_epi8(q + i, mask, _mm512_cvtepi32_epi8(v));
-  }
-}
-
-static void dequantize(float *x, const uint8_t *q, float step, int zero, size_t n)
-{
-  for (size_t i = 0; i < n; i += 16) {
-    __mmask16 mask = (__mmask16)(n - i >= 16 ? 0xffff : (1 << (n - i)) - 1);
-    __m512 v = _mm512_mul_ps(centred(load_codes(q + i, mask), zero), _mm512_set1_ps(step));
-    _mm512_mask_storeu_ps(x + i, mask, v);
-  }
-}
-
-const LusInt8Kernels lus_int8_vnni = {"vnni", product, quantize, dequantize};
+const LusInt8Kernels lus_int8_vnni = {"vnni", product, LUS_INT8_LOOPS};

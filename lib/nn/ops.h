@@ -78,6 +78,7 @@ gboolean lus_graph_infer_node(LusGraph *graph, int index, GError **error);
 typedef struct {
   int h, w, c;
   float *data, *grad;
+  guint8 *codes; /* in a plan on codes, where a step writes them */
 } LusMap;
 
 /** Called for each Quantize node with the @n numbers that it would round. */
@@ -139,6 +140,9 @@ struct _LusStep {
   int n_maps;                    /* activations read, r not counted */
   LusMap *maps;                  /* all of the plan; see lus_step_map() */
   gboolean r_half; /* r has half of y's rows and columns: each of its pixels is added to four */
+  /* On codes: the Quantize nodes that tell what x, r and y stand for; NULL: floats. */
+  const LusNode *x_codes, *r_codes, *y_codes;
+  const LusNode *inner_codes; /* Conv: rounds its own result before r is added, or NULL */
   gboolean relu_before; /* with resize: a ReLU between the two */
   gboolean relu;
   LusActivation activation; /* infer mode, with a class that activates: last of all, and then without relu */

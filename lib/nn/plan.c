@@ -7,6 +7,7 @@
 
 #include "kernels/kernels.h"
 #include "nn/arena.h"
+#include "nn/codes.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 #include "nn/steps.h"
@@ -69,22 +70,49 @@ static gboolean allocate(float **memory, gsize floats, int n, const char *what, 
   return TRUE;
 }
 
+/* Block of a value's floats, or of its codes. */
+static int block_of(const LusPlan *plan, int value, gboolean codes)
+{
+  return value + (codes ? plan->n_maps : 0);
+}
+
+static gsize block_floats(const LusMap *map, gboolean codes)
+{
+  return codes ? (map_floats(map) + sizeof(float) - 1) / sizeof(float) : map_floats(map);
+}
+
+static void note_step(const LusPlan *plan, LusArenaBlock *blocks, guint i)
+{
+  const LusStep *step = step_at(plan, i);
+  gboolean codes = step->y_codes != NULL;
+  blocks[block_of(plan, step->y_value, codes)] =
+      (LusArenaBlock){.size = block_floats(step->y, codes), .begin = (int)i, .end = (int)i};
+  blocks[block_of(plan, step->x_value, step->x_codes != NULL)].end = (int)i;
+  for (int k = 1; k < step->n_maps; k++)
+    blocks[step->node->inputs[k]].end = (int)i;
+  if (step->r)
+    blocks[block_of(plan, step->r_value, step->r_codes != NULL)].end = (int)i;
+}
+
+static void set_addresses(LusPlan *plan, const LusArenaBlock *blocks)
+{
+  for (int v = 0; v < plan->n_maps; v++) {
+    if (blocks[v].size > 0)
+      plan->maps[v].data = plan->data + blocks[v].offset;
+    if (blocks[plan->n_maps + v].size > 0)
+      plan->maps[v].codes = (guint8 *)(plan->data + blocks[plan->n_maps + v].offset);
+  }
+}
+
 /* Moments are steps; the input lives from the first one on, the output until after the last. In
  * train mode everything lives to the end. */
 static gboolean place_data(LusPlan *plan, GError **error)
 {
-  g_autofree LusArenaBlock *blocks = g_new0(LusArenaBlock, plan->n_maps);
+  g_autofree LusArenaBlock *blocks = g_new0(LusArenaBlock, 2 * (gsize)plan->n_maps);
   int last = (int)plan->steps->len;
   blocks[plan->input].size = map_floats(&plan->maps[plan->input]);
-  for (guint i = 0; i < plan->steps->len; i++) {
-    const LusStep *step = step_at(plan, i);
-    blocks[step->y_value] =
-        (LusArenaBlock){.size = map_floats(step->y), .begin = (int)i, .end = (int)i};
-    for (int k = 0; k < step->n_maps; k++)
-      blocks[step->node->inputs[k]].end = (int)i;
-    if (step->r)
-      blocks[step->r_value].end = (int)i;
-  }
+  for (guint i = 0; i < plan->steps->len; i++)
+    note_step(plan, blocks, i);
   blocks[plan->output].end = last;
   for (int v = 0; v < plan->n_maps; v++) {
     if (plan->is_constant[v])
@@ -92,12 +120,10 @@ static gboolean place_data(LusPlan *plan, GError **error)
     if (plan->train)
       blocks[v].end = last;
   }
-  plan->data_floats = lus_arena_place(blocks, plan->n_maps);
+  plan->data_floats = lus_arena_place(blocks, 2 * plan->n_maps);
   if (!allocate(&plan->data, plan->data_floats, plan->samples, "activations", error))
     return FALSE;
-  for (int v = 0; v < plan->n_maps; v++)
-    if (blocks[v].size > 0)
-      plan->maps[v].data = plan->data + blocks[v].offset;
+  set_addresses(plan, blocks);
   return TRUE;
 }
 
@@ -328,6 +354,8 @@ static LusPlan *plan_new(LusGraph *graph, int c, int h, int w, LusPlanMode mode,
   plan->output = graph->output;
   plan->offsets = lus_graph_parameter_offsets(graph, NULL);
   plan->steps = lus_steps_new(graph, plan->offsets, plan->train);
+  if (mode == LUS_PLAN_INFER)
+    lus_steps_use_codes(plan->steps, graph);
   set_maps(plan, graph);
   if ((plan->train && !check_backward(plan, error)) || !prepare_steps(plan, error) || !place_data(plan, error) ||
       (plan->train && !place_gradients(plan, error)) || !place_scratch(plan, error) ||
