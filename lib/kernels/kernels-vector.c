@@ -303,7 +303,17 @@ static void norm_backward(float *dx, const float *dy, const float *x, const floa
 
 /* ---- panel product: tiles of y in registers, all rows for one block of columns ---- */
 
+/* With every access checked, unrolled loops would take minutes to compile. */
+#if defined __has_feature
+#define CLANG_CHECKS (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define CLANG_CHECKS 0
+#endif
+#if CLANG_CHECKS || defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define UNROLL
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 #define FOR_TILE(ROWS, VECTORS)                                                                    \
   UNROLL for (size_t i = 0; i < (ROWS); i++)                                                       \
     UNROLL for (size_t v = 0; v < (VECTORS); v++)
