@@ -13,11 +13,10 @@
 
 static const char description[] =
   "DATASET is a folder (docs/dataset.md) or phantom:COUNT: COUNT simulated stills made in\n"
-  "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.\n\n"
-  "Example: lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1";
+  "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.";
 
 typedef struct {
-  char *output, *target, *checkpoint, *size, *widths, *licence, *probes;
+  char *output, *target, *loss, *experts, *checkpoint, *size, *widths, *licence, *probes;
   int steps, batch, threads, interval;
   double learning_rate;
   gint64 seed;
@@ -27,6 +26,8 @@ typedef struct {
 typedef struct {
   Options options;
   LusTrainConfig config;
+  LusTarget target; /* as asked for; the trainer's own where samples are expanded is another */
+  LusLoss loss;
   LusToolData data;
   const char *data_text;
   char *command, *checkpoint;
@@ -39,7 +40,7 @@ typedef struct {
 static void run_clear(Run *run)
 {
   Options *o = &run->options;
-  char *texts[] = {o->output, o->target, o->checkpoint, o->size, o->widths, o->licence, o->probes, run->command,
+  char *texts[] = {o->output, o->target, o->loss, o->experts, o->checkpoint, o->size, o->widths, o->licence, o->probes, run->command,
                    run->checkpoint};
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
@@ -51,16 +52,18 @@ static void run_clear(Run *run)
   lus_tool_progress_free(run->progress);
 }
 
-/** The command as typed, for the record. */
-static char *command_text(int argc, char **argv)
+/** The description with the tables of target methods and losses. */
+static char *help_text(void)
 {
-  GString *text = g_string_new(argv[0]);
-  for (int i = 1; i < argc; i++) {
-    gboolean plain = strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=:./,+") == strlen(argv[i]) &&
-                     *argv[i];
-    g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
-    g_string_append_printf(text, " %s", quoted);
-  }
+  GString *text = g_string_new(description);
+  g_string_append(text, "\n\nTarget methods:\n");
+  for (int i = 0; i < LUS_TARGET_N; i++)
+    g_string_append_printf(text, "  %-20s %s\n", lus_target_form((LusTargetMethod)i),
+                           lus_target_summary((LusTargetMethod)i));
+  g_string_append(text, "\nLosses, of which sums with factors may be written:\n");
+  for (int i = 0; i < LUS_LOSS_N; i++)
+    g_string_append_printf(text, "  %-20s %s\n", lus_loss_form((LusLossTerm)i), lus_loss_summary((LusLossTerm)i));
+  g_string_append(text, "\nExample: lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1");
   return g_string_free(text, FALSE);
 }
 
@@ -76,7 +79,10 @@ static int parse(Run *run, int argc, char **argv, char ***arguments)
   const GOptionEntry entries[] =
     {{"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the model (ONNX)", "MODEL"},
      {"target", 0, 0, G_OPTION_ARG_STRING, &o->target,
-      "How confidences become targets: threshold:PERCENT or soft (default threshold:60)", "METHOD"},
+      "How confidences become targets, see below (default threshold:60)", "METHOD"},
+     {"loss", 0, 0, G_OPTION_ARG_STRING, &o->loss, "A sum of losses, see below (default 2*bce+dice)", "SUM"},
+     {"experts", 0, 0, G_OPTION_ARG_STRING, &o->experts,
+      "Annotators to learn from, fused ones too (default: all that are not fused, averaged)", "A,B,..."},
      {"steps", 0, 0, G_OPTION_ARG_INT, &o->steps, "Optimiser steps (default 3000)", "N"},
      {"batch", 0, 0, G_OPTION_ARG_INT, &o->batch, "Samples per step (default 8)", "N"},
      {"learning-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->learning_rate, "Peak learning rate (default 0.002)", "RATE"},
@@ -91,7 +97,8 @@ static int parse(Run *run, int argc, char **argv, char ***arguments)
      {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "Licence recorded in the model", "TEXT"},
      {"probes", 0, 0, G_OPTION_ARG_STRING, &o->probes, "What the model is made for, recorded in it", "TEXT"},
      {0}};
-  return lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, arguments);
+  g_autofree char *text = help_text();
+  return lus_tool_parse(argc, argv, entries, "DATASET", text, 1, 1, arguments);
 }
 
 static gboolean parse_widths(LusFpnConfig *network, const char *text)
@@ -119,8 +126,12 @@ static char *configure(Run *run)
   if (o->seed < 0)
     return g_strdup("--seed: must not be negative");
   g_autoptr(GError) error = NULL;
-  if (!lus_target_parse(&c->target, o->target ? o->target : "threshold:60", &error))
+  lus_loss_init(&run->loss, LUS_MAX_CLASSES);
+  if (!lus_target_parse(&run->target, o->target ? o->target : "threshold:60", &error) ||
+      (o->loss && !lus_loss_parse(&run->loss, o->loss, &error)))
     return g_strdup(error->message);
+  c->target = run->target;
+  c->loss = &run->loss;
   c->steps = o->steps;
   c->batch = o->batch;
   c->learning_rate = o->learning_rate;
@@ -180,14 +191,30 @@ static void describe(Run *run)
              g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
 }
 
+/** The annotators learned from: the mean of those named, or each by itself. */
+static gboolean select_experts(Run *run, GError **error)
+{
+  LusDataset *dataset = run->data.dataset;
+  gboolean each = run->target.method == LUS_TARGET_EXPERT;
+  if (!dataset && (each || run->options.experts)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "phantom stills have no annotators; use a data set");
+    return FALSE;
+  }
+  return !dataset || lus_tool_select_experts(dataset, run->options.experts, error);
+}
+
 static gboolean load_samples(Run *run, GError **error)
 {
   const LusTrainConfig *c = &run->config;
   const LusModelInfo *info = &run->info;
+  if (run->data.dataset)
+    run->data.dataset->each_annotator = run->target.method == LUS_TARGET_EXPERT;
   run->samples = lus_tool_data_samples(&run->data, LUS_SPLIT_TRAIN, 0, c->seed, info->width, info->height, c->threads,
                                        run->progress, error);
   if (!run->samples)
     return FALSE;
+  if (run->data.dataset)
+    run->data.dataset->each_annotator = FALSE;
   run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, HELD_OUT_STILLS, c->seed, info->width,
                                         info->height, c->threads, run->progress, error);
   return run->held_out != NULL;
@@ -197,12 +224,12 @@ static gboolean load_samples(Run *run, GError **error)
 static void record(Run *run, const LusClassMetrics *metrics)
 {
   const LusTrainConfig *c = &run->config;
-  g_autofree char *target = lus_target_to_string(&c->target);
+  g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
   /* JSON is UTF-8, file names need not be. */
   g_autofree char *command = g_utf8_make_valid(run->command, -1), *data = g_utf8_make_valid(run->data_text, -1);
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:f}", "command", command, "version",
+  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:i, s:i, s:f}", "command", command, "version",
                            lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target,
-                           "samples", run->samples->n, "steps", c->steps, "batch", c->batch, "learning_rate",
+                           "loss", loss, "samples", run->samples->n, "steps", c->steps, "batch", c->batch, "learning_rate",
                            c->learning_rate);
   if (metrics) {
     json_t *classes = json_object();
@@ -232,7 +259,7 @@ static gboolean save(Run *run, GError **error)
   g_autoptr(LusModel) model = lus_model_load(path, error);
   LusClassMetrics metrics[LUS_MAX_CLASSES];
   double cut = (double)run->info.threshold;
-  if (!model || !lus_metrics_evaluate(metrics, model, run->held_out, cut, run->config.target.level, run->config.seed,
+  if (!model || !lus_metrics_evaluate(metrics, model, run->held_out, cut, run->target.level, run->config.seed,
                                       run->config.threads, lus_tool_progress, run->progress, error))
     return FALSE;
   record(run, metrics);
@@ -240,9 +267,42 @@ static gboolean save(Run *run, GError **error)
     return FALSE;
   g_clear_pointer(&run->progress, lus_tool_progress_free);
   printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n",
-         path, lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->config.target.level);
+         path, lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->target.level);
   lus_tool_print_metrics(&run->info, metrics);
   return TRUE;
+}
+
+/** Ordinal targets: every level of a class is an output with its class's weight, trained and calibrated as a mask of
+ *  its own; then they become one confidence. */
+static gboolean train_levels(Run *run, GError **error)
+{
+  int levels = (int)run->target.levels, classes = run->info.n_classes;
+  LusTrainConfig *c = &run->config;
+  LusSamples *samples = lus_target_expand(run->samples, levels, error);
+  if (!samples)
+    return FALSE;
+  lus_samples_free(run->samples);
+  run->samples = samples;
+  const LusLoss by_class = run->loss;
+  for (int i = 0; i < classes * levels; i++)
+    run->loss.positive_weight[i] = by_class.positive_weight[i / levels];
+  c->network.classes = classes * levels;
+  c->target = (LusTarget){.method = LUS_TARGET_THRESHOLD, .level = 50};
+  g_autoptr(LusSamples) held_out = lus_target_expand(run->held_out, levels, error);
+  if (held_out)
+    run->graph = lus_train(c, run->samples, error);
+  run->info.logits = FALSE;
+  return run->graph && lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
+         lus_target_fold(run->graph, classes, levels, error);
+}
+
+static gboolean train_masks(Run *run, GError **error)
+{
+  const LusTrainConfig *c = &run->config;
+  run->graph = lus_train(c, run->samples, error);
+  /* Graded targets: the output is the expected confidence, which a moved cut would bend. */
+  double cut = lus_target_is_graded(&run->target) ? 0 : (double)run->info.threshold;
+  return run->graph && lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error);
 }
 
 static gboolean train(Run *run, GError **error)
@@ -251,6 +311,8 @@ static gboolean train(Run *run, GError **error)
   if (!check_folder(run->options.output, error) || !check_folder(run->checkpoint, error) ||
       !lus_tool_data_open(&run->data, run->data_text, error))
     return FALSE;
+  if (!select_experts(run, error))
+    return FALSE;
   describe(run);
   run->progress = c->progress_data = lus_tool_progress_new();
   c->progress = lus_tool_progress;
@@ -258,11 +320,8 @@ static gboolean train(Run *run, GError **error)
     return FALSE;
   if (g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
     fprintf(stderr, "lus train: going on from %s\n", run->checkpoint);
-  run->graph = lus_train(c, run->samples, error);
-  /* Soft targets: the output is the expected confidence, which a moved cut would bend. */
-  double cut = c->target.method == LUS_TARGET_SOFT ? 0 : (double)run->info.threshold;
-  if (!run->graph || !lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error) ||
-      !save(run, error))
+  gboolean ordinal = run->target.method == LUS_TARGET_ORDINAL;
+  if (!(ordinal ? train_levels(run, error) : train_masks(run, error)) || !save(run, error))
     return FALSE;
   g_unlink(run->checkpoint);
   return TRUE;
@@ -273,7 +332,7 @@ int lus_cmd_train(int argc, char **argv)
   Run run = {0};
   lus_train_config_init(&run.config);
   lus_model_info_init(&run.info);
-  run.command = command_text(argc, argv);
+  run.command = lus_tool_command_text(argc, argv);
   g_auto(GStrv) arguments = NULL;
   int code = parse(&run, argc, argv, &arguments);
   if (code == LUS_EXIT_DONE) {

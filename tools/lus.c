@@ -10,6 +10,8 @@ static const LusCommand commands[] = {
   {"train", "train a segmentation network on a data set", lus_cmd_train},
   {"evaluate", "compare a model with a data set's labels", lus_cmd_evaluate},
   {"quantize", "make a model of 8-bit integers from one in floats", lus_cmd_quantize},
+  {"agree", "tell how far a data set's annotators agree, and their scales", lus_cmd_agree},
+  {"fuse", "make one annotator out of several", lus_cmd_fuse},
   {"segment", "segment video files: frames.jsonl, masks, confidences, overlay", lus_cmd_segment},
   {"features", "measure lung features of video files into a table", lus_cmd_features},
   {"fit", "fit the S/F estimator on features and outcomes", lus_cmd_fit},

@@ -72,3 +72,11 @@ void lus_tool_print_metrics(const LusModelInfo *info, const LusClassMetrics *met
     printf(" %12" G_GINT64_FORMAT "\n", metrics[k].positive_pixels);
   }
 }
+
+gboolean lus_tool_select_experts(LusDataset *dataset, const char *experts, GError **error)
+{
+  if (!experts)
+    return TRUE;
+  g_auto(GStrv) names = g_strsplit(experts, ",", -1);
+  return lus_dataset_select_annotators(dataset, names, error);
+}

@@ -22,3 +22,6 @@ gboolean lus_tool_parse_size(const char *text, int *width, int *height);
 
 /** A table of the figures, a header line first; '-' where something is unknown. */
 void lus_tool_print_metrics(const LusModelInfo *info, const LusClassMetrics *metrics);
+
+/** "A,B": uses the labels of these annotators alone; NULL leaves the data set as it is. */
+gboolean lus_tool_select_experts(LusDataset *dataset, const char *experts, GError **error);

@@ -175,3 +175,15 @@ gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gi
     show(progress, what, done, now);
   return !interrupted;
 }
+
+char *lus_tool_command_text(int argc, char **argv)
+{
+  GString *text = g_string_new(argv[0]);
+  for (int i = 1; i < argc; i++) {
+    gboolean plain = strspn(argv[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_=:./,+") == strlen(argv[i]) &&
+                     *argv[i];
+    g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
+    g_string_append_printf(text, " %s", quoted);
+  }
+  return g_string_free(text, FALSE);
+}

@@ -23,6 +23,8 @@ int lus_cmd_bench(int argc, char **argv);
 int lus_cmd_features(int argc, char **argv);
 int lus_cmd_fit(int argc, char **argv);
 int lus_cmd_exam(int argc, char **argv);
+int lus_cmd_agree(int argc, char **argv);
+int lus_cmd_fuse(int argc, char **argv);
 
 /** Parses @entries from argv; what remains are arguments, whose number must be min..max (max < 0: no limit). On success
  *  *arguments is a NULL-terminated array to free with g_strfreev(). Returns LUS_EXIT_DONE, or LUS_EXIT_USAGE after having
@@ -46,6 +48,8 @@ char *lus_tool_pinned_blas(void);
 /** Starts the program again, as "lus @command" with the rest of @argv, without these variables: OpenBLAS read them when it
  *  was loaded. Does nothing where there are none. */
 void lus_tool_unpin_blas(const char *command, char **argv);
+/** The command as typed, for records; newly allocated. */
+char *lus_tool_command_text(int argc, char **argv);
 
 /** A LusProgress that draws a bar with rate and ETA on a terminal, else a line every few seconds, all to stderr. user_data:
  *  LusToolProgress. SIGINT makes it return FALSE. */

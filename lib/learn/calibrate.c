@@ -21,16 +21,17 @@ typedef struct {
 typedef struct {
   const LusSamples *samples;
   Bin *bins;              /* [threads][n_classes][BINS] */
-  guint8 hundredths[256]; /* target of a label */
+  guint8 positive[256], negative[256]; /* weight of a label's target and of its opposite, in hundredths */
 } Counter;
 
-static void fill_hundredths(guint8 hundredths[256], const LusTarget *target)
+static void fill_hundredths(Counter *counter, const LusTarget *target)
 {
   for (int percent = 0; percent <= 100; percent++) {
     guint8 label = (guint8)percent;
     float value, weight;
     lus_target_apply(&value, &weight, &label, 1, target);
-    hundredths[percent] = (guint8)(100 * value + 0.5f);
+    counter->positive[percent] = (guint8)(100 * weight * value + 0.5f);
+    counter->negative[percent] = (guint8)(100 * weight * (1 - value) + 0.5f);
   }
 }
 
@@ -48,8 +49,8 @@ static void count_sample(gpointer data, int sample, const float *output, int thr
         continue;
       float position = output[k * pixels + i] / (float)BIN_WIDTH + BINS / 2;
       Bin *bin = &bins[position > 0 ? (int)MIN(position, BINS - 1) : 0];
-      bin->positive += c->hundredths[label];
-      bin->negative += 100 - c->hundredths[label];
+      bin->positive += c->positive[label];
+      bin->negative += c->negative[label];
     }
   }
 }
@@ -200,7 +201,7 @@ gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTar
   Counter counter = {.samples = held_out, .bins = g_try_new0(Bin, per_thread * lanes)};
   gboolean ok = FALSE;
   if (pool && counter.bins) {
-    fill_hundredths(counter.hundredths, target);
+    fill_hundredths(&counter, target);
     ok = lus_predict(graph, &normalise, input_channels(graph), held_out, pool, count_sample, &counter, NULL, NULL,
                      "calibration", error);
   } else {

@@ -288,6 +288,7 @@ void lus_dataset_free(LusDataset *dataset)
   }
   g_free(dataset->clips);
   g_strfreev(dataset->classes);
+  g_strfreev(dataset->annotators);
   g_free(dataset->licence);
   g_free(dataset->path);
   g_free(dataset);

@@ -28,6 +28,8 @@ typedef struct {
   int n_clips;
   LusClip *clips;
   char *licence;
+  char **annotators;       /* whose labels are used; NULL: everybody's, fused ones left out */
+  gboolean each_annotator; /* samples: one per frame and annotator instead of the annotators' mean */
 } LusDataset;
 
 /** Strict: refuses a patient in two splits, clips twice, unknown keys of wrong types; the message names place and
@@ -39,6 +41,14 @@ LUS_API const char *lus_split_name(LusSplit split);
 /** Replaces the data set's classes by others, in their order: labels are then looked for under these names, and a
  *  class without any counts as not labelled. */
 LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *const *classes, GError **error);
+
+/** In labels/<annotator>/: the file that marks fused labels, and tells how they were made. */
+#define LUS_FUSION_RECORD "fusion.json"
+/** The annotators in use, by name: those selected, else all folders of labels/ without a fusion record. Free with
+ *  g_strfreev(). */
+LUS_API char **lus_dataset_annotators(const LusDataset *dataset, GError **error);
+/** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, named twice. */
+LUS_API gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, GError **error);
 
 /** Progress of long work: called with 0..total; returning FALSE cancels (LUS_ERROR_CANCELLED). May be NULL. */
 typedef gboolean (*LusProgress)(gpointer user_data, const char *what, gint64 done, gint64 total);
@@ -67,7 +77,8 @@ typedef struct {
   char **names;    /* [n]: "clip/frame" for messages */
 } LusSamples;
 
-/** All labelled frames of one split, cropped to the sector and scaled like at inference. Annotators are averaged. */
+/** All labelled frames of one split, cropped to the sector and scaled like at inference. The annotators in use are
+ *  averaged, or kept apart with each_annotator. */
 LUS_API LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height,
                                      LusFrameOpen open, gpointer user_data, LusProgress progress,
                                      gpointer progress_data, GError **error);

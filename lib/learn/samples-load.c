@@ -1,96 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/annotation.h"
+#include "learn/labels.h"
 #include "learn/samples.h"
 #include "nn/error.h"
 
 #include <string.h>
 
-#define FRAME_PREFIX "frame"
-#define FRAME_DIGITS 6
 #define IGNORE 255
-#define MAX_ANNOTATORS 255 /* what a count of guint8 holds */
-
-/** One labelled frame of a clip. */
-typedef struct {
-  const LusClip *clip;
-  int frame;
-} Labelled;
 
 /** Loading of one split. */
 typedef struct {
   const LusDataset *dataset;
-  char **annotators; /* folder names below labels/, sorted */
+  char **annotators; /* folder names below labels/ */
   LusSamples *samples;
   guint16 *sum;      /* [frame_height][frame_width]: percents added up over annotators */
   guint8 *known;     /* how many of them did not ignore the pixel */
 } Loader;
-
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/** The names in a folder, sorted; empty if there is no such folder. */
-static char **list_folder(const char *path)
-{
-  GPtrArray *names = g_ptr_array_new();
-  GDir *dir = g_dir_open(path, 0, NULL);
-  for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
-    g_ptr_array_add(names, g_strdup(name));
-  g_clear_pointer(&dir, g_dir_close);
-  g_ptr_array_sort(names, compare_names);
-  g_ptr_array_add(names, NULL);
-  return (char **)g_ptr_array_free(names, FALSE);
-}
-
-/** "frame000012.pleural_line.png" of one of the classes gives 12, else -1. */
-static int frame_of(const LusDataset *dataset, const char *name)
-{
-  gsize prefix = strlen(FRAME_PREFIX);
-  if (strncmp(name, FRAME_PREFIX, prefix) != 0)
-    return -1;
-  int frame = 0;
-  for (gsize i = prefix; i < prefix + FRAME_DIGITS; i++) {
-    if (!g_ascii_isdigit(name[i]))
-      return -1;
-    frame = frame * 10 + name[i] - '0';
-  }
-  const char *rest = name + prefix + FRAME_DIGITS;
-  if (*rest != '.')
-    return -1;
-  for (int k = 0; k < dataset->n_classes; k++) {
-    gsize n = strlen(dataset->classes[k]);
-    if (strncmp(rest + 1, dataset->classes[k], n) == 0 && g_str_equal(rest + 1 + n, ".png"))
-      return frame;
-  }
-  return -1;
-}
-
-static int compare_ints(gconstpointer a, gconstpointer b)
-{
-  return *(const int *)a - *(const int *)b;
-}
-
-/** Appends the clip's labelled frames, ascending. */
-static void find_labelled(const Loader *l, GArray *labelled, const LusClip *clip)
-{
-  g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(int));
-  for (int a = 0; l->annotators[a]; a++) {
-    g_autofree char *folder = g_build_filename(l->dataset->path, "labels", l->annotators[a], clip->name, NULL);
-    g_auto(GStrv) names = list_folder(folder);
-    for (int i = 0; names[i]; i++) {
-      int frame = frame_of(l->dataset, names[i]);
-      if (frame >= 0)
-        g_array_append_val(frames, frame);
-    }
-  }
-  g_array_sort(frames, compare_ints);
-  for (guint i = 0; i < frames->len; i++) {
-    Labelled one = {clip, g_array_index(frames, int, i)};
-    if (i == 0 || one.frame != g_array_index(frames, int, i - 1))
-      g_array_append_val(labelled, one);
-  }
-}
 
 /** Adds one annotator's label; a missing file is no label. */
 static gboolean add_label(const Loader *l, const char *path, int width, int height, GError **error)
@@ -115,18 +40,18 @@ static gboolean add_label(const Loader *l, const char *path, int width, int heig
   return TRUE;
 }
 
-/** The mean of all annotators for one class of a frame, 255 where nobody said anything, into sample @index. */
-static gboolean load_class(const Loader *l, int index, int class_index, const Labelled *labelled,
+/** The mean of the sample's annotators for one class of a frame, 255 where nobody said anything, into sample @index. */
+static gboolean load_class(const Loader *l, int index, int class_index, const LusLabelled *labelled,
                            const LusGeometry *geometry, const LusImage *image, GError **error)
 {
   gsize n = (gsize)image->width * image->height;
   memset(l->sum, 0, n * sizeof *l->sum);
   memset(l->known, 0, n);
   for (int a = 0; l->annotators[a]; a++) {
-    g_autofree char *name = g_strdup_printf(FRAME_PREFIX "%0*d.%s.png", FRAME_DIGITS, labelled->frame,
-                                            l->dataset->classes[class_index]);
-    g_autofree char *path = g_build_filename(l->dataset->path, "labels", l->annotators[a], labelled->clip->name, name,
-                                             NULL);
+    if (labelled->annotator >= 0 && labelled->annotator != a)
+      continue;
+    g_autofree char *path = lus_labels_path(l->dataset, l->annotators[a], labelled->clip->name, labelled->frame,
+                                            class_index);
     if (!add_label(l, path, image->width, image->height, error))
       return FALSE;
   }
@@ -137,7 +62,7 @@ static gboolean load_class(const Loader *l, int index, int class_index, const La
   return TRUE;
 }
 
-static gboolean load_sample(Loader *l, int index, const Labelled *labelled, const LusImage *image, LusSector *sector,
+static gboolean load_sample(Loader *l, int index, const LusLabelled *labelled, const LusImage *image, LusSector *sector,
                             GError **error)
 {
   gsize n = (gsize)image->width * image->height;
@@ -167,7 +92,7 @@ static gboolean start_sector(LusSector **sector, LusRect *size, const LusImage *
 }
 
 /** Decodes a clip up to its last labelled frame; the sector sees every frame on the way, as it does at inference. */
-static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int n, LusFrameSource *source,
+static gboolean load_frames(Loader *l, int first, const LusLabelled *labelled, int n, LusFrameSource *source,
                             LusSector **sector, GError **error)
 {
   int done = 0;
@@ -191,16 +116,14 @@ static gboolean load_frames(Loader *l, int first, const Labelled *labelled, int 
       return FALSE;
     }
     lus_sector_update(*sector, &image);
-    if (frame != labelled[done].frame)
-      continue;
-    if (!load_sample(l, first + done, &labelled[done], &image, *sector, error))
-      return FALSE;
-    done++;
+    for (; done < n && labelled[done].frame == frame; done++)
+      if (!load_sample(l, first + done, &labelled[done], &image, *sector, error))
+        return FALSE;
   }
   return TRUE;
 }
 
-static gboolean load_clip(Loader *l, int first, const Labelled *labelled, int n, LusFrameOpen open,
+static gboolean load_clip(Loader *l, int first, const LusLabelled *labelled, int n, LusFrameOpen open,
                           gpointer user_data, GError **error)
 {
   g_autofree char *path = g_build_filename(l->dataset->path, labelled->clip->file, NULL);
@@ -219,7 +142,7 @@ static void number_groups(LusSamples *samples, const GArray *labelled)
 {
   g_autoptr(GHashTable) numbers = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < labelled->len; i++) {
-    char *patient = g_array_index(labelled, Labelled, i).clip->patient;
+    char *patient = g_array_index(labelled, LusLabelled, i).clip->patient;
     if (!g_hash_table_contains(numbers, patient))
       g_hash_table_insert(numbers, patient, GINT_TO_POINTER(g_hash_table_size(numbers)));
     samples->group[i] = GPOINTER_TO_INT(g_hash_table_lookup(numbers, patient));
@@ -229,7 +152,7 @@ static void number_groups(LusSamples *samples, const GArray *labelled)
 static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open, gpointer user_data,
                            LusProgress progress, gpointer progress_data, GError **error)
 {
-  const Labelled *all = (const Labelled *)(const void *)labelled->data;
+  const LusLabelled *all = (const LusLabelled *)(const void *)labelled->data;
   int n = (int)labelled->len;
   for (int first = 0, end; first < n; first = end) {
     for (end = first + 1; end < n && all[end].clip == all[first].clip;)
@@ -248,17 +171,14 @@ LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int widt
                              gpointer user_data, LusProgress progress, gpointer progress_data, GError **error)
 {
   Loader l = {.dataset = dataset};
-  g_autofree char *folder = g_build_filename(dataset->path, "labels", NULL);
-  g_auto(GStrv) annotators = list_folder(folder);
-  if (g_strv_length(annotators) > MAX_ANNOTATORS) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: more than %d annotators", folder, MAX_ANNOTATORS);
+  g_auto(GStrv) annotators = lus_dataset_annotators(dataset, error);
+  if (!annotators)
     return NULL;
-  }
   l.annotators = annotators;
-  g_autoptr(GArray) labelled = g_array_new(FALSE, FALSE, sizeof(Labelled));
+  g_autoptr(GArray) labelled = g_array_new(FALSE, FALSE, sizeof(LusLabelled));
   for (int i = 0; i < dataset->n_clips; i++)
     if (dataset->clips[i].split == split)
-      find_labelled(&l, labelled, &dataset->clips[i]);
+      lus_labels_find(labelled, dataset, annotators, &dataset->clips[i], dataset->each_annotator);
   if (labelled->len == 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s'; labels lie in "
                 "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path, lus_split_name(split));

@@ -2,7 +2,6 @@
 #include "learn/trainer.h"
 #include "learn/augment.h"
 #include "learn/checkpoint.h"
-#include "learn/loss.h"
 #include "learn/optimizer.h"
 #include "lung/preprocess.h"
 #include "nn/error.h"
@@ -100,10 +99,11 @@ static guint64 fingerprint(guint64 hash, const guint8 *data, gsize n)
 }
 
 /** Everything the result depends on, line by line. */
-static char *settings_text(const LusTrainConfig *config, const LusSamples *samples)
+static char *settings_text(const LusTrainConfig *config, const LusLoss *loss, const LusSamples *samples)
 {
   const LusFpnConfig *net = &config->network;
   g_autofree char *target = lus_target_to_string(&config->target);
+  g_autofree char *loss_text = lus_loss_to_string(loss);
   gsize pixels = (gsize)samples->n * samples->width * samples->height;
   guint64 data = fingerprint(14695981039346656037u, samples->luma, pixels);
   data = fingerprint(data, samples->labels, pixels * samples->n_classes);
@@ -117,6 +117,10 @@ static char *settings_text(const LusTrainConfig *config, const LusSamples *sampl
   g_string_append_printf(text, "data %016" G_GINT64_MODIFIER "x\n", data);
   g_string_append_printf(text, "target %s\nseed %" G_GUINT64_FORMAT "\nsteps %d\nbatch %d\n", target, config->seed,
                          config->steps, config->batch);
+  g_string_append_printf(text, "loss %s weights", loss_text);
+  for (int k = 0; k < samples->n_classes; k++)
+    g_string_append_printf(text, " %.9g", (double)loss->positive_weight[k]);
+  g_string_append_c(text, '\n');
   g_string_append_printf(text, "learning rate %.17g\nwarm-up %d\naveraging %.17g\n", config->learning_rate,
                          config->warm_up, config->ema);
   return g_string_free(text, FALSE);
@@ -216,11 +220,13 @@ static gboolean trainer_init(Trainer *t, GError **error)
   const LusTrainConfig *config = t->config;
   t->epoch = -1;
   lus_loss_init(&t->loss, t->samples->n_classes);
+  if (config->loss)
+    t->loss = *config->loss;
   lus_adamw_init(&t->adamw);
   t->graph = lus_fpn_new(&config->network, config->seed, error);
   if (!t->graph || !lus_train_state_alloc(&t->state, lus_graph_n_parameters(t->graph), error))
     return FALSE;
-  t->settings = settings_text(config, t->samples);
+  t->settings = settings_text(config, &t->loss, t->samples);
   t->pool = lus_parallel_new(config->threads);
   t->slots = g_try_new0(Slot, config->batch);
   t->permutation = g_try_new(int, t->samples->n);
@@ -270,7 +276,8 @@ static void prepare_body(void *data, int item, int thread)
   lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &rng, slot->scratch);
   int channels = t->config->network.in_channels;
   lus_preprocess_normalise(t->input + item * pixels * channels, slot->luma, s->width, s->height, channels, &normalise);
-  lus_target_apply(t->target + item * planes, t->weight + item * planes, slot->labels, planes, &t->config->target);
+  lus_target_planes(t->target + item * planes, t->weight + item * planes, slot->labels, s->n_classes, s->width,
+                    s->height, &t->config->target);
 }
 
 static double batch_loss(Trainer *t, double *dice)

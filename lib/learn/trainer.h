@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "dataset.h"
+#include "loss.h"
 #include "target.h"
 #include "../nn/fpn.h"
 #include "../nn/model.h"
@@ -9,7 +10,8 @@ LUS_BEGIN_DECLS
 
 typedef struct {
   LusFpnConfig network;
-  LusTarget target;
+  LusTarget target;        /* ordinal: of samples that lus_target_expand() has expanded, threshold:50 here */
+  const LusLoss *loss;     /* borrowed; NULL: lus_loss_init() */
   guint64 seed;
   int steps;               /* optimiser steps in all */
   int batch;               /* samples per step, default 8 */

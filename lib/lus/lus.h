@@ -27,6 +27,7 @@
 #include "../lung/phantom.h"
 #include "../learn/annotation.h"
 #include "../learn/dataset.h"
+#include "../learn/experts.h"
 #include "../learn/target.h"
 #include "../learn/augment.h"
 #include "../learn/loss.h"

@@ -147,7 +147,7 @@ static void test_unsupported(void)
 {
   g_autoptr(LusSamples) samples = two_greys(10, 80);
   g_autoptr(LusGraph) graph = network(1, 0, TRUE);
-  const LusTarget target = {LUS_TARGET_THRESHOLD, 60};
+  const LusTarget target = {.method = LUS_TARGET_THRESHOLD, .level = 60};
   g_autoptr(GError) error = NULL;
   g_assert_false(lus_calibrate(graph, samples, &target, 0, 1, &error));
   assert_error(error, LUS_ERROR_UNSUPPORTED, "does not end in a Conv");

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "dataset.h"
+
+/** Inside of learn: which frames of a data set are labelled, by whom, and where the files lie. */
+
+#define LUS_MAX_ANNOTATORS 255 /* what a count of guint8 holds */
+
+/** One labelled frame of a clip; @annotator -1: all who labelled it. */
+typedef struct {
+  const LusClip *clip;
+  int frame, annotator;
+} LusLabelled;
+
+/** Appends LusLabelled: the clip's frames that any of @annotators labelled for one of the data set's classes, ascending;
+ *  @each: one entry per annotator who did. */
+void lus_labels_find(GArray *labelled, const LusDataset *dataset, char *const *annotators, const LusClip *clip,
+                     gboolean each);
+char *lus_labels_path(const LusDataset *dataset, const char *annotator, const char *clip, int frame, int class_index);
+/** One class of a frame as each of @annotators labelled it: @planes [n], newly allocated, NULL for who did not. Errors: files
+ *  that cannot be read, sizes that differ; then @planes are all NULL. */
+gboolean lus_labels_read(guint8 **planes, int *width, int *height, const LusDataset *dataset, char *const *annotators,
+                         const LusLabelled *labelled, int class_index, GError **error);
+void lus_labels_clear(guint8 **planes, int n);
