@@ -792,13 +792,13 @@ static void outer_products(float *c, size_t ldc, const float *const *a, size_t s
 
 /* ---- depthwise ---- */
 
-#define STRIP 4 /* pixels that share a load of the weights */
+#define STRIP 8 /* pixels that share a load of the weights; what is left in strips of 4, 2 and 1 */
 
 static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
                       const int *tap, int taps, const float *bias, const float *r, int relu,
                       size_t step, size_t pixels, int c)
 {
-  size_t n = (size_t)c, whole = pixels - pixels % STRIP;
+  size_t n = (size_t)c;
 #define PIXELS(type, first, count)                                                                 \
   {                                                                                                \
     type sum[count];                                                                               \
@@ -821,9 +821,14 @@ static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t 
   }
 #define BODY(type)                                                                                 \
   {                                                                                                \
-    for (size_t p = 0; p < whole; p += STRIP)                                                      \
+    size_t p = 0;                                                                                  \
+    for (; p + STRIP <= pixels; p += STRIP)                                                        \
       PIXELS(type, p, STRIP)                                                                       \
-    for (size_t p = whole; p < pixels; p++)                                                        \
+    for (; p + 4 <= pixels; p += 4)                                                                \
+      PIXELS(type, p, 4)                                                                           \
+    for (; p + 2 <= pixels; p += 2)                                                                \
+      PIXELS(type, p, 2)                                                                           \
+    for (; p < pixels; p++)                                                                        \
       PIXELS(type, p, 1)                                                                           \
   }
   FOR_LANES(n, BODY);

@@ -35,16 +35,32 @@ static void run(const Row *row, int first, int n)
                            (gsize)grid->source_step[1] * c, (gsize)n, row->size.c);
 }
 
-/* Whether every tap's column lies inside the map at pixel @j. */
-static gboolean is_inner(const Row *row, int j)
+/* The taps whose column lies inside the map at pixel @j, one bit each. */
+static guint64 columns_inside(const Row *row, int j)
 {
   const LusTapGrid *grid = row->grid;
+  guint64 inside = 0;
   for (int t = 0; t < grid->n; t++) {
     int x = j * grid->source_step[1] + grid->taps[t].dx;
-    if (x < 0 || x >= row->size.w)
-      return FALSE;
+    if (x >= 0 && x < row->size.w)
+      inside |= (guint64)1 << t;
   }
-  return TRUE;
+  return inside;
+}
+
+/* The first pixel from @first on whose taps are inside in another way than those of @first. */
+static int end_of_run(const Row *row, int first)
+{
+  const LusTapGrid *grid = row->grid;
+  guint64 inside = columns_inside(row, first);
+  int end = first + 1, far = 0;
+  for (int t = 0; t < grid->n; t++)
+    far = MAX(far, grid->taps[t].dx);
+  if (inside == ~(guint64)0 >> (64 - grid->n)) /* all, up to where the last column leaves the map */
+    end = MAX(end, MIN((row->size.w - 1 - far) / grid->source_step[1] + 1, grid->w));
+  while (end < grid->w && columns_inside(row, end) == inside)
+    end++;
+  return end;
 }
 
 void lus_depthwise_row(const LusTapGrid *grid, float *target, const float *source,
@@ -62,11 +78,8 @@ void lus_depthwise_row(const LusTapGrid *grid, float *target, const float *sourc
       .relu = relu,
       .row = row,
   };
-  int first = 0, end = grid->w;
-  while (first < grid->w && !is_inner(&job, first))
-    run(&job, first++, 1);
-  while (end > first && !is_inner(&job, end - 1))
-    run(&job, --end, 1);
-  if (end > first)
+  for (int first = 0, end; first < grid->w; first = end) {
+    end = end_of_run(&job, first);
     run(&job, first, end - first);
+  }
 }

@@ -48,8 +48,9 @@ static void pack_forward(const Conv *conv, LusConvPass *pass, const float *w, in
   lus_conv_pass_set_weights(pass, conv->weights);
 }
 
-/* weights[g][t][o][i] = w[g out + o][i][tap t]. */
-static void pack_backward(const Conv *conv, LusConvPass *pass, const float *w, int taps)
+/* weights[g][t][o][i] = w[g out + o][i][tap t] * scale[g in + i]; scale NULL: 1. */
+static void pack_backward(const Conv *conv, LusConvPass *pass, const float *w, int taps,
+                          const float *scale)
 {
   int n = pass->grid.n;
   for (int o = 0; o < conv->groups * conv->out; o++) {
@@ -59,7 +60,7 @@ static void pack_backward(const Conv *conv, LusConvPass *pass, const float *w, i
                                        (gsize)conv->in;
       const float *from = w + (gsize)o * (gsize)conv->in * (gsize)taps + pass->grid.taps[t].tap;
       for (int i = 0; i < conv->in; i++)
-        row[i] = from[(gsize)i * (gsize)taps];
+        row[i] = from[(gsize)i * (gsize)taps] * (scale ? scale[o / conv->out * conv->in + i] : 1);
     }
   }
   lus_conv_pass_set_weights(pass, conv->weights);
@@ -105,7 +106,7 @@ static void load(const LusStep *step, gboolean backward)
   if (!backward)
     pack_forward(conv, &conv->forward, w, taps, NULL);
   for (int i = 0; backward && i < conv->n_backward; i++)
-    pack_backward(conv, &conv->backward[i], w, taps);
+    pack_backward(conv, &conv->backward[i], w, taps, NULL);
 }
 
 static void learn(const LusStep *const *samples, int n, const LusRun *run)
@@ -177,30 +178,37 @@ static gboolean init_backward(LusStep *step, Conv *conv, const LusWindow *window
   return TRUE;
 }
 
-/* Infer mode: bias and weights, times the BatchNorm that follows: y = s (conv(x) + b - mean) +
- * shift, s = scale / sqrt(variance + epsilon). */
+/* Infer mode: the bias and, newly allocated, the weights' factors of the BatchNorm that follows (NULL:
+ * none does) for the step's @channels: y = s (conv(x) + b - mean) + shift, s = scale / sqrt(variance +
+ * epsilon). */
+static gboolean fold_norm(const LusStep *step, Conv *conv, int channels, float **scale)
+{
+  const float *bias = lus_step_constant(step, 2), *p[5];
+  *scale = NULL;
+  if (!bias && !step->norm)
+    return TRUE;
+  conv->bias = lus_aligned_alloc((gsize)channels * sizeof(float));
+  if (!conv->bias)
+    return FALSE;
+  for (int i = 0; i < channels; i++)
+    conv->bias[i] = bias ? bias[i] : 0;
+  if (!step->norm)
+    return TRUE;
+  for (int i = 1; i < 5; i++)
+    p[i] = step->graph->values[step->norm->inputs[i]].constant->data;
+  *scale = g_new(float, channels);
+  for (int i = 0; i < channels; i++) {
+    (*scale)[i] = p[1][i] / sqrtf(p[4][i] + step->norm->attrs.epsilon);
+    conv->bias[i] = (*scale)[i] * (conv->bias[i] - p[3][i]) + p[2][i];
+  }
+  return TRUE;
+}
+
 static gboolean pack_once(LusStep *step, Conv *conv)
 {
-  int channels = conv->y.c;
-  const float *bias = lus_step_constant(step, 2);
   g_autofree float *scale = NULL;
-  if (bias || step->norm) {
-    conv->bias = lus_aligned_alloc((gsize)channels * sizeof(float));
-    if (!conv->bias)
-      return FALSE;
-    if (bias)
-      memcpy(conv->bias, bias, (gsize)channels * sizeof(float));
-  }
-  if (step->norm) {
-    const float *p[5];
-    for (int i = 1; i < 5; i++)
-      p[i] = step->graph->values[step->norm->inputs[i]].constant->data;
-    scale = g_new(float, channels);
-    for (int i = 0; i < channels; i++) {
-      scale[i] = p[1][i] / sqrtf(p[4][i] + step->norm->attrs.epsilon);
-      conv->bias[i] = scale[i] * (conv->bias[i] - p[3][i]) + p[2][i];
-    }
-  }
+  if (!fold_norm(step, conv, conv->y.c, &scale))
+    return FALSE;
   pack_forward(conv, &conv->forward, lus_step_constant(step, 1),
                step->node->attrs.kernel[0] * step->node->attrs.kernel[1], scale);
   g_clear_pointer(&conv->weights, lus_aligned_free);
@@ -260,8 +268,11 @@ static void transpose_finish_row(void *data, int i, int thread)
   const Conv *conv = step->state;
   gsize at = (gsize)i * (gsize)conv->x.w * (gsize)conv->x.c;
   float *y = step->y->data + at;
-  lus_kernels()->affine(y, y, NULL, lus_step_constant(step, 2), step->r ? step->r->data + at : NULL,
-                        step->relu, (gsize)conv->x.w, conv->x.c);
+  if (conv->bias || step->r || step->relu)
+    lus_kernels()->affine(y, y, NULL, conv->bias, step->r ? step->r->data + at : NULL, step->relu,
+                          (gsize)conv->x.w, conv->x.c);
+  if (step->activation.kind != LUS_ACTIVATION_NONE)
+    lus_kernels()->activate(y, y, &step->activation, (gsize)conv->x.c, (gsize)conv->x.w, conv->x.c);
 }
 
 static void transpose_forward(const LusStep *step, const LusRun *run)
@@ -271,7 +282,7 @@ static void transpose_forward(const LusStep *step, const LusRun *run)
     const LusConvCall call = {.target = step->y->data, .source = step->x->data};
     lus_conv_pass_run(&conv->backward[i], run, &call);
   }
-  if (lus_step_constant(step, 2) || step->r || step->relu)
+  if (conv->bias || step->r || step->relu || step->activation.kind != LUS_ACTIVATION_NONE)
     lus_parallel_for(run->pool, conv->x.h, transpose_finish_row, (void *)step);
 }
 
@@ -291,10 +302,12 @@ static gboolean transpose_prepare(LusStep *step, GError **error)
       .dilation = {a->dilation[0], a->dilation[1]},
       .pad = {a->pad[0], a->pad[1]},
   };
-  gboolean ok = alloc_weights(conv, a) && init_backward_passes(step, conv, &window);
+  g_autofree float *scale = NULL;
+  gboolean ok = alloc_weights(conv, a) && init_backward_passes(step, conv, &window) &&
+                fold_norm(step, conv, conv->x.c, &scale);
   for (int i = 0; ok && i < conv->n_backward; i++)
     pack_backward(conv, &conv->backward[i], lus_step_constant(step, 1),
-                  a->kernel[0] * a->kernel[1]);
+                  a->kernel[0] * a->kernel[1], scale);
   g_clear_pointer(&conv->weights, lus_aligned_free);
   if (!ok)
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the weights of node \"%s\"",
@@ -307,4 +320,5 @@ const LusStepClass lus_step_conv_transpose = {
     .forward = transpose_forward,
     .free_state = free_state,
     .finishes = TRUE,
+    .activates = TRUE,
 };

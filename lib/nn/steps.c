@@ -131,7 +131,7 @@ static gboolean fold_gate(Builder *b, const LusNode *node, int k)
 static gboolean fold_batch_norm(Builder *b, const LusNode *node)
 {
   LusStep *step = open_maker(b, node->inputs[0]);
-  if (b->train || !step || step->class != &lus_step_conv || step->norm || step->r_value >= 0)
+  if (b->train || !step || (step->class != &lus_step_conv && step->class != &lus_step_conv_transpose) || step->norm || step->r_value >= 0)
     return FALSE;
   step->norm = node;
   redirect(b, step, node->output);

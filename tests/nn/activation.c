@@ -133,6 +133,34 @@ static void test_residual(void)
   }
 }
 
+/** A BatchNorm and an activation after a transposed convolution of two groups, with and without bias. */
+static void test_transposed(void)
+{
+  for (int bias = 0; bias < 2; bias++) {
+    LusRng rng;
+    gsize n;
+    g_autoptr(LusGraph) graph = lus_graph_new();
+    LusOpAttrs attrs = lus_op_attrs_default();
+    lus_rng_init(&rng, SEED, 0);
+    attrs.kernel[0] = attrs.kernel[1] = attrs.stride[0] = attrs.stride[1] = attrs.groups = 2;
+    int x = lus_graph_add_input(graph, "x");
+    int weight = fixture_constant(graph, &rng, "weight", 0, .3, 4, (int[]){4, 3, 2, 2});
+    int inputs[] = {x, weight, bias ? fixture_constant(graph, &rng, "bias", 0, 1, 1, (int[]){6}) : -1};
+    int up = lus_graph_add_node(graph, LUS_OP_CONV_TRANSPOSE, "up", 3, inputs, &attrs);
+    int norm = fixture_batch_norm(graph, &rng, up, 6), y = add_activation(graph, LUS_OP_HARD_SWISH, norm);
+    const float *p[5];
+    for (int i = 1; i < 5; i++)
+      p[i] = graph->values[graph->nodes[1].inputs[i]].constant->data;
+    g_autofree float *before = run(graph, up, 4, &n), *after = run(graph, y, 4, &n);
+    g_assert_cmpuint(n, ==, 6 * 4 * PIXELS);
+    for (gsize k = 0; k < n; k++) {
+      gsize c = k / (4 * PIXELS);
+      double v = ((double)before[k] - (double)p[3][c]) / sqrt((double)p[4][c] + 1e-5) * (double)p[1][c] + (double)p[2][c];
+      assert_near((double)after[k], activated(LUS_OP_HARD_SWISH, v), "transposed", k);
+    }
+  }
+}
+
 /** x sigmoid(x) with the factors in either order; read by nobody else, or by an addition. */
 static void test_gate(void)
 {
@@ -266,6 +294,7 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/nn/activation/folded", test_folded);
   g_test_add_func("/nn/activation/residual", test_residual);
+  g_test_add_func("/nn/activation/transposed", test_transposed);
   g_test_add_func("/nn/activation/gate", test_gate);
   g_test_add_func("/nn/activation/gate-limits", test_gate_limits);
   g_test_add_func("/nn/activation/excitation", test_excitation);
