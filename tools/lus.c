@@ -12,6 +12,7 @@ static const LusCommand commands[] = {
   {"quantize", "make a model of 8-bit integers from one in floats", lus_cmd_quantize},
   {"agree", "tell how far a data set's annotators agree, and their scales", lus_cmd_agree},
   {"fuse", "make one annotator out of several", lus_cmd_fuse},
+  {"fpn", "write a segmentation network with random weights, for measuring", lus_cmd_fpn},
   {"segment", "segment video files: frames.jsonl, masks, confidences, overlay", lus_cmd_segment},
   {"features", "measure lung features of video files into a table", lus_cmd_features},
   {"fit", "fit the S/F estimator on features and outcomes", lus_cmd_fit},

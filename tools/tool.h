@@ -16,6 +16,7 @@ int lus_cmd_simulate(int argc, char **argv);
 int lus_cmd_train(int argc, char **argv);
 int lus_cmd_evaluate(int argc, char **argv);
 int lus_cmd_quantize(int argc, char **argv);
+int lus_cmd_fpn(int argc, char **argv);
 int lus_cmd_segment(int argc, char **argv);
 int lus_cmd_info(int argc, char **argv);
 int lus_cmd_infer(int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "../nn/plan.h"
 #include "../nn/quantizer.h"
 #include "../nn/fpn.h"
+#include "../nn/fpn-encoders.h"
 #include "../nn/onnx.h"
 #include "../nn/model.h"
 #include "../lung/image.h"

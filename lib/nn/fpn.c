@@ -1,130 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/fpn.h"
 
-#include <math.h>
-
 #include "nn/error.h"
-#include "nn/rng.h"
+#include "nn/layers.h"
 
 #define CHANNELS_PER_GROUP 8
 #define LEVELS 4 /* 1/4, 1/8, 1/16, 1/32 */
 #define MAX_WIDTH 4096
 #define MAX_BLOCKS 64
 
-typedef struct {
-  LusGraph *graph;
-  LusRng rng;
-  GError **error;
-  gboolean failed; /* error is set; what follows adds nodes without parameters and is thrown away */
-} Builder;
+/* ---- layers ---- */
 
-/* ---- layers: each adds to the graph and returns its output value ---- */
-
-static int constant(Builder *b, const char *layer, const char *what, int rank, const int *dims,
-                    float fill)
+static int conv(LusLayers *b, const char *name, int x, int in, int out, int kernel, int stride)
 {
-  LusTensor *tensor = b->failed ? NULL : lus_tensor_new(rank, dims, b->error);
-  if (!tensor) {
-    b->failed = TRUE;
-    return -1;
-  }
-  for (gsize i = 0; i < tensor->count; i++)
-    tensor->data[i] = fill;
-  g_autofree char *name = g_strdup_printf("%s.%s", layer, what);
-  return lus_graph_add_constant(b->graph, name, tensor);
+  return lus_layers_conv(b, name, x, in, out, kernel, stride, 1);
 }
 
-/* He-normal weights (He et al. 2015, eq. 10): variance 2 / fan-in. */
-static int weight(Builder *b, const char *layer, int in, int out, int kernel)
+static int norm(LusLayers *b, const char *layer, int x, int channels, float scale)
 {
-  int value = constant(b, layer, "weight", 4, (int[]){out, in, kernel, kernel}, 0);
-  if (value >= 0) {
-    LusTensor *tensor = b->graph->values[value].constant;
-    double sd = sqrt(2.0 / ((double)in * kernel * kernel));
-    for (gsize i = 0; i < tensor->count; i++)
-      tensor->data[i] = (float)lus_rng_normal(&b->rng, 0, sd);
-  }
-  return value;
+  return lus_layers_group_norm(b, layer, x, channels, channels / CHANNELS_PER_GROUP, scale);
 }
 
-static LusOpAttrs conv_attrs(int kernel, int stride)
+static int up_bilinear(LusLayers *b, const char *layer, int x, float factor)
 {
-  LusOpAttrs attrs = lus_op_attrs_default();
-  for (int i = 0; i < 2; i++) {
-    attrs.kernel[i] = kernel;
-    attrs.stride[i] = stride;
-    attrs.pad[i] = attrs.pad[i + 2] = kernel / 2;
-  }
-  return attrs;
-}
-
-/* Without bias: a GroupNorm follows. */
-static int conv(Builder *b, const char *name, int x, int in, int out, int kernel, int stride)
-{
-  LusOpAttrs attrs = conv_attrs(kernel, stride);
-  int inputs[] = {x, weight(b, name, in, out, kernel)};
-  return lus_graph_add_node(b->graph, LUS_OP_CONV, name, 2, inputs, &attrs);
-}
-
-static int conv_1x1(Builder *b, const char *name, int x, int in, int out, float bias)
-{
-  LusOpAttrs attrs = conv_attrs(1, 1);
-  int inputs[] = {x, weight(b, name, in, out, 1), constant(b, name, "bias", 1, &out, bias)};
-  return lus_graph_add_node(b->graph, LUS_OP_CONV, name, 3, inputs, &attrs);
-}
-
-static int norm(Builder *b, const char *layer, int x, int channels, float scale)
-{
-  g_autofree char *name = g_strdup_printf("%s.norm", layer);
-  LusOpAttrs attrs = lus_op_attrs_default();
-  attrs.norm_groups = channels / CHANNELS_PER_GROUP;
-  int inputs[] = {x, constant(b, name, "scale", 1, &channels, scale),
-                  constant(b, name, "bias", 1, &channels, 0)};
-  return lus_graph_add_node(b->graph, LUS_OP_GROUP_NORM, name, 3, inputs, &attrs);
-}
-
-static int relu(Builder *b, const char *layer, int x)
-{
-  g_autofree char *name = g_strdup_printf("%s.relu", layer);
-  return lus_graph_add_node(b->graph, LUS_OP_RELU, name, 1, &x, NULL);
-}
-
-static int add(Builder *b, const char *layer, int x, int y)
-{
-  g_autofree char *name = g_strdup_printf("%s.add", layer);
-  return lus_graph_add_node(b->graph, LUS_OP_ADD, name, 2, (int[]){x, y}, NULL);
-}
-
-static int up(Builder *b, const char *layer, int x, LusResizeMode mode, LusResizeCoord coord,
-              float factor)
-{
-  g_autofree char *name = g_strdup_printf("%s.up", layer);
-  LusOpAttrs attrs = lus_op_attrs_default();
-  attrs.mode = mode;
-  attrs.coord = coord;
-  attrs.scale[0] = attrs.scale[1] = factor;
-  return lus_graph_add_node(b->graph, LUS_OP_RESIZE, name, 1, &x, &attrs);
-}
-
-static int up_nearest(Builder *b, const char *layer, int x)
-{
-  return up(b, layer, x, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2);
-}
-
-static int up_bilinear(Builder *b, const char *layer, int x, float factor)
-{
-  return up(b, layer, x, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, factor);
+  return lus_layers_up(b, layer, x, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, factor);
 }
 
 /* conv, GroupNorm, ReLU */
-static int block(Builder *b, const char *name, int x, int in, int out, int kernel, int stride)
+static int block(LusLayers *b, const char *name, int x, int in, int out, int kernel, int stride)
 {
-  return relu(b, name, norm(b, name, conv(b, name, x, in, out, kernel, stride), out, 1));
+  return lus_layers_relu(b, name, norm(b, name, conv(b, name, x, in, out, kernel, stride), out, 1));
 }
 
 /* Basic residual block (He et al. 2016, fig. 2): two 3x3, the last scale zero so that training
  * starts from the identity (Goyal et al. 2017, section 5.1). */
-static int residual(Builder *b, const char *name, int x, int in, int out, int stride)
+static int residual(LusLayers *b, const char *name, int x, int in, int out, int stride)
 {
   g_autofree char *first = g_strdup_printf("%s.conv1", name);
   g_autofree char *second = g_strdup_printf("%s.conv2", name);
@@ -133,12 +43,12 @@ static int residual(Builder *b, const char *name, int x, int in, int out, int st
   y = norm(b, second, conv(b, second, y, out, out, 3, 1), out, 0);
   if (stride != 1 || in != out)
     x = norm(b, shortcut, conv(b, shortcut, x, in, out, 1, stride), out, 1);
-  return relu(b, name, add(b, name, y, x));
+  return lus_layers_relu(b, name, lus_layers_add(b, name, y, x));
 }
 
 /* ---- the network ---- */
 
-static int stage(Builder *b, int level, int x, int in, int out, int blocks)
+static int stage(LusLayers *b, int level, int x, int in, int out, int blocks)
 {
   for (int i = 0; i < blocks; i++) {
     g_autofree char *name = g_strdup_printf("encoder.stage%d.block%d", level + 1, i + 1);
@@ -149,7 +59,7 @@ static int stage(Builder *b, int level, int x, int in, int out, int blocks)
 
 /* A pyramid level brought to 1/4: one block and x2 per doubling; the 1/4 level has one block alone.
  */
-static int segmentation(Builder *b, int level, int x, int in, int out)
+static int segmentation(LusLayers *b, int level, int x, int in, int out)
 {
   for (int i = 0; i < MAX(level, 1); i++) {
     g_autofree char *name = g_strdup_printf("segmentation.p%d.block%d", level + 2, i + 1);
@@ -160,7 +70,7 @@ static int segmentation(Builder *b, int level, int x, int in, int out)
   return x;
 }
 
-static void build(Builder *b, const LusFpnConfig *n)
+static void build(LusLayers *b, const LusFpnConfig *n)
 {
   int x = lus_graph_add_input(b->graph, "luma");
 
@@ -176,31 +86,29 @@ static void build(Builder *b, const LusFpnConfig *n)
   int p[LEVELS];
   for (int i = LEVELS - 1; i >= 0; i--) {
     g_autofree char *name = g_strdup_printf("pyramid.p%d", i + 2);
-    p[i] = conv_1x1(b, name, c[i], n->widths[i], n->pyramid, 0);
+    p[i] = lus_layers_conv_1x1(b, name, c[i], n->widths[i], n->pyramid, 0);
     if (i < LEVELS - 1)
-      p[i] = add(b, name, p[i], up_nearest(b, name, p[i + 1]));
+      p[i] = lus_layers_add(b, name, p[i], lus_layers_up_nearest(b, name, p[i + 1]));
   }
 
   /* segmentation blocks, merged at 1/4 */
   int merged = segmentation(b, LEVELS - 1, p[LEVELS - 1], n->pyramid, n->segmentation);
   for (int i = LEVELS - 2; i >= 0; i--) {
     g_autofree char *name = g_strdup_printf("merge.p%d", i + 2);
-    merged = add(b, name, merged, segmentation(b, i, p[i], n->pyramid, n->segmentation));
+    merged = lus_layers_add(b, name, merged, segmentation(b, i, p[i], n->pyramid, n->segmentation));
   }
 
   /* detail at 1/2, head, and up to the input's size */
   int width = n->segmentation;
   if (n->detail > 0) {
     merged = up_bilinear(b, "detail", merged, 2);
-    merged = add(b, "detail", conv_1x1(b, "detail.lateral", stem, n->stem, width, 0), merged);
+    merged = lus_layers_add(b, "detail", lus_layers_conv_1x1(b, "detail.lateral", stem, n->stem, width, 0), merged);
     merged = block(b, "detail.block", merged, width, n->detail, 3, 1);
     width = n->detail;
   }
-  int logits = conv_1x1(b, "head", merged, width, n->classes, n->head_bias);
+  int logits = lus_layers_conv_1x1(b, "head", merged, width, n->classes, n->head_bias);
   logits = up_bilinear(b, "head", logits, n->detail > 0 ? 2 : 4);
-  g_free(b->graph->values[logits].name);
-  b->graph->values[logits].name = g_strdup("logits");
-  lus_graph_set_output(b->graph, logits);
+  lus_layers_finish(b, logits);
 }
 
 LusFpnConfig lus_fpn_config_default(void)
@@ -260,7 +168,7 @@ LusGraph *lus_fpn_new(const LusFpnConfig *config, guint64 seed, GError **error)
   if (!check_config(config, error))
     return NULL;
   g_autoptr(LusGraph) graph = lus_graph_new();
-  Builder b = {.graph = graph, .error = error};
+  LusLayers b = {.graph = graph, .error = error};
   lus_rng_init(&b.rng, seed, 0);
   build(&b, config);
   return b.failed ? NULL : g_steal_pointer(&graph);

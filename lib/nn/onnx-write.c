@@ -307,6 +307,15 @@ static void put_resize(Writer *writer, const LusNode *node)
   end_node(writer, out);
 }
 
+static void put_clip(Writer *writer, const LusNode *node)
+{
+  const char *inputs[] = {writer->names[node->inputs[0]], part_name(writer, node->output, "/min"),
+                          part_name(writer, node->output, "/max")};
+  put_floats(writer, inputs[1], &node->attrs.alpha, 0, NULL);
+  put_floats(writer, inputs[2], &node->attrs.beta, 0, NULL);
+  end_node(writer, begin_node("Clip", node->name, writer->names[node->output], 3, inputs));
+}
+
 /** Scale 1 and bias 0 per group: InstanceNormalization's own parameters, unused in PyTorch's pattern. */
 static void put_unit_parameters(Writer *writer, char **ones, char **zeros, int groups)
 {
@@ -387,6 +396,9 @@ static gboolean put_node(Writer *writer, const LusNode *node, GError **error)
     return put_group_norm(writer, node, error);
   case LUS_OP_RESIZE:
     put_resize(writer, node);
+    return TRUE;
+  case LUS_OP_CLIP:
+    put_clip(writer, node);
     return TRUE;
   case LUS_OP_QUANTIZE:
     put_quantize(writer, node);

@@ -57,7 +57,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate train evaluate agree fuse segment features fit exam info infer bench; do
+for command in simulate train evaluate agree fuse segment features fit exam info infer bench fpn; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done
@@ -105,6 +105,24 @@ check "infer: the same after more runs" cmp y.npy y1.npy
 check "infer: too many runs" gives 2 "--runs must be 0 to 10000" infer model.onnx -i zeros.npy -o y1.npy --runs 10001
 check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.mkv -o z.npy
 check "infer: nothing written" test ! -e z.npy
+
+# Networks with random weights
+check "fpn" gives 0 "input 1x64x64, 0.14 GFLOP" fpn r18h -o r18h.onnx --size 64
+check "fpn: the same with --encoder" gives 0 "" fpn --encoder resnet18 --width 32 -o encoder.onnx --size 64
+check "fpn: the same file" cmp r18h.onnx encoder.onnx
+check "fpn: another seed" gives 0 "" fpn r18h -o seed2.onnx --size 64 --seed 2
+check "fpn: another file" test -n "$(cmp r18h.onnx seed2.onnx 2>&1)"
+check "fpn: its description" gives 0 "random weights" info r18h.onnx
+check "fpn: runs" gives 0 "" infer r18h.onnx -i zeros.npy -o y.npy
+check "fpn: shape" grep -aq "'shape': (3, 64, 64)" y.npy
+check "fpn: classes" gives 0 "" fpn mbv2 -o mbv2.onnx --size 32 --classes 5 --channels 3
+check "fpn: names of the classes" gives 0 "vertical_line, class_4, class_5" info mbv2.onnx
+check "fpn: no such network" gives 1 "network 'r19': is one of r18gn, r18h, mbv2" fpn r19 -o z.onnx
+check "fpn: no such encoder" gives 1 "is one of resnet18, mobilenet_v2" fpn --encoder vgg -o z.onnx
+check "fpn: width" gives 1 "multiple of 16" fpn --encoder resnet18 --width 20 -o z.onnx
+check "fpn: nothing to build" gives 2 "either NAME" fpn -o z.onnx
+check "fpn: size" gives 2 "multiple of 32" fpn r18h -o z.onnx --size 100
+check "fpn: nothing written" test ! -e z.onnx
 
 # Clips that cannot be read
 check "no such clip" gives 1 "none.mkv: no such file" segment none.mkv -m model.onnx -o r
