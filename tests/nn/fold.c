@@ -102,7 +102,7 @@ static void test_limits(void)
   add_node(graph, "ConstantOfShape", "shape", "square");
   add_node(graph, "MatMul", "square,square", "product");
   test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT,
-              "'product_node' (MatMul, opset 17): more than 268435456 elements");
+              "'product_node' (MatMul, opset 17): more than 134217728 elements");
 }
 
 static void test_refused(void)
