@@ -12,7 +12,7 @@ static const char description[] =
   "Example: lus evaluate model.onnx data --split test --json";
 
 typedef struct {
-  char *split;
+  char *split, *experts;
   double cut, level;
   gint64 seed;
   int threads;
@@ -24,6 +24,9 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
   *o = (Options){.cut = -1, .level = 60, .seed = 1};
   const GOptionEntry entries[] = {{"split", 0, 0, G_OPTION_ARG_STRING, &o->split,
                                    "train, validation or test (default test)", "NAME"},
+                                  {"experts", 0, 0, G_OPTION_ARG_STRING, &o->experts,
+                                   "Annotators to compare with (default: all that are not fused, averaged)",
+                                   "A,B,..."},
                                   {"cut", 0, 0, G_OPTION_ARG_DOUBLE, &o->cut,
                                    "Confidence at which the model's masks begin (default: the model's)", "PERCENT"},
                                   {"level", 0, 0, G_OPTION_ARG_DOUBLE, &o->level,
@@ -93,7 +96,8 @@ static gboolean evaluate(Options *o, LusSplit split, char **arguments, GError **
   if (!lus_tool_data_open(&data, arguments[1], error))
     return FALSE;
   /* The model's classes in its order; what the data set does not label is left out. */
-  gboolean ok = !data.dataset || lus_dataset_select_classes(data.dataset, info->n_classes, info->classes, error);
+  gboolean ok = !data.dataset || (lus_dataset_select_classes(data.dataset, info->n_classes, info->classes, error) &&
+                                  lus_tool_select_experts(data.dataset, o->experts, error));
   g_autoptr(LusSamples) samples = NULL;
   LusToolProgress *progress = lus_tool_progress_new();
   if (ok)
@@ -124,6 +128,7 @@ int lus_cmd_evaluate(int argc, char **argv)
   int code = parse(&o, argc, argv, &arguments);
   if (code != LUS_EXIT_DONE) {
     g_free(o.split);
+    g_free(o.experts);
     return code;
   }
   if (!parse_split(&split, o.split)) {
@@ -136,5 +141,6 @@ int lus_cmd_evaluate(int argc, char **argv)
       code = lus_tool_fail("evaluate", error);
   }
   g_free(o.split);
+  g_free(o.experts);
   return code;
 }

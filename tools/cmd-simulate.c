@@ -2,6 +2,7 @@
 #include "samples.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char description[] =
   "Writes a simulated data set: patients with six zones on two days, what several simulated\n"
@@ -13,6 +14,7 @@ typedef struct {
   char *output, *size;
   int patients, stills, frames, experts;
   gint64 seed;
+  gboolean preview;
 } Options;
 
 static int parse(Options *o, int argc, char **argv, char ***arguments)
@@ -22,12 +24,38 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Folder to write to", "DIR"},
     {"patients", 0, 0, G_OPTION_ARG_INT, &o->patients, "How many patients", "N"},
     {"stills", 0, 0, G_OPTION_ARG_INT, &o->stills, "Write N single pictures with labels instead", "N"},
+    {"preview", 0, 0, G_OPTION_ARG_NONE, &o->preview,
+     "Beside each single picture the same with its labels in colour, as strong as they are sure", NULL},
     {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Everything follows from it (default 1)", "N"},
     {"frames", 0, 0, G_OPTION_ARG_INT, &o->frames, "Frames per clip, 25 a second (default 30)", "N"},
     {"size", 0, 0, G_OPTION_ARG_STRING, &o->size, "Frame size (default 350x350)", "WxH"},
     {"experts", 0, 0, G_OPTION_ARG_INT, &o->experts, "How many experts label (default 2)", "N"},
     {0}};
   return lus_tool_parse(argc, argv, entries, "", description, 0, 0, arguments);
+}
+
+/** The picture, and right of it the same with each class in its colour, mixed in by its confidence; where nobody could
+ *  tell, white dots. */
+static gboolean write_preview(const char *path, const guint8 *gray, const guint8 *labels, int width, int height,
+                              GError **error)
+{
+  static const guint8 colours[LUS_PHANTOM_CLASSES][3] = {{255, 80, 60}, {80, 160, 255}, {255, 220, 0}};
+  gsize n = (gsize)width * height;
+  g_autofree guint8 *out = g_malloc_n(n, 6);
+  for (gsize i = 0; i < n; i++) {
+    gsize x = i % (gsize)width, y = i / (gsize)width;
+    guint8 *plain = out + (y * 2 * (gsize)width + x) * 3, *coloured = plain + (gsize)width * 3;
+    for (int c = 0; c < 3; c++)
+      plain[c] = coloured[c] = gray[i];
+    for (int k = 0; k < LUS_PHANTOM_CLASSES; k++) {
+      int percent = labels[k * n + i];
+      for (int c = 0; c < 3 && percent <= 100; c++)
+        coloured[c] = (guint8)((coloured[c] * (100 - percent) + colours[k][c] * percent + 50) / 100);
+      if (percent > 100 && x % 4 == 0 && y % 4 == 0)
+        memset(coloured, 255, 3);
+    }
+  }
+  return lus_png_write(path, out, 2 * width, height, 6 * width, 3, error);
 }
 
 static gboolean write_still(const Options *o, LusPhantomConfig *config, guint8 *memory, int number, GError **error)
@@ -44,6 +72,10 @@ static gboolean write_still(const Options *o, LusPhantomConfig *config, guint8 *
   g_autofree char *name = g_strdup_printf("still%06d.png", number);
   g_autofree char *path = g_build_filename(o->output, name, NULL);
   if (!lus_png_write(path, memory, config->width, config->height, config->width, 1, error))
+    return FALSE;
+  g_autofree char *preview_name = g_strdup_printf("still%06d.preview.png", number);
+  g_autofree char *preview = g_build_filename(o->output, preview_name, NULL);
+  if (o->preview && !write_preview(preview, memory, labels, config->width, config->height, error))
     return FALSE;
   for (int k = 0; k < LUS_PHANTOM_CLASSES; k++) {
     g_autofree char *label_name = g_strdup_printf("still%06d.%s.png", number, classes[k]);
@@ -98,6 +130,8 @@ static const char *check(const Options *o, int *width, int *height)
     return "no output; say where to write with -o DIR";
   if ((o->patients > 0) == (o->stills > 0))
     return "say either --patients N or --stills N";
+  if (o->preview && o->stills <= 0)
+    return "--preview is for --stills";
   if (o->seed < 0)
     return "--seed: must not be negative";
   if (o->frames < 1 || o->experts < 1)
