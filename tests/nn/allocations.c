@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdatomic.h>
 
+#include "nn/fpn-encoders.h"
 #include "nn/fpn.h"
 #include "nn/plan.h"
 #include "nn/rng.h"
@@ -64,18 +65,19 @@ SEEN int posix_memalign(void **memory, size_t alignment, size_t size)
   return *memory ? 0 : ENOMEM;
 }
 
-static long count_forward(LusGraph *graph, int threads)
+static long count_forward(LusGraph *graph, int channels, int threads)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(LusPlan) plan = lus_plan_new(graph, 1, SIDE, SIDE, LUS_PLAN_INFER, threads, &error);
+  g_autoptr(LusPlan) plan = lus_plan_new(graph, channels, SIDE, SIDE, LUS_PLAN_INFER, threads, &error);
   g_assert_no_error(error);
   int shape[3];
   lus_plan_output_shape(plan, shape);
-  g_autofree float *input = g_new(float, SIDE * SIDE);
+  gsize n = (gsize)channels * SIDE * SIDE;
+  g_autofree float *input = g_new(float, n);
   g_autofree float *output = g_new(float, (gsize)shape[0] * (gsize)shape[1] * (gsize)shape[2]);
   LusRng rng;
   lus_rng_init(&rng, 1, 0);
-  lus_rng_fill_normal(&rng, input, SIDE * SIDE);
+  lus_rng_fill_normal(&rng, input, n);
   LusParallel *pool = lus_parallel_new(threads);
   lus_plan_forward(plan, output, input, pool);
   atomic_store(&allocations, 0);
@@ -105,7 +107,17 @@ static void test_forward(void)
   g_autoptr(LusGraph) graph = lus_fpn_new(&config, 1, NULL);
   g_assert_nonnull(graph);
   for (int threads = 1; threads <= 3; threads++)
-    g_assert_cmpint(count_forward(graph, threads), ==, 0);
+    g_assert_cmpint(count_forward(graph, 1, threads), ==, 0);
+}
+
+static void test_encoders(gconstpointer name)
+{
+  LusEncoderFpnConfig config = {.in_channels = 3, .classes = 4};
+  g_assert_true(lus_encoder_fpn_named(&config, name, NULL));
+  g_autoptr(LusGraph) graph = lus_encoder_fpn_new(&config, 1, NULL);
+  g_assert_nonnull(graph);
+  for (int threads = 1; threads <= 3; threads++)
+    g_assert_cmpint(count_forward(graph, 3, threads), ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -113,5 +125,7 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/allocations/counts", test_counts);
   g_test_add_func("/allocations/forward", test_forward);
+  g_test_add_data_func("/allocations/forward/r18h", "r18h", test_encoders);
+  g_test_add_data_func("/allocations/forward/mbv2", "mbv2", test_encoders);
   return g_test_run();
 }
