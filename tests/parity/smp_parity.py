@@ -144,6 +144,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lus", help="the lus program")
     parser.add_argument("--only", default="", help="networks whose name contains this")
+    parser.add_argument("--setting", type=int, choices=range(len(CASES)), help="this setting alone; 0 is the one timed")
     parser.add_argument("--quick", action="store_true", help="one case per network, no times")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3, help="times ours and ONNX Runtime are timed in turns")
@@ -163,7 +164,9 @@ def main():
     for number, (architecture, encoder) in enumerate((a, e) for a in ARCHITECTURES for e in ENCODERS):
         if options.only not in f"{architecture} {encoder}":
             continue
-        cases = CASES if not options.quick else [CASES[number % len(CASES)]]
+        cases = [CASES[number % len(CASES)]] if options.quick else CASES
+        if options.setting is not None:
+            cases = [CASES[options.setting]]
         for case in cases:
             with tempfile.TemporaryDirectory() as folder:
                 if options.keep:
