@@ -55,7 +55,7 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussegment, "lussegment", GST_RANK_NONE, G
                                       GST_DEBUG_CATEGORY_INIT(lussegment_debug, "lussegment", 0, "segmentation"))
 
 enum {
-  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_INTERVAL, PROP_SECTOR, PROP_ROI, PROP_MM_PER_PIXEL,
+  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR, PROP_ROI, PROP_MM_PER_PIXEL,
   PROP_STATS
 };
 
@@ -63,6 +63,11 @@ GST_LUS_DEFINE_ENUM(sector_mode_get_type, "GstLusSectorMode",
                     {LUS_SECTOR_AUTO, "Found in the pictures", "auto"},
                     {LUS_SECTOR_NONE, "The whole picture", "none"},
                     {LUS_SECTOR_MANUAL, "The rectangle of the property roi", "manual"})
+
+GST_LUS_DEFINE_ENUM(precision_get_type, "GstLusPrecision",
+                    {LUS_PRECISION_AUTO, "8-bit integers where the model is quantised, else floats", "auto"},
+                    {LUS_PRECISION_FP32, "Floats; a quantised model is only rounded", "fp32"},
+                    {LUS_PRECISION_INT8, "8-bit integers; the model must be quantised", "int8"})
 
 static void forget_result(GstLusSegment *self)
 {
@@ -320,6 +325,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     break;
   case PROP_THREADS: self->recipe.config.threads = g_value_get_int(value); break;
   case PROP_INTERVAL: self->interval = g_value_get_uint(value); break;
+  case PROP_PRECISION: self->recipe.config.precision = (LusPrecision)g_value_get_enum(value); break;
   case PROP_SECTOR: self->recipe.config.sector_mode = (LusSectorMode)g_value_get_enum(value); break;
   case PROP_ROI:
     if (gst_lus_rect_from_value(&roi, value))
@@ -343,6 +349,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_MODEL_INFO: g_value_take_boxed(value, self->model ? gst_lus_model_to_structure(self->model) : NULL); break;
   case PROP_THREADS: g_value_set_int(value, self->recipe.config.threads); break;
   case PROP_INTERVAL: g_value_set_uint(value, self->interval); break;
+  case PROP_PRECISION: g_value_set_enum(value, self->recipe.config.precision); break;
   case PROP_SECTOR: g_value_set_enum(value, self->recipe.config.sector_mode); break;
   case PROP_ROI: gst_lus_rect_to_value(value, self->recipe.config.roi); break;
   case PROP_MM_PER_PIXEL: g_value_set_double(value, self->mm_per_pixel); break;
@@ -388,6 +395,8 @@ static void install_properties(GObjectClass *object)
   g_object_class_install_property(object, PROP_INTERVAL, g_param_spec_uint("inference-interval", "Inference interval",
       "Run the model on every n-th picture; those between carry its last result, flagged as reused and with its age", 1,
       1000, 1, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_PRECISION, g_param_spec_enum("precision", "Precision",
+      "Arithmetic of the model's convolutions", precision_get_type(), LUS_PRECISION_AUTO, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_SECTOR, g_param_spec_enum("sector", "Sector",
       "Which part of the picture is ultrasound", sector_mode_get_type(), LUS_SECTOR_AUTO, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_ROI, gst_param_spec_array("roi", "Region of interest",
@@ -411,6 +420,7 @@ static void gst_lus_segment_class_init(GstLusSegmentClass *klass)
 
   install_properties(G_OBJECT_CLASS(klass));
   gst_type_mark_as_plugin_api(sector_mode_get_type(), 0);
+  gst_type_mark_as_plugin_api(precision_get_type(), 0);
   gst_lus_add_video_pads(element);
   gst_element_class_set_static_metadata(element, "Lung-ultrasound segmentation", "Filter/Analyzer/Video",
       "Confidence per class and pixel as GstLusSegMeta; pictures pass through. " LUS_NOTICE, "Lus developers");

@@ -13,7 +13,7 @@ static const char description[] =
   "Example: lus infer model.onnx --input x.npy -o y.npy";
 
 typedef struct {
-  const char *model, *input, *output;
+  const char *model, *input, *output, *precision;
   int threads, runs;
 } Options;
 
@@ -54,8 +54,12 @@ static gboolean infer(const Options *options, GError **error)
   if (!onnx)
     return FALSE;
   LusParallel *pool = lus_parallel_new(options->threads);
-  g_autoptr(LusPlan) plan =
-    lus_plan_new(onnx->graph, chw[0], chw[1], chw[2], LUS_PLAN_INFER, lus_parallel_threads(pool), error);
+  LusPrecision precision = LUS_PRECISION_AUTO;
+  LusPlanMode mode;
+  g_autoptr(LusPlan) plan = NULL;
+  if ((!options->precision || lus_precision_parse(&precision, options->precision, error)) &&
+      lus_precision_mode(&mode, precision, onnx->graph, options->model, error))
+    plan = lus_plan_new(onnx->graph, chw[0], chw[1], chw[2], mode, lus_parallel_threads(pool), error);
   g_autoptr(LusTensor) output = NULL;
   if (plan) {
     lus_plan_output_shape(plan, shape + 1);
@@ -72,13 +76,15 @@ static gboolean infer(const Options *options, GError **error)
 
 int lus_cmd_infer(int argc, char **argv)
 {
-  g_autofree char *input = NULL, *output = NULL;
+  g_autofree char *input = NULL, *output = NULL, *precision = NULL;
   Options options = {0};
   const GOptionEntry entries[] = {
     {"input", 'i', 0, G_OPTION_ARG_FILENAME, &input, "The network's input (NPY)", "FILE"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Where its output goes (NPY)", "FILE"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &options.threads,
      "Threads; the result does not depend on them (default: all)", "N"},
+    {"precision", 0, 0, G_OPTION_ARG_STRING, &precision,
+     "auto, fp32 or int8 (default auto: int8 for a quantised model, else fp32)", "NAME"},
     {"runs", 0, 0, G_OPTION_ARG_INT, &options.runs, "Then time so many more passes (default: none)", "N"},
     {0}};
   g_auto(GStrv) arguments = NULL;
@@ -94,6 +100,7 @@ int lus_cmd_infer(int argc, char **argv)
   options.model = arguments[0];
   options.input = input;
   options.output = output;
+  options.precision = precision;
   GError *error = NULL;
   return infer(&options, &error) ? LUS_EXIT_DONE : lus_tool_fail("infer", error);
 }

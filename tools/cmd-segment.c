@@ -13,7 +13,7 @@ static const char description[] =
   "Example: lus segment clips/ -o results --overlay --resume\n\n" LUS_NOTICE;
 
 typedef struct {
-  char *output, *model;
+  char *output, *model, *precision;
   double percent;        /* < 0: the model's threshold */
   gboolean resume;
   int threads;
@@ -32,6 +32,8 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
       {"masks", 0, 0, G_OPTION_ARG_NONE, &o->clip.masks, "Write frameNNNNNN.mask.png: 0 none, else class number + 1",
        NULL},
       {"confidences", 0, 0, G_OPTION_ARG_NONE, &o->clip.confidences, "Write frameNNNNNN.CLASS.png", NULL},
+      {"precision", 0, 0, G_OPTION_ARG_STRING, &o->precision,
+       "auto, fp32 or int8 (default auto: int8 for a quantised model, else fp32)", "NAME"},
       {"resume", 0, 0, G_OPTION_ARG_NONE, &o->resume, "Skip clips whose results are complete", NULL},
       {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
        "N"},
@@ -88,8 +90,9 @@ static int run(Options *o, char **arguments)
     return lus_tool_fail("segment", error);
   g_autofree char *path = o->model ? g_strdup(o->model) : lus_model_bundled_path("default.onnx");
   g_autoptr(LusModel) model = lus_model_load(path, &error);
-  const LusSegmenterConfig config = {.threads = o->threads};
-  g_autoptr(LusSegmenter) segmenter = model ? lus_segmenter_new(model, &config, &error) : NULL;
+  LusSegmenterConfig config = {.threads = o->threads};
+  gboolean ready = model && (!o->precision || lus_precision_parse(&config.precision, o->precision, &error));
+  g_autoptr(LusSegmenter) segmenter = ready ? lus_segmenter_new(model, &config, &error) : NULL;
   if (!segmenter)
     return lus_tool_fail("segment", error);
   o->clip.threshold = o->percent < 0 ? (double)lus_model_info(model)->threshold : o->percent / 100;
@@ -105,5 +108,6 @@ int lus_cmd_segment(int argc, char **argv)
     code = run(&options, arguments);
   g_free(options.output);
   g_free(options.model);
+  g_free(options.precision);
   return code;
 }

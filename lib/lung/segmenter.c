@@ -51,9 +51,11 @@ static gboolean prepare_network(LusSegmenter *segmenter, GError **error)
 {
   const LusModelInfo *info = segmenter->info;
   segmenter->graph = lus_model_graph(segmenter->model, error);
-  if (!segmenter->graph)
+  LusPlanMode mode;
+  if (!segmenter->graph || !lus_precision_mode(&mode, segmenter->config.precision, segmenter->graph,
+                                               lus_model_path(segmenter->model), error))
     return FALSE;
-  segmenter->plan = lus_plan_new(segmenter->graph, info->channels, info->height, info->width, LUS_PLAN_INFER,
+  segmenter->plan = lus_plan_new(segmenter->graph, info->channels, info->height, info->width, mode,
                                  lus_parallel_threads(segmenter->pool), error);
   return segmenter->plan != NULL;
 }

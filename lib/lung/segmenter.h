@@ -4,6 +4,7 @@
 #include "preprocess.h"
 #include "sector.h"
 #include "../nn/model.h"
+#include "../nn/quantizer.h"
 
 LUS_BEGIN_DECLS
 
@@ -25,6 +26,7 @@ typedef struct {
   LusSectorMode sector_mode;
   LusRect roi;     /* manual mode */
   int threads;     /* 0 = one per CPU */
+  LusPrecision precision;
 } LusSegmenterConfig;
 
 /** Runs a model over the frames of one stream; the element and the tool both use it, so that their results are

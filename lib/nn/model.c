@@ -378,29 +378,6 @@ gboolean lus_model_is_quantized(const LusModel *model)
   return lus_graph_n_quantized(model->graph) > 0;
 }
 
-gboolean lus_model_plan_mode(const LusModel *model, LusPrecision precision, LusPlanMode *mode, GError **error)
-{
-  *mode = precision == LUS_PRECISION_FP32 ? LUS_PLAN_INFER_FP32 : LUS_PLAN_INFER;
-  if (precision != LUS_PRECISION_INT8 || lus_model_is_quantized(model))
-    return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-              "%s: precision int8 needs a quantised model and this one is in floats; make one with 'lus quantize', or "
-              "use precision auto or fp32", model->path);
-  return FALSE;
-}
-
-gboolean lus_precision_parse(LusPrecision *precision, const char *text, GError **error)
-{
-  static const char *const names[] = {"auto", "fp32", "int8"};
-  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-    if (g_str_equal(names[i], text)) {
-      *precision = (LusPrecision)i;
-      return TRUE;
-    }
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "precision '%s': is one of auto, fp32, int8", text);
-  return FALSE;
-}
-
 static void set_setting(GHashTable *metadata, const char *key, char *value)
 {
   g_hash_table_insert(metadata, g_strconcat("lus.", key, NULL), value);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "graph.h"
-#include "plan.h"
 
 LUS_BEGIN_DECLS
 
@@ -46,19 +45,8 @@ LUS_API const char *lus_model_producer(const LusModel *model);
 /** A private copy of the network, for a plan; the caller frees it. */
 LUS_API LusGraph *lus_model_graph(const LusModel *model, GError **error);
 
-/** In which arithmetic a model is run. */
-typedef enum {
-  LUS_PRECISION_AUTO, /* the model's own: int8 if it is quantised */
-  LUS_PRECISION_FP32, /* floats; what is quantised is only rounded */
-  LUS_PRECISION_INT8  /* quantised convolutions on 8-bit integers; the model must have some */
-} LusPrecision;
-
 /** Whether the model has convolutions that run on 8-bit integers. */
 LUS_API gboolean lus_model_is_quantized(const LusModel *model);
-/** The plan's mode for a precision. int8 of a model that is not quantised is an error that tells how to quantise it. */
-LUS_API gboolean lus_model_plan_mode(const LusModel *model, LusPrecision precision, LusPlanMode *mode, GError **error);
-/** "auto", "fp32", "int8" to its number; FALSE with an error for other words. */
-LUS_API gboolean lus_precision_parse(LusPrecision *precision, const char *text, GError **error);
 
 /** Writes graph and info as ONNX, atomically. */
 LUS_API gboolean lus_model_save(const LusGraph *graph, const LusModelInfo *info, const char *path, GError **error);

@@ -275,3 +275,27 @@ int lus_graph_n_quantized(const LusGraph *graph)
   }
   return n;
 }
+
+gboolean lus_precision_mode(LusPlanMode *mode, LusPrecision precision, const LusGraph *graph, const char *name,
+                            GError **error)
+{
+  *mode = precision == LUS_PRECISION_FP32 ? LUS_PLAN_INFER_FP32 : LUS_PLAN_INFER;
+  if (precision != LUS_PRECISION_INT8 || lus_graph_n_quantized(graph) > 0)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s: precision int8 needs a quantised model and this one is in floats; make one with 'lus quantize', or "
+              "use precision auto or fp32", name);
+  return FALSE;
+}
+
+gboolean lus_precision_parse(LusPrecision *precision, const char *text, GError **error)
+{
+  static const char *const names[] = {"auto", "fp32", "int8"};
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+    if (g_str_equal(names[i], text)) {
+      *precision = (LusPrecision)i;
+      return TRUE;
+    }
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "precision '%s': is one of auto, fp32, int8", text);
+  return FALSE;
+}

@@ -2,6 +2,7 @@
 #pragma once
 #include "graph.h"
 #include "parallel.h"
+#include "plan.h"
 
 LUS_BEGIN_DECLS
 
@@ -26,6 +27,20 @@ LUS_API LusGraph *lus_quantizer_finish(LusQuantizer *quantizer, GError **error);
 
 /** How many convolutions have quantised weights and activations, so that they can run on integers. */
 LUS_API int lus_graph_n_quantized(const LusGraph *graph);
+
+/** In which arithmetic a network is run. */
+typedef enum {
+  LUS_PRECISION_AUTO, /* the network's own: on 8-bit integers where it is quantised */
+  LUS_PRECISION_FP32, /* floats; what is quantised is only rounded */
+  LUS_PRECISION_INT8  /* as AUTO, of a network that is quantised */
+} LusPrecision;
+
+/** The plan's mode for a precision. int8 of a network that is not quantised is an error that tells how to quantise it;
+ *  @name stands in it for the model. */
+LUS_API gboolean lus_precision_mode(LusPlanMode *mode, LusPrecision precision, const LusGraph *graph, const char *name,
+                                    GError **error);
+/** "auto", "fp32" or "int8"; FALSE with an error for other words. */
+LUS_API gboolean lus_precision_parse(LusPrecision *precision, const char *text, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusQuantizer, lus_quantizer_free)
 

@@ -7,7 +7,7 @@ typedef struct {
   const LusGraph *graph;
   GPtrArray *steps;
   const LusNode **quantize; /* per value: the Quantize node that makes it, or NULL */
-  int *readers;             /* per value: how many steps read it; the network's output counts */
+  int *readers;             /* per value: how many steps read it */
   guint *reader;            /* per value: the last step that reads it */
   guint *maker;             /* per value: the step that makes it */
 } Builder;
@@ -40,13 +40,13 @@ static void look(Builder *b)
     if (step->class == &lus_step_quantize)
       b->quantize[step->y_value] = step->node;
   }
-  b->readers[b->graph->output]++;
 }
 
-/* The only step that reads @value, if it is of @class, else NULL. */
+/* The only step that reads @value, if it is of @class, else NULL: whoever runs the plan reads the output. */
 static LusStep *only_reader(const Builder *b, int value, const LusStepClass *class)
 {
-  LusStep *step = b->readers[value] == 1 ? step_at(b, b->reader[value]) : NULL;
+  gboolean one = b->readers[value] == 1 && value != b->graph->output;
+  LusStep *step = one ? step_at(b, b->reader[value]) : NULL;
   return step && step->class == class ? step : NULL;
 }
 

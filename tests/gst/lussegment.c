@@ -9,17 +9,18 @@ static void test_defaults(void)
   GstElement *element = gst_object_ref_sink(gst_element_factory_make("lussegment", NULL));
   GParamSpec *interval = g_object_class_find_property(G_OBJECT_GET_CLASS(element), "inference-interval");
   GstStructure *info, *stats;
-  gint threads, sector;
+  gint threads, sector, precision;
   guint every;
   gdouble mm;
   gchar *file;
   gboolean qos;
 
   g_object_get(element, "model-file", &file, "threads", &threads, "sector", &sector, "inference-interval", &every,
-               "mm-per-pixel", &mm, "model-info", &info, "stats", &stats, "qos", &qos, NULL);
+               "mm-per-pixel", &mm, "precision", &precision, "model-info", &info, "stats", &stats, "qos", &qos, NULL);
   g_assert_null(file);
   g_assert_cmpint(threads, ==, 0);
   g_assert_cmpint(sector, ==, LUS_SECTOR_AUTO);
+  g_assert_cmpint(precision, ==, LUS_PRECISION_AUTO);
   g_assert_cmpuint(every, ==, 1);
   g_assert_cmpfloat(mm, ==, 0);
   g_assert_null(info);
@@ -45,6 +46,28 @@ static void test_model_errors(void)
   g_assert_true(fixture_fails_ready("lussegment", "model-file", text, "text.onnx"));
   g_assert_true(fixture_fails_ready("lussegment", "model-file", truncated, "truncated.onnx"));
   g_assert_true(fixture_fails_ready("lussegment", "model-file", g_get_tmp_dir(), g_get_tmp_dir()));
+}
+
+static void test_int8_needs_quantised_model(void)
+{
+  GstBus *bus;
+  GstElement *element = fixture_element("lussegment", &bus);
+  GstMessage *message;
+  GError *error = NULL;
+
+  g_object_set(element, "model-file", fixture_model(), "precision", LUS_PRECISION_INT8, NULL);
+  g_assert_cmpint(gst_element_set_state(element, GST_STATE_READY), ==, GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+  gst_message_parse_error(message, &error, NULL);
+  g_assert_nonnull(strstr(error->message, "lus quantize"));
+  g_error_free(error);
+  gst_message_unref(message);
+  gst_util_set_object_arg(G_OBJECT(element), "precision", "fp32");
+  g_assert_cmpint(gst_element_set_state(element, GST_STATE_READY), ==, GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_element_set_bus(element, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(element);
 }
 
 static void test_manual_needs_roi(void)
@@ -508,6 +531,7 @@ static void add_tests(void)
 {
   g_test_add_func("/lussegment/defaults", test_defaults);
   g_test_add_func("/lussegment/model-errors", test_model_errors);
+  g_test_add_func("/lussegment/int8-needs-quantised-model", test_int8_needs_quantised_model);
   g_test_add_func("/lussegment/manual-needs-roi", test_manual_needs_roi);
   g_test_add_func("/lussegment/result", test_result);
   g_test_add_func("/lussegment/formats", test_formats);

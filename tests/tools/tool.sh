@@ -57,7 +57,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate train evaluate agree fuse segment features fit exam info infer bench fpn; do
+for command in simulate train evaluate agree fuse quantize segment features fit exam info infer bench fpn; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done
@@ -104,6 +104,21 @@ check "infer: runs" gives 0 "2 runs, 1 threads: fastest " infer model.onnx -i ze
 check "infer: the same after more runs" cmp y.npy y1.npy
 check "infer: too many runs" gives 2 "--runs must be 0 to 10000" infer model.onnx -i zeros.npy -o y1.npy --runs 10001
 check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.mkv -o z.npy
+
+# ---- quantize: few pictures, and what it refuses ----
+check "quantize: no output" gives 2 "say where to write the model" quantize model.onnx phantom:2
+check "quantize: samples" gives 2 "--samples must be 1 to 10000" quantize model.onnx phantom:2 -o q.onnx --samples 0
+check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
+check "quantize" gives 0 "convolutions in 8-bit integers, ranges from 2 samples" quantize model.onnx phantom:2 -o q.onnx
+check "quantize: the same again" gives 0 "" quantize model.onnx phantom:2 -o q1.onnx --threads 1
+check "quantize: bit by bit" cmp q.onnx q1.onnx
+check "quantize: twice" gives 1 "is quantised already" quantize q.onnx phantom:2 -o q2.onnx
+check "quantize: infer" gives 0 "" infer q.onnx -i zeros.npy -o q.npy --precision int8
+check "quantize: auto is int8" gives 0 "" infer q.onnx -i zeros.npy -o q1.npy --threads 1
+check "quantize: the same numbers" cmp q.npy q1.npy
+check "quantize: in floats" gives 0 "" infer q.onnx -i zeros.npy -o q2.npy --precision fp32
+check "infer: int8 of floats" gives 1 "lus quantize" infer model.onnx -i zeros.npy -o q3.npy --precision int8
+check "infer: precision" gives 1 "one of auto, fp32, int8" infer model.onnx -i zeros.npy -o q3.npy --precision int4
 check "infer: nothing written" test ! -e z.npy
 
 # Networks with random weights

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Quantised networks: what the operator does, files, convolutions on bytes against plain sums, the quantiser. */
+#include <math.h>
+#include <string.h>
+
+#include "graph-fixture.h"
+#include "nn/error.h"
+#include "nn/onnx.h"
+#include "nn/plan.h"
+#include "nn/quantizer.h"
+
+static int quantize(LusGraph *graph, int x, float step, int zero)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.alpha = step;
+  attrs.zero_point = zero;
+  return lus_graph_add_node(graph, LUS_OP_QUANTIZE, "quantize", 1, &x, &attrs);
+}
+
+/** Lets the constant be whole numbers times one scale per output. */
+static void make_codes(LusGraph *graph, int value, int bits, const float *scales, int n)
+{
+  LusValue *v = &graph->values[value];
+  v->scales = lus_tensor_new(1, &n, NULL);
+  v->code_bits = bits;
+  memcpy(v->scales->data, scales, (gsize)n * sizeof *scales);
+  gsize share = v->constant->count / (gsize)n;
+  for (gsize i = 0; i < v->constant->count; i++) {
+    float code = rintf(v->constant->data[i] / scales[i / share]);
+    v->constant->data[i] = (bits == 8 ? CLAMP(code, -127, 127) : code) * scales[i / share];
+  }
+}
+
+static float *run(LusGraph *graph, const float *x, int c, int h, int w, LusPlanMode mode, int threads)
+{
+  g_autoptr(LusPlan) plan = lus_plan_new(graph, c, h, w, mode, threads, NULL);
+  g_assert_nonnull(plan);
+  int shape[3];
+  lus_plan_output_shape(plan, shape);
+  float *y = g_new(float, shape[0] * shape[1] * shape[2]);
+  LusParallel *pool = lus_parallel_new(threads);
+  lus_plan_forward(plan, y, x, pool);
+  lus_parallel_free(pool);
+  return y;
+}
+
+static void test_operator(void)
+{
+  static const float x[] = {0, 0.3f, 0.25f, 0.75f, -0.3f, 200, -100, 62.5f};
+  static const float y[] = {0, 0.5f, 0, 1, -0.5f, 122.5f, -5, 62.5f}; /* steps of 0.5, codes from -10 to 245 */
+  for (int mode = LUS_PLAN_INFER; mode <= LUS_PLAN_INFER_FP32; mode += 2) {
+    g_autoptr(LusGraph) graph = lus_graph_new();
+    lus_graph_set_output(graph, quantize(graph, lus_graph_add_input(graph, "x"), 0.5f, 10));
+    g_autofree float *got = run(graph, x, 2, 2, 2, (LusPlanMode)mode, 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(x); i++)
+      g_assert_true(got[i] == y[i]);
+  }
+}
+
+static void test_wrong_steps(void)
+{
+  static const struct {
+    float step;
+    int zero;
+  } cases[] = {{0, 0}, {-1, 0}, {NAN, 0}, {INFINITY, 0}, {1, -1}, {1, 256}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LusGraph) graph = lus_graph_new();
+    lus_graph_set_output(graph, quantize(graph, lus_graph_add_input(graph, "x"), cases[i].step, cases[i].zero));
+    g_assert_false(lus_graph_infer_shapes(graph, 1, 4, 4, &error));
+    g_assert_error(error, LUS_ERROR, LUS_ERROR_INVALID);
+  }
+}
+
+typedef struct {
+  int c, out, kernel, stride, dilation, pad, h, w;
+  gboolean relu;
+} ConvCase;
+
+/** x, Quantize, Conv, [ReLU,] Quantize: all steps and zero points are given. */
+static LusGraph *conv_graph(const ConvCase *k, LusRng *rng, float scales[64], int *weight, int *bias)
+{
+  LusGraph *graph = lus_graph_new();
+  LusOpAttrs attrs = lus_op_attrs_default();
+  for (int i = 0; i < 2; i++) {
+    attrs.kernel[i] = k->kernel;
+    attrs.stride[i] = k->stride;
+    attrs.dilation[i] = k->dilation;
+    attrs.pad[i] = attrs.pad[i + 2] = k->pad;
+  }
+  int x = quantize(graph, lus_graph_add_input(graph, "x"), 0.05f, 37);
+  int y = fixture_conv(graph, rng, x, k->c, k->out, TRUE, &attrs);
+  *weight = graph->nodes[graph->n_nodes - 1].inputs[1];
+  *bias = graph->nodes[graph->n_nodes - 1].inputs[2];
+  float products[64];
+  for (int o = 0; o < k->out; o++) {
+    scales[o] = 0.01f + 0.0001f * (float)o;
+    products[o] = scales[o] * 0.05f;
+  }
+  make_codes(graph, *weight, 8, scales, k->out);
+  make_codes(graph, *bias, 32, products, k->out);
+  if (k->relu)
+    y = fixture_unary(graph, LUS_OP_RELU, y);
+  lus_graph_set_output(graph, quantize(graph, y, 0.11f, k->relu ? 0 : 101));
+  return graph;
+}
+
+static int code_at(const float *x, const ConvCase *k, int i, int v, int u)
+{
+  if (v < 0 || v >= k->h || u < 0 || u >= k->w)
+    return 0;
+  float code = rintf(x[(i * k->h + v) * k->w + u] / 0.05f) + 37;
+  return (int)CLAMP(code, 0, 255) - 37;
+}
+
+static float plain_conv(const LusGraph *graph, const ConvCase *k, const float *x, const float *scales, int weight,
+                        int bias, int o, int row, int column)
+{
+  int zero = k->relu ? 0 : 101;
+  gint64 sum = (gint64)rint((double)graph->values[bias].constant->data[o] / ((double)scales[o] * (double)0.05f));
+  const float *w = graph->values[weight].constant->data + o * k->c * k->kernel * k->kernel;
+  for (int i = 0; i < k->c; i++)
+    for (int ky = 0; ky < k->kernel; ky++)
+      for (int kx = 0; kx < k->kernel; kx++, w++)
+        sum += (gint64)rint((double)*w / (double)scales[o]) *
+               code_at(x, k, i, row * k->stride - k->pad + ky * k->dilation,
+                       column * k->stride - k->pad + kx * k->dilation);
+  float scale = (float)((double)scales[o] * (double)0.05f / (double)0.11f);
+  float code = rintf((float)sum * scale) + (float)zero;
+  return (CLAMP(code, 0, 255) - (float)zero) * 0.11f;
+}
+
+static void test_conv(void)
+{
+  static const ConvCase cases[] = {
+      {3, 32, 7, 2, 1, 3, 21, 30, TRUE}, {1, 16, 5, 2, 1, 2, 19, 17, TRUE},
+      {8, 33, 3, 1, 1, 1, 9, 14, FALSE}, {5, 7, 3, 1, 1, 1, 6, 3, FALSE},
+      {16, 48, 1, 1, 1, 0, 7, 11, TRUE}, {6, 40, 1, 2, 1, 0, 8, 9, FALSE},
+      {4, 20, 3, 1, 2, 2, 11, 10, FALSE}, {12, 64, 3, 2, 1, 1, 13, 40, TRUE},
+  };
+  LusRng rng;
+  lus_rng_init(&rng, 3, 0);
+  for (gsize n = 0; n < G_N_ELEMENTS(cases); n++) {
+    const ConvCase *k = &cases[n];
+    float scales[64];
+    int weight, bias;
+    g_autoptr(LusGraph) graph = conv_graph(k, &rng, scales, &weight, &bias);
+    g_assert_cmpint(lus_graph_n_quantized(graph), ==, 1);
+    g_autofree float *x = g_new(float, k->c * k->h * k->w);
+    for (int i = 0; i < k->c * k->h * k->w; i++)
+      x[i] = (float)lus_rng_normal(&rng, 2, 3);
+    g_autofree float *y = run(graph, x, k->c, k->h, k->w, LUS_PLAN_INFER, 1);
+    g_autofree float *same = run(graph, x, k->c, k->h, k->w, LUS_PLAN_INFER, 3);
+    const int *shape = graph->values[graph->output].shape;
+    int at = 0;
+    for (int o = 0; o < shape[1]; o++)
+      for (int i = 0; i < shape[2]; i++)
+        for (int j = 0; j < shape[3]; j++, at++) {
+          g_assert_cmpfloat(y[at], ==, plain_conv(graph, k, x, scales, weight, bias, o, i, j));
+          g_assert_cmpfloat(y[at], ==, same[at]);
+        }
+  }
+}
+
+/** Encoder and decoder in small: all operators that are quantised, and GroupNorm. */
+static LusGraph *network(LusRng *rng)
+{
+  LusGraph *graph = lus_graph_new();
+  LusOpAttrs wide = lus_op_attrs_default(), point = lus_op_attrs_default();
+  for (int i = 0; i < 2; i++) {
+    wide.kernel[i] = 3;
+    wide.pad[i] = wide.pad[i + 2] = 1;
+  }
+  int x = lus_graph_add_input(graph, "x");
+  x = fixture_unary(graph, LUS_OP_RELU,
+                    fixture_batch_norm(graph, rng, fixture_conv(graph, rng, x, 1, 16, FALSE, &wide), 16));
+  x = fixture_max_pool(graph, x, 3, 2, 1);
+  int skip = x;
+  x = fixture_unary(graph, LUS_OP_RELU, fixture_conv(graph, rng, x, 16, 16, TRUE, &wide));
+  x = fixture_conv(graph, rng, x, 16, 16, TRUE, &wide);
+  x = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, x, skip));
+  x = fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 16, 20, FALSE, &wide), 20, 4);
+  x = fixture_unary(graph, LUS_OP_RELU, x);
+  LusOpAttrs up = lus_op_attrs_default();
+  up.mode = LUS_RESIZE_LINEAR;
+  up.coord = LUS_COORD_HALF_PIXEL;
+  up.scale[0] = up.scale[1] = 2;
+  x = lus_graph_add_node(graph, LUS_OP_RESIZE, "up", 1, &x, &up);
+  x = fixture_conv(graph, rng, x, 20, 3, TRUE, &point);
+  lus_graph_set_output(graph, x);
+  return graph;
+}
+
+#define SIDE 24
+
+static LusGraph *quantized_network(const LusGraph *graph, float *x, LusRng *rng)
+{
+  GError *error = NULL;
+  g_autoptr(LusQuantizer) quantizer = lus_quantizer_new(graph, 1, SIDE, SIDE, 1, &error);
+  g_assert_no_error(error);
+  for (int look = 0; look < 2; look++) {
+    LusRng again = *rng;
+    for (int n = 0; n < 4; n++) {
+      lus_rng_fill_normal(&again, x, SIDE * SIDE);
+      (look ? lus_quantizer_count : lus_quantizer_find_range)(quantizer, x, NULL);
+    }
+  }
+  LusGraph *quantized = lus_quantizer_finish(quantizer, &error);
+  g_assert_no_error(error);
+  return quantized;
+}
+
+static double rms_difference(const float *a, const float *b, gsize n)
+{
+  double sum = 0, all = 0;
+  for (gsize i = 0; i < n; i++) {
+    sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    all += (double)a[i] * (double)a[i];
+  }
+  return sqrt(sum / all);
+}
+
+static void test_network(void)
+{
+  LusRng rng;
+  float x[SIDE * SIDE];
+  gsize n = 3 * SIDE * SIDE;
+  lus_rng_init(&rng, 5, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  g_assert_cmpint(lus_graph_n_quantized(graph), ==, 0);
+  g_assert_cmpint(lus_graph_n_quantized(quantized), ==, 5);
+  g_autofree float *floats = run(graph, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
+  g_autofree float *rounded = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER_FP32, 1);
+  g_autofree float *whole = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
+  g_autofree float *threads = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 3);
+  g_assert_cmpmem(whole, n * sizeof(float), threads, n * sizeof(float));
+  g_assert_cmpfloat(rms_difference(floats, rounded, n), <, 0.05);
+  g_assert_cmpfloat(rms_difference(floats, rounded, n), >, 1e-4);
+  g_assert_cmpfloat(rms_difference(rounded, whole, n), <, 0.02);
+}
+
+/** Written and read again: the same numbers; written again: the same bytes. */
+static void test_file(void)
+{
+  LusRng rng;
+  float x[SIDE * SIDE];
+  gsize n = 3 * SIDE * SIDE;
+  lus_rng_init(&rng, 6, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  GError *error = NULL;
+  g_autoptr(GByteArray) bytes = lus_onnx_write(quantized, NULL, 1, SIDE, SIDE, &error);
+  g_assert_no_error(error);
+  g_autoptr(LusOnnx) onnx = lus_onnx_parse(bytes->data, bytes->len, "file", &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(lus_graph_n_quantized(onnx->graph), ==, 5);
+  g_autofree float *before = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
+  g_autofree float *after = run(onnx->graph, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
+  g_assert_cmpmem(before, n * sizeof(float), after, n * sizeof(float));
+}
+
+static void test_training_refused(void)
+{
+  LusRng rng;
+  float x[SIDE * SIDE];
+  lus_rng_init(&rng, 6, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  g_autoptr(GError) error = NULL;
+  g_assert_null(lus_plan_new(quantized, 1, SIDE, SIDE, LUS_PLAN_TRAIN, 1, &error));
+  g_assert_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED);
+}
+
+static void test_precision(void)
+{
+  LusRng rng;
+  lus_rng_init(&rng, 6, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  LusPlanMode mode;
+  LusPrecision precision;
+  g_autoptr(GError) error = NULL;
+  g_assert_true(lus_precision_mode(&mode, LUS_PRECISION_AUTO, graph, "m.onnx", NULL) && mode == LUS_PLAN_INFER);
+  g_assert_true(lus_precision_mode(&mode, LUS_PRECISION_FP32, graph, "m.onnx", NULL) && mode == LUS_PLAN_INFER_FP32);
+  g_assert_false(lus_precision_mode(&mode, LUS_PRECISION_INT8, graph, "m.onnx", &error));
+  g_assert_nonnull(strstr(error->message, "m.onnx: precision int8"));
+  g_assert_nonnull(strstr(error->message, "lus quantize"));
+  g_clear_error(&error);
+  g_assert_true(lus_precision_parse(&precision, "int8", NULL) && precision == LUS_PRECISION_INT8);
+  g_assert_false(lus_precision_parse(&precision, "int4", &error));
+  g_assert_error(error, LUS_ERROR, LUS_ERROR_INVALID);
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/quantizer/operator", test_operator);
+  g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
+  g_test_add_func("/quantizer/conv", test_conv);
+  g_test_add_func("/quantizer/network", test_network);
+  g_test_add_func("/quantizer/file", test_file);
+  g_test_add_func("/quantizer/training-refused", test_training_refused);
+  g_test_add_func("/quantizer/precision", test_precision);
+  return g_test_run();
+}
