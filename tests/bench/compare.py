@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Milliseconds per frame of ONNX files here and in other engines, in alternating runs.
 
-    tests/bench/compare.py BUILD/tools/lus FILE.onnx... [--sizes 256,512] [--threads 1,2] [--rounds 5]
+    tests/bench/compare.py BUILD/tools/lus FILE.onnx... [--threads 1,2] [--rounds 5]
 
 Each engine is a process of its own. In each round every engine in turn makes some runs, so that what
 disturbs the machine disturbs all; printed are medians over all runs and the ratio of the other
@@ -139,6 +139,12 @@ class Ours:
         pass
 
 
+def own_size(lus, path):
+    """The side of the square that the file fixes as its input."""
+    output = subprocess.run([lus, "bench", path, "--runs", "1", "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output)["results"][0]["input"][1]
+
+
 def wanted_peers(path):
     known = os.path.basename(path).startswith(("r18gn", "r18h")) and "int8" not in path
     return [kind for kind in PEERS if known or kind in ("ort", "openvino")]
@@ -181,7 +187,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lus")
     parser.add_argument("files", nargs="+", metavar="FILE.onnx")
-    parser.add_argument("--sizes", type=numbers, default=[256, 512])
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=5, help="per engine and round")
@@ -193,11 +198,11 @@ def main():
     print("|---|---|---|---|---|---|---|---|---|")
     others = 0
     for path in args.files:
-        for size in args.sizes:
-            for threads in args.threads:
-                engines = compare(args, path, size, threads)
-                print_rows(path, size, threads, engines)
-                others += sum(name in PEERS.values() for name in engines)
+        size = own_size(args.lus, path)
+        for threads in args.threads:
+            engines = compare(args, path, size, threads)
+            print_rows(path, size, threads, engines)
+            others += sum(name in PEERS.values() for name in engines)
     return 0 if others else 77
 
 
