@@ -165,11 +165,108 @@ static void test_quantize_sizes(void)
   }
 }
 
+/* ---- the kernels that go over rows ---- */
+
+enum { ROWS = 5, MAX_C = 68, N = ROWS * MAX_C };
+
+typedef struct {
+  guint8 a[N], b[N];
+  float x[N], w[ROWS], scale[MAX_C], shift[MAX_C];
+  int i0[ROWS], i1[ROWS];
+} RowCase;
+
+/** What one set gives; all of it is compared, guards too. */
+typedef struct {
+  guint8 add[N + 8], maximum[N + 8], pixels[N + 8], affine[N + 8];
+  float lerp[N + 8];
+  guint32 sum[MAX_C + 8], square[MAX_C + 8];
+} RowResult;
+
+static void fill_rows(RowCase *r, LusRng *rng)
+{
+  for (int i = 0; i < N; i++) {
+    r->a[i] = (guint8)lus_rng_below(rng, 256);
+    r->b[i] = (guint8)lus_rng_below(rng, 256);
+    r->x[i] = (float)lus_rng_below(rng, 256);
+  }
+  for (int i = 0; i < ROWS; i++) {
+    r->i0[i] = (int)lus_rng_below(rng, ROWS);
+    r->i1[i] = (int)lus_rng_below(rng, ROWS);
+    r->w[i] = (float)lus_rng_below(rng, 5) / 4; /* halves to be rounded */
+  }
+  for (int i = 0; i < MAX_C; i++) {
+    r->scale[i] = (float)lus_rng_normal(rng, 0.5, 0.5);
+    r->shift[i] = (float)lus_rng_normal(rng, 0, 50);
+  }
+}
+
+static void run_rows(RowResult *out, const LusInt8Kernels *kernels, const RowCase *r, int c)
+{
+  gsize n = ROWS * (gsize)c;
+  memset(out, GUARD, sizeof *out);
+  memcpy(out->maximum, r->b, n);
+  memset(out->sum, 0, (gsize)c * sizeof *out->sum);
+  memset(out->square, 0, (gsize)c * sizeof *out->square);
+  kernels->add(out->add, r->a, r->b, 3, 200, 0.5f, 0.25f, 77, c % 100, n);
+  kernels->maximum(out->maximum, r->a, n);
+  kernels->lerp(out->lerp, r->a, r->b, 0.3f, n);
+  kernels->lerp_pixels(out->pixels, r->x, r->i0, r->i1, r->w, ROWS, c);
+  kernels->moments(out->sum, out->square, r->a, ROWS, c);
+  kernels->affine(out->affine, r->a, r->scale, r->shift, 77, c % 100, ROWS, c);
+}
+
+static int cut(float v, int zero, int low)
+{
+  return (int)CLAMP(rintf(v) + (float)zero, (float)low, 255);
+}
+
+static void check_rows(const RowResult *out, const RowCase *r, int c)
+{
+  for (int i = 0; i < ROWS * c; i++) {
+    int row = i / c, j = i % c;
+    float sum = (float)(r->a[i] - 3) * 0.5f + (float)(r->b[i] - 200) * 0.25f;
+    g_assert_cmpint(out->add[i], ==, cut(sum, 77, c % 100));
+    g_assert_cmpint(out->maximum[i], ==, MAX(r->a[i], r->b[i]));
+    g_assert_cmpfloat_with_epsilon(out->lerp[i], (float)r->a[i] + 0.3f * (float)(r->b[i] - r->a[i]), 1e-4f);
+    float from = r->x[r->i0[row] * c + j], to = r->x[r->i1[row] * c + j];
+    g_assert_cmpint(out->pixels[i], ==, (int)rintf(from + r->w[row] * (to - from)));
+    float scaled = r->scale[j] * (float)r->a[i];
+    g_assert_cmpint(out->affine[i], ==, cut(scaled + r->shift[j], 77, c % 100));
+  }
+  for (int j = 0; j < c; j++) {
+    guint32 sum = 0, square = 0;
+    for (int row = 0; row < ROWS; row++) {
+      sum += r->a[row * c + j];
+      square += (guint32)r->a[row * c + j] * r->a[row * c + j];
+    }
+    g_assert_cmpuint(out->sum[j], ==, sum);
+    g_assert_cmpuint(out->square[j], ==, square);
+  }
+}
+
+static void test_rows(void)
+{
+  LusRng generator, *rng = &generator;
+  lus_rng_init(rng, 9, 0);
+  RowCase r;
+  RowResult expected, got;
+  for (int c = 1; c <= MAX_C; c++) {
+    fill_rows(&r, rng);
+    run_rows(&expected, lus_kernels_nth(0)->int8, &r, c);
+    check_rows(&expected, &r, c);
+    for (int i = 1; lus_kernels_nth(i); i++) {
+      run_rows(&got, lus_kernels_nth(i)->int8, &r, c);
+      g_assert_cmpmem(&got, sizeof got, &expected, sizeof expected);
+    }
+  }
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/int8/product", test_product);
   g_test_add_func("/int8/quantize/values", test_quantize_values);
   g_test_add_func("/int8/quantize/sizes", test_quantize_sizes);
+  g_test_add_func("/int8/rows", test_rows);
   return g_test_run();
 }
