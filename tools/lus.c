@@ -7,6 +7,9 @@
 
 static const LusCommand commands[] = {
   {"simulate", "write a simulated data set with ground truth and expert labels", lus_cmd_simulate},
+  {"import", "labels of CVAT, LabelMe, COCO, 3D Slicer, paint programs into a data set", lus_cmd_import},
+  {"export", "a data set's labels as COCO, CVAT or layers", lus_cmd_export},
+  {"check", "look for everything that is wrong with a data set", lus_cmd_check},
   {"train", "train a segmentation network on a data set", lus_cmd_train},
   {"evaluate", "compare a model with a data set's labels", lus_cmd_evaluate},
   {"quantize", "make a model of 8-bit integers from one in floats", lus_cmd_quantize},

@@ -13,6 +13,9 @@ typedef struct {
 } LusCommand;
 
 int lus_cmd_simulate(int argc, char **argv);
+int lus_cmd_import(int argc, char **argv);
+int lus_cmd_export(int argc, char **argv);
+int lus_cmd_check(int argc, char **argv);
 int lus_cmd_train(int argc, char **argv);
 int lus_cmd_evaluate(int argc, char **argv);
 int lus_cmd_quantize(int argc, char **argv);

@@ -24,6 +24,7 @@ typedef struct {
   const guint8 *data; /* reading: the file */
   gsize length, position;
   GByteArray *out; /* writing */
+  int channels;   /* reading: 4 any picture as RGBA, 1 numbers (grey or palette), 0 grey labels */
   guint8 *pixels; /* reading: 16-bit big-endian or 8-bit grey; writing: the rows' first byte */
   png_bytep *rows;
 } Png;
@@ -67,6 +68,35 @@ static gboolean out_of_memory(const char *path, GError **error)
   return FALSE;
 }
 
+/** Makes libpng deliver what self->channels says. */
+static gboolean set_transforms(Png *self, GError **error)
+{
+  int colour = png_get_color_type(self->png, self->info), depth = png_get_bit_depth(self->png, self->info);
+  if (self->channels == 4) {
+    png_set_expand(self->png);
+    png_set_strip_16(self->png);
+    png_set_gray_to_rgb(self->png);
+    png_set_filler(self->png, 255, PNG_FILLER_AFTER);
+    return TRUE;
+  }
+  if (self->channels == 1 && colour == PNG_COLOR_TYPE_PALETTE) {
+    png_set_packing(self->png);
+    return TRUE;
+  }
+  if (colour != PNG_COLOR_TYPE_GRAY) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                "%s: not a grey PNG; save labels as 8- or 16-bit grey without alpha or palette", self->path);
+    return FALSE;
+  }
+  if (self->channels == 1) {
+    png_set_strip_16(self->png);
+    png_set_packing(self->png);
+  } else if (depth < 8) {
+    png_set_expand_gray_1_2_4_to_8(self->png);
+  }
+  return TRUE;
+}
+
 /** Header, limits, and conversion to plain 8- or 16-bit grey. FALSE with @error, or a jump. */
 static gboolean read_header(Png *self, int *width, int *height, int *bytes, GError **error)
 {
@@ -77,18 +107,13 @@ static gboolean read_header(Png *self, int *width, int *height, int *bytes, GErr
                 h, SIDE_MIN, SIDE_MAX);
     return FALSE;
   }
-  if (png_get_color_type(self->png, self->info) != PNG_COLOR_TYPE_GRAY) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
-                "%s: not a grey PNG; save labels as 8- or 16-bit grey without alpha or palette", self->path);
+  if (!set_transforms(self, error))
     return FALSE;
-  }
-  if (png_get_bit_depth(self->png, self->info) < 8)
-    png_set_expand_gray_1_2_4_to_8(self->png);
   png_set_interlace_handling(self->png);
   png_read_update_info(self->png, self->info);
   *width = (int)w;
   *height = (int)h;
-  *bytes = png_get_bit_depth(self->png, self->info) / 8;
+  *bytes = (int)(png_get_rowbytes(self->png, self->info) / w);
   return TRUE;
 }
 
@@ -114,18 +139,19 @@ static gboolean read_pixels(Png *self, int *width, int *height, int *bytes, GErr
   return TRUE;
 }
 
-/** Reads a grey PNG: *@bytes 1 or 2 (big endian) per pixel. Newly allocated, or NULL. */
-static guint8 *read_grey(const char *path, int *width, int *height, int *bytes, GError **error)
+/** Reads a PNG as @channels says (Png): *@bytes per pixel, 2 of 16-bit grey (big endian). Newly allocated, or NULL. */
+static guint8 *read_png(const char *path, int channels, int *width, int *height, int *bytes, GError **error)
 {
   gsize length = 0;
   g_autofree guint8 *data = lus_file_read(path, MAX_FILE_BYTES, &length, error);
   if (!data)
     return NULL;
   if (length < 8 || png_sig_cmp(data, 0, 8) != 0) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: not a PNG file; labels are 8- or 16-bit grey PNG", path);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: not a PNG file; labels are %s PNG", path,
+                channels == 4 ? "RGBA" : "8- or 16-bit grey");
     return NULL;
   }
-  Png self = {.path = path, .data = data, .length = length};
+  Png self = {.path = path, .data = data, .length = length, .channels = channels};
   self.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &self, on_error, on_warning);
   if (self.png)
     self.info = png_create_info_struct(self.png);
@@ -161,7 +187,7 @@ static gboolean read_ignored(guint8 *percent, const char *path, int width, int h
   if (!g_file_test(file, G_FILE_TEST_EXISTS))
     return TRUE;
   int w = 0, h = 0, bytes = 0;
-  g_autofree guint8 *pixels = read_grey(file, &w, &h, &bytes, error);
+  g_autofree guint8 *pixels = read_png(file, 0, &w, &h, &bytes, error);
   if (!pixels)
     return FALSE;
   if (w != width || h != height) {
@@ -178,7 +204,7 @@ static gboolean read_ignored(guint8 *percent, const char *path, int width, int h
 guint8 *lus_label_read(const char *path, int *width, int *height, GError **error)
 {
   int bytes = 0;
-  g_autofree guint8 *pixels = read_grey(path, width, height, &bytes, error);
+  g_autofree guint8 *pixels = read_png(path, 0, width, height, &bytes, error);
   if (!pixels)
     return NULL;
   gsize n = (gsize)*width * *height;
@@ -193,6 +219,12 @@ guint8 *lus_label_read(const char *path, int *width, int *height, GError **error
   if (!read_ignored(percent, path, *width, *height, error))
     return NULL;
   return g_steal_pointer(&percent);
+}
+
+guint8 *lus_png_read(const char *path, int channels, int *width, int *height, GError **error)
+{
+  int bytes = 0;
+  return read_png(path, channels, width, height, &bytes, error);
 }
 
 /** Encodes self->rows into self->out. */
@@ -292,12 +324,13 @@ gboolean lus_label_write(const char *path, const guint8 *percent, int width, int
 gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride, int channels,
                        GError **error)
 {
-  if (channels != 1 && channels != 3) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1 or 3", path,
+  static const int colours[] = {PNG_COLOR_TYPE_GRAY, -1, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGBA};
+  if (channels < 1 || channels == 2 || channels > 4) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1, 3 or 4", path,
                 channels);
     return FALSE;
   }
   return check_size(path, width, height, 1, error) &&
-         write_png(path, (guint8 *)pixels, width, height, (gsize)stride, 8,
-                   channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, error);
+         write_png(path, (guint8 *)pixels, width, height, (gsize)stride, 8, colours[channels - 1],
+                   error);
 }

@@ -14,7 +14,11 @@ LUS_API guint8 *lus_label_read(const char *path, int *width, int *height, GError
 /** Writes 16-bit grey, atomically; 255 (ignore) goes to the second file, which exists only when needed. */
 LUS_API gboolean lus_label_write(const char *path, const guint8 *percent, int width, int height, GError **error);
 
-/** 8-bit grey or (channels 3) RGB PNG, atomically. */
+/** A PNG as it is, 8 bits: @channels 4: any picture as RGBA; 1: the numbers of a grey or palette picture (a class each).
+ *  [height][width][channels], sides 16..8192. */
+LUS_API guint8 *lus_png_read(const char *path, int channels, int *width, int *height, GError **error);
+
+/** 8-bit grey, RGB or RGBA (channels 1, 3, 4) PNG, atomically. */
 LUS_API gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride,
                                int channels, GError **error);
 

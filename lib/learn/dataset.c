@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/dataset.h"
+#include "learn/dataset-internal.h"
 #include "lung/exam.h"
 #include "nn/error.h"
 #include "nn/file.h"
 #include "nn/model.h"
 
-#include <jansson.h>
 #include <string.h>
 
-#define MANIFEST "dataset.json"
-#define MANIFEST_VERSION 1
+#define MANIFEST LUS_DATASET_MANIFEST
+#define MANIFEST_VERSION LUS_DATASET_VERSION
 #define MAX_MANIFEST_BYTES ((gsize)16 << 20)
 #define MAX_NAME 64
 #define MAX_DAY 10000
@@ -234,9 +233,10 @@ static gboolean read_clips(const Reader *r, json_t *root)
   return TRUE;
 }
 
-static json_t *parse_manifest(const char *manifest, GError **error)
+json_t *lus_dataset_parse(const char *path, GError **error)
 {
   gsize length = 0;
+  g_autofree char *manifest = g_build_filename(path, MANIFEST, NULL);
   g_autofree guint8 *text = lus_file_read(manifest, MAX_MANIFEST_BYTES, &length, error);
   if (!text) {
     g_prefix_error(error, "a data set is a folder with a %s: ", MANIFEST);
@@ -255,12 +255,9 @@ static json_t *parse_manifest(const char *manifest, GError **error)
   return NULL;
 }
 
-LusDataset *lus_dataset_load(const char *path, GError **error)
+LusDataset *lus_dataset_from_json(const char *path, json_t *root, GError **error)
 {
   g_autofree char *manifest = g_build_filename(path, MANIFEST, NULL);
-  json_t *root = parse_manifest(manifest, error);
-  if (!root)
-    return NULL;
   LusDataset *dataset = g_new0(LusDataset, 1);
   dataset->path = g_strdup(path);
   Reader r = {.dataset = dataset, .manifest = manifest, .error = error};
@@ -269,10 +266,46 @@ LusDataset *lus_dataset_load(const char *path, GError **error)
   gboolean ok = read_head(&r, root) && read_classes(&r, root) && read_patients(&r, root) && read_clips(&r, root);
   g_hash_table_unref(r.splits);
   g_hash_table_unref(r.names);
-  json_decref(root);
   if (!ok)
     g_clear_pointer(&dataset, lus_dataset_free);
   return dataset;
+}
+
+LusDataset *lus_dataset_load(const char *path, GError **error)
+{
+  json_t *root = lus_dataset_parse(path, error);
+  LusDataset *dataset = root ? lus_dataset_from_json(path, root, error) : NULL;
+  json_decref(root);
+  return dataset;
+}
+
+gboolean lus_clip_measure(int *frames, int *width, int *height, const char *path, LusFrameOpen open,
+                          gpointer user_data, GError **error)
+{
+  LusFrameSource *source = open(path, user_data, error);
+  gboolean end = FALSE, ok = source != NULL;
+  for (*frames = 0; ok && !end;) {
+    LusImage image;
+    gint64 pts = 0;
+    ok = source->next(source, &image, &pts, &end, error);
+    if (!ok || end)
+      break;
+    if (*frames > 0 && (image.width != *width || image.height != *height)) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,
+                  "%s: the picture's size changes at frame %d; cut the clip there", path, *frames);
+      ok = FALSE;
+    }
+    *width = image.width;
+    *height = image.height;
+    ++*frames;
+  }
+  if (ok && *frames == 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has no pictures", path);
+    ok = FALSE;
+  }
+  if (source)
+    source->free(source);
+  return ok;
 }
 
 void lus_dataset_free(LusDataset *dataset)

@@ -37,3 +37,6 @@
 #include "../learn/metrics.h"
 #include "../learn/heads.h"
 #include "../learn/tables.h"
+#include "../learn/region.h"
+#include "../learn/import.h"
+#include "../learn/check.h"

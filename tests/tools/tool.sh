@@ -57,7 +57,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate train evaluate agree fuse quantize segment features fit exam info infer bench fpn; do
+for command in simulate import export check train evaluate agree fuse quantize segment features fit exam info infer bench fpn; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done
@@ -66,6 +66,27 @@ check "segment: no output" gives 2 "--output is needed" segment y.mkv
 check "segment: threshold" gives 2 "0 to 100" segment y.mkv -o r -t 101
 check "infer: no input" gives 2 "--input and --output are needed" infer model.onnx
 check "info: too many" gives 2 "too many arguments" info model.onnx model.onnx
+
+# Data sets: import, check, export
+mkdir given && cp y.mkv given/P1_d1_R1.mkv
+echo '{"clip": "P1_d1_R1", "frame": 1, "annotator": "anna", "regions": [{"class": "pleural_line", "confidence": 60,
+  "polygon": [[10, 10], [50, 10], [50, 20]]}]}' > p.json
+check "import: no format" gives 2 "--from: is one of" import p.json -o data
+check "import: no output" gives 2 "--output is needed" import p.json --from polygons
+check "import: no clip" gives 1 "neither in the data set nor among --clips" import p.json --from polygons -o data
+check "import: a dry run counts" gives 0 '"pleural_line": 1' import p.json --from polygons --dry-run --json
+check "import" gives 0 "1 clips added, 1 frames, 3 labels written" import p.json --from polygons -o data -c given
+check "import: again" gives 0 "3 were there already" import p.json --from polygons -o data
+check "check" gives 0 "1 clips of 3 pictures, 1 annotators, 1 labelled frames, 3 labels; 0 findings" check data
+for format in coco cvat layers; do
+  check "export: $format" gives 0 "files" export data --to $format -o out-$format
+done
+check "import: COCO again" gives 0 "3 were there already" import out-coco/anna.json --from coco -o data -a anna
+check "import: CVAT again" gives 0 "3 were there already" import out-cvat/anna.xml --from cvat -o data -a anna
+check "import: layers again" gives 0 "3 were there already" import out-layers/anna --from layers -o data -a anna
+mv data/labels/anna/P1_d1_R1/frame000001.pleural_line.png data/labels/anna/P1_d1_R1/frame000009.pleural_line.png
+check "check: finds" gives 1 "labels frame 9, but the clip has 3 frames" check data
+check "check: as JSON" gives 1 '"remedy": "frames count from 0' check data --json
 
 # Models
 check "info: no such file" gives 1 "none.onnx: cannot open" info none.onnx

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/** Layers of a paint program (RGBA, opacity = confidence) and grey masks: a PNG per frame, or per frame and class. */
+#include "import-internal.h"
+#include "learn/annotation.h"
+
+#include <string.h>
+
+#define MAX_DEPTH 4 /* folders in folders */
+
+typedef gboolean (*AddPicture)(LusRegions *regions, const char *path, GError **error);
+
+static gint compare_paths(gconstpointer a, gconstpointer b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static gboolean list_pictures(GPtrArray *paths, const char *path, int depth, GError **error)
+{
+  if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+    if (depth == 0 || g_str_has_suffix(path, ".png") || g_str_has_suffix(path, ".PNG"))
+      g_ptr_array_add(paths, g_strdup(path));
+    return TRUE;
+  }
+  GDir *dir = g_dir_open(path, 0, NULL);
+  if (!dir || depth > MAX_DEPTH) {
+    g_clear_pointer(&dir, g_dir_close);
+    return lus_import_refuse(error, path, "cannot be listed, or lies too deep in other folders");
+  }
+  gboolean ok = TRUE;
+  for (const char *name = g_dir_read_name(dir); ok && name; name = g_dir_read_name(dir)) {
+    g_autofree char *child = g_build_filename(path, name, NULL);
+    ok = list_pictures(paths, child, depth + 1, error);
+  }
+  g_dir_close(dir);
+  return ok;
+}
+
+static gboolean add_all(LusRegions *regions, const char *path, AddPicture add, GError **error)
+{
+  g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+  gboolean ok = list_pictures(paths, path, 0, error);
+  if (ok && paths->len == 0)
+    return lus_import_refuse(error, path, "no PNG in this folder");
+  g_ptr_array_sort(paths, compare_paths);
+  for (guint i = 0; ok && i < paths->len; i++)
+    ok = add(regions, g_ptr_array_index(paths, i), error);
+  return ok;
+}
+
+/** What a file's name tells; *@rest is what follows the frame number. Both texts to be freed. */
+static gboolean start_region(LusRegion *r, char **clip, char **rest, const char *path, GError **error)
+{
+  *r = (LusRegion){.kind = LUS_REGION_PICTURE, .place = path, .path = path, .percent = 100};
+  if (!lus_picture_name_parse(path, clip, &r->frame, rest))
+    return lus_import_refuse(error, path, "its name has no frame number; name it like CLIP_frame000012.CLASS.png");
+  r->clip = *clip;
+  r->last = r->frame;
+  return TRUE;
+}
+
+/** "CLASS.ignore" is where the annotator could not tell. */
+static gboolean take_ignore(char *rest)
+{
+  if (!g_str_has_suffix(rest, ".ignore"))
+    return FALSE;
+  rest[strlen(rest) - strlen(".ignore")] = 0;
+  return TRUE;
+}
+
+static gboolean add_layer(LusRegions *regions, const char *path, GError **error)
+{
+  LusRegion r;
+  g_autofree char *clip = NULL, *rest = NULL;
+  if (!start_region(&r, &clip, &rest, path, error))
+    return FALSE;
+  r.picture = take_ignore(rest) ? LUS_PICTURE_IGNORE : LUS_PICTURE_ALPHA;
+  if (!*rest)
+    return lus_import_refuse(error, path, "its name tells no class; name it like CLIP_frame000012.CLASS.png");
+  r.class_name = rest;
+  int channels = r.picture == LUS_PICTURE_ALPHA ? 4 : 1;
+  g_autofree guint8 *pixels = lus_png_read(path, channels, &r.width, &r.height, error);
+  if (!pixels)
+    return FALSE;
+  gsize n = (gsize)r.width * r.height, opaque = 0;
+  for (gsize i = 0; channels == 4 && i < n; i++)
+    opaque += pixels[4 * i + 3] == 255;
+  if (opaque == n)
+    return lus_import_refuse(error, path, "is opaque everywhere; save the layer alone, with its transparency");
+  return lus_regions_add(regions, &r, error);
+}
+
+gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
+{
+  (void)config;
+  return add_all(regions, path, add_layer, error);
+}
+
+/** One region per number in the picture. */
+static gboolean add_numbers(LusRegions *regions, const LusRegion *base, GError **error)
+{
+  LusRegion empty = {.clip = base->clip, .place = base->place, .frame = base->frame, .last = base->frame};
+  g_autofree guint8 *pixels = lus_png_read(base->path, 1, &empty.width, &empty.height, error);
+  if (!pixels)
+    return FALSE;
+  gboolean seen[256] = {FALSE};
+  for (gsize i = 0; i < (gsize)empty.width * empty.height; i++)
+    seen[pixels[i]] = TRUE;
+  LusRegion r = *base;
+  r.width = empty.width;
+  r.height = empty.height;
+  gboolean ok = lus_regions_add(regions, &empty, error);
+  for (int value = 1; ok && value < 256; value++) {
+    char name[8];
+    g_snprintf(name, sizeof name, "%d", value);
+    LusRegion one = r;
+    one.picture = LUS_PICTURE_VALUE;
+    one.value = (guint8)value;
+    one.class_name = name;
+    if (seen[value])
+      ok = lus_regions_add(regions, &one, error);
+  }
+  return ok;
+}
+
+static gboolean add_mask(LusRegions *regions, const char *path, GError **error)
+{
+  LusRegion r;
+  g_autofree char *clip = NULL, *rest = NULL;
+  if (!start_region(&r, &clip, &rest, path, error))
+    return FALSE;
+  if (!*rest || g_str_equal(rest, "mask"))
+    return add_numbers(regions, &r, error);
+  r.picture = take_ignore(rest) ? LUS_PICTURE_IGNORE : LUS_PICTURE_PERCENT;
+  r.class_name = rest;
+  return lus_regions_add(regions, &r, error);
+}
+
+gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
+{
+  (void)config;
+  return add_all(regions, path, add_mask, error);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/** Clips and labels into a data set. */
+#include "dataset-internal.h"
+#include "import-internal.h"
+#include "learn/annotation.h"
+#include "lung/exam.h"
+#include "nn/file.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const default_classes[] = {"pleural_line", "fascia_band", "vertical_line", NULL};
+
+typedef struct {
+  const LusImportTarget *target;
+  LusImportResult *result;
+  json_t *manifest;
+  LusDataset *dataset;
+  int *owner;     /* [regions]: index of the clip */
+  const LusRegions *regions;
+  guint8 *plane;  /* [height][width] of the clip being written */
+  GError **error;
+} Writer;
+
+static gboolean make_folder(const char *path, GError **error)
+{
+  if (g_mkdir_with_parents(path, 0777) == 0)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
+/** The data set's manifest, or a new one. */
+static gboolean open_manifest(Writer *w)
+{
+  g_autofree char *file = g_build_filename(w->target->path, LUS_DATASET_MANIFEST, NULL);
+  if (g_file_test(file, G_FILE_TEST_EXISTS)) {
+    w->manifest = lus_dataset_parse(w->target->path, w->error);
+    w->dataset = w->manifest ? lus_dataset_from_json(w->target->path, w->manifest, w->error) : NULL;
+    return w->dataset != NULL;
+  }
+  const char *licence = w->target->licence ? w->target->licence : "unknown";
+  w->manifest = json_pack("{s:i, s:s, s:[], s:[], s:{s:[], s:[], s:[]}, s:[]}", "version", LUS_DATASET_VERSION,
+                          "licence", licence, "classes", "patients", "splits", "train", "validation", "test", "clips");
+  if (!w->manifest)
+    return lus_import_refuse(w->error, w->target->path, "licence '%s' is not UTF-8", licence);
+  json_t *classes = json_object_get(w->manifest, "classes");
+  for (int i = 0; default_classes[i]; i++)
+    json_array_append_new(classes, json_string(default_classes[i]));
+  for (guint i = 0; i < w->regions->list->len; i++) {
+    const char *name = g_array_index(w->regions->list, LusRegion, i).class_name;
+    gboolean known = !name;
+    for (gsize k = 0; !known && k < json_array_size(classes); k++)
+      known = g_str_equal(json_string_value(json_array_get(classes, k)), name);
+    if (!known && g_str_equal(name, "a_line"))
+      json_array_append_new(classes, json_string(name));
+  }
+  return TRUE;
+}
+
+static gboolean copy_stream(FILE *to, FILE *from)
+{
+  static const gsize size = 1 << 16;
+  g_autofree guint8 *buffer = g_malloc(size);
+  for (gsize n = fread(buffer, 1, size, from); n > 0; n = fread(buffer, 1, size, from))
+    if (fwrite(buffer, 1, n, to) != n)
+      return FALSE;
+  return !ferror(from) && fflush(to) == 0;
+}
+
+static gboolean same_stream(FILE *a, FILE *b)
+{
+  int x, y;
+  do {
+    x = getc(a);
+    y = getc(b);
+  } while (x == y && x != EOF);
+  return x == y;
+}
+
+/** Puts the clip under @to, atomically. One that is there already must be the same. */
+static gboolean copy_clip(const Writer *w, const char *from, const char *to)
+{
+  FILE *in = fopen(from, "rbe"), *old = fopen(to, "rbe");
+  gboolean ok = FALSE;
+  if (!in) {
+    g_set_error(w->error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot open: %s", from, g_strerror(errno));
+  } else if (old) {
+    ok = same_stream(in, old) ||
+         lus_import_refuse(w->error, from, "another clip of this name is in the data set (%s); rename it", to);
+  } else {
+    g_autofree char *temporary = g_strconcat(to, ".part", NULL);
+    FILE *out = fopen(temporary, "wbe");
+    ok = out && copy_stream(out, in);
+    if (!ok)
+      g_set_error(w->error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", temporary, g_strerror(errno));
+    if (out && fclose(out) != 0)
+      ok = FALSE;
+    if (ok)
+      ok = lus_file_commit(temporary, to, w->error);
+    else
+      g_unlink(temporary);
+  }
+  if (in)
+    fclose(in);
+  if (old)
+    fclose(old);
+  return ok;
+}
+
+static void add_patient(const Writer *w, const char *patient)
+{
+  json_t *patients = json_object_get(w->manifest, "patients");
+  for (gsize i = 0; i < json_array_size(patients); i++)
+    if (g_strcmp0(json_string_value(json_array_get(patients, i)), patient) == 0)
+      return;
+  json_array_append_new(patients, json_string(patient));
+  json_array_append_new(json_object_get(json_object_get(w->manifest, "splits"), lus_split_name(w->target->split)),
+                        json_string(patient));
+}
+
+/** Patient, day and zone, from the target or from the file's name, into the manifest. */
+static gboolean describe_clip(const Writer *w, const char *path, const char *file)
+{
+  LusClipName name;
+  g_autofree char *base = g_path_get_basename(path);
+  lus_clip_name_parse(&name, base);
+  g_autofree char *patient = g_strdup(w->target->patient ? w->target->patient : name.patient);
+  const char *zone = w->target->zone ? w->target->zone : name.zone;
+  int day = w->target->day > 0 ? w->target->day : name.day;
+  if (!w->target->patient)
+    g_strdelimit(patient, "_ ", '-');
+  if (!*patient || !*zone)
+    return lus_import_refuse(w->error, path, "the name does not tell %s; name clips like P001_d1_R2.mkv, or give "
+                             "--%s with this clip alone", *patient ? "the zone" : "the patient",
+                             *patient ? "zone" : "patient");
+  add_patient(w, patient);
+  json_t *clip = json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", patient, "day", MAX(day, 1), "zone", zone);
+  return clip ? json_array_append_new(json_object_get(w->manifest, "clips"), clip) == 0
+              : lus_import_refuse(w->error, path, "its name is not UTF-8");
+}
+
+static int find_clip(const LusDataset *dataset, const char *name)
+{
+  for (int i = 0; dataset && i < dataset->n_clips; i++)
+    if (g_str_equal(dataset->clips[i].name, name))
+      return i;
+  return -1;
+}
+
+static char *clip_name(const char *path)
+{
+  char *stem = g_path_get_basename(path), *dot = strrchr(stem, '.');
+  if (dot)
+    *dot = 0;
+  return stem;
+}
+
+/** Describes the given clips that are new and checks the manifest as it will be. */
+static gboolean plan_clips(Writer *w)
+{
+  g_autoptr(GHashTable) given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (int i = 0; w->target->clips && w->target->clips[i]; i++) {
+    const char *path = w->target->clips[i];
+    g_autofree char *base = g_path_get_basename(path), *file = g_build_filename("clips", base, NULL);
+    char *name = clip_name(path);
+    gboolean known = find_clip(w->dataset, name) >= 0;
+    if (!g_hash_table_add(given, name))
+      return lus_import_refuse(w->error, path, "two clips of the same name; rename one");
+    if (!known && !describe_clip(w, path, file))
+      return FALSE;
+    w->result->clips += !known;
+  }
+  lus_dataset_free(w->dataset);
+  w->dataset = lus_dataset_from_json(w->target->path, w->manifest, w->error);
+  return w->dataset != NULL;
+}
+
+static gboolean copy_clips(const Writer *w)
+{
+  g_autofree char *folder = g_build_filename(w->target->path, "clips", NULL);
+  g_autofree char *file = g_build_filename(w->target->path, LUS_DATASET_MANIFEST, NULL);
+  if (!make_folder(folder, w->error))
+    return FALSE;
+  for (int i = 0; w->target->clips && w->target->clips[i]; i++) {
+    g_autofree char *name = clip_name(w->target->clips[i]);
+    const LusClip *clip = &w->dataset->clips[find_clip(w->dataset, name)];
+    g_autofree char *to = g_build_filename(w->target->path, clip->file, NULL);
+    if (!copy_clip(w, w->target->clips[i], to))
+      return FALSE;
+  }
+  if (w->result->clips == 0)
+    return TRUE;
+  char *text = json_dumps(w->manifest, JSON_INDENT(1));
+  gboolean ok = text && lus_file_write(file, text, strlen(text), w->error);
+  free(text);
+  return ok;
+}
+
+/** The clip that regions without or with another name belong to: the only one given, if they all name the same. */
+static int only_clip(const Writer *w)
+{
+  if (!w->target->clips || !w->target->clips[0] || w->target->clips[1])
+    return -1;
+  const char *seen = NULL;
+  for (guint i = 0; i < w->regions->list->len; i++) {
+    const char *name = g_array_index(w->regions->list, LusRegion, i).clip;
+    if (name && *name && seen && !g_str_equal(name, seen))
+      return -1;
+    seen = name && *name ? name : seen;
+  }
+  g_autofree char *name = clip_name(w->target->clips[0]);
+  return find_clip(w->dataset, name);
+}
+
+static gboolean is_annotator(const char *name)
+{
+  if (!*name || strlen(name) > 64 || *name == '.')
+    return FALSE;
+  for (; *name; name++)
+    if (!g_ascii_isalnum(*name) && !strchr("-_.", *name))
+      return FALSE;
+  return TRUE;
+}
+
+/** Finds the clip of a region and checks its names. */
+static gboolean resolve(Writer *w, guint index, int only)
+{
+  const LusRegion *r = &g_array_index(w->regions->list, LusRegion, index);
+  const char *name = r->clip ? r->clip : "";
+  int clip = *name ? find_clip(w->dataset, name) : -1;
+  w->owner[index] = clip = clip < 0 ? only : clip;
+  if (clip < 0)
+    return lus_import_refuse(w->error, r->place, "belongs to clip '%s', which is neither in the data set nor among "
+                             "--clips; clips are matched by name, or the only one given is meant", name);
+  if (!r->annotator)
+    return lus_import_refuse(w->error, r->place, "does not tell who drew it; give --annotator");
+  if (!is_annotator(r->annotator))
+    return lus_import_refuse(w->error, r->place, "annotator '%s' cannot be a folder's name; give --annotator",
+                             r->annotator);
+  if (r->class_name &&
+      !g_strv_contains((const char *const *)w->dataset->classes, r->class_name))
+    return lus_import_refuse(w->error, r->place, "class '%s' is not one of the data set's; give --class-map %s=CLASS, "
+                             "or %s= to leave it out", r->class_name, r->class_name, r->class_name);
+  return TRUE;
+}
+
+/** Writes a label file unless the same is there. */
+static gboolean write_label(Writer *w, const char *path, int width, int height)
+{
+  if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+    int old_width = 0, old_height = 0;
+    g_autofree guint8 *old = lus_label_read(path, &old_width, &old_height, w->target->replace ? NULL : w->error);
+    if (!old && !w->target->replace)
+      return FALSE;
+    if (old && old_width == width && old_height == height &&
+        memcmp(old, w->plane, (gsize)width * height) == 0) {
+      w->result->kept++;
+      return TRUE;
+    }
+    if (!w->target->replace)
+      return lus_import_refuse(w->error, path, "another label is there already; give another --annotator, or "
+                               "--replace to replace it");
+  }
+  w->result->written++;
+  return lus_label_write(path, w->plane, width, height, w->error);
+}
+
+/** One annotator's regions on a clip. */
+typedef struct {
+  const LusClip *clip;
+  const char *annotator;
+  GPtrArray *regions; /* of LusRegion */
+  int frames, width, height;
+} Sheet;
+
+static gboolean write_frame(Writer *w, const Sheet *s, const char *folder, int frame)
+{
+  for (int k = 0; k < w->dataset->n_classes; k++) {
+    int drawn = 0;
+    memset(w->plane, 0, (gsize)s->width * s->height);
+    for (guint i = 0; i < s->regions->len; i++) {
+      const LusRegion *r = g_ptr_array_index(s->regions, i);
+      if (frame < r->frame || frame > r->last || !r->class_name ||
+          !g_str_equal(r->class_name, w->dataset->classes[k]))
+        continue;
+      drawn++;
+      if (!lus_region_draw(r, w->plane, s->width, s->height, frame, w->error))
+        return FALSE;
+    }
+    if (w->target->partial && drawn == 0)
+      continue;
+    g_autofree char *name = g_strdup_printf("frame%06d.%s.png", frame, w->dataset->classes[k]);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    if (!write_label(w, path, s->width, s->height))
+      return FALSE;
+  }
+  w->result->frames++;
+  return TRUE;
+}
+
+/** Marks the frames anything is known about. */
+static gboolean mark_frames(const Writer *w, const Sheet *s, guint8 *marked)
+{
+  for (guint i = 0; i < s->regions->len; i++) {
+    const LusRegion *r = g_ptr_array_index(s->regions, i);
+    if (r->frame >= s->frames)
+      return lus_import_refuse(w->error, r->place, "lies on frame %d, but %s has %d frames", r->frame, s->clip->file,
+                               s->frames);
+    if ((r->width && r->width != s->width) || (r->height && r->height != s->height))
+      return lus_import_refuse(w->error, r->place, "was drawn on a picture of %d x %d, but %s has %d x %d; where the "
+                               "clip was cut out of it, give --offset", r->width, r->height, s->clip->file, s->width,
+                               s->height);
+    if (!w->target->partial || r->class_name)
+      memset(marked + r->frame, 1, (gsize)(MIN(r->last, s->frames - 1) - r->frame + 1));
+  }
+  return TRUE;
+}
+
+static gboolean write_sheet(Writer *w, Sheet *s)
+{
+  g_autofree char *folder = g_build_filename(w->target->path, "labels", s->annotator, s->clip->name, NULL);
+  g_autofree guint8 *marked = g_malloc0((gsize)s->frames);
+  if (!mark_frames(w, s, marked) || !make_folder(folder, w->error))
+    return FALSE;
+  for (int frame = 0; frame < s->frames; frame++)
+    if (marked[frame] && !write_frame(w, s, folder, frame))
+      return FALSE;
+  return TRUE;
+}
+
+/** All annotators of one clip. */
+static gboolean write_clip(Writer *w, int index)
+{
+  const LusClip *clip = &w->dataset->clips[index];
+  g_autoptr(GHashTable) sheets = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                                       (GDestroyNotify)g_ptr_array_unref);
+  for (guint i = 0; i < w->regions->list->len; i++) {
+    LusRegion *r = &g_array_index(w->regions->list, LusRegion, i);
+    if (w->owner[i] != index)
+      continue;
+    GPtrArray *list = g_hash_table_lookup(sheets, r->annotator);
+    if (!list)
+      g_hash_table_insert(sheets, (gpointer)r->annotator, list = g_ptr_array_new());
+    g_ptr_array_add(list, r);
+  }
+  if (g_hash_table_size(sheets) == 0)
+    return TRUE;
+  Sheet sheet = {.clip = clip};
+  g_autofree char *path = g_build_filename(w->target->path, clip->file, NULL);
+  if (!lus_clip_measure(&sheet.frames, &sheet.width, &sheet.height, path, w->target->open, w->target->user_data,
+                        w->error))
+    return FALSE;
+  g_free(w->plane);
+  w->plane = g_try_malloc((gsize)sheet.width * sheet.height);
+  if (!w->plane)
+    return lus_import_refuse(w->error, path, "no memory for a label");
+  GHashTableIter iter;
+  gpointer key, value;
+  g_hash_table_iter_init(&iter, sheets);
+  while (g_hash_table_iter_next(&iter, &key, &value)) {
+    sheet.annotator = key;
+    sheet.regions = value;
+    if (!write_sheet(w, &sheet))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean write_all(Writer *w)
+{
+  if (!open_manifest(w) || !plan_clips(w))
+    return FALSE;
+  int only = only_clip(w);
+  for (guint i = 0; i < w->regions->list->len; i++)
+    if (!resolve(w, i, only))
+      return FALSE;
+  if (!copy_clips(w))
+    return FALSE;
+  for (int i = 0; i < w->dataset->n_clips; i++) {
+    if (!write_clip(w, i))
+      return FALSE;
+    if (w->target->progress &&
+        !w->target->progress(w->target->progress_data, "importing labels", i + 1, w->dataset->n_clips)) {
+      g_set_error(w->error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped; repeat the command to go on",
+                  w->target->path);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean lus_import_write(LusImportResult *result, const LusRegions *regions, const LusImportTarget *target,
+                          GError **error)
+{
+  *result = (LusImportResult){0};
+  Writer w = {.target = target, .result = result, .regions = regions, .error = error};
+  w.owner = g_new(int, MAX(regions->list->len, 1));
+  gboolean ok = write_all(&w);
+  g_free(w.owner);
+  g_free(w.plane);
+  lus_dataset_free(w.dataset);
+  json_decref(w.manifest);
+  return ok;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "dataset.h"
+#include "region.h"
+
+LUS_BEGIN_DECLS
+
+/** Labels from other programs into a data set, and out of it again (docs/dataset.md). */
+
+typedef struct {
+  const char *annotator;  /* NULL: as the source tells */
+  char *const *class_map; /* NULL-terminated "from=to"; "from=" leaves the class out. NULL: names as they are */
+  double offset_x, offset_y; /* taken from coordinates: where the clip was cut out of the annotated picture [pixels] */
+  double line_width;      /* of lines without a thickness [pixels]; 0: 6 */
+  double mm_per_pixel;    /* slicer: 0: from the depth */
+  double depth_mm;        /* slicer: from the probe to the sector's end; 0: unknown */
+} LusImportConfig;
+
+/** Reads one file (of pictures: a file or a folder) of one format into regions. */
+typedef struct {
+  const char *name;    /* "cvat", ... */
+  const char *summary; /* for --help and docs */
+  gboolean (*read)(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
+} LusImportFormat;
+
+/** All formats; the last has no name. */
+LUS_API const LusImportFormat *lus_import_formats(void);
+/** Reads @path with the format called @format and applies class map, annotator and offset. */
+LUS_API gboolean lus_import_read(LusRegions *regions, const char *format, const char *path,
+                                 const LusImportConfig *config, GError **error);
+
+/** Where regions go. */
+typedef struct {
+  const char *path;         /* the data set; made if it is not there */
+  char *const *clips;       /* NULL-terminated: video files to add (already known ones may be named again); or NULL */
+  const char *patient, *zone; /* of the only clip; NULL: from its file name */
+  int day;                  /* 0: from the file name, else 1 */
+  LusSplit split;           /* of new patients */
+  const char *licence;      /* of a new data set; NULL: "unknown" */
+  gboolean partial;         /* a class that isn't drawn on a frame is not labelled there; else it is absent (0 %) */
+  gboolean replace;         /* labels that differ are replaced; else they are an error */
+  LusFrameOpen open;
+  gpointer user_data;
+  LusProgress progress;
+  gpointer progress_data;
+} LusImportTarget;
+
+typedef struct {
+  int written, kept; /* label files; kept: they were there with the same content */
+  int clips;         /* added */
+  int frames;        /* labelled frames, each annotator's counted */
+} LusImportResult;
+
+/** Adds clips and labels. Clips are copied first, then dataset.json is written, then the labels, each atomically: an
+ *  interrupted import is a valid data set and goes on when it is repeated. */
+LUS_API gboolean lus_import_write(LusImportResult *result, const LusRegions *regions, const LusImportTarget *target,
+                                  GError **error);
+
+/** "coco", "cvat" or "layers" into the folder @path. */
+LUS_API gboolean lus_export(const LusDataset *dataset, const char *format, const char *path, int *n_files,
+                            GError **error);
+
+LUS_END_DECLS

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "clips.h"
+#include "learn/import.h"
+#include "learn/annotation.h"
+#include "nn/rng.h"
+
+#define MUTATIONS 1000
+
+static const char cvat_xml[] =
+  "<?xml version=\"1.0\"?>\n<annotations><version>1.1</version>\n"
+  "<meta><task><name>P1_d1_R1.mp4</name><size>10</size><start_frame>0</start_frame><stop_frame>9</stop_frame>"
+  "<frame_filter></frame_filter><original_size><width>40</width><height>32</height></original_size></task></meta>\n"
+  "<image id=\"3\" name=\"P1_d1_R1_frame000003.png\" width=\"40\" height=\"32\">"
+  "<polygon label=\"pleural_line\" points=\"1,1;5,1;5,4;1,4\"><attribute name=\"confidence\">60</attribute></polygon>"
+  "<box label=\"vertical_line\" xtl=\"2\" ytl=\"3\" xbr=\"6\" ybr=\"9\"/>"
+  "<mask label=\"fascia_band\" rle=\"1, 2, 3\" left=\"4\" top=\"5\" width=\"3\" height=\"2\">"
+  "<attribute name=\"confidence\">ignore</attribute></mask></image>\n"
+  "<track id=\"0\" label=\"vertical_line\">"
+  "<polygon frame=\"4\" outside=\"0\" keyframe=\"1\" points=\"0,0;4,0;4,4;0,4\"><attribute name=\"confidence\">40"
+  "</attribute></polygon>"
+  "<polygon frame=\"6\" outside=\"1\" keyframe=\"1\" points=\"0,0;4,0;4,4;0,4\"/>"
+  "<polygon frame=\"8\" outside=\"0\" keyframe=\"1\" points=\"0,0;4,0;4,4\"/></track></annotations>\n";
+
+static const char cvat_json[] =
+  "[{\"version\": 3, \"tags\": [], \"shapes\": [{\"type\": \"polygon\", \"points\": [1, 1, 5, 1, 5, 4], \"frame\": 2, "
+  "\"attributes\": [{\"name\": \"confidence\", \"value\": \"35\"}], \"label\": \"pleural_line\"},"
+  "{\"type\": \"mask\", \"points\": [1, 2, 3, 4, 5, 6, 6], \"frame\": 2, \"attributes\": [], \"label\": \"fascia_band@80\"}],"
+  "\"tracks\": [{\"frame\": 4, \"label\": \"vertical_line\", \"attributes\": [], \"shapes\": ["
+  "{\"type\": \"rectangle\", \"frame\": 4, \"outside\": false, \"points\": [0, 0, 4, 4], \"attributes\": []},"
+  "{\"type\": \"rectangle\", \"frame\": 7, \"outside\": true, \"points\": [3, 0, 7, 4], \"attributes\": []}]}]}]";
+
+static const char labelme[] =
+  "{\"version\": \"5.4\", \"flags\": {}, \"shapes\": [{\"label\": \"pleural_line@45\", \"points\": [[1, 1], [5, 1], [5, 4]], "
+  "\"shape_type\": \"polygon\"}, {\"label\": \"vertical_line\", \"description\": \"70 %\", \"points\": [[2, 2], [6, 8]], "
+  "\"shape_type\": \"rectangle\"}, {\"label\": \"fascia_band\", \"points\": [[2, 9], [12, 9]], \"shape_type\": "
+  "\"linestrip\"}], \"imagePath\": \"P1_d1_R1_frame000002.png\", \"imageWidth\": 40, \"imageHeight\": 32}";
+
+/* The compressed counts are those of [2, 4, 10, 1264], as the COCO API writes them. */
+static const char coco[] =
+  "{\"images\": [{\"id\": 7, \"file_name\": \"P1_d1_R1_frame000005.png\", \"width\": 40, \"height\": 32}],"
+  "\"categories\": [{\"id\": 1, \"name\": \"pleural_line\"}, {\"id\": 2, \"name\": \"vertical_line\"}],"
+  "\"annotations\": [{\"image_id\": 7, \"category_id\": 1, \"segmentation\": [[1, 1, 5, 1, 5, 4], [8, 8, 12, 8, 12, 12]], "
+  "\"score\": 0.25}, {\"image_id\": 7, \"category_id\": 2, \"attributes\": {\"confidence\": 90}, "
+  "\"segmentation\": {\"size\": [32, 40], \"counts\": [2, 4, 1274]}}, {\"image_id\": 7, \"category_id\": 2, "
+  "\"segmentation\": {\"size\": [32, 40], \"counts\": \"24:\\\\W1\"}}]}";
+
+static const char slicer_list[] =
+  "{\"mask_type\": \"fan\", \"angle1\": 120, \"angle2\": 60, \"center_rows_px\": -10, \"center_cols_px\": 20, \"radius1\": 12, "
+  "\"radius2\": 40, \"image_size_rows\": 32, \"image_size_cols\": 40, \"frame_annotations\": [{\"frame_number\": 3, "
+  "\"coordinate_space\": \"LPS\", \"pleura_lines\": [{\"rater\": \"anna\", \"line\": {\"points\": [[5, 4, 0], [15, 4, 0]]}}], "
+  "\"b_lines\": [{\"rater\": \"anna\", \"line\": {\"points\": [[9, 8, 0], [11, 8, 0]]}}]}]}";
+
+static const char slicer_object[] =
+  "{\"mask_type\": \"fan\", \"angle1\": 120, \"angle2\": 60, \"center_rows_px\": -10, \"center_cols_px\": 20, \"radius1\": 12, "
+  "\"radius2\": 40, \"frame_annotations\": {\"3\": {\"pleura_lines\": [[[-5, -4, 0], [-15, -4, 0]], []], \"b_lines\": "
+  "[[[-9, -8, 0], [-11, -8, 0]]]}}}";
+
+static const char polygons[] =
+  "{\"clip\": \"P1_d1_R1\", \"frame\": 1, \"annotator\": \"m\", \"note\": \"\", \"regions\": [{\"class\": \"pleural_line\", "
+  "\"confidence\": 40, \"polygon\": [[0, 0], [8, 0], [8, 8], [0, 8]], \"holes\": [[[2, 2], [6, 2], [6, 6], [2, 6]]]},"
+  "{\"class\": \"pleural_line\", \"confidence\": 25, \"polygon\": [[1, 1], [5, 1], [5, 4]]}]}";
+
+static const struct {
+  const char *name, *format, *file, *text;
+} sources[] = {
+  {"cvat-xml", "cvat", "a.xml", cvat_xml},
+  {"cvat-json", "cvat", "annotations.json", cvat_json},
+  {"labelme", "labelme", "P1_d1_R1_frame000002.json", labelme},
+  {"coco", "coco", "coco.json", coco},
+  {"slicer-list", "slicer", "P1_d1_R1.anna.json", slicer_list},
+  {"slicer-object", "slicer", "P1_d1_R1.json", slicer_object},
+  {"polygons", "polygons", "p.json", polygons},
+};
+
+typedef struct {
+  char *folder;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  f->folder = folder_new();
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  folder_remove(f->folder);
+  g_free(f->folder);
+}
+
+static char *put(const Fixture *f, const char *name, const void *data, gsize length)
+{
+  char *path = g_build_filename(f->folder, name, NULL);
+  g_autofree char *parent = g_path_get_dirname(path);
+  g_assert_cmpint(g_mkdir_with_parents(parent, 0777), ==, 0);
+  g_unlink(path); /* without fsync an older file would only be overwritten, not cut */
+  g_assert_true(g_file_set_contents_full(path, data, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0666, NULL));
+  return path;
+}
+
+static LusRegions *read_text(const Fixture *f, const char *format, const char *name, const char *text,
+                             LusImportConfig config, GError **error)
+{
+  g_autofree char *path = put(f, name, text, strlen(text));
+  LusRegions *regions = lus_regions_new();
+  config.mm_per_pixel = 0.5;
+  if (!lus_import_read(regions, format, path, &config, error))
+    g_clear_pointer(&regions, lus_regions_free);
+  return regions;
+}
+
+/** Pixels of a class at @percent on a frame of 40 x 32. */
+static int count(const LusRegions *regions, const char *class_name, int frame, guint8 percent)
+{
+  guint8 plane[40 * 32] = {0};
+  for (guint i = 0; i < regions->list->len; i++) {
+    const LusRegion *r = &g_array_index(regions->list, LusRegion, i);
+    if (r->class_name && g_str_equal(r->class_name, class_name) && frame >= r->frame && frame <= r->last)
+      g_assert_true(lus_region_draw(r, plane, 40, 32, frame, NULL));
+  }
+  int n = 0;
+  for (gsize i = 0; i < sizeof plane; i++)
+    n += plane[i] == percent;
+  return n;
+}
+
+static LusRegions *read_source(const Fixture *f, int index)
+{
+  GError *error = NULL;
+  LusRegions *regions =
+    read_text(f, sources[index].format, sources[index].file, sources[index].text, (LusImportConfig){0}, &error);
+  g_assert_no_error(error);
+  return regions;
+}
+
+static void test_cvat_xml(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusRegions) r = read_source(f, 0);
+  g_assert_cmpstr(g_array_index(r->list, LusRegion, 0).clip, ==, "P1_d1_R1");
+  g_assert_cmpint(count(r, "pleural_line", 3, 60), ==, 12);
+  g_assert_cmpint(count(r, "vertical_line", 3, 100), ==, 24);
+  g_assert_cmpint(count(r, "fascia_band", 3, LUS_REGION_IGNORE), ==, 2);
+  g_assert_cmpint(count(r, "vertical_line", 4, 40), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 5, 40), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 6, 0), ==, 40 * 32); /* outside */
+  g_assert_cmpint(count(r, "vertical_line", 8, 100), >, 4);
+  g_assert_cmpint(count(r, "vertical_line", 9, 100), >, 4); /* up to the task's end */
+  g_assert_cmpint(count(r, "vertical_line", 10, 0), ==, 40 * 32);
+}
+
+static void test_cvat_json(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const char task[] = "{\"name\": \"P1_d1_R1.mp4\", \"data\": {\"start_frame\": 10, \"stop_frame\": 40, "
+                             "\"frame_filter\": \"step=2\"}}";
+  g_autoptr(LusRegions) r = read_source(f, 1);
+  g_assert_cmpint(count(r, "pleural_line", 2, 35), >, 3);
+  g_assert_cmpint(count(r, "fascia_band", 2, 80), ==, 2);
+  g_assert_cmpint(count(r, "vertical_line", 5, 100), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 7, 100), ==, 0);
+  g_autofree char *path = put(f, "task.json", task, strlen(task));
+  g_autoptr(LusRegions) moved = read_source(f, 1);
+  g_assert_cmpstr(g_array_index(moved->list, LusRegion, 0).clip, ==, "P1_d1_R1");
+  g_assert_cmpint(g_array_index(moved->list, LusRegion, 0).frame, ==, 14);
+}
+
+static void test_labelme(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusRegions) r = read_source(f, 2);
+  g_assert_cmpint(count(r, "pleural_line", 2, 45), >, 3);
+  g_assert_cmpint(count(r, "vertical_line", 2, 70), ==, 24);
+  g_assert_cmpint(count(r, "fascia_band", 2, 100), >, 60); /* 10 x 6 and round ends */
+}
+
+static void test_coco(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusRegions) r = read_source(f, 3);
+  g_assert_cmpint(count(r, "pleural_line", 5, 25), >, 8);
+  g_assert_cmpint(count(r, "vertical_line", 5, 90), ==, 0); /* under the next one, of 100 */
+  g_assert_cmpint(count(r, "vertical_line", 5, 100), ==, 4 + 1264);
+}
+
+static void test_slicer(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusRegions) list = read_source(f, 4), object = read_source(f, 5);
+  g_assert_cmpstr(g_array_index(list->list, LusRegion, 1).annotator, ==, "anna");
+  g_assert_null(g_array_index(object->list, LusRegion, 1).annotator);
+  g_assert_cmpint(count(list, "pleural_line", 3, 100), >, 70); /* 20 pixels of 4 */
+  g_assert_cmpint(count(list, "vertical_line", 3, 100), >, 60);
+  g_assert_cmpint(count(list, "pleural_line", 3, 100), ==, count(object, "pleural_line", 3, 100));
+  g_assert_cmpint(count(list, "vertical_line", 3, 100), ==, count(object, "vertical_line", 3, 100));
+  GError *error = NULL;
+  g_autofree char *path = put(f, "s.json", slicer_list, strlen(slicer_list));
+  LusImportConfig config = {0};
+  g_assert_false(lus_import_read(list, "slicer", path, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "give --mm-per-pixel");
+  config.depth_mm = 14; /* 28 pixels */
+  g_assert_true(lus_import_read(list, "slicer", path, &config, NULL));
+}
+
+static void test_polygons(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusRegions) r = read_source(f, 6);
+  g_assert_cmpint(count(r, "pleural_line", 1, 40), ==, 64 - 16);
+  g_assert_cmpint(count(r, "pleural_line", 1, 25), ==, 3); /* what of the triangle lies in the hole */
+}
+
+static void test_pictures(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  guint8 numbers[40 * 32] = {0}, rgba[40 * 32 * 4] = {0};
+  memset(numbers, 1, 50);
+  memset(numbers + 100, 2, 30);
+  for (int i = 0; i < 20; i++)
+    rgba[4 * i + 3] = 128;
+  g_autofree char *mask = g_build_filename(f->folder, "frame003_mask.png", NULL);
+  g_autofree char *layer = g_build_filename(f->folder, "P1_d1_R1_frame000003.pleural_line.png", NULL);
+  g_assert_true(lus_png_write(mask, numbers, 40, 32, 40, 1, NULL));
+  char *map[] = {(char *)"1=pleural_line", (char *)"2=", NULL};
+  LusImportConfig config = {.class_map = map, .annotator = "b"};
+  g_autoptr(LusRegions) r = lus_regions_new();
+  g_assert_true(lus_import_read(r, "masks", mask, &config, NULL));
+  g_assert_cmpint(r->list->len, ==, 2);
+  g_assert_cmpint(count(r, "pleural_line", 3, 100), ==, 50);
+  g_assert_true(lus_png_write(layer, rgba, 40, 32, 160, 4, NULL));
+  g_autoptr(LusRegions) l = lus_regions_new();
+  g_assert_true(lus_import_read(l, "layers", layer, &config, NULL));
+  g_assert_cmpint(count(l, "pleural_line", 3, 50), ==, 20);
+  memset(rgba, 255, sizeof rgba);
+  g_assert_true(lus_png_write(layer, rgba, 40, 32, 160, 4, NULL));
+  GError *error = NULL;
+  g_assert_false(lus_import_read(l, "layers", layer, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "is opaque everywhere");
+}
+
+static void test_errors(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const struct {
+    const char *format, *text, *part;
+  } cases[] = {
+    {"cvat", "", "line 1, column 0"},
+    {"cvat", "{}", "no annotations.json of CVAT"},
+    {"cvat", "<a/>", "begins with 'annotations'"},
+    {"cvat", "<annotations><image id='0' name='a.png' width='9' height='9'><ellipse label='b' points=''/></image>"
+             "</annotations>", "line 1: ellipse: a shape of type 'ellipse' is not read"},
+    {"cvat", "<annotations><image id='0' name='a.png' width='9' height='9'><polygon label='b' points='1,2;x'/></image>"
+             "</annotations>", "number 2, 'x', is none"},
+    {"cvat", "<annotations><image id='0' name='a.png' width='9' height='9'><polygon label='b' points='1,2;3,4;5,6'>"
+             "<attribute name='confidence'>101</attribute></polygon></image></annotations>", "confidence 101 is not"},
+    {"cvat", "<annotations>", "export the file again"},
+    {"labelme", "{\"shapes\": []}", "ends with a frame number"},
+    {"coco", "{\"images\": [], \"categories\": []}", "'annotations' is missing"},
+    {"coco", "{\"images\": [], \"categories\": [], \"annotations\": [{\"image_id\": 1, \"category_id\": 1}]}",
+     "annotations[0]: its image_id is not in the list"},
+    {"coco", "{\"images\": [{\"id\": 1, \"file_name\": \"x.png\", \"width\": 9, \"height\": 9}]}", "file_name 'x.png'"},
+    {"slicer", "{}", "frame_annotations"},
+    {"polygons", "{\"regions\": [], \"regions\": []}", "duplicate"},
+    {"polygons", "{\"clip\": \"c\", \"frame\": -1, \"regions\": []}", "'frame' is missing or not a whole number"},
+    {"polygons", "{\"clip\": \"c\", \"frame\": 1, \"regions\": [{\"class\": \"a\", \"confidence\": 9, \"polygon\": [[1]]}]}",
+     "regions[0]: point 0"},
+    {"unknown", "", "'unknown' is not known"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GError *error = NULL;
+    g_assert_null(read_text(f, cases[i].format, "x.file", cases[i].text, (LusImportConfig){0}, &error));
+    g_assert_nonnull(error);
+    if (!strstr(error->message, cases[i].part))
+      g_test_message("'%s' does not contain '%s'", error->message, cases[i].part);
+    g_assert_nonnull(strstr(error->message, cases[i].part));
+    g_clear_error(&error);
+  }
+}
+
+/** Damaged files are read, or refused with a message that names the file. */
+static void test_mutations(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  for (gsize s = 0; s < G_N_ELEMENTS(sources); s++) {
+    int refused = 0;
+    gsize n = strlen(sources[s].text);
+    for (int i = 0; i < MUTATIONS; i++) {
+      LusRng rng;
+      lus_rng_init(&rng, 4, s * MUTATIONS + (guint64)i);
+      g_autofree char *text = g_strdup(sources[s].text);
+      gsize length = lus_rng_below(&rng, 8) == 0 ? lus_rng_below(&rng, (guint32)n) : n;
+      for (guint k = 0, end = 1 + lus_rng_below(&rng, 2); k < end; k++) {
+        static const char likely[] = "0123456789-.,[]{}\"<>=/e ";
+        text[lus_rng_below(&rng, (guint32)n)] =
+          lus_rng_below(&rng, 8) ? likely[lus_rng_below(&rng, sizeof likely - 1)] : (char)lus_rng_below(&rng, 256);
+      }
+      g_autofree char *path = put(f, sources[s].file, text, length);
+      g_autoptr(LusRegions) regions = lus_regions_new();
+      GError *error = NULL;
+      LusImportConfig config = {.mm_per_pixel = 0.5};
+      if (lus_import_read(regions, sources[s].format, path, &config, &error)) {
+        for (guint k = 0; k < regions->list->len; k++) {
+          guint8 plane[40 * 32] = {0};
+          const LusRegion *r = &g_array_index(regions->list, LusRegion, k);
+          lus_region_draw(r, plane, 40, 32, r->frame, NULL);
+        }
+        continue;
+      }
+      refused++;
+      if (!error || !strstr(error->message, path))
+        g_error("%s, mutation %d: '%s'", sources[s].name, i, error ? error->message : "no error");
+      g_clear_error(&error);
+    }
+    g_test_message("%s: %d of %d refused", sources[s].name, refused, MUTATIONS);
+    g_assert_cmpint(refused, >, MUTATIONS / 4);
+    g_assert_cmpint(refused, <, MUTATIONS);
+  }
+}
+
+/** A clip of 12 frames of 40 x 32, and where its labels go. */
+static LusImportTarget target_new(const Fixture *f, char **clips)
+{
+  clips[0] = put(f, "in/P1_d1_R1.mkv", "40x32 12", 8);
+  LusImportTarget target = {.path = g_build_filename(f->folder, "data", NULL), .clips = clips, .open = text_source_open};
+  return target;
+}
+
+static void target_clear(LusImportTarget *target)
+{
+  g_free((char *)target->path);
+  g_free(target->clips[0]);
+}
+
+static guint8 *label(const LusImportTarget *target, const char *annotator, int frame, const char *class_name)
+{
+  g_autofree char *name = g_strdup_printf("frame%06d.%s.png", frame, class_name);
+  g_autofree char *path = g_build_filename(target->path, "labels", annotator, "P1_d1_R1", name, NULL);
+  int width, height;
+  return g_file_test(path, G_FILE_TEST_EXISTS) ? lus_label_read(path, &width, &height, NULL) : NULL;
+}
+
+static void test_write(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[2] = {NULL};
+  GError *error = NULL;
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
+  g_assert_true(lus_import_write(&result, r, &target, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(result.clips, ==, 1);
+  g_assert_cmpint(result.frames, ==, 5); /* 3, 4, 5, 8, 9 */
+  g_assert_cmpint(result.written, ==, 15);
+  g_autofree guint8 *pleura = label(&target, "anna", 3, "pleural_line"), *absent = label(&target, "anna", 4, "pleural_line");
+  g_assert_cmpint(pleura[40 + 1], ==, 60);
+  g_assert_cmpint(pleura[0], ==, 0);
+  g_assert_nonnull(absent);
+  g_autoptr(LusDataset) d = lus_dataset_load(target.path, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(d->n_clips, ==, 1);
+  g_assert_cmpstr(d->clips[0].patient, ==, "P1");
+  g_assert_cmpint(d->clips[0].split, ==, LUS_SPLIT_TRAIN);
+  /* Once more: nothing to do; another label: refused, unless it is to be replaced. */
+  g_assert_true(lus_import_write(&result, r, &target, NULL));
+  g_assert_cmpint(result.written, ==, 0);
+  g_assert_cmpint(result.kept, ==, 15);
+  g_array_index(r->list, LusRegion, 1).percent = 61;
+  g_assert_false(lus_import_write(&result, r, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "another label is there already");
+  target.replace = TRUE;
+  g_assert_true(lus_import_write(&result, r, &target, NULL));
+  g_assert_cmpint(result.written, ==, 1);
+  /* A second rater; only what was drawn. */
+  target.partial = TRUE;
+  g_autoptr(LusRegions) second = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, NULL);
+  g_assert_true(lus_import_write(&result, second, &target, NULL));
+  g_assert_cmpint(result.written, ==, 1);
+  g_autofree guint8 *kept = label(&target, "anna", 3, "vertical_line"), *none = label(&target, "m", 1, "vertical_line");
+  g_assert_nonnull(kept);
+  g_assert_null(none);
+  target_clear(&target);
+}
+
+static void test_write_errors(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[2] = {NULL};
+  GError *error = NULL;
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  static const struct {
+    const char *from, *to, *part;
+  } cases[] = {
+    {"\"frame\": 1", "\"frame\": 12", "lies on frame 12, but clips/P1_d1_R1.mkv has 12 frames"},
+    {"\"pleural_line\"", "\"pleura\"", "regions[0]: class 'pleura' is not one of the data set's; give --class-map pleura="},
+    {"\"m\"", "\"../m\"", "annotator '../m' cannot be a folder's name"},
+    {"\"annotator\": \"m\",", "", "give --annotator"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_auto(GStrv) parts = g_strsplit(polygons, cases[i].from, 2);
+    g_autofree char *text = g_strjoinv(cases[i].to, parts);
+    g_autoptr(LusRegions) r = read_text(f, "polygons", "p.json", text, (LusImportConfig){0}, &error);
+    g_assert_no_error(error);
+    g_assert_false(lus_import_write(&result, r, &target, &error));
+    assert_error(error, LUS_ERROR_INVALID, cases[i].part);
+  }
+  g_autoptr(LusRegions) r = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, &error);
+  target.clips = NULL;
+  target.path = (g_free((char *)target.path), g_build_filename(f->folder, "other", NULL));
+  g_assert_false(lus_import_write(&result, r, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "belongs to clip 'P1_d1_R1', which is neither");
+  g_autofree char *folder = g_build_filename(f->folder, "other", NULL);
+  g_assert_false(g_file_test(folder, G_FILE_TEST_EXISTS)); /* refused before anything is written */
+  target.clips = clips;
+  target_clear(&target);
+}
+
+/** Exported and imported again, every label is the same. */
+static void test_round_trip(Fixture *f, gconstpointer data)
+{
+  const char *format = data;
+  char *clips[2] = {NULL};
+  GError *error = NULL;
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
+  g_assert_true(lus_import_write(&result, r, &target, NULL));
+  g_autoptr(LusDataset) d = lus_dataset_load(target.path, NULL);
+  g_autofree char *out = g_build_filename(f->folder, "out", NULL);
+  int n = 0;
+  g_assert_true(lus_export(d, format, out, &n, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(n, ==, g_str_equal(format, "layers") ? 16 : 1); /* 15 labels, one with ignored pixels */
+  g_autofree char *source = g_strdup_printf("%s/anna%s", out, g_str_equal(format, "coco")   ? ".json"
+                                                              : g_str_equal(format, "cvat") ? ".xml"
+                                                                                            : "");
+  g_autoptr(LusRegions) again = lus_regions_new();
+  LusImportConfig config = {.annotator = "anna"};
+  g_assert_true(lus_import_read(again, format, source, &config, &error));
+  g_assert_no_error(error);
+  g_assert_true(lus_import_write(&result, again, &target, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(result.written, ==, 0);
+  g_assert_cmpint(result.kept, ==, 15);
+  g_assert_false(lus_export(d, "pdf", out, &n, &error));
+  assert_error(error, LUS_ERROR_UNSUPPORTED, "'pdf' is not written");
+  target_clear(&target);
+}
+
+int main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+#define ADD(path, data, function) g_test_add(path, Fixture, data, set_up, function, tear_down)
+  ADD("/import/cvat-xml", NULL, test_cvat_xml);
+  ADD("/import/cvat-json", NULL, test_cvat_json);
+  ADD("/import/labelme", NULL, test_labelme);
+  ADD("/import/coco", NULL, test_coco);
+  ADD("/import/slicer", NULL, test_slicer);
+  ADD("/import/polygons", NULL, test_polygons);
+  ADD("/import/pictures", NULL, test_pictures);
+  ADD("/import/errors", NULL, test_errors);
+  ADD("/import/mutations", NULL, test_mutations);
+  ADD("/import/write", NULL, test_write);
+  ADD("/import/write-errors", NULL, test_write_errors);
+  ADD("/export/coco", "coco", test_round_trip);
+  ADD("/export/cvat", "cvat", test_round_trip);
+  ADD("/export/layers", "layers", test_round_trip);
+  return g_test_run();
+}
