@@ -4,8 +4,8 @@
 
 /** Most bytes that all constants worked out from one file may take together, and most elements that may be computed on
  * the way, a multiplication of a convolution or matrix counted as one. */
-#define LUS_ONNX_MAX_FOLDED_BYTES ((gsize)1 << 29)
-#define LUS_ONNX_MAX_FOLDED_WORK ((guint64)1 << 27)
+#define LUS_ONNX_MAX_FOLDED_BYTES ((gsize)1 << 27)
+#define LUS_ONNX_MAX_FOLDED_WORK ((guint64)1 << 25)
 
 /** What is left of the two. */
 typedef struct {
