@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/labels.h"
 #include "learn/check.h"
 #include "dataset-internal.h"
 #include "learn/annotation.h"
@@ -39,23 +40,6 @@ static void report_error(Check *c, const char *place, const char *remedy, GError
   g_error_free(error);
 }
 
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/** Names in a folder, sorted. */
-static GPtrArray *sorted(const char *path)
-{
-  GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-  GDir *dir = g_dir_open(path, 0, NULL);
-  for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
-    g_ptr_array_add(names, g_strdup(name));
-  g_clear_pointer(&dir, g_dir_close);
-  g_ptr_array_sort(names, compare_names);
-  return names;
-}
-
 static void check_clip(Check *c, int index, GHashTable *files, LusFrameOpen open, gpointer user_data)
 {
   const LusClip *clip = &c->dataset->clips[index];
@@ -80,7 +64,7 @@ static void check_clip(Check *c, int index, GHashTable *files, LusFrameOpen open
 static void check_strays(Check *c, GHashTable *files)
 {
   g_autofree char *folder = g_build_filename(c->dataset->path, "clips", NULL);
-  g_autoptr(GPtrArray) names = sorted(folder);
+  g_autoptr(GPtrArray) names = lus_folder_names(folder);
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *file = g_build_filename("clips", names->pdata[i], NULL);
     g_autofree char *path = g_build_filename(c->dataset->path, file, NULL);
@@ -150,7 +134,7 @@ static void check_label(Check *c, const char *path, int clip, int frame)
 
 static void check_labels(Check *c, const char *folder, int clip)
 {
-  g_autoptr(GPtrArray) names = sorted(folder);
+  g_autoptr(GPtrArray) names = lus_folder_names(folder);
   int last = -1;
   if (names->len == 0)
     report(c, folder, "remove the folder", "holds no labels");
@@ -185,7 +169,7 @@ static void check_annotator(Check *c, const char *folder)
     return;
   }
   c->summary->annotators++;
-  g_autoptr(GPtrArray) names = sorted(folder);
+  g_autoptr(GPtrArray) names = lus_folder_names(folder);
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *path = g_build_filename(folder, names->pdata[i], NULL);
     int clip = find_clip(c->dataset, names->pdata[i]);
@@ -254,7 +238,7 @@ static gboolean check_all(Check *c, LusFrameOpen open, gpointer user_data, LusPr
   check_strays(c, files);
   if (c->dataset->n_clips == 0)
     report(c, c->dataset->path, "lus import --clips adds some", "the data set has no clips");
-  g_autoptr(GPtrArray) names = sorted(labels);
+  g_autoptr(GPtrArray) names = lus_folder_names(labels);
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *folder = g_build_filename(labels, names->pdata[i], NULL);
     check_annotator(c, folder);

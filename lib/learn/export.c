@@ -2,6 +2,7 @@
 /** A data set's labels as COCO, CVAT XML or layers, so that lus_import_read() gives the same labels back. Confidences
  *  become one region per class and percent, so no pixel changes its value. */
 #include "import-internal.h"
+#include "learn/labels.h"
 #include "learn/annotation.h"
 #include "nn/file.h"
 
@@ -28,22 +29,6 @@ typedef struct {
 } Export;
 
 typedef gboolean (*ExportFrame)(Export *e, const Frame *frame);
-
-static gint compare_names(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static GPtrArray *sorted(const char *path)
-{
-  GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-  GDir *dir = g_dir_open(path, 0, NULL);
-  for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
-    g_ptr_array_add(names, g_strdup(name));
-  g_clear_pointer(&dir, g_dir_close);
-  g_ptr_array_sort(names, compare_names);
-  return names;
-}
 
 /** The label of one class; NULL without @error set when there is none. */
 static guint8 *read_plane(const Frame *f, int class_index, int *width, int *height, GError **error)
@@ -250,7 +235,7 @@ static gboolean each_frame(Export *e, const char *annotator, ExportFrame each)
   for (int i = 0; i < e->dataset->n_clips; i++) {
     Frame f = {.dataset = e->dataset, .annotator = annotator, .clip = e->dataset->clips[i].name, .frame = -1};
     f.folder = g_build_filename(e->dataset->path, "labels", annotator, f.clip, NULL);
-    g_autoptr(GPtrArray) names = sorted(f.folder);
+    g_autoptr(GPtrArray) names = lus_folder_names(f.folder);
     gboolean ok = TRUE;
     for (guint k = 0; ok && k < names->len; k++) {
       int frame = -1;
@@ -323,7 +308,7 @@ gboolean lus_export(const LusDataset *dataset, const char *format, const char *p
   }
   Export e = {.dataset = dataset, .path = path, .error = error};
   g_autofree char *labels = g_build_filename(dataset->path, "labels", NULL);
-  g_autoptr(GPtrArray) annotators = sorted(labels);
+  g_autoptr(GPtrArray) annotators = lus_folder_names(labels);
   if (annotators->len == 0)
     return lus_import_refuse(error, labels, "there are no labels to export");
   gboolean ok = make_folder(path, error);

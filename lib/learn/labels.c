@@ -13,8 +13,7 @@ static int compare_names(gconstpointer a, gconstpointer b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/** The names in a folder, sorted; empty if there is no such folder. */
-static GPtrArray *list_folder(const char *path)
+GPtrArray *lus_folder_names(const char *path)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
   GDir *dir = g_dir_open(path, 0, NULL);
@@ -43,7 +42,7 @@ char **lus_dataset_annotators(const LusDataset *dataset, GError **error)
   if (dataset->annotators)
     return g_strdupv(dataset->annotators);
   g_autofree char *folder = g_build_filename(dataset->path, "labels", NULL);
-  g_autoptr(GPtrArray) names = list_folder(folder);
+  g_autoptr(GPtrArray) names = lus_folder_names(folder);
   g_autoptr(GPtrArray) kept = g_ptr_array_new();
   for (guint i = 0; i < names->len; i++)
     if (!is_fused(dataset, names->pdata[i]))
@@ -116,7 +115,7 @@ void lus_labels_find(GArray *labelled, const LusDataset *dataset, char *const *a
   g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(LusLabelled));
   for (int a = 0; annotators[a]; a++) {
     g_autofree char *folder = g_build_filename(dataset->path, "labels", annotators[a], clip->name, NULL);
-    g_autoptr(GPtrArray) names = list_folder(folder);
+    g_autoptr(GPtrArray) names = lus_folder_names(folder);
     for (guint i = 0; i < names->len; i++) {
       LusLabelled one = {clip, frame_of(dataset, names->pdata[i]), each ? a : -1};
       if (one.frame >= 0)

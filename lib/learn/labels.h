@@ -6,6 +6,9 @@
 
 #define LUS_MAX_ANNOTATORS 255 /* what a count of guint8 holds */
 
+/** The names in a folder, sorted, in a new array that frees them; empty if there is no such folder. */
+GPtrArray *lus_folder_names(const char *path);
+
 /** One labelled frame of a clip; @annotator -1: all who labelled it. */
 typedef struct {
   const LusClip *clip;

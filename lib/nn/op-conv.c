@@ -215,22 +215,33 @@ static gboolean pack_once(LusStep *step, Conv *conv)
   return TRUE;
 }
 
-static gboolean prepare(LusStep *step, GError **error)
+/* @x, @y: what a Conv would read and write. */
+static Conv *conv_new(const LusOpAttrs *a, const LusMap *x, const LusMap *y)
 {
-  const LusOpAttrs *a = &step->node->attrs;
   Conv *conv = g_new0(Conv, 1);
-  step->state = conv;
-  conv->x = (LusMapSize){step->x->h, step->x->w, step->x->c};
-  conv->y = (LusMapSize){step->y->h, step->y->w, step->y->c};
+  conv->x = (LusMapSize){x->h, x->w, x->c};
+  conv->y = (LusMapSize){y->h, y->w, y->c};
   conv->groups = a->groups;
-  conv->in = conv->x.c / a->groups;
-  conv->out = conv->y.c / a->groups;
-  LusWindow window = {
+  conv->in = x->c / a->groups;
+  conv->out = y->c / a->groups;
+  return conv;
+}
+
+static LusWindow window_of(const LusOpAttrs *a)
+{
+  return (LusWindow){
       .kernel = {a->kernel[0], a->kernel[1]},
       .stride = {a->stride[0], a->stride[1]},
       .dilation = {a->dilation[0], a->dilation[1]},
       .pad = {a->pad[0], a->pad[1]},
   };
+}
+
+static gboolean prepare(LusStep *step, GError **error)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  Conv *conv = step->state = conv_new(a, step->x, step->y);
+  LusWindow window = window_of(a);
   lus_tap_grid_forward(&conv->forward.grid, &window, conv->y.h, conv->y.w);
   if (!alloc_weights(conv, a) || !pass_init(&conv->forward, step, conv->x, conv->y, conv->groups) ||
       !(step->train ? init_backward(step, conv, &window) : pack_once(step, conv))) {
@@ -289,19 +300,8 @@ static void transpose_forward(const LusStep *step, const LusRun *run)
 static gboolean transpose_prepare(LusStep *step, GError **error)
 {
   const LusOpAttrs *a = &step->node->attrs;
-  Conv *conv = g_new0(Conv, 1);
-  step->state = conv;
-  conv->x = (LusMapSize){step->y->h, step->y->w, step->y->c};
-  conv->y = (LusMapSize){step->x->h, step->x->w, step->x->c};
-  conv->groups = a->groups;
-  conv->in = conv->x.c / a->groups;
-  conv->out = conv->y.c / a->groups;
-  LusWindow window = {
-      .kernel = {a->kernel[0], a->kernel[1]},
-      .stride = {a->stride[0], a->stride[1]},
-      .dilation = {a->dilation[0], a->dilation[1]},
-      .pad = {a->pad[0], a->pad[1]},
-  };
+  Conv *conv = step->state = conv_new(a, step->y, step->x);
+  LusWindow window = window_of(a);
   g_autofree float *scale = NULL;
   gboolean ok = alloc_weights(conv, a) && init_backward_passes(step, conv, &window) &&
                 fold_norm(step, conv, conv->x.c, &scale);
