@@ -43,7 +43,7 @@ static void print_json(json_t *findings, const LusCheckSummary *s)
 int lus_cmd_check(int argc, char **argv)
 {
   gboolean json = FALSE;
-  const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL}, {NULL}};
+  const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "print JSON", NULL}, G_OPTION_ENTRY_NULL};
   g_auto(GStrv) arguments = NULL;
   int code = lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, &arguments);
   if (code != LUS_EXIT_DONE)

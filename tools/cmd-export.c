@@ -13,7 +13,7 @@ int lus_cmd_export(int argc, char **argv)
   g_autofree char *to = NULL, *output = NULL;
   const GOptionEntry entries[] = {{"to", 't', 0, G_OPTION_ARG_STRING, &to, "coco, cvat or layers", "FORMAT"},
                                   {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "folder", "DIR"},
-                                  {NULL}};
+                                  G_OPTION_ENTRY_NULL};
   g_auto(GStrv) arguments = NULL;
   int code = lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, &arguments);
   if (code != LUS_EXIT_DONE)

@@ -46,7 +46,7 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "licence of a new data set", "TEXT"},
     {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &o->dry_run, "only read the sources and count", NULL},
     {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "print the counts as JSON", NULL},
-    {NULL}};
+    G_OPTION_ENTRY_NULL};
   return lus_tool_parse(argc, argv, entries, "SOURCE...", description, 1, -1, arguments);
 }
 

@@ -160,7 +160,7 @@ static void test_cvat_json(Fixture *f, gconstpointer data)
   g_assert_cmpint(count(r, "fascia_band", 2, 80), ==, 2);
   g_assert_cmpint(count(r, "vertical_line", 5, 100), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 7, 100), ==, 0);
-  g_autofree char *path = put(f, "task.json", task, strlen(task));
+  g_free(put(f, "task.json", task, strlen(task)));
   g_autoptr(LusRegions) moved = read_source(f, 1);
   g_assert_cmpstr(g_array_index(moved->list, LusRegion, 0).clip, ==, "P1_d1_R1");
   g_assert_cmpint(g_array_index(moved->list, LusRegion, 0).frame, ==, 14);
