@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "samples.h"
+#include "train-options.h"
 
 #include <glib/gstdio.h>
 #include <jansson.h>
@@ -8,29 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/** Phantom stills kept from training, for calibration and the recorded figures. */
-#define HELD_OUT_STILLS 256
-
 static const char description[] =
   "DATASET is a folder (docs/dataset.md) or phantom:COUNT: COUNT simulated stills made in\n"
   "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.";
 
-typedef struct {
-  char *output, *target, *loss, *experts, *checkpoint, *size, *widths, *licence, *probes;
-  int steps, batch, threads, interval;
-  double learning_rate;
-  gint64 seed;
-} Options;
-
 /** All that one training consists of. */
 typedef struct {
-  Options options;
+  LusTrainOptions options;
   LusTrainConfig config;
   LusTarget target; /* as asked for; the trainer's own where samples are expanded is another */
   LusLoss loss;
   LusToolData data;
   const char *data_text;
   char *command, *checkpoint;
+  LusModel *initial;
+  LusGraph *initial_graph;
+  char *outputs[LUS_MAX_CLASSES + 1]; /* names of what the network gives */
+  LusTrainResult result;
   LusModelInfo info;
   LusSamples *samples, *held_out;
   LusGraph *graph;
@@ -39,11 +34,13 @@ typedef struct {
 
 static void run_clear(Run *run)
 {
-  Options *o = &run->options;
-  char *texts[] = {o->output, o->target, o->loss, o->experts, o->checkpoint, o->size, o->widths, o->licence, o->probes, run->command,
-                   run->checkpoint};
-  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
-    g_free(texts[i]);
+  lus_train_options_clear(&run->options);
+  for (int k = 0; k < LUS_MAX_CLASSES; k++)
+    g_free(run->outputs[k]);
+  g_free(run->command);
+  g_free(run->checkpoint);
+  lus_graph_free(run->initial_graph);
+  lus_model_unref(run->initial);
   lus_tool_data_clear(&run->data);
   lus_model_info_clear(&run->info);
   lus_samples_free(run->samples);
@@ -67,40 +64,6 @@ static char *help_text(void)
   return g_string_free(text, FALSE);
 }
 
-static int parse(Run *run, int argc, char **argv, char ***arguments)
-{
-  Options *o = &run->options;
-  const LusTrainConfig *c = &run->config;
-  *o = (Options){.steps = 3000,
-                 .batch = c->batch,
-                 .interval = c->checkpoint_interval,
-                 .learning_rate = c->learning_rate,
-                 .seed = 1};
-  const GOptionEntry entries[] =
-    {{"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the model (ONNX)", "MODEL"},
-     {"target", 0, 0, G_OPTION_ARG_STRING, &o->target,
-      "How confidences become targets, see below (default threshold:60)", "METHOD"},
-     {"loss", 0, 0, G_OPTION_ARG_STRING, &o->loss, "A sum of losses, see below (default 2*bce+dice)", "SUM"},
-     {"experts", 0, 0, G_OPTION_ARG_STRING, &o->experts,
-      "Annotators to learn from, fused ones too (default: all that are not fused, averaged)", "A,B,..."},
-     {"steps", 0, 0, G_OPTION_ARG_INT, &o->steps, "Optimiser steps (default 3000)", "N"},
-     {"batch", 0, 0, G_OPTION_ARG_INT, &o->batch, "Samples per step (default 8)", "N"},
-     {"learning-rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->learning_rate, "Peak learning rate (default 0.002)", "RATE"},
-     {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of weights, samples and phantom (default 1)", "N"},
-     {"size", 0, 0, G_OPTION_ARG_STRING, &o->size, "Input size, multiples of 32 (default 256x256)", "WxH"},
-     {"widths", 0, 0, G_OPTION_ARG_STRING, &o->widths, "Encoder widths at 1/4, 1/8, 1/16, 1/32", "A,B,C,D"},
-     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
-      "N"},
-     {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &o->checkpoint,
-      "State of an unfinished training, removed at the end (default MODEL.checkpoint)", "FILE"},
-     {"checkpoint-interval", 0, 0, G_OPTION_ARG_INT, &o->interval, "Steps between checkpoints (default 200)", "N"},
-     {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "Licence recorded in the model", "TEXT"},
-     {"probes", 0, 0, G_OPTION_ARG_STRING, &o->probes, "What the model is made for, recorded in it", "TEXT"},
-     {0}};
-  g_autofree char *text = help_text();
-  return lus_tool_parse(argc, argv, entries, "DATASET", text, 1, 1, arguments);
-}
-
 static gboolean parse_widths(LusFpnConfig *network, const char *text)
 {
   int *w = network->widths;
@@ -110,37 +73,83 @@ static gboolean parse_widths(LusFpnConfig *network, const char *text)
   return w[0] > 0 && w[1] > 0 && w[2] > 0 && w[3] > 0;
 }
 
-/** From options to configuration; NULL or what is wrong. */
-static char *configure(Run *run)
+static int bad(const Run *run, const char *key, GError *error)
 {
-  const Options *o = &run->options;
+  int code = lus_train_options_bad(&run->options, key, error->message);
+  g_error_free(error);
+  return code;
+}
+
+/** Options that are words of their own little languages; an exit code. */
+static int configure_words(Run *run)
+{
+  LusTrainOptions *o = &run->options;
+  LusModelInfo *info = &run->info;
+  GError *error = NULL;
+  if (!lus_tool_parse_size(o->size, &info->width, &info->height))
+    return lus_train_options_bad(o, "size", "write for example 256x256");
+  if (info->width % 32 != 0 || info->height % 32 != 0 || info->width > 2048 || info->height > 2048)
+    return lus_train_options_bad(o, "size", "sides are multiples of 32 up to 2048");
+  if (o->widths && !parse_widths(&run->config.network, o->widths))
+    return lus_train_options_bad(o, "widths", "write four numbers, for example 32,56,88,120");
+  if (!lus_target_parse(&run->target, o->target, &error))
+    return bad(run, "target", error);
+  lus_loss_init(&run->loss, LUS_MAX_CLASSES);
+  if (!lus_loss_parse(&run->loss, o->loss, &error))
+    return bad(run, "loss", error);
+  LusOptimizerMethod method = LUS_OPTIMIZER_ADAMW;
+  if (!lus_optimizer_parse(&method, o->optimizer, &error))
+    return bad(run, "optimizer", error);
+  lus_optimizer_init(&run->config.optimizer, method);
+  return LUS_EXIT_DONE;
+}
+
+/** What the record says is what was done, with all numbers filled in. */
+static void complete_options(Run *run)
+{
+  LusTrainOptions *o = &run->options;
+  g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
+  lus_train_options_set(o, "target", target);
+  lus_train_options_set(o, "loss", loss);
+  if (o->learning_rate > 0)
+    return;
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+  o->learning_rate = lus_optimizer_usual_rate(run->config.optimizer.method);
+  lus_train_options_set(o, "learning-rate", g_ascii_dtostr(number, sizeof number, o->learning_rate));
+}
+
+/** From options to configuration; an exit code. */
+static int configure(Run *run)
+{
+  LusTrainOptions *o = &run->options;
   LusTrainConfig *c = &run->config;
   if (!o->output)
-    return g_strdup("no output; say where to write the model with -o MODEL");
-  if (o->size && !lus_tool_parse_size(o->size, &run->info.width, &run->info.height))
-    return g_strdup_printf("--size %s: write for example 256x256", o->size);
-  if (run->info.width % 32 != 0 || run->info.height % 32 != 0 || run->info.width > 2048 || run->info.height > 2048)
-    return g_strdup_printf("--size %s: sides are multiples of 32 up to 2048", o->size);
-  if (o->widths && !parse_widths(&c->network, o->widths))
-    return g_strdup_printf("--widths %s: write four numbers, for example 32,56,88,120", o->widths);
-  if (o->seed < 0)
-    return g_strdup("--seed: must not be negative");
-  g_autoptr(GError) error = NULL;
-  lus_loss_init(&run->loss, LUS_MAX_CLASSES);
-  if (!lus_target_parse(&run->target, o->target ? o->target : "threshold:60", &error) ||
-      (o->loss && !lus_loss_parse(&run->loss, o->loss, &error)))
-    return g_strdup(error->message);
+    return lus_tool_usage("train", "no output; say where to write the model with -o MODEL");
+  int code = configure_words(run);
+  if (code != LUS_EXIT_DONE)
+    return code;
+  if (o->patience > 0 && o->validation_interval == 0)
+    return lus_train_options_bad(o, "patience", "needs a validation-interval above 0");
+  complete_options(run);
   c->target = run->target;
   c->loss = &run->loss;
   c->steps = o->steps;
   c->batch = o->batch;
+  c->optimizer.momentum = o->momentum;
+  c->optimizer.weight_decay = o->weight_decay;
+  c->optimizer.clip = o->clip;
   c->learning_rate = o->learning_rate;
+  c->warm_up = o->warm_up;
+  c->ema = o->ema;
   c->seed = (guint64)o->seed;
   c->threads = o->threads;
-  c->checkpoint_interval = o->interval;
+  c->validation_interval = o->validation_interval;
+  c->patience = o->patience;
+  c->log = o->log;
+  c->checkpoint_interval = o->checkpoint_interval;
   run->checkpoint = o->checkpoint ? g_strdup(o->checkpoint) : g_strconcat(o->output, ".checkpoint", NULL);
   c->checkpoint = run->checkpoint;
-  return NULL;
+  return LUS_EXIT_DONE;
 }
 
 /** Hours of training must not end in a folder that is not there. */
@@ -168,7 +177,7 @@ static void set_text(char **text, char *value)
 static void describe(Run *run)
 {
   const LusDataset *dataset = run->data.dataset;
-  const Options *o = &run->options;
+  const LusTrainOptions *o = &run->options;
   LusModelInfo *info = &run->info;
   if (dataset) {
     for (int k = 0; k < info->n_classes; k++)
@@ -203,6 +212,17 @@ static gboolean select_experts(Run *run, GError **error)
   return !dataset || lus_tool_select_experts(dataset, run->options.experts, error);
 }
 
+static gboolean load_initial(Run *run, GError **error)
+{
+  const char *path = run->options.initial;
+  if (!path)
+    return TRUE;
+  run->initial = lus_model_load(path, error);
+  if (run->initial)
+    run->config.initial = run->initial_graph = lus_model_graph(run->initial, error);
+  return run->initial_graph != NULL;
+}
+
 static gboolean load_samples(Run *run, GError **error)
 {
   const LusTrainConfig *c = &run->config;
@@ -215,7 +235,7 @@ static gboolean load_samples(Run *run, GError **error)
     return FALSE;
   if (run->data.dataset)
     run->data.dataset->each_annotator = FALSE;
-  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, HELD_OUT_STILLS, c->seed, info->width,
+  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, run->options.held_out, c->seed, info->width,
                                         info->height, c->threads, run->progress, error);
   return run->held_out != NULL;
 }
@@ -227,10 +247,13 @@ static void record(Run *run, const LusClassMetrics *metrics)
   g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
   /* JSON is UTF-8, file names need not be. */
   g_autofree char *command = g_utf8_make_valid(run->command, -1), *data = g_utf8_make_valid(run->data_text, -1);
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:i, s:i, s:f}", "command", command, "version",
-                           lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target,
-                           "loss", loss, "samples", run->samples->n, "steps", c->steps, "batch", c->batch, "learning_rate",
-                           c->learning_rate);
+  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:I, s:I, s:i, s:f, s:o}", "command", command,
+                           "version", lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target, "loss",
+                           loss, "samples", run->samples->n, "steps", (json_int_t)run->result.steps, "used_step",
+                           (json_int_t)run->result.used_step, "batch", c->batch, "learning_rate", c->learning_rate,
+                           "config", lus_train_options_record(&run->options));
+  if (run->initial)
+    json_object_set_new(root, "initial_sha256", json_string(lus_model_sha256(run->initial)));
   if (metrics) {
     json_t *classes = json_object();
     for (int k = 0; k < run->info.n_classes; k++) {
@@ -272,6 +295,22 @@ static gboolean save(Run *run, GError **error)
   return TRUE;
 }
 
+static gboolean run_trainer(Run *run, const LusSamples *held_out, GError **error)
+{
+  LusTrainConfig *c = &run->config;
+  c->validation = held_out;
+  c->class_names = (const char *const *)run->outputs;
+  run->graph = lus_train(c, run->samples, &run->result, error);
+  if (!run->graph && run->initial && !g_error_matches(*error, LUS_ERROR, LUS_ERROR_CANCELLED))
+    g_prefix_error(error, "beginning with the weights of %s: ", run->options.initial);
+  if (run->graph && run->result.steps < c->steps) {
+    lus_tool_progress_end(run->progress);
+    fprintf(stderr, "lus train: stopped after step %d; the weights of step %d are the best\n", (int)run->result.steps,
+            (int)run->result.used_step);
+  }
+  return run->graph != NULL;
+}
+
 /** Ordinal targets: every level of a class is an output with its class's weight, trained and calibrated as a mask of
  *  its own; then they become one confidence. */
 static gboolean train_levels(Run *run, GError **error)
@@ -288,21 +327,24 @@ static gboolean train_levels(Run *run, GError **error)
     run->loss.positive_weight[i] = by_class.positive_weight[i / levels];
   c->network.classes = classes * levels;
   c->target = (LusTarget){.method = LUS_TARGET_THRESHOLD, .level = 50};
+  for (int i = 0; i < classes * levels; i++)
+    run->outputs[i] = g_strdup_printf("%s_%d", run->info.classes[i / levels], 100 * (i % levels + 1) / levels);
   g_autoptr(LusSamples) held_out = lus_target_expand(run->held_out, levels, error);
-  if (held_out)
-    run->graph = lus_train(c, run->samples, error);
   run->info.logits = FALSE;
-  return run->graph && lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
+  return held_out && run_trainer(run, held_out, error) && lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
          lus_target_fold(run->graph, classes, levels, error);
 }
 
 static gboolean train_masks(Run *run, GError **error)
 {
   const LusTrainConfig *c = &run->config;
-  run->graph = lus_train(c, run->samples, error);
+  for (int k = 0; k < run->info.n_classes; k++)
+    run->outputs[k] = g_strdup(run->info.classes[k]);
+  if (!run_trainer(run, run->held_out, error))
+    return FALSE;
   /* Graded targets: the output is the expected confidence, which a moved cut would bend. */
   double cut = lus_target_is_graded(&run->target) ? 0 : (double)run->info.threshold;
-  return run->graph && lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error);
+  return lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error);
 }
 
 static gboolean train(Run *run, GError **error)
@@ -311,7 +353,8 @@ static gboolean train(Run *run, GError **error)
   if (!check_folder(run->options.output, error) || !check_folder(run->checkpoint, error) ||
       !lus_tool_data_open(&run->data, run->data_text, error))
     return FALSE;
-  if (!select_experts(run, error))
+  if ((run->options.log && !check_folder(run->options.log, error)) || !select_experts(run, error) ||
+      !load_initial(run, error))
     return FALSE;
   describe(run);
   run->progress = c->progress_data = lus_tool_progress_new();
@@ -334,20 +377,18 @@ int lus_cmd_train(int argc, char **argv)
   lus_model_info_init(&run.info);
   run.command = lus_tool_command_text(argc, argv);
   g_auto(GStrv) arguments = NULL;
-  int code = parse(&run, argc, argv, &arguments);
+  g_autofree char *text = help_text();
+  int code = lus_train_options_parse(&run.options, argc, argv, text, &arguments);
+  if (code == LUS_EXIT_DONE)
+    code = configure(&run);
+  g_autoptr(GError) error = NULL;
   if (code == LUS_EXIT_DONE) {
-    g_autofree char *wrong = configure(&run);
-    g_autoptr(GError) error = NULL;
-    if (wrong) {
-      code = lus_tool_usage("train", wrong);
-    } else {
-      run.data_text = arguments[0];
-      if (!train(&run, &error)) {
-        g_clear_pointer(&run.progress, lus_tool_progress_free);
-        if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run.checkpoint, G_FILE_TEST_EXISTS))
-          g_prefix_error(&error, "repeat the command to go on from %s: ", run.checkpoint);
-        code = lus_tool_fail("train", g_steal_pointer(&error));
-      }
+    run.data_text = arguments[0];
+    if (!train(&run, &error)) {
+      g_clear_pointer(&run.progress, lus_tool_progress_free);
+      if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run.checkpoint, G_FILE_TEST_EXISTS))
+        g_prefix_error(&error, "repeat the command to go on from %s: ", run.checkpoint);
+      code = lus_tool_fail("train", g_steal_pointer(&error));
     }
   }
   run_clear(&run);

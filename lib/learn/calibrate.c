@@ -127,25 +127,35 @@ static void fit_class(const Bin *bins, double *a, double *b)
     ;
 }
 
+/** The best Dice that a mask of the bins from some logit up has against the target, and that logit; NaN where there is
+ *  nothing in the target. */
+static double best_mask(const Bin *bins, double *logit)
+{
+  double reference = 0, found = 0, both = 0, best = 0;
+  for (int i = 0; i < BINS; i++)
+    reference += (double)bins[i].positive;
+  if (reference == 0)
+    return (double)NAN;
+  for (int i = BINS - 1; i >= 0; i--) {
+    both += (double)bins[i].positive;
+    found += (double)(bins[i].positive + bins[i].negative);
+    double dice = 2 * both / (found + reference);
+    if (dice <= best)
+      continue;
+    best = dice;
+    *logit = logit_of_bin(i) - 0.5 * BIN_WIDTH;
+  }
+  return best;
+}
+
 /** The offset with which the mask at confidence @cut has the best Dice against the target: the mask holds the bins
  *  from some logit x up, and @cut is to lie there, a x + b = logit(cut). Cross entropy alone would not do: the cut
  *  that is best for Dice lies at half the reachable Dice for true probabilities (Lipton et al. 2014), always below
  *  0.5. */
 static double match_cut(const Bin *bins, double a, double b, double cut)
 {
-  double reference = 0, found = 0, both = 0, best = 0, offset = b;
-  for (int i = 0; i < BINS; i++)
-    reference += (double)bins[i].positive;
-  for (int i = BINS - 1; i >= 0; i--) {
-    both += (double)bins[i].positive;
-    found += (double)(bins[i].positive + bins[i].negative);
-    double dice = 2 * both / (found + reference);
-    if (found + reference == 0 || dice <= best)
-      continue;
-    best = dice;
-    offset = log(cut / (1 - cut)) - a * (logit_of_bin(i) - 0.5 * BIN_WIDTH);
-  }
-  return offset;
+  double logit = 0;
+  return best_mask(bins, &logit) > 0 ? log(cut / (1 - cut)) - a * logit : b;
 }
 
 /** The Conv whose output, perhaps resized, is the graph's: resizing is a weighted mean, so that a x + b may stand
@@ -188,37 +198,55 @@ static void fold(LusGraph *graph, const LusNode *head, int class_index, double a
   bias->data[class_index] = (float)(a * bias->data[class_index] + b);
 }
 
+/** [n_classes][BINS] over all samples, newly allocated. */
+static Bin *count_logits(LusGraph *graph, const LusSamples *samples, const LusTarget *target, LusParallel *pool,
+                         const char *what, GError **error)
+{
+  static const LusNormalise normalise = {.mode = LUS_NORMALISE_LIT};
+  gsize per_thread = (gsize)samples->n_classes * BINS;
+  int lanes = lus_parallel_threads(pool);
+  g_autofree Bin *bins = g_try_new0(Bin, per_thread * lanes);
+  if (!bins) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: out of memory", what);
+    return NULL;
+  }
+  Counter counter = {.samples = samples, .bins = bins};
+  fill_hundredths(&counter, target);
+  if (!lus_predict(graph, &normalise, input_channels(graph), samples, pool, count_sample, &counter, NULL, NULL, what,
+                   error))
+    return NULL;
+  for (gsize i = per_thread; i < per_thread * lanes; i++) {
+    bins[i % per_thread].positive += bins[i].positive;
+    bins[i % per_thread].negative += bins[i].negative;
+  }
+  return g_steal_pointer(&bins);
+}
+
+gboolean lus_best_dice(double *dice, LusGraph *graph, const LusSamples *samples, const LusTarget *target,
+                       LusParallel *pool, GError **error)
+{
+  g_autofree Bin *bins = count_logits(graph, samples, target, pool, "validation", error);
+  double logit;
+  for (int k = 0; bins && k < samples->n_classes; k++)
+    dice[k] = best_mask(bins + (gsize)k * BINS, &logit);
+  return bins != NULL;
+}
+
 gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut, int threads,
                        GError **error)
 {
-  static const LusNormalise normalise = {.mode = LUS_NORMALISE_LIT};
   const LusNode *head = find_head(graph, error);
   if (!head)
     return FALSE;
   LusParallel *pool = lus_parallel_new(threads);
-  gsize per_thread = (gsize)held_out->n_classes * BINS;
-  int lanes = lus_parallel_threads(pool);
-  Counter counter = {.samples = held_out, .bins = g_try_new0(Bin, per_thread * lanes)};
-  gboolean ok = FALSE;
-  if (pool && counter.bins) {
-    fill_hundredths(&counter, target);
-    ok = lus_predict(graph, &normalise, input_channels(graph), held_out, pool, count_sample, &counter, NULL, NULL,
-                     "calibration", error);
-  } else {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "calibration: out of memory");
-  }
-  for (gsize i = per_thread; ok && i < per_thread * lanes; i++) {
-    counter.bins[i % per_thread].positive += counter.bins[i].positive;
-    counter.bins[i % per_thread].negative += counter.bins[i].negative;
-  }
-  for (int k = 0; ok && k < held_out->n_classes; k++) {
+  g_autofree Bin *bins = count_logits(graph, held_out, target, pool, "calibration", error);
+  for (int k = 0; bins && k < held_out->n_classes; k++) {
     double a, b;
-    fit_class(counter.bins + (gsize)k * BINS, &a, &b);
+    fit_class(bins + (gsize)k * BINS, &a, &b);
     if (cut > 0 && cut < 1)
-      b = match_cut(counter.bins + (gsize)k * BINS, a, b, cut);
+      b = match_cut(bins + (gsize)k * BINS, a, b, cut);
     fold(graph, head, k, a, b);
   }
-  g_free(counter.bins);
   lus_parallel_free(pool);
-  return ok;
+  return bins != NULL;
 }

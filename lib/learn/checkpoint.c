@@ -5,19 +5,28 @@
 
 #include <string.h>
 
-/* The file, little endian: magic, u32 version, u32 length of the settings, the settings, i64 step, u64 n, four times
- * n floats (parameters, m, v, average), and the SHA-256 of all that as 64 hexadecimal digits. */
+/* The file, little endian: magic, u32 version, u32 length of the settings, the settings, u64 step, u64 n, u64 step of
+ * the best weights, f64 their score, five times n floats (parameters, m, v, average, best), and the SHA-256 of all that
+ * as 64 hexadecimal digits. */
 #define MAGIC "LUSTRAIN"
 #define MAGIC_BYTES 8
-#define VERSION 1
+#define VERSION 2
 #define HEADER_BYTES (MAGIC_BYTES + 4 + 4)
+#define NUMBER_BYTES 32
+#define ARRAYS 5
 #define DIGEST_BYTES 64
 #define MAX_BYTES ((gsize)4 << 30)
+
+static void list_arrays(const LusTrainState *state, float *arrays[ARRAYS])
+{
+  float *all[ARRAYS] = {state->parameters, state->m, state->v, state->average, state->best};
+  memcpy(arrays, all, sizeof all);
+}
 
 gboolean lus_train_state_alloc(LusTrainState *state, gsize n, GError **error)
 {
   *state = (LusTrainState){.n = n};
-  float **arrays[] = {&state->parameters, &state->m, &state->v, &state->average};
+  float **arrays[] = {&state->parameters, &state->m, &state->v, &state->average, &state->best};
   for (gsize i = 0; i < G_N_ELEMENTS(arrays); i++) {
     *arrays[i] = g_try_new0(float, n);
     if (*arrays[i])
@@ -35,6 +44,7 @@ void lus_train_state_clear(LusTrainState *state)
   g_free(state->m);
   g_free(state->v);
   g_free(state->average);
+  g_free(state->best);
   *state = (LusTrainState){0};
 }
 
@@ -88,7 +98,7 @@ static const guint8 *get_floats(const guint8 *at, float *values, gsize n)
 gboolean lus_checkpoint_write(const char *path, const LusTrainState *state, const char *settings, GError **error)
 {
   gsize settings_bytes = strlen(settings);
-  gsize content = HEADER_BYTES + settings_bytes + 16 + 16 * state->n;
+  gsize content = HEADER_BYTES + settings_bytes + NUMBER_BYTES + 4 * ARRAYS * state->n;
   g_autofree guint8 *data = g_try_malloc(content + DIGEST_BYTES);
   if (!data) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory to write the checkpoint", path);
@@ -100,10 +110,14 @@ gboolean lus_checkpoint_write(const char *path, const LusTrainState *state, cons
   memcpy(at, settings, settings_bytes);
   at = put_u64(at + settings_bytes, (guint64)state->step);
   at = put_u64(at, state->n);
-  at = put_floats(at, state->parameters, state->n);
-  at = put_floats(at, state->m, state->n);
-  at = put_floats(at, state->v, state->n);
-  at = put_floats(at, state->average, state->n);
+  at = put_u64(at, (guint64)state->best_step);
+  guint64 score;
+  memcpy(&score, &state->best_score, 8);
+  at = put_u64(at, score);
+  float *arrays[ARRAYS];
+  list_arrays(state, arrays);
+  for (int i = 0; i < ARRAYS; i++)
+    at = put_floats(at, arrays[i], state->n);
   g_autofree char *digest = lus_sha256(data, content);
   memcpy(at, digest, DIGEST_BYTES);
   return lus_file_write(path, data, content + DIGEST_BYTES, error);
@@ -134,10 +148,10 @@ static gboolean check_frame(const char *path, const guint8 *data, gsize length, 
 {
   if (length < MAGIC_BYTES || memcmp(data, MAGIC, MAGIC_BYTES) != 0)
     return damaged(error, path, "is not a training checkpoint");
-  if (length < HEADER_BYTES + 16 + DIGEST_BYTES)
+  if (length < HEADER_BYTES + NUMBER_BYTES + DIGEST_BYTES)
     return damaged(error, path, "the checkpoint is cut off");
   if (get_u32(data + MAGIC_BYTES) != VERSION)
-    return damaged(error, path, "is a checkpoint of another version of this software");
+    return damaged(error, path, "is a checkpoint of another version of this software, which has to finish it");
   g_autofree char *digest = lus_sha256(data, length - DIGEST_BYTES);
   if (memcmp(digest, data + length - DIGEST_BYTES, DIGEST_BYTES) != 0)
     return damaged(error, path, "the checkpoint is damaged or cut off (its checksum differs)");
@@ -150,7 +164,7 @@ gboolean lus_checkpoint_read(const char *path, LusTrainState *state, const char 
   g_autofree guint8 *data = lus_file_read(path, MAX_BYTES, &length, error);
   if (!data || !check_frame(path, data, length, error))
     return FALSE;
-  gsize content = length - HEADER_BYTES - 16 - DIGEST_BYTES, settings_bytes = get_u32(data + MAGIC_BYTES + 4);
+  gsize content = length - HEADER_BYTES - NUMBER_BYTES - DIGEST_BYTES, settings_bytes = get_u32(data + MAGIC_BYTES + 4);
   if (settings_bytes > content)
     return damaged(error, path, "the checkpoint's settings are longer than the file");
   const guint8 *at = data + HEADER_BYTES;
@@ -160,14 +174,18 @@ gboolean lus_checkpoint_read(const char *path, LusTrainState *state, const char 
     return FALSE;
   }
   at += settings_bytes;
-  guint64 step = get_u64(at), n = get_u64(at + 8);
-  if (n != state->n || (content - settings_bytes) / 16 != n || (content - settings_bytes) % 16 != 0 ||
-      step > G_MAXINT32)
+  guint64 step = get_u64(at), n = get_u64(at + 8), best_step = get_u64(at + 16), score = get_u64(at + 24);
+  gsize array_bytes = content - settings_bytes;
+  if (n != state->n || array_bytes / (4 * ARRAYS) != n || array_bytes % (4 * ARRAYS) != 0 || step > G_MAXINT32 ||
+      best_step > step)
     return damaged(error, path, "the checkpoint does not fit the network");
   state->step = (gint64)step;
-  at = get_floats(at + 16, state->parameters, n);
-  at = get_floats(at, state->m, n);
-  at = get_floats(at, state->v, n);
-  get_floats(at, state->average, n);
+  state->best_step = (gint64)best_step;
+  memcpy(&state->best_score, &score, 8);
+  at += NUMBER_BYTES;
+  float *arrays[ARRAYS];
+  list_arrays(state, arrays);
+  for (int i = 0; i < ARRAYS; i++)
+    at = get_floats(at, arrays[i], n);
   return TRUE;
 }

@@ -6,7 +6,10 @@
 typedef struct {
   gint64 step; /* optimiser steps done */
   gsize n;     /* parameters */
-  float *parameters, *m, *v, *average; /* [n] each: weights, AdamW's moments, averaged weights */
+  float *parameters, *m, *v, *average; /* [n] each: weights, the optimiser's moments, averaged weights */
+  gint64 best_step;  /* when the averaged weights did best on the validation samples; 0: not measured yet */
+  double best_score; /* mean Dice there */
+  float *best;       /* [n]: these weights */
 } LusTrainState;
 
 gboolean lus_train_state_alloc(LusTrainState *state, gsize n, GError **error);

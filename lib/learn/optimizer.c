@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/optimizer.h"
+#include "nn/error.h"
 
 #include <math.h>
 
@@ -7,9 +8,44 @@
 #define FINAL_SHARE 0.005
 #define CHUNK 16384 /* parameters per work item; fixed, so that sums do not depend on the threads */
 
-void lus_adamw_init(LusAdamW *adamw)
+static const struct {
+  const char *name;
+  double rate;
+} methods[LUS_OPTIMIZER_N] = {
+  [LUS_OPTIMIZER_ADAMW] = {"adamw", 2e-3},
+  [LUS_OPTIMIZER_SGD] = {"sgd", 2e-2},
+};
+
+void lus_optimizer_init(LusOptimizer *optimizer, LusOptimizerMethod method)
 {
-  *adamw = (LusAdamW){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 1e-3, .clip = 2.0};
+  *optimizer = (LusOptimizer){.method = method,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .epsilon = 1e-8,
+                              .momentum = 0.9,
+                              .weight_decay = 1e-3,
+                              .clip = 2.0};
+}
+
+const char *lus_optimizer_name(LusOptimizerMethod method)
+{
+  return methods[method].name;
+}
+
+double lus_optimizer_usual_rate(LusOptimizerMethod method)
+{
+  return methods[method].rate;
+}
+
+gboolean lus_optimizer_parse(LusOptimizerMethod *method, const char *text, GError **error)
+{
+  for (int i = 0; i < LUS_OPTIMIZER_N; i++)
+    if (g_str_equal(methods[i].name, text)) {
+      *method = (LusOptimizerMethod)i;
+      return TRUE;
+    }
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "optimizer '%s': is one of adamw, sgd", text);
+  return FALSE;
 }
 
 typedef struct {
@@ -35,7 +71,7 @@ static void square_item(void *data, int item, int thread)
   job->squares[item] = square;
 }
 
-static void update_item(void *data, int item, int thread)
+static void adamw_item(void *data, int item, int thread)
 {
   (void)thread;
   const Job *job = data;
@@ -50,29 +86,52 @@ static void update_item(void *data, int item, int thread)
   }
 }
 
-double lus_adamw_step(float *parameters, float *m, float *v, const float *gradient, gsize n, const LusAdamW *adamw,
-                      double learning_rate, gint64 step, LusParallel *pool)
+static void sgd_item(void *data, int item, int thread)
+{
+  (void)thread;
+  const Job *job = data;
+  float *parameters = job->parameters, *m = job->m;
+  const Job k = *job;
+  gsize end = chunk_end(job, item);
+  for (gsize i = (gsize)item * CHUNK; i < end; i++) {
+    m[i] = k.beta1 * m[i] + k.gradient[i] * k.scale;
+    parameters[i] = k.keep * parameters[i] - k.rate * m[i];
+  }
+}
+
+static double norm_of(Job *job, int chunks, LusParallel *pool)
+{
+  lus_parallel_for(pool, chunks, square_item, job);
+  double square = 0;
+  for (int i = 0; i < chunks; i++)
+    square += job->squares[i];
+  return sqrt(square);
+}
+
+double lus_optimizer_step(float *parameters, float *m, float *v, const float *gradient, gsize n,
+                          const LusOptimizer *optimizer, double learning_rate, gint64 step, LusParallel *pool)
 {
   int chunks = (int)((n + CHUNK - 1) / CHUNK);
   g_autofree double *squares = g_new(double, chunks);
   Job job = {.parameters = parameters, .m = m, .v = v, .gradient = gradient, .n = n, .squares = squares};
-  lus_parallel_for(pool, chunks, square_item, &job);
-  double square = 0;
-  for (int i = 0; i < chunks; i++)
-    square += squares[i];
-  double norm = sqrt(square);
-
+  double norm = norm_of(&job, chunks, pool), clip = optimizer->clip;
+  job.scale = clip > 0 && norm > clip ? (float)(clip / norm) : 1.0f;
+  job.keep = (float)(1.0 - learning_rate * optimizer->weight_decay);
+  if (optimizer->method == LUS_OPTIMIZER_SGD) {
+    job.beta1 = (float)optimizer->momentum;
+    job.rate = (float)learning_rate;
+    lus_parallel_for(pool, chunks, sgd_item, &job);
+    return norm;
+  }
   /* theta -= lr (m^ / (sqrt(v^) + eps) + decay theta), with m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t). */
-  job.scale = norm > adamw->clip ? (float)(adamw->clip / norm) : 1.0f;
-  job.beta1 = (float)adamw->beta1;
-  job.beta2 = (float)adamw->beta2;
-  job.share1 = (float)(1.0 - adamw->beta1);
-  job.share2 = (float)(1.0 - adamw->beta2);
-  job.rate = (float)(learning_rate / (1.0 - pow(adamw->beta1, (double)step)));
-  job.correction = (float)(1.0 / sqrt(1.0 - pow(adamw->beta2, (double)step)));
-  job.epsilon = (float)adamw->epsilon;
-  job.keep = (float)(1.0 - learning_rate * adamw->weight_decay);
-  lus_parallel_for(pool, chunks, update_item, &job);
+  job.beta1 = (float)optimizer->beta1;
+  job.beta2 = (float)optimizer->beta2;
+  job.share1 = (float)(1.0 - optimizer->beta1);
+  job.share2 = (float)(1.0 - optimizer->beta2);
+  job.rate = (float)(learning_rate / (1.0 - pow(optimizer->beta1, (double)step)));
+  job.correction = (float)(1.0 / sqrt(1.0 - pow(optimizer->beta2, (double)step)));
+  job.epsilon = (float)optimizer->epsilon;
+  lus_parallel_for(pool, chunks, adamw_item, &job);
   return norm;
 }
 

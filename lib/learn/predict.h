@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "dataset.h"
+#include "target.h"
 #include "../nn/model.h"
 
 /** Inside of learn: a network run over samples. */
@@ -13,3 +14,8 @@ typedef void (*LusPredictBody)(gpointer data, int sample, const float *output, i
 gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples,
                      LusParallel *pool, LusPredictBody body, gpointer data, LusProgress progress,
                      gpointer progress_data, const char *what, GError **error);
+
+/** In calibrate.c: the Dice against the target that each class's mask has at the best cut of its logits, which is what
+ *  the mask has after calibration; NaN where the samples have nothing of a class. @dice [n_classes]. */
+gboolean lus_best_dice(double *dice, LusGraph *graph, const LusSamples *samples, const LusTarget *target,
+                       LusParallel *pool, GError **error);

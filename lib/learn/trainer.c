@@ -2,7 +2,9 @@
 #include "learn/trainer.h"
 #include "learn/augment.h"
 #include "learn/checkpoint.h"
-#include "learn/optimizer.h"
+#include "learn/predict.h"
+#include "learn/train-log.h"
+#include "learn/train-settings.h"
 #include "lung/preprocess.h"
 #include "nn/error.h"
 #include "nn/plan.h"
@@ -39,8 +41,10 @@ typedef struct {
   int *permutation;
   gint64 epoch; /* of the permutation, -1: none yet */
   LusLoss loss;
-  LusAdamW adamw;
+  LusTrainLog *log;
+  double learning_rate, norm, step_loss; /* of the last step */
   double shown_loss, shown_dice[LUS_MAX_CLASSES];
+  double validation; /* mean Dice of the last one, NaN: none yet */
 } Trainer;
 
 void lus_train_config_init(LusTrainConfig *config)
@@ -55,7 +59,9 @@ void lus_train_config_init(LusTrainConfig *config)
     .warm_up = 50,
     .ema = 0.998,
     .checkpoint_interval = 200,
+    .validation_interval = 500,
   };
+  lus_optimizer_init(&config->optimizer, LUS_OPTIMIZER_ADAMW);
 }
 
 static gboolean check_config(const LusTrainConfig *config, const LusSamples *samples, GError **error)
@@ -73,6 +79,14 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
     wrong = "the warm-up cannot be negative";
   else if (!(config->ema >= 0 && config->ema < 1))
     wrong = "the decay of the averaged weights must be in 0 to below 1";
+  else if (!(config->optimizer.clip >= 0) || !(config->optimizer.weight_decay >= 0))
+    wrong = "clip and weight decay cannot be negative";
+  else if (!(config->optimizer.momentum >= 0 && config->optimizer.momentum < 1))
+    wrong = "the momentum must be in 0 to below 1";
+  else if (config->patience < 0 || (config->patience > 0 && (!config->validation || config->validation_interval < 1)))
+    wrong = "stopping early needs validation samples, and an interval between validations";
+  else if (config->validation && config->validation->n_classes != samples->n_classes)
+    wrong = "the validation samples' classes are not the training's";
   else if (config->checkpoint && config->checkpoint_interval < 1)
     wrong = "the checkpoint interval must be at least 1 step";
   else if (config->network.classes != samples->n_classes)
@@ -80,50 +94,6 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
   if (wrong)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "training: %s", wrong);
   return !wrong;
-}
-
-/** A fast 64-bit fingerprint of pictures and labels (multiply and rotate, after FNV-1a), so that a checkpoint is not
- *  continued on other data. */
-static guint64 fingerprint(guint64 hash, const guint8 *data, gsize n)
-{
-  gsize i = 0;
-  for (; i + 8 <= n; i += 8) {
-    guint64 word;
-    memcpy(&word, data + i, 8);
-    hash = (hash ^ GUINT64_FROM_LE(word)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
-  }
-  for (; i < n; i++)
-    hash = (hash ^ data[i]) * G_GUINT64_CONSTANT(0x100000001b3);
-  return hash;
-}
-
-/** Everything the result depends on, line by line. */
-static char *settings_text(const LusTrainConfig *config, const LusLoss *loss, const LusSamples *samples)
-{
-  const LusFpnConfig *net = &config->network;
-  g_autofree char *target = lus_target_to_string(&config->target);
-  g_autofree char *loss_text = lus_loss_to_string(loss);
-  gsize pixels = (gsize)samples->n * samples->width * samples->height;
-  guint64 data = fingerprint(14695981039346656037u, samples->luma, pixels);
-  data = fingerprint(data, samples->labels, pixels * samples->n_classes);
-  GString *text = g_string_new(NULL);
-  g_string_append_printf(text, "network %d-%d stem %d stages", net->in_channels, net->classes, net->stem);
-  for (int i = 0; i < 4; i++)
-    g_string_append_printf(text, " %dx%d", net->blocks[i], net->widths[i]);
-  g_string_append_printf(text, " pyramid %d segmentation %d detail %d bias %.9g\n", net->pyramid, net->segmentation,
-                         net->detail, net->head_bias);
-  g_string_append_printf(text, "samples %d of %d x %d\n", samples->n, samples->width, samples->height);
-  g_string_append_printf(text, "data %016" G_GINT64_MODIFIER "x\n", data);
-  g_string_append_printf(text, "target %s\nseed %" G_GUINT64_FORMAT "\nsteps %d\nbatch %d\n", target, config->seed,
-                         config->steps, config->batch);
-  g_string_append_printf(text, "loss %s weights", loss_text);
-  for (int k = 0; k < samples->n_classes; k++)
-    g_string_append_printf(text, " %.9g", (double)loss->positive_weight[k]);
-  g_string_append_c(text, '\n');
-  g_string_append_printf(text, "learning rate %.17g\nwarm-up %d\naveraging %.17g\n", config->learning_rate,
-                         config->warm_up, config->ema);
-  return g_string_free(text, FALSE);
 }
 
 static void slot_clear(Slot *slot)
@@ -196,37 +166,54 @@ static void trainer_clear(Trainer *t)
   g_free(t->gradient);
   g_free(t->permutation);
   g_free(t->settings);
+  lus_train_log_free(t->log);
   lus_train_state_clear(&t->state);
   lus_parallel_free(t->pool);
   lus_graph_free(t->graph);
 }
 
-/** New weights, or the checkpoint's. */
+static gboolean open_log(Trainer *t, GError **error)
+{
+  const LusTrainConfig *config = t->config;
+  if (!config->log)
+    return TRUE;
+  char *names[LUS_MAX_CLASSES + 1] = {NULL};
+  for (int k = 0; k < t->samples->n_classes; k++)
+    names[k] = config->class_names ? g_strdup(config->class_names[k]) : g_strdup_printf("%d", k + 1);
+  t->log = lus_train_log_open(config->log, (const char *const *)names, t->samples->n_classes, t->state.step, error);
+  for (int k = 0; names[k]; k++)
+    g_free(names[k]);
+  return t->log != NULL;
+}
+
+/** New weights, those given, or the checkpoint's. */
 static gboolean start(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
+  if (config->initial && !lus_train_take_weights(t->graph, config->initial, NULL, error))
+    return FALSE;
   lus_graph_get_parameters(t->graph, t->state.parameters);
   memcpy(t->state.average, t->state.parameters, t->state.n * sizeof(float));
-  if (!config->checkpoint || !g_file_test(config->checkpoint, G_FILE_TEST_EXISTS))
-    return TRUE;
-  if (!lus_checkpoint_read(config->checkpoint, &t->state, t->settings, error))
-    return FALSE;
-  lus_graph_set_parameters(t->graph, t->state.parameters);
-  return TRUE;
+  if (config->checkpoint && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)) {
+    if (!lus_checkpoint_read(config->checkpoint, &t->state, t->settings, error))
+      return FALSE;
+    lus_graph_set_parameters(t->graph, t->state.parameters);
+  }
+  return open_log(t, error);
 }
 
 static gboolean trainer_init(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
   t->epoch = -1;
+  t->validation = (double)NAN;
   lus_loss_init(&t->loss, t->samples->n_classes);
   if (config->loss)
     t->loss = *config->loss;
-  lus_adamw_init(&t->adamw);
   t->graph = lus_fpn_new(&config->network, config->seed, error);
   if (!t->graph || !lus_train_state_alloc(&t->state, lus_graph_n_parameters(t->graph), error))
     return FALSE;
-  t->settings = settings_text(config, &t->loss, t->samples);
+  t->settings = lus_train_settings(config, &t->loss, t->samples);
   t->pool = lus_parallel_new(config->threads);
   t->slots = g_try_new0(Slot, config->batch);
   t->permutation = g_try_new(int, t->samples->n);
@@ -309,13 +296,14 @@ static gboolean train_step(Trainer *t, GError **error)
   lus_plan_backward(t->plan, t->gradient, NULL, t->d_logits, t->pool);
 
   gint64 step = state->step + 1;
-  double norm = lus_adamw_step(state->parameters, state->m, state->v, t->gradient, state->n, &t->adamw,
-                               lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps), step,
-                               t->pool);
-  if (!isfinite(loss) || !isfinite(norm)) {
+  t->step_loss = loss;
+  t->learning_rate = lus_learning_rate(config->learning_rate, step, config->warm_up, config->steps);
+  t->norm = lus_optimizer_step(state->parameters, state->m, state->v, t->gradient, state->n, &config->optimizer,
+                               t->learning_rate, step, t->pool);
+  if (!isfinite(loss) || !isfinite(t->norm)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED,
                 "training: diverged at step %" G_GINT64_FORMAT " (loss %g, gradient %g); use a smaller learning rate",
-                step, loss, norm);
+                step, loss, t->norm);
     return FALSE;
   }
   lus_graph_set_parameters(t->graph, state->parameters);
@@ -346,17 +334,78 @@ static gboolean report(const Trainer *t)
   g_string_printf(text, "loss %.3f dice", t->shown_loss);
   for (int k = 0; k < t->samples->n_classes; k++)
     g_string_append_printf(text, " %.2f", t->shown_dice[k]);
+  if (!isnan(t->validation))
+    g_string_append_printf(text, ", held out %.3f", t->validation);
   return t->config->progress(t->config->progress_data, text->str, t->state.step, t->config->steps);
+}
+
+/** The averaged weights on the validation samples: @dice per class; the best so far are kept. */
+static gboolean validate(Trainer *t, double *dice, GError **error)
+{
+  LusTrainState *state = &t->state;
+  g_autoptr(LusGraph) graph = lus_graph_copy(t->graph, error);
+  if (!graph)
+    return FALSE;
+  lus_graph_set_parameters(graph, state->average);
+  if (!lus_best_dice(dice, graph, t->config->validation, &t->config->target, t->pool, error))
+    return FALSE;
+  double sum = 0;
+  int known = 0;
+  for (int k = 0; k < t->samples->n_classes; k++) {
+    sum += isnan(dice[k]) ? 0 : dice[k];
+    known += !isnan(dice[k]);
+  }
+  if (known == 0 && t->config->patience > 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "training: the validation samples show none of the classes, so that they cannot tell when to stop");
+    return FALSE;
+  }
+  t->validation = known > 0 ? sum / known : (double)NAN;
+  if (known > 0 && (state->best_step == 0 || t->validation > state->best_score)) {
+    state->best_step = state->step;
+    state->best_score = t->validation;
+    memcpy(state->best, state->average, state->n * sizeof(float));
+  }
+  return TRUE;
+}
+
+static gboolean is_validation_due(const Trainer *t)
+{
+  const LusTrainConfig *config = t->config;
+  if (!config->validation || config->validation_interval < 1)
+    return FALSE;
+  return t->state.step % config->validation_interval == 0 || t->state.step == config->steps;
+}
+
+/** Whether so many validations have brought nothing better. */
+static gboolean is_patience_over(const Trainer *t)
+{
+  const LusTrainConfig *config = t->config;
+  return config->patience > 0 && t->state.best_step > 0 &&
+         t->state.step - t->state.best_step >= (gint64)config->patience * config->validation_interval;
+}
+
+/** One step, and what has to be known of it. */
+static gboolean train_and_log(Trainer *t, GError **error)
+{
+  double dice[LUS_MAX_CLASSES];
+  if (!train_step(t, error))
+    return FALSE;
+  gboolean due = is_validation_due(t);
+  if (due && !validate(t, dice, error))
+    return FALSE;
+  return !t->log || lus_train_log_add(t->log, t->state.step, t->step_loss, t->learning_rate, t->norm,
+                                      due ? dice : NULL, error);
 }
 
 static gboolean train(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
-  while (t->state.step < config->steps) {
-    if (!train_step(t, error))
+  while (t->state.step < config->steps && !is_patience_over(t)) {
+    if (!train_and_log(t, error))
       return FALSE;
     gboolean go_on = report(t);
-    gboolean last = t->state.step == config->steps;
+    gboolean last = t->state.step == config->steps || is_patience_over(t);
     if ((!go_on || last || t->state.step % MAX(config->checkpoint_interval, 1) == 0) && !save_checkpoint(t, error))
       return FALSE;
     if (!go_on && !last) {
@@ -368,16 +417,19 @@ static gboolean train(Trainer *t, GError **error)
   return TRUE;
 }
 
-LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error)
+LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, LusTrainResult *result, GError **error)
 {
   if (!check_config(config, samples, error))
     return NULL;
   Trainer t = {.config = config, .samples = samples};
-  LusGraph *result = NULL;
+  LusGraph *graph = NULL;
   if (trainer_init(&t, error) && train(&t, error)) {
-    lus_graph_set_parameters(t.graph, t.state.average);
-    result = g_steal_pointer(&t.graph);
+    gboolean best = config->patience > 0 && t.state.best_step > 0;
+    lus_graph_set_parameters(t.graph, best ? t.state.best : t.state.average);
+    if (result)
+      *result = (LusTrainResult){.steps = t.state.step, .used_step = best ? t.state.best_step : t.state.step};
+    graph = g_steal_pointer(&t.graph);
   }
   trainer_clear(&t);
-  return result;
+  return graph;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "dataset.h"
 #include "loss.h"
+#include "optimizer.h"
 #include "target.h"
 #include "../nn/fpn.h"
 #include "../nn/model.h"
@@ -10,26 +11,47 @@ LUS_BEGIN_DECLS
 
 typedef struct {
   LusFpnConfig network;
+  const LusGraph *initial; /* borrowed: weights to begin with, see lus_train_take_weights(); NULL: random ones */
   LusTarget target;        /* ordinal: of samples that lus_target_expand() has expanded, threshold:50 here */
   const LusLoss *loss;     /* borrowed; NULL: lus_loss_init() */
   guint64 seed;
   int steps;               /* optimiser steps in all */
   int batch;               /* samples per step, default 8 */
+  LusOptimizer optimizer;  /* default AdamW */
   double learning_rate;    /* peak, default 2e-3 */
   int warm_up;             /* steps, default 50 */
-  double ema;              /* decay of the averaged weights that are saved, default 0.998 */
+  double ema;              /* decay of the averaged weights, 0..1, default 0.998; less in the first steps. They are what
+                              is validated and saved; 0: the weights themselves */
+  const LusSamples *validation; /* borrowed, of other patients; NULL: none */
+  int validation_interval; /* steps, default 500; 0: never */
+  int patience;            /* so many validations without a better mean Dice end the training, whose best weights are
+                              then the result; default 0: all steps, and the last weights */
   int threads;             /* 0 = all */
   int checkpoint_interval; /* steps, default 200 */
   const char *checkpoint;  /* file to write and, when it exists and fits, to resume from; NULL = none */
+  const char *log;         /* CSV file, a row per step; NULL = none */
+  const char *const *class_names; /* for its header, one per class; NULL: numbers */
   LusProgress progress; /* "loss 0.412 dice .61 .32 .44" with steps done and total; FALSE: checkpoint, then cancel */
   gpointer progress_data;
 } LusTrainConfig;
 
+/** How a training went. */
+typedef struct {
+  gint64 steps;     /* done; fewer than asked for when the patience was over */
+  gint64 used_step; /* whose averaged weights are the result */
+} LusTrainResult;
+
 LUS_API void lus_train_config_init(LusTrainConfig *config);
 
 /** Trains from scratch (or from the checkpoint, exactly: the result is bit-identical to an undisturbed run). Each
- *  step's samples follow from (seed, step). The new graph holds the averaged weights. */
-LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, GError **error);
+ *  step's samples follow from (seed, step). The new graph holds the averaged weights. @result may be NULL. */
+LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, LusTrainResult *result,
+                            GError **error);
+
+/** Gives @graph the weights of @from that have the same names; every one of @graph's must be there with its shape. Only
+ *  a head (the convolution that gives the logits) with another number of outputs keeps what it has: *new_head (may be
+ *  NULL) tells. Errors name the first weight that does not fit; @graph is then as it was. */
+LUS_API gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error);
 
 /** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a
  *  and b minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the

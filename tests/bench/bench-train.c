@@ -28,7 +28,7 @@ typedef struct {
   float *input, *logits, *d_logits, *target, *weight; /* of all samples */
   float *parameters, *gradient, *m, *v;
   LusLoss loss;
-  LusAdamW adamw;
+  LusOptimizer optimizer;
 } Bench;
 
 static double now_ms(clockid_t clock)
@@ -92,7 +92,7 @@ static void open_bench(Bench *bench, int channels, int size, int threads)
   lus_graph_get_parameters(bench->graph, bench->parameters);
   bench->pool = lus_parallel_new(threads);
   lus_loss_init(&bench->loss, bench->classes);
-  lus_adamw_init(&bench->adamw);
+  lus_optimizer_init(&bench->optimizer, LUS_OPTIMIZER_ADAMW);
 }
 
 static double loss_of(const Bench *bench)
@@ -116,8 +116,8 @@ static double train_step(const Bench *bench, int step)
   double loss = loss_of(bench);
   memset(bench->gradient, 0, bench->n_parameters * sizeof(float));
   lus_plan_backward(bench->plan, bench->gradient, NULL, bench->d_logits, bench->pool);
-  lus_adamw_step(bench->parameters, bench->m, bench->v, bench->gradient, bench->n_parameters,
-                 &bench->adamw, 1e-4, step, bench->pool);
+  lus_optimizer_step(bench->parameters, bench->m, bench->v, bench->gradient, bench->n_parameters,
+                     &bench->optimizer, 1e-4, step, bench->pool);
   lus_graph_set_parameters(bench->graph, bench->parameters);
   return loss;
 }

@@ -92,7 +92,7 @@ static void test_model(void)
   LusTrainConfig config = toy_config(200);
   config.threads = 2;
   g_autoptr(GError) error = NULL;
-  g_autoptr(LusGraph) graph = lus_train(&config, samples, &error);
+  g_autoptr(LusGraph) graph = lus_train(&config, samples, NULL, &error);
   g_assert_no_error(error);
   g_assert_true(lus_calibrate(graph, held_out, &config.target, 0.6, 1, &error));
   LusModelInfo info;

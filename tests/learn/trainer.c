@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "toy.h"
 #include "learn/checkpoint.h"
+#include "learn/predict.h"
 #include "nn/error.h"
 #include "nn/file.h"
 
@@ -34,7 +35,7 @@ static gboolean watch(gpointer data, const char *what, gint64 done, gint64 total
 static LusGraph *train(const LusTrainConfig *config, const LusSamples *samples)
 {
   g_autoptr(GError) error = NULL;
-  LusGraph *graph = lus_train(config, samples, &error);
+  LusGraph *graph = lus_train(config, samples, NULL, &error);
   g_assert_no_error(error);
   g_assert_nonnull(graph);
   return graph;
@@ -112,7 +113,7 @@ static void interrupt(Fixture *f, gint64 at)
   g_autoptr(GError) error = NULL;
   f->config.progress = watch;
   f->config.progress_data = &w;
-  g_assert_null(lus_train(&f->config, f->samples, &error));
+  g_assert_null(lus_train(&f->config, f->samples, NULL, &error));
   g_autofree char *part = g_strdup_printf("stopped after step %d of 12", (int)at);
   assert_error(error, LUS_ERROR_CANCELLED, part);
   f->config.progress = NULL;
@@ -169,7 +170,7 @@ static void test_resume_after_kill(Fixture *f, gconstpointer data)
 static void refuses(Fixture *f, int code, const char *part)
 {
   g_autoptr(GError) error = NULL;
-  g_assert_null(lus_train(&f->config, f->samples, &error));
+  g_assert_null(lus_train(&f->config, f->samples, NULL, &error));
   assert_error(error, code, part);
 }
 
@@ -260,6 +261,186 @@ static void test_divergence(Fixture *f, gconstpointer data)
   refuses(f, LUS_ERROR_FAILED, "smaller learning rate");
 }
 
+/** The file's text with the last field of each line, the seconds, cut off. */
+static char *log_without_seconds(const char *path)
+{
+  g_autofree char *text = NULL;
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  for (int i = 0; lines[i]; i++)
+    if (strrchr(lines[i], ','))
+      *strrchr(lines[i], ',') = '\0';
+  return g_strjoinv("\n", lines);
+}
+
+/** Validated at 5, 10 and the last step; stopped and gone on, the log is that of an undisturbed run. */
+static void test_log(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  static const char *const names[] = {"bar", "a,box"};
+  g_autoptr(LusSamples) validation = toy_samples(4, 9);
+  g_autofree char *log = g_build_filename(f->folder, "log.csv", NULL);
+  f->config.log = log;
+  f->config.class_names = names;
+  f->config.validation = validation;
+  f->config.validation_interval = 5;
+  lus_graph_free(undisturbed(f));
+  g_autofree char *expected = log_without_seconds(log);
+  g_auto(GStrv) lines = g_strsplit(expected, "\n", -1);
+  g_assert_cmpint(g_strv_length(lines), ==, 14); /* header, 12 rows, end */
+  g_assert_cmpstr(lines[0], ==, "step,loss,learning_rate,gradient_norm,dice_bar,\"dice_a,box\"");
+  for (int i = 1; i <= 12; i++) {
+    int step = 0, n = 0;
+    double loss = 0, rate = 0, norm = 0, dice[2] = {-1, -1};
+    n = sscanf(lines[i], "%d,%lf,%lf,%lf,%lf,%lf", &step, &loss, &rate, &norm, &dice[0], &dice[1]);
+    g_assert_cmpint(n, ==, i == 5 || i == 10 || i == 12 ? 6 : 4);
+    g_assert_cmpint(step, ==, i);
+    assert_near(rate, lus_learning_rate(1e-2, i, 5, 12), 1e-9);
+    g_assert_true(loss > 0 && norm > 0 && (n == 4 || (dice[0] > 0 && dice[0] <= 1)));
+  }
+  const int stops[] = {1, 7, 10};
+  for (gsize i = 0; i < G_N_ELEMENTS(stops); i++)
+    interrupt(f, stops[i]);
+  FILE *file = fopen(log, "a");
+  fputs("11,0.4,0.001,0.5,,,9.1\n12,0.", file); /* as a kill leaves it */
+  fclose(file);
+  lus_graph_free(train(&f->config, f->samples));
+  g_autofree char *resumed = log_without_seconds(log);
+  g_assert_cmpstr(resumed, ==, expected);
+
+  g_assert_true(g_file_set_contents(log, "somebody's table\n", -1, NULL));
+  g_unlink(f->checkpoint);
+  refuses(f, LUS_ERROR_INVALID, "is not the log of a training with these classes");
+}
+
+/** Nothing gets better: the first validation was the best, and two more end the training. */
+static void test_patience(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusSamples) validation = toy_samples(4, 9);
+  f->config.validation = validation;
+  f->config.validation_interval = 3;
+  f->config.patience = 2;
+  f->config.learning_rate = 1e-12;
+  LusTrainResult result = {0};
+  g_autoptr(GError) error = NULL;
+  lus_graph_free(lus_train(&f->config, f->samples, &result, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint((int)result.steps, ==, 9);
+  g_assert_cmpint((int)result.used_step, ==, 3);
+  validation->labels[5] ^= 1;
+  refuses(f, LUS_ERROR_INVALID, "validation data");
+  validation->labels[5] ^= 1;
+  f->config.patience = 3;
+  refuses(f, LUS_ERROR_INVALID, "it has 'patience 2 x 3', this one 'patience 3 x 3'");
+  f->config.validation = NULL;
+  refuses(f, LUS_ERROR_INVALID, "needs validation samples");
+}
+
+static double mean_dice(LusGraph *graph, const LusSamples *samples, const LusTarget *target)
+{
+  LusParallel *pool = lus_parallel_new(1);
+  double dice[TOY_CLASSES];
+  g_assert_true(lus_best_dice(dice, graph, samples, target, pool, NULL));
+  lus_parallel_free(pool);
+  return (dice[0] + dice[1]) / 2;
+}
+
+/** A trained network is spoilt by large steps: its first weights, the best, are the result, also after a stop. */
+static void test_best_weights(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusSamples) validation = toy_samples(4, 9);
+  LusTrainConfig good = toy_config(100);
+  g_autoptr(LusGraph) initial = train(&good, f->samples);
+  f->config.initial = initial;
+  f->config.validation = validation;
+  f->config.validation_interval = 1;
+  f->config.patience = 4;
+  f->config.optimizer.clip = 0;
+  f->config.learning_rate = 0.5;
+  f->config.ema = 0;
+  f->config.steps = 12;
+  LusTrainResult result = {0};
+  g_autoptr(LusGraph) graph = lus_train(&f->config, f->samples, &result, NULL);
+  g_assert_nonnull(graph);
+  g_assert_cmpint((int)result.used_step, <, 8);
+  g_assert_cmpint((int)(result.steps - result.used_step), ==, 4);
+  double before = mean_dice(initial, validation, &good.target), after = mean_dice(graph, validation, &good.target);
+  g_test_message("dice %g before, %g with the best weights of step %d", before, after, (int)result.used_step);
+  g_assert_cmpfloat(after, >, 0.3 * before);
+  g_unlink(f->checkpoint);
+  interrupt(f, 2);
+  LusTrainResult resumed = {0};
+  g_autoptr(LusGraph) again = lus_train(&f->config, f->samples, &resumed, NULL);
+  assert_same(again, graph);
+  g_assert_cmpint((int)resumed.used_step, ==, (int)result.used_step);
+}
+
+static void test_sgd(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  lus_optimizer_init(&f->config.optimizer, LUS_OPTIMIZER_SGD);
+  f->config.learning_rate = 0.05;
+  f->config.steps = 100;
+  Watch w = {0};
+  f->config.progress = watch;
+  f->config.progress_data = &w;
+  lus_graph_free(train(&f->config, f->samples));
+  g_test_message("loss %g -> %g", w.first_loss, w.last_loss);
+  g_assert_cmpfloat(w.last_loss, <, 0.6 * w.first_loss);
+  lus_optimizer_init(&f->config.optimizer, LUS_OPTIMIZER_ADAMW);
+  refuses(f, LUS_ERROR_INVALID, "it has 'optimizer sgd', this one 'optimizer adamw'");
+}
+
+/** Weights by way of a file: all of them; with other classes all but the head; with other widths none. */
+static void test_initial(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autofree char *path = g_build_filename(f->folder, "model.onnx", NULL);
+  LusModelInfo info;
+  lus_model_info_init(&info);
+  info.width = TOY_WIDTH;
+  info.height = TOY_HEIGHT;
+  g_clear_pointer(&info.classes[2], g_free);
+  info.n_classes = 2;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusGraph) trained = undisturbed(f);
+  g_assert_true(lus_model_save(trained, &info, path, &error));
+  lus_model_info_clear(&info);
+  g_autoptr(LusModel) model = lus_model_load(path, &error);
+  g_assert_no_error(error);
+  g_autoptr(LusGraph) from = lus_model_graph(model, &error);
+
+  g_autoptr(LusGraph) graph = lus_fpn_new(&f->config.network, 99, &error);
+  gboolean new_head = TRUE;
+  g_assert_true(lus_train_take_weights(graph, from, &new_head, &error));
+  g_assert_false(new_head);
+  assert_same(graph, trained);
+
+  LusFpnConfig other = f->config.network;
+  other.classes = 4;
+  g_autoptr(LusGraph) more = lus_fpn_new(&other, 99, &error), fresh = lus_fpn_new(&other, 99, &error);
+  g_assert_true(lus_train_take_weights(more, from, &new_head, &error));
+  g_assert_true(new_head);
+  gsize n, m;
+  g_autofree float *a = toy_parameters(more, &n), *b = toy_parameters(trained, &m), *c = toy_parameters(fresh, &n);
+  g_assert_cmpmem(a, 1000 * sizeof *a, b, 1000 * sizeof *b);
+  g_assert_cmpmem(a + n - 36, 36 * sizeof *a, c + n - 36, 36 * sizeof *c); /* 4 x (8 + 1), the head */
+
+  other = f->config.network;
+  other.widths[2] = 16;
+  g_autoptr(LusGraph) wider = lus_fpn_new(&other, 99, &error), untouched = lus_fpn_new(&other, 99, &error);
+  g_assert_false(lus_train_take_weights(wider, from, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "'encoder.stage3.block1.conv1.weight' are 8x8x3x3 but this network's are 16x8x3x3");
+  assert_same(wider, untouched);
+  other.widths[2] = 8;
+  other.blocks[1] = 2;
+  g_autoptr(LusGraph) deeper = lus_fpn_new(&other, 99, &error);
+  g_assert_false(lus_train_take_weights(deeper, from, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "has no weights 'encoder.stage2.block2.conv1.weight'");
+}
+
 #define ADD(name) g_test_add("/trainer/" #name, Fixture, NULL, set_up, test_##name, tear_down)
 
 int main(int argc, char **argv)
@@ -274,5 +455,10 @@ int main(int argc, char **argv)
   ADD(unwritable_checkpoint);
   ADD(config_errors);
   ADD(divergence);
+  ADD(log);
+  ADD(patience);
+  ADD(best_weights);
+  ADD(sgd);
+  ADD(initial);
   return g_test_run();
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/trainer.h"
+#include "nn/error.h"
+
+#include <string.h>
+
+/** As files have it, a scale of [c] may be [c][1][1]. */
+static gboolean same_shape(const LusTensor *a, const LusTensor *b)
+{
+  for (int i = 0; i < MAX(a->rank, b->rank); i++)
+    if ((i < a->rank ? a->dims[i] : 1) != (i < b->rank ? b->dims[i] : 1))
+      return FALSE;
+  return TRUE;
+}
+
+static const LusTensor *find(const LusGraph *graph, const char *name)
+{
+  for (int i = 0; i < graph->n_values; i++)
+    if (graph->values[i].constant && g_str_equal(graph->values[i].name, name))
+      return graph->values[i].constant;
+  return NULL;
+}
+
+/** Of the last convolution: one or the other of its constants. */
+static gboolean is_head(const LusGraph *graph, int value)
+{
+  for (int i = graph->n_nodes - 1; i >= 0; i--) {
+    const LusNode *node = &graph->nodes[i];
+    if (node->type != LUS_OP_CONV)
+      continue;
+    for (int k = 1; k < node->n_inputs; k++)
+      if (node->inputs[k] == value)
+        return TRUE;
+    return FALSE;
+  }
+  return FALSE;
+}
+
+/** Checks one weight, and copies it with @copy. */
+static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean copy, gboolean *new_head,
+                     GError **error)
+{
+  const char *name = graph->values[value].name;
+  LusTensor *to = graph->values[value].constant;
+  const LusTensor *found = find(from, name);
+  if (!found) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "has no weights '%s'; give a model of the same kind of network (encoder and widths)", name);
+    return FALSE;
+  }
+  if (same_shape(to, found)) {
+    if (copy)
+      memcpy(to->data, found->data, to->count * sizeof(float));
+    return TRUE;
+  }
+  if (is_head(graph, value) && to->dims[0] != found->dims[0] &&
+      to->count / (gsize)to->dims[0] == found->count / (gsize)MAX(found->dims[0], 1)) {
+    *new_head = TRUE;
+    return TRUE;
+  }
+  g_autofree char *wanted = lus_tensor_dims_string(to), *shape = lus_tensor_dims_string(found);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "weights '%s' are %s but this network's are %s; use the widths it was trained with", name, shape,
+              wanted);
+  return FALSE;
+}
+
+gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error)
+{
+  gboolean other_head = FALSE;
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < graph->n_values; i++)
+      if (lus_graph_parameter_offset(graph, i) >= 0 && !take(graph, i, from, pass == 1, &other_head, error))
+        return FALSE;
+  if (new_head)
+    *new_head = other_head;
+  return TRUE;
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What `lus train` can be told, as a TAP test: train.sh LUS
+set -u
+lus=$(realpath "$1")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+export LC_ALL=C
+n=0
+
+check() { # NAME COMMAND...: passes when the command succeeds
+  n=$((n + 1))
+  local name=$1
+  shift
+  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
+    echo "not ok $n - $name"
+    sed 's/^/# /' check.out
+  fi
+}
+small=(phantom:6 --held-out 4 --size 64x32 --widths 16,16,16,16 --batch 2)
+train() { timeout 100 "$lus" train "${small[@]}" "$@" > out.txt 2>&1; }
+gives() { # CODE TEXT ARGUMENT...: a training ends with CODE and says TEXT
+  local code=$1 text=$2
+  shift 2
+  train "$@"
+  local got=$?
+  [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
+  echo "lus train $*: exit $got, expected $code with '$text':"
+  cat out.txt
+  return 1
+}
+refuses_file() { # TEXT CONTENT: a configuration file is refused
+  printf '%b' "$2" > bad.conf
+  gives 1 "$1" -o bad.onnx --config bad.conf && [ ! -e bad.onnx ]
+}
+recorded() { # MODEL TEXT
+  "$lus" info "$1" | grep -F -- "$2" > /dev/null || { "$lus" info "$1"; return 1; }
+}
+
+# Configuration file
+printf '[learning]\nsteps = 4\ntarget = soft\noptimizer = sgd\n[validation]\nvalidation-interval = 2\n' > a.conf
+check "a configuration file" train -o a.onnx --config a.conf --log a.csv
+check "what was in force is recorded" recorded a.onnx \
+  '"target":"soft","loss":"2*bce+1*dice","steps":"4","batch":"2","seed":"1","optimizer":"sgd","learning-rate":"0.02"'
+check "a log, a row per step" test "$(wc -l < a.csv)" -eq 5
+check "with the classes' Dice" grep -q '^step,.*,dice_pleural_line,dice_fascia_band,dice_vertical_line,seconds$' a.csv
+check "flags win over the file" train -o b.onnx --config a.conf --steps 2 --ema 0 --clip 0 --weight-decay 0 --warmup 1
+check "and are recorded" recorded b.onnx '"warmup":"1","momentum":"0.9","weight-decay":"0","clip":"0","ema":"0"'
+check "unknown key" refuses_file "bad.conf: [learning] step: there is no such key" '[learning]\nstep = 4\n'
+check "unknown group" refuses_file "bad.conf: [learn] stepz: there is no such key" '[learn]\nstepz = 4\n'
+check "key of another group" refuses_file "bad.conf: [data] steps: this key belongs to the group [learning]" '[data]\nsteps = 4\n'
+small=(phantom:6 --held-out 4)
+check "number out of range" refuses_file "bad.conf: [learning] batch = 0: must be a whole number from 1 to 256" '[learning]\nbatch = 0\n'
+check "bad number" refuses_file "bad.conf: [learning] batch = two: must be" '[learning]\nbatch = two\n'
+check "bad size" refuses_file "bad.conf: [data] size = 100x100: sides are multiples of 32" '[data]\nsize = 100x100\n'
+check "bad target" refuses_file "bad.conf: [learning] target = mean: " '[learning]\ntarget = mean\n'
+check "bad optimiser" refuses_file "bad.conf: [learning] optimizer = adam: optimizer 'adam': is one of" '[learning]\noptimizer = adam\n'
+check "no key file" refuses_file "bad.conf: Key file contains line" 'steps: 4\n'
+check "no file" gives 1 "none.conf: No such file" -o bad.onnx --config none.conf
+check "bad flags are a matter of usage" gives 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
+check "patience without validations" gives 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
+small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2)
+
+# Weights to begin with
+check "weights of a model" train -o c.onnx --widths 16,16,16,16 --init a.onnx
+check "its hash is recorded" recorded c.onnx "\"initial_sha256\":\"$(sha256sum < a.onnx | cut -c1-64)\""
+check "of another width" gives 1 "weights of a.onnx: weights 'encoder.stage1.block1.conv1.weight' are" \
+  -o bad.onnx --widths 24,16,16,16 --init a.onnx
+check "of a file that is none" gives 1 "a.csv" -o bad.onnx --init a.csv
+
+# The log
+echo text > other.csv
+check "a file that is no log stays" gives 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
+check "as it was" test "$(cat other.csv)" = text
+check "a log in a folder that is not there" gives 1 "no folder" -o bad.onnx --log none/x.csv
+echo "1..$n"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <jansson.h>
+#include "tool.h"
+
+/** What `lus train` can be told, by flags and by a configuration file: one table, from which flags, keys, help and the
+ *  record in the model follow. Texts belong to the structure. */
+typedef struct {
+  char *output, *size, *experts;
+  char *widths, *initial;
+  char *target, *loss, *optimizer;
+  int steps, batch, warm_up, threads;
+  gint64 seed;
+  double learning_rate; /* 0: the optimiser's usual one */
+  double momentum, weight_decay, clip, ema;
+  int held_out, validation_interval, patience;
+  char *checkpoint, *log;
+  int checkpoint_interval;
+  char *licence, *probes;
+  char *config_file; /* or NULL */
+  char **values;     /* inside: each option's effective text, NULL where there is none */
+  gboolean *in_file; /* inside: whether that came from the file */
+} LusTrainOptions;
+
+/** From the command line and, where it names one, the configuration file; the former wins. Returns an exit code; what is
+ *  wrong has been printed. @arguments as of lus_tool_parse(). */
+int lus_train_options_parse(LusTrainOptions *options, int argc, char **argv, const char *description,
+                            char ***arguments);
+void lus_train_options_clear(LusTrainOptions *options);
+/** Prints that the value of @key is wrong, with where it stands; returns the exit code. */
+int lus_train_options_bad(const LusTrainOptions *options, const char *key, const char *message);
+/** Replaces what the record says of @key. */
+void lus_train_options_set(LusTrainOptions *options, const char *key, const char *text);
+/** {"group": {"key": "value"}} of all that is set and has to do with the result. */
+json_t *lus_train_options_record(const LusTrainOptions *options);
