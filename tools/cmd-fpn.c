@@ -22,9 +22,9 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
   *o = (Options){.size = DEFAULT_SIZE, .classes = 3, .channels = 1, .seed = 1};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the network (ONNX)", "MODEL"},
-    {"encoder", 0, 0, G_OPTION_ARG_STRING, &o->encoder, "resnet18 or mobilenet_v2, without NAME", "ENCODER"},
+    {"encoder", 0, 0, G_OPTION_ARG_STRING, &o->encoder, "resnet18, resnet34 or mobilenet_v2, without NAME", "ENCODER"},
     {"width", 0, 0, G_OPTION_ARG_INT, &o->width,
-     "With --encoder: width of its stem, a multiple of 16 (default 64 for resnet18, 32 for mobilenet_v2)", "N"},
+     "With --encoder: width of its stem, a multiple of 16 (default 64 for resnets, 32 for mobilenet_v2)", "N"},
     {"size", 0, 0, G_OPTION_ARG_INT, &o->size, "Width and height of the input, a multiple of 32 (default 256)", "N"},
     {"classes", 0, 0, G_OPTION_ARG_INT, &o->classes, "Outputs (default 3)", "N"},
     {"channels", 0, 0, G_OPTION_ARG_INT, &o->channels, "Input channels, 1 or 3 (default 1)", "N"},

@@ -17,6 +17,7 @@ static const char description[] =
 typedef struct {
   LusTrainOptions options;
   LusTrainConfig config;
+  LusEncoderFpnConfig encoder;
   LusTarget target; /* as asked for; the trainer's own where samples are expanded is another */
   LusLoss loss;
   LusToolData data;
@@ -80,6 +81,36 @@ static int bad(const Run *run, const char *key, GError *error)
   return code;
 }
 
+/** The network; an exit code. */
+static int configure_network(Run *run)
+{
+  LusTrainOptions *o = &run->options;
+  LusTrainConfig *c = &run->config;
+  char text[32];
+  if (g_str_equal(o->encoder, "residual")) {
+    int *w = c->network.widths;
+    if (o->width != 0)
+      return lus_train_options_bad(o, "width", "the residual encoder has widths (--widths A,B,C,D)");
+    if (o->widths && !parse_widths(&c->network, o->widths))
+      return lus_train_options_bad(o, "widths", "write four numbers, for example 32,56,88,120");
+    g_snprintf(text, sizeof text, "%d,%d,%d,%d", w[0], w[1], w[2], w[3]);
+    lus_train_options_set(o, "widths", text);
+    return LUS_EXIT_DONE;
+  }
+  run->encoder = (LusEncoderFpnConfig){.in_channels = 1, .group_norm = TRUE, .head_bias = c->network.head_bias};
+  if (!lus_encoder_parse(&run->encoder.encoder, o->encoder, NULL))
+    return lus_train_options_bad(o, "encoder", "is one of residual, resnet18, resnet34, mobilenet_v2");
+  if (o->widths)
+    return lus_train_options_bad(o, "widths", "are for the residual encoder; this one has --width N");
+  if (o->width % 16 != 0)
+    return lus_train_options_bad(o, "width", "must be a multiple of 16");
+  run->encoder.width = o->width != 0 ? o->width : lus_encoder_usual_width(run->encoder.encoder);
+  g_snprintf(text, sizeof text, "%d", run->encoder.width);
+  lus_train_options_set(o, "width", text);
+  c->encoder = &run->encoder;
+  return LUS_EXIT_DONE;
+}
+
 /** Options that are words of their own little languages; an exit code. */
 static int configure_words(Run *run)
 {
@@ -90,8 +121,6 @@ static int configure_words(Run *run)
     return lus_train_options_bad(o, "size", "write for example 256x256");
   if (info->width % 32 != 0 || info->height % 32 != 0 || info->width > 2048 || info->height > 2048)
     return lus_train_options_bad(o, "size", "sides are multiples of 32 up to 2048");
-  if (o->widths && !parse_widths(&run->config.network, o->widths))
-    return lus_train_options_bad(o, "widths", "write four numbers, for example 32,56,88,120");
   if (!lus_target_parse(&run->target, o->target, &error))
     return bad(run, "target", error);
   lus_loss_init(&run->loss, LUS_MAX_CLASSES);
@@ -126,6 +155,8 @@ static int configure(Run *run)
   if (!o->output)
     return lus_tool_usage("train", "no output; say where to write the model with -o MODEL");
   int code = configure_words(run);
+  if (code == LUS_EXIT_DONE)
+    code = configure_network(run);
   if (code != LUS_EXIT_DONE)
     return code;
   if (o->patience > 0 && o->validation_interval == 0)
@@ -186,7 +217,7 @@ static void describe(Run *run)
     for (int k = 0; k < dataset->n_classes; k++)
       info->classes[k] = g_strdup(dataset->classes[k]);
   }
-  run->config.network.classes = info->n_classes;
+  run->config.network.classes = run->encoder.classes = info->n_classes;
   if (o->licence)
     set_text(&info->licence, g_strdup(o->licence));
   else if (dataset)
@@ -325,7 +356,7 @@ static gboolean train_levels(Run *run, GError **error)
   const LusLoss by_class = run->loss;
   for (int i = 0; i < classes * levels; i++)
     run->loss.positive_weight[i] = by_class.positive_weight[i / levels];
-  c->network.classes = classes * levels;
+  c->network.classes = run->encoder.classes = classes * levels;
   c->target = (LusTarget){.method = LUS_TARGET_THRESHOLD, .level = 50};
   for (int i = 0; i < classes * levels; i++)
     run->outputs[i] = g_strdup_printf("%s_%d", run->info.classes[i / levels], 100 * (i % levels + 1) / levels);

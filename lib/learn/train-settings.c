@@ -39,8 +39,15 @@ static guint64 weights_fingerprint(const LusGraph *graph)
   return hash;
 }
 
-static void append_network(GString *text, const LusFpnConfig *net)
+static void append_network(GString *text, const LusTrainConfig *config)
 {
+  const LusFpnConfig *net = &config->network;
+  const LusEncoderFpnConfig *encoder = config->encoder;
+  if (encoder) {
+    g_string_append_printf(text, "network %s %d-%d width %d bias %.9g\n", lus_encoder_name(encoder->encoder),
+                           encoder->in_channels, encoder->classes, encoder->width, (double)encoder->head_bias);
+    return;
+  }
   g_string_append_printf(text, "network %d-%d stem %d stages", net->in_channels, net->classes, net->stem);
   for (int i = 0; i < 4; i++)
     g_string_append_printf(text, " %dx%d", net->blocks[i], net->widths[i]);
@@ -71,7 +78,7 @@ char *lus_train_settings(const LusTrainConfig *config, const LusLoss *loss, cons
   g_autofree char *target = lus_target_to_string(&config->target);
   g_autofree char *loss_text = lus_loss_to_string(loss);
   GString *text = g_string_new(NULL);
-  append_network(text, &config->network);
+  append_network(text, config);
   g_string_append_printf(text, "samples %d of %d x %d\n", samples->n, samples->width, samples->height);
   append_fingerprint(text, "data", samples_fingerprint(samples));
   g_string_append_printf(text, "target %s\nseed %" G_GUINT64_FORMAT "\nsteps %d\nbatch %d\n", target, config->seed,

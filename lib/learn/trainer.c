@@ -32,6 +32,7 @@ typedef struct {
   const LusSamples *samples;
   char *settings;
   LusGraph *graph;
+  int channels; /* of its input */
   LusPlan *plan;
   LusParallel *pool;
   float *input, *logits, *d_logits, *target, *weight; /* [batch][in_channels or n_classes][pixels] */
@@ -89,7 +90,9 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
     wrong = "the validation samples' classes are not the training's";
   else if (config->checkpoint && config->checkpoint_interval < 1)
     wrong = "the checkpoint interval must be at least 1 step";
-  else if (config->network.classes != samples->n_classes)
+  else if (config->encoder && !config->encoder->group_norm)
+    wrong = "an encoder with BatchNorm cannot be trained; ask for GroupNorm";
+  else if ((config->encoder ? config->encoder->classes : config->network.classes) != samples->n_classes)
     wrong = "the network's classes are not as many as the samples'";
   if (wrong)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "training: %s", wrong);
@@ -116,7 +119,7 @@ static gboolean plan_init(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
   const LusSamples *s = t->samples;
-  t->plan = lus_plan_new_batch(t->graph, config->network.in_channels, s->height, s->width, config->batch,
+  t->plan = lus_plan_new_batch(t->graph, t->channels, s->height, s->width, config->batch,
                                lus_parallel_threads(t->pool), error);
   if (!t->plan)
     return FALSE;
@@ -139,7 +142,7 @@ static gboolean batch_init(Trainer *t, GError **error)
   gboolean ok = TRUE;
   for (int i = 0; ok && i < t->config->batch; i++)
     ok = slot_init(&t->slots[i], s);
-  t->input = g_try_new(float, pixels * t->config->network.in_channels);
+  t->input = g_try_new(float, pixels * t->channels);
   t->logits = g_try_new(float, planes);
   t->d_logits = g_try_new(float, planes);
   t->target = g_try_new(float, planes);
@@ -210,7 +213,9 @@ static gboolean trainer_init(Trainer *t, GError **error)
   lus_loss_init(&t->loss, t->samples->n_classes);
   if (config->loss)
     t->loss = *config->loss;
-  t->graph = lus_fpn_new(&config->network, config->seed, error);
+  t->channels = config->encoder ? config->encoder->in_channels : config->network.in_channels;
+  t->graph = config->encoder ? lus_encoder_fpn_new(config->encoder, config->seed, error)
+                             : lus_fpn_new(&config->network, config->seed, error);
   if (!t->graph || !lus_train_state_alloc(&t->state, lus_graph_n_parameters(t->graph), error))
     return FALSE;
   t->settings = lus_train_settings(config, &t->loss, t->samples);
@@ -261,7 +266,7 @@ static void prepare_body(void *data, int item, int thread)
   LusRng rng;
   lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + item));
   lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &rng, slot->scratch);
-  int channels = t->config->network.in_channels;
+  int channels = t->channels;
   lus_preprocess_normalise(t->input + item * pixels * channels, slot->luma, s->width, s->height, channels, &normalise);
   lus_target_planes(t->target + item * planes, t->weight + item * planes, slot->labels, s->n_classes, s->width,
                     s->height, &t->config->target);

@@ -5,12 +5,14 @@
 #include "optimizer.h"
 #include "target.h"
 #include "../nn/fpn.h"
+#include "../nn/fpn-encoders.h"
 #include "../nn/model.h"
 
 LUS_BEGIN_DECLS
 
 typedef struct {
   LusFpnConfig network;
+  const LusEncoderFpnConfig *encoder; /* borrowed: this network instead, whose group_norm must be set; NULL: network */
   const LusGraph *initial; /* borrowed: weights to begin with, see lus_train_take_weights(); NULL: random ones */
   LusTarget target;        /* ordinal: of samples that lus_target_expand() has expanded, threshold:50 here */
   const LusLoss *loss;     /* borrowed; NULL: lus_loss_init() */

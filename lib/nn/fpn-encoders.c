@@ -23,6 +23,7 @@ static const struct {
 } encoders[] = {
   [LUS_ENCODER_RESNET18] = {"resnet18", 64},
   [LUS_ENCODER_MOBILENET_V2] = {"mobilenet_v2", MOBILENET_WIDTH},
+  [LUS_ENCODER_RESNET34] = {"resnet34", 64},
 };
 
 static const struct {
@@ -35,14 +36,14 @@ static const struct {
   {"mbv2", LUS_ENCODER_MOBILENET_V2, MOBILENET_WIDTH},
 };
 
-/** Convolution and BatchNorm. */
+/** Convolution and normalisation. */
 static Map conv_norm(LusLayers *b, const char *name, Map x, int out, int kernel, int stride, int groups)
 {
   int y = lus_layers_conv(b, name, x.value, x.channels, out, kernel, stride, groups);
-  return (Map){lus_layers_batch_norm(b, name, y, out), out};
+  return (Map){lus_layers_norm(b, name, y, out, 1), out};
 }
 
-/* ---- ResNet-18 ---- */
+/* ---- ResNet-18 and 34 ---- */
 
 static Map relu(LusLayers *b, const char *name, Map x)
 {
@@ -60,24 +61,26 @@ static Map max_pool(LusLayers *b, Map x)
   return (Map){lus_graph_add_node(b->graph, LUS_OP_MAX_POOL, "encoder.pool", 1, &x.value, &attrs), x.channels};
 }
 
-/** Two 3x3 convolutions beside the identity, or beside a 1x1 convolution where the shape changes. */
+/** Two 3x3 convolutions beside the identity, or beside a 1x1 convolution where the shape changes. A GroupNorm at the end
+ *  has scale zero at first, so that training starts from the identity (Goyal et al. 2017, section 5.1). */
 static Map basic_block(LusLayers *b, const char *name, Map x, int out, int stride)
 {
   g_autofree char *first = g_strdup_printf("%s.conv1", name);
   g_autofree char *second = g_strdup_printf("%s.conv2", name);
   g_autofree char *shortcut = g_strdup_printf("%s.shortcut", name);
   Map y = relu(b, first, conv_norm(b, first, x, out, 3, stride, 1));
-  y = conv_norm(b, second, y, out, 3, 1, 1);
+  int z = lus_layers_conv(b, second, y.value, out, out, 3, 1, 1);
+  z = lus_layers_norm(b, second, z, out, 0);
   if (stride != 1 || x.channels != out)
     x = conv_norm(b, shortcut, x, out, 1, stride, 1);
-  return relu(b, name, (Map){lus_layers_add(b, name, y.value, x.value), out});
+  return relu(b, name, (Map){lus_layers_add(b, name, z, x.value), out});
 }
 
-static void resnet18(LusLayers *b, Map features[LEVELS], Map x, int width)
+static void resnet(LusLayers *b, Map features[LEVELS], Map x, int width, const int blocks[LEVELS])
 {
   x = max_pool(b, relu(b, "encoder.stem", conv_norm(b, "encoder.stem", x, width, 7, 2, 1)));
   for (int level = 0; level < LEVELS; level++) {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < blocks[level]; i++) {
       g_autofree char *name = g_strdup_printf("encoder.stage%d.block%d", level + 1, i + 1);
       x = basic_block(b, name, x, width << level, level > 0 && i == 0 ? 2 : 1);
     }
@@ -87,7 +90,7 @@ static void resnet18(LusLayers *b, Map features[LEVELS], Map x, int width)
 
 /* ---- MobileNetV2 ---- */
 
-/** Convolution, BatchNorm and ReLU6. */
+/** Convolution, normalisation and ReLU6. */
 static Map conv_norm_relu6(LusLayers *b, const char *name, Map x, int out, int kernel, int stride, int groups)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
@@ -156,10 +159,10 @@ static void build(LusLayers *b, const LusEncoderFpnConfig *n)
 {
   const int pyramid = 4 * n->width, width = 2 * n->width;
   Map x = {lus_graph_add_input(b->graph, "x"), n->in_channels}, features[LEVELS];
-  if (n->encoder == LUS_ENCODER_RESNET18)
-    resnet18(b, features, x, n->width);
-  else
+  if (n->encoder == LUS_ENCODER_MOBILENET_V2)
     mobilenet_v2(b, features, x, n->width);
+  else
+    resnet(b, features, x, n->width, n->encoder == LUS_ENCODER_RESNET18 ? (int[]){2, 2, 2, 2} : (int[]){3, 4, 6, 3});
 
   int p[LEVELS];
   for (int i = LEVELS - 1; i >= 0; i--) {
@@ -174,7 +177,7 @@ static void build(LusLayers *b, const LusEncoderFpnConfig *n)
     g_autofree char *name = g_strdup_printf("merge.p%d", i + 2);
     merged = lus_layers_add(b, name, merged, segmentation(b, i, p[i], pyramid, width));
   }
-  int logits = lus_layers_conv_1x1(b, "head", merged, width, n->classes, 0);
+  int logits = lus_layers_conv_1x1(b, "head", merged, width, n->classes, n->head_bias);
   lus_layers_finish(b, up_bilinear(b, "head", logits, 4));
 }
 
@@ -187,8 +190,13 @@ gboolean lus_encoder_parse(LusEncoder *encoder, const char *text, GError **error
       *encoder = (LusEncoder)i;
       return TRUE;
     }
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "encoder '%s': is one of resnet18, mobilenet_v2", text);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "encoder '%s': is one of resnet18, resnet34, mobilenet_v2", text);
   return FALSE;
+}
+
+const char *lus_encoder_name(LusEncoder encoder)
+{
+  return encoders[encoder].name;
 }
 
 int lus_encoder_usual_width(LusEncoder encoder)
@@ -231,7 +239,7 @@ LusGraph *lus_encoder_fpn_new(const LusEncoderFpnConfig *config, guint64 seed, G
   if (!check_config(config, error))
     return NULL;
   g_autoptr(LusGraph) graph = lus_graph_new();
-  LusLayers b = {.graph = graph, .error = error};
+  LusLayers b = {.graph = graph, .error = error, .group_norm = config->group_norm};
   lus_rng_init(&b.rng, seed, 0);
   build(&b, config);
   return b.failed ? NULL : g_steal_pointer(&graph);

@@ -79,6 +79,16 @@ int lus_layers_batch_norm(LusLayers *b, const char *layer, int x, int channels)
   return lus_graph_add_node(b->graph, LUS_OP_BATCH_NORM, name, 5, inputs, NULL);
 }
 
+int lus_layers_norm(LusLayers *b, const char *layer, int x, int channels, float scale)
+{
+  if (!b->group_norm)
+    return lus_layers_batch_norm(b, layer, x, channels);
+  int per_group = 8;
+  while (channels % per_group != 0)
+    per_group /= 2;
+  return lus_layers_group_norm(b, layer, x, channels, channels / per_group, scale);
+}
+
 int lus_layers_relu(LusLayers *b, const char *layer, int x)
 {
   g_autofree char *name = g_strdup_printf("%s.relu", layer);

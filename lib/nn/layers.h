@@ -9,6 +9,7 @@ typedef struct {
   LusRng rng;
   GError **error;
   gboolean failed; /* error is set; what follows adds nodes without parameters and is thrown away */
+  gboolean group_norm; /* what lus_layers_norm() adds: GroupNorm, which can be trained, or BatchNorm */
 } LusLayers;
 
 /** A constant "LAYER.WHAT"; -1 on failure. */
@@ -20,6 +21,8 @@ int lus_layers_conv_1x1(LusLayers *b, const char *name, int x, int in, int out, 
 /** Normalisations "LAYER.norm". BatchNorm's statistics are random: mean N(0, 0.1), variance U(0.5, 1.5). */
 int lus_layers_group_norm(LusLayers *b, const char *layer, int x, int channels, int groups, float scale);
 int lus_layers_batch_norm(LusLayers *b, const char *layer, int x, int channels);
+/** One or the other. GroupNorm has 8 channels per group, or as many of 4, 2, 1 as divide them; @scale is its first scale. */
+int lus_layers_norm(LusLayers *b, const char *layer, int x, int channels, float scale);
 int lus_layers_relu(LusLayers *b, const char *layer, int x); /* "LAYER.relu" */
 int lus_layers_add(LusLayers *b, const char *layer, int x, int y); /* "LAYER.add" */
 /** Resize by @factor, "LAYER.up". */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Functions of one element that run forward only. */
+/* Functions of one element, of which Clip can be trained. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -63,3 +63,26 @@ static void forward(const LusStep *step, const LusRun *run)
 }
 
 const LusStepClass lus_step_unary = {.forward = forward};
+
+/* dx (+)= dy where x lies between the limits. */
+static void clip_gradient_item(void *data, int index, int thread)
+{
+  (void)thread;
+  const LusStep *step = data;
+  const LusOpAttrs *a = &step->node->attrs;
+  gsize first = (gsize)index * ITEM_FLOATS, end = first + MIN(n_floats(step->x) - first, ITEM_FLOATS);
+  const float *x = step->x->data, *dy = step->y->grad;
+  float *dx = step->x->grad;
+  for (gsize i = first; i < end; i++) {
+    float d = x[i] > a->alpha && x[i] < a->beta ? dy[i] : 0;
+    dx[i] = step->x_accumulate ? dx[i] + d : d;
+  }
+}
+
+static void clip_backward(const LusStep *step, const LusRun *run)
+{
+  lus_parallel_for(run->pool, (int)((n_floats(step->x) + ITEM_FLOATS - 1) / ITEM_FLOATS), clip_gradient_item,
+                   (void *)step);
+}
+
+const LusStepClass lus_step_clip = {.forward = forward, .backward = clip_backward};

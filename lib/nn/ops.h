@@ -157,7 +157,7 @@ struct _LusStep {
 };
 
 extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resize, lus_step_batch_norm, lus_step_sigmoid,
-    lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary,
+    lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary, lus_step_clip,
     lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
     lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul,
     lus_step_batch_mat_mul, lus_step_quantize;

@@ -55,6 +55,41 @@ static void test_size(void)
   }
 }
 
+/* ResNet-34 has 10108160 weights more than ResNet-18 in PyTorch; GroupNorm has as many as BatchNorm, and leaves nothing
+ * that is not learnt. */
+static void test_trainable(void)
+{
+  static const struct {
+    LusEncoder encoder;
+    gsize parameters;
+  } networks[] = {
+    {LUS_ENCODER_RESNET18, 13047620}, {LUS_ENCODER_RESNET34, 23155780}, {LUS_ENCODER_MOBILENET_V2, 2814340}};
+  for (guint i = 0; i < G_N_ELEMENTS(networks); i++) {
+    LusEncoderFpnConfig config = {.encoder = networks[i].encoder,
+                                  .width = lus_encoder_usual_width(networks[i].encoder),
+                                  .in_channels = 3,
+                                  .classes = 4,
+                                  .group_norm = TRUE,
+                                  .head_bias = -3};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LusGraph) graph = lus_encoder_fpn_new(&config, 1, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(count_parameters(graph), ==, networks[i].parameters);
+    g_assert_cmpuint(lus_graph_n_parameters(graph), ==, networks[i].parameters);
+    g_autoptr(LusPlan) plan = lus_plan_new(graph, 3, 32, 32, LUS_PLAN_TRAIN, 1, &error);
+    g_assert_no_error(error);
+    float input[3 * 32 * 32], output[4 * 32 * 32];
+    LusRng rng;
+    lus_rng_init(&rng, 7, 0);
+    lus_rng_fill_normal(&rng, input, G_N_ELEMENTS(input));
+    lus_plan_forward(plan, output, input, NULL);
+    double mean = 0;
+    for (guint k = 0; k < G_N_ELEMENTS(output); k++)
+      mean += (double)output[k] / G_N_ELEMENTS(output);
+    g_assert_cmpfloat(fabs(mean + 3), <, 2.5); /* about the head's bias */
+  }
+}
+
 static void test_oblong(void)
 {
   g_autoptr(LusGraph) graph = new_network("mbv2", 1, 2, 1);
@@ -155,7 +190,7 @@ static void assert_refused(LusEncoderFpnConfig config, const char *pattern)
 
 static void test_errors(void)
 {
-  const LusEncoderFpnConfig good = {LUS_ENCODER_RESNET18, 32, 1, 3};
+  const LusEncoderFpnConfig good = {LUS_ENCODER_RESNET18, 32, 1, 3, FALSE, 0};
   LusEncoderFpnConfig config = good;
   config.encoder = (LusEncoder)9;
   assert_refused(config, "*no encoder number 9*");
@@ -182,6 +217,10 @@ static void test_encoders(void)
   LusEncoder encoder;
   g_assert_true(lus_encoder_parse(&encoder, "resnet18", NULL));
   g_assert_cmpint(lus_encoder_usual_width(encoder), ==, 64);
+  for (int i = 0; i < LUS_ENCODER_N; i++) {
+    g_assert_true(lus_encoder_parse(&encoder, lus_encoder_name((LusEncoder)i), NULL));
+    g_assert_cmpint((int)encoder, ==, i);
+  }
   g_assert_true(lus_encoder_parse(&encoder, "mobilenet_v2", NULL));
   g_assert_cmpint(lus_encoder_usual_width(encoder), ==, 32);
   g_autoptr(GError) error = NULL;
@@ -193,6 +232,7 @@ int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/fpn-encoders/size", test_size);
+  g_test_add_func("/fpn-encoders/trainable", test_trainable);
   g_test_add_func("/fpn-encoders/oblong", test_oblong);
   g_test_add_data_func("/fpn-encoders/threads/r18h", "r18h", test_threads);
   g_test_add_data_func("/fpn-encoders/threads/mbv2", "mbv2", test_threads);

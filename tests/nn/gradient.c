@@ -281,6 +281,15 @@ RESIZE(linear_corners, LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS, 2, 3)
 RESIZE(linear_asymmetric, LUS_RESIZE_LINEAR, LUS_COORD_ASYMMETRIC, 2.25f, 0.75f)
 RESIZE(linear_down, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, 0.5f, 0.4f)
 
+static int build_clip(LusGraph *graph, LusRng *rng, int x)
+{
+  (void)rng;
+  int y = fixture_unary(graph, LUS_OP_CLIP, x);
+  graph->nodes[graph->n_nodes - 1].attrs.alpha = -3.8f;
+  graph->nodes[graph->n_nodes - 1].attrs.beta = 21.8f;
+  return fixture_add(graph, y, x);
+}
+
 typedef struct {
   const char *name;
   int (*build)(LusGraph *graph, LusRng *rng, int x);
@@ -297,6 +306,7 @@ static const OpCase op_cases[] = {
     {"batch-norm", build_batch_norm, 5, 4, FALSE},
     {"sigmoid", build_sigmoid, 5, 7, FALSE},
     {"relu", build_relu, 5, 7, TRUE},
+    {"clip", build_clip, 5, 7, TRUE},
     {"add-self", build_add_self, 3, 4, FALSE},
     {"add-shared", build_add_shared, 5, 6, FALSE},
     {"residual", build_residual, 5, 6, FALSE},

@@ -62,6 +62,16 @@ check "bad flags are a matter of usage" gives 2 "--momentum 1: must be a number 
 check "patience without validations" gives 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
 small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2)
 
+# Encoders
+for encoder in resnet18 resnet34 mobilenet_v2; do
+  check "$encoder" train -o "$encoder.onnx" --encoder "$encoder" --width 16
+  check "$encoder: recorded" recorded "$encoder.onnx" "\"encoder\":\"$encoder\",\"width\":\"16\""
+done
+check "another" gives 2 "--encoder vgg: is one of residual, resnet18" -o bad.onnx --encoder vgg
+check "width of a residual encoder" gives 2 "--width 16: the residual encoder has widths" -o bad.onnx --width 16
+check "widths of another" gives 2 "--widths 1,2,3,4: are for the residual encoder" -o bad.onnx --encoder resnet18 --widths 1,2,3,4
+check "width that is none" gives 2 "--width 20: must be a multiple of 16" -o bad.onnx --encoder resnet18 --width 20
+
 # Weights to begin with
 check "weights of a model" train -o c.onnx --widths 16,16,16,16 --init a.onnx
 check "its hash is recorded" recorded c.onnx "\"initial_sha256\":\"$(sha256sum < a.onnx | cut -c1-64)\""
