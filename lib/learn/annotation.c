@@ -13,6 +13,7 @@
 #define SIDE_MAX 8192
 #define MAX_FILE_BYTES ((gsize)256 << 20)
 #define IGNORE 255
+#define MAX_DEFLATE 1032 /* bytes that one can stand for (zlib, technical details); checked before memory is asked for */
 
 /** One PNG being read or written. libpng leaves on an error by longjmp; all that must survive it lives in here. */
 typedef struct {
@@ -107,6 +108,8 @@ static gboolean read_header(Png *self, int *width, int *height, int *bytes, GErr
                 h, SIDE_MIN, SIDE_MAX);
     return FALSE;
   }
+  if (png_get_rowbytes(self->png, self->info) * h / MAX_DEFLATE > self->length)
+    png_error(self->png, "the file is too short for its picture");
   if (!set_transforms(self, error))
     return FALSE;
   png_set_interlace_handling(self->png);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define MAX_DEPTH 16
+
 typedef struct {
   const char *path;
   LusRegions *regions;
@@ -199,7 +201,9 @@ static void on_start(GMarkupParseContext *context, const char *element, const ch
     set_place(x, element);
   g_string_truncate(x->text, 0);
   const GSList *stack = g_markup_parse_context_get_element_stack(context);
-  if (!stack->next && !g_str_equal(element, "annotations")) {
+  if (g_slist_nth((GSList *)stack, MAX_DEPTH)) {
+    lus_import_refuse(error, x->place, "more than %d elements in each other; this is no XML of CVAT", MAX_DEPTH);
+  } else if (!stack->next && !g_str_equal(element, "annotations")) {
     lus_import_refuse(error, x->place, "this is no XML of CVAT; it begins with 'annotations'");
   } else if (g_str_equal(element, "image") && !x->in_track && !x->in_image) {
     start_image(x, names, values, error);

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MAX_HOLES 1000
+
 gboolean lus_import_refuse(GError **error, const char *place, const char *format, ...)
 {
   va_list arguments;
@@ -249,7 +251,9 @@ static gboolean polygon_rings(LusRegion *r, json_t *object, GError **error)
   r->points = lus_import_points(&r->n_points, json_object_get(object, "polygon"), FALSE, r->place, error);
   if (!r->points || !holes)
     return r->points != NULL;
-  r->n_rings = (int)MIN(json_array_size(holes), 1000) + 1;
+  if (!json_is_array(holes) || json_array_size(holes) > MAX_HOLES)
+    return lus_import_refuse(error, r->place, "'holes' is not a list of at most %d lists of points", MAX_HOLES);
+  r->n_rings = (int)json_array_size(holes) + 1;
   r->rings = g_new0(int, r->n_rings);
   r->rings[0] = r->n_points;
   for (int i = 1; i < r->n_rings; i++) {

@@ -132,7 +132,10 @@ static gboolean add_mask(LusRegions *regions, const char *path, GError **error)
     return add_numbers(regions, &r, error);
   r.picture = take_ignore(rest) ? LUS_PICTURE_IGNORE : LUS_PICTURE_PERCENT;
   r.class_name = rest;
-  return lus_regions_add(regions, &r, error);
+  /* Read again when it is drawn; here so that a damaged one is refused before anything is written. */
+  g_autofree guint8 *pixels = r.picture == LUS_PICTURE_IGNORE ? lus_png_read(path, 1, &r.width, &r.height, error)
+                                                              : lus_label_read(path, &r.width, &r.height, error);
+  return pixels && lus_regions_add(regions, &r, error);
 }
 
 gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)

@@ -89,10 +89,7 @@ gboolean lus_import_read(LusRegions *regions, const char *format, const char *pa
     LusRegion *r = &g_array_index(regions->list, LusRegion, i);
     const char *to = r->class_name ? map_class(config, r->class_name) : NULL;
     if (to && !*to) {
-      g_free(r->points);
-      g_free(r->towards);
-      g_free(r->rings);
-      g_free(r->runs);
+      lus_region_clear(r);
       continue;
     }
     r->class_name = to ? g_string_chunk_insert_const(regions->texts, to) : NULL;

@@ -18,7 +18,7 @@ LusRegions *lus_regions_new(void)
   return regions;
 }
 
-static void region_clear(LusRegion *region)
+void lus_region_clear(LusRegion *region)
 {
   g_clear_pointer(&region->points, g_free);
   g_clear_pointer(&region->towards, g_free);
@@ -31,7 +31,7 @@ void lus_regions_free(LusRegions *regions)
   if (!regions)
     return;
   for (guint i = 0; i < regions->list->len; i++)
-    region_clear(&g_array_index(regions->list, LusRegion, i));
+    lus_region_clear(&g_array_index(regions->list, LusRegion, i));
   g_array_unref(regions->list);
   g_string_chunk_free(regions->texts);
   g_free(regions);
@@ -53,6 +53,14 @@ static gboolean check_points(const LusRegion *r, const LusPoint *points, GError 
     if (!(fabs(points[i].x) <= MAX_COORDINATE && fabs(points[i].y) <= MAX_COORDINATE))
       return refuse(r, LUS_ERROR_INVALID, error, "point %d lies at %g, %g; coordinates are pixels of the picture", i,
                     points[i].x, points[i].y);
+  return TRUE;
+}
+
+static gboolean check_rings(const LusRegion *r, GError **error)
+{
+  for (int i = 0; r->rings && i < r->n_rings; i++)
+    if (r->rings[i] < 3)
+      return refuse(r, LUS_ERROR_INVALID, error, "ring %d has %d points; a polygon and a hole need 3", i, r->rings[i]);
   return TRUE;
 }
 
@@ -90,7 +98,7 @@ static gboolean check(const LusRegions *regions, const LusRegion *r, GError **er
   if (r->kind == LUS_REGION_LINE && (r->n_points < 2 || !(r->thickness > 0 && r->thickness <= SIDE_MAX)))
     return refuse(r, LUS_ERROR_INVALID, error, "a line of %d points, %g pixels thick; it needs 2 points", r->n_points,
                   r->thickness);
-  return check_points(r, r->points, error) && check_points(r, r->towards, error) &&
+  return check_points(r, r->points, error) && check_points(r, r->towards, error) && check_rings(r, error) &&
          (r->kind != LUS_REGION_RUNS || check_runs(r, error));
 }
 
@@ -102,7 +110,7 @@ static const char *keep(LusRegions *regions, const char *text)
 gboolean lus_regions_add(LusRegions *regions, LusRegion *region, GError **error)
 {
   if (!check(regions, region, error)) {
-    region_clear(region);
+    lus_region_clear(region);
     return FALSE;
   }
   LusRegion kept = *region;
@@ -194,14 +202,23 @@ void lus_line_fill(guint8 *plane, int width, int height, const LusPoint *points,
   }
 }
 
-/** One run, from pixel @start of the box on. */
+/** One run, from pixel @start of the box on, row by row or column by column: the box may be far larger than the plane. */
 static void fill_run(const LusRegion *r, guint8 *plane, int width, int height, gsize start, gsize length)
 {
-  for (gsize i = start; i < start + length; i++) {
-    int x = r->left + (int)(r->columns ? i / (gsize)r->box_height : i % (gsize)r->box_width);
-    int y = r->top + (int)(r->columns ? i % (gsize)r->box_height : i / (gsize)r->box_width);
-    if (x >= 0 && y >= 0 && x < width && y < height)
-      raise_pixels(plane + (gsize)y * width, x, x + 1, r->percent);
+  gsize side = (gsize)(r->columns ? r->box_height : r->box_width);
+  for (gsize end = start + length; start < end;) {
+    gsize stop = MIN(end, (start / side + 1) * side);
+    int across = (int)(start / side), from = (int)(start % side), to = from + (int)(stop - start);
+    if (r->columns) {
+      int x = r->left + across;
+      for (int y = MAX(r->top + from, 0); x >= 0 && x < width && y < MIN(r->top + to, height); y++)
+        raise_pixels(plane + (gsize)y * width, x, x + 1, r->percent);
+    } else {
+      int y = r->top + across;
+      if (y >= 0 && y < height)
+        raise_pixels(plane + (gsize)y * width, MAX(r->left + from, 0), MIN(r->left + to, width), r->percent);
+    }
+    start = stop;
   }
 }
 

@@ -57,6 +57,8 @@ typedef struct {
 
 LUS_API LusRegions *lus_regions_new(void);
 LUS_API void lus_regions_free(LusRegions *regions);
+/** Frees what @region points to, but its texts. */
+LUS_API void lus_region_clear(LusRegion *region);
 /** Takes @region with what it points to (points, towards, rings, runs; also on failure); texts are copied. Refuses
  *  frames, coordinates and sizes out of bounds, and more than 1,000,000 regions. */
 LUS_API gboolean lus_regions_add(LusRegions *regions, LusRegion *region, GError **error);

@@ -142,7 +142,9 @@ static void test_dimensions(Fixture *f, gconstpointer data)
   read_fails(f->path, LUS_ERROR_LIMIT, "16 x 15");
   write_with_size(f->path, 2000000000, 2000000000);
   read_fails(f->path, LUS_ERROR_INVALID, "damaged");
-  write_with_size(f->path, 8192, 8192); /* allowed, but the data end early */
+  write_with_size(f->path, 8192, 8192); /* allowed, but no data of this length unfold to so many pixels */
+  read_fails(f->path, LUS_ERROR_INVALID, "too short for its picture");
+  write_with_size(f->path, 16, 17); /* the data end early */
   read_fails(f->path, LUS_ERROR_INVALID, "damaged");
 }
 

@@ -104,6 +104,26 @@ static void test_runs(void)
   assert_plane(plane, ".......\n.......\n..#....\n.#.....\n.......\n");
 }
 
+/** A box far larger than the plane: only what lies on it is looked at, along the rows and down the columns. */
+static void test_large_runs(void)
+{
+  for (int columns = 0; columns < 2; columns++) {
+    g_autoptr(LusRegions) regions = lus_regions_new();
+    const guint32 side = 8192, runs[] = {side * 4003 + 4000, 3, side * 997 - 4003, side * 3192};
+    LusRegion r = {.kind = LUS_REGION_RUNS, .place = "a", .class_name = "c", .percent = 1, .columns = columns, .left = -4000,
+                   .top = -4000, .box_width = (int)side, .box_height = (int)side, .n_runs = 4,
+                   .runs = g_memdup2(runs, sizeof runs)};
+    g_assert_true(lus_regions_add(regions, &r, NULL));
+    guint8 plane[W * H] = {0};
+    gint64 start = g_get_monotonic_time();
+    for (int i = 0; i < 100; i++)
+      g_assert_true(lus_region_draw(&g_array_index(regions->list, LusRegion, 0), plane, W, H, 0, NULL));
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 5 * G_USEC_PER_SEC); /* pixel by pixel: 20 s and more */
+    assert_plane(plane, columns ? "...#...\n...#...\n...#...\n.......\n.......\n"
+                                : ".......\n.......\n.......\n###....\n.......\n");
+  }
+}
+
 static void test_limits(void)
 {
   g_autoptr(LusRegions) regions = lus_regions_new();
@@ -171,6 +191,7 @@ int main(int argc, char **argv)
   g_test_add_func("/region/line", test_line);
   g_test_add_func("/region/movement", test_movement);
   g_test_add_func("/region/runs", test_runs);
+  g_test_add_func("/region/large-runs", test_large_runs);
   g_test_add_func("/region/limits", test_limits);
   g_test_add_func("/region/names", test_names);
   return g_test_run();
