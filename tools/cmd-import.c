@@ -37,7 +37,8 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     {"replace", 0, 0, G_OPTION_ARG_NONE, &o->replace, "replace labels that differ, instead of an error", NULL},
     {"offset", 0, 0, G_OPTION_ARG_STRING, &o->offset, "where the clip was cut out of the picture drawn on", "X,Y"},
     {"line-width", 0, 0, G_OPTION_ARG_DOUBLE, &o->line_width, "pixels of lines without thickness (default 6)", "PIXELS"},
-    {"mm-per-pixel", 0, 0, G_OPTION_ARG_DOUBLE, &o->mm_per_pixel, "slicer: scale", "MM"},
+    {"mm-per-pixel", 0, 0, G_OPTION_ARG_DOUBLE, &o->mm_per_pixel,
+     "Scale of the clips, kept in the data set; slicer needs it or --depth", "MM"},
     {"depth", 0, 0, G_OPTION_ARG_DOUBLE, &o->depth_cm, "slicer: depth of the fan, for the scale", "CM"},
     {"patient", 0, 0, G_OPTION_ARG_STRING, &o->patient, "patient of the only clip (default: from its name)", "NAME"},
     {"day", 0, 0, G_OPTION_ARG_INT, &o->day, "day of the only clip (default: from its name, else 1)", "DAY"},
@@ -156,7 +157,7 @@ static gboolean write_out(LusImportResult *result, const Options *o, const LusRe
   }
   LusToolProgress *progress = lus_tool_progress_new();
   LusImportTarget target = {.path = o->output, .clips = clips, .patient = o->patient, .zone = o->zone, .day = o->day,
-                            .split = split, .licence = o->licence, .partial = o->partial, .replace = o->replace,
+                            .split = split, .mm_per_pixel = o->mm_per_pixel, .licence = o->licence, .partial = o->partial, .replace = o->replace,
                             .open = lus_tool_open_clip, .progress = lus_tool_progress, .progress_data = progress};
   gboolean ok = lus_import_write(result, regions, &target, error);
   lus_tool_progress_free(progress);

@@ -12,6 +12,8 @@
 #define MAX_MANIFEST_BYTES ((gsize)16 << 20)
 #define MAX_NAME 64
 #define MAX_DAY 10000
+#define MM_MIN 0.001 /* per pixel */
+#define MM_MAX 10.0
 
 static const char *const split_names[LUS_SPLIT_N] = {"train", "validation", "test"};
 
@@ -191,7 +193,7 @@ static gboolean check_clip(const Reader *r, const LusClip *clip, const char *pla
 static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int index)
 {
   g_autofree char *place = g_strdup_printf("clips[%d]", index);
-  static const char *const known[] = {"file", "patient", "day", "zone", NULL};
+  static const char *const known[] = {"file", "patient", "day", "zone", "mm_per_pixel", NULL};
   if (!json_is_object(object))
     return refuse(r, "%s: must be an object with file, patient, day and zone", place);
   if (!check_keys(r, object, place, known))
@@ -199,9 +201,12 @@ static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int in
   const char *file = get_string(r, object, place, "file");
   const char *patient = file ? get_string(r, object, place, "patient") : NULL;
   const char *zone = patient ? get_string(r, object, place, "zone") : NULL;
-  json_t *day = json_object_get(object, "day");
+  json_t *day = json_object_get(object, "day"), *mm = json_object_get(object, "mm_per_pixel");
   if (!zone)
     return FALSE;
+  if (mm && !(json_number_value(mm) >= MM_MIN && json_number_value(mm) <= MM_MAX))
+    return refuse(r, "%s: key 'mm_per_pixel' must be a number of %g to %g; leave it out where it is unknown", place,
+                  MM_MIN, MM_MAX);
   if (!json_is_integer(day) || json_integer_value(day) < 1 || json_integer_value(day) > MAX_DAY)
     return refuse(r, "%s: key 'day' is missing or not a whole number of 1 to %d", place, MAX_DAY);
   g_autofree char *stem = g_path_get_basename(file);
@@ -212,7 +217,8 @@ static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int in
                     .file = g_strdup(file),
                     .patient = g_strdup(patient),
                     .zone = g_strdup(zone),
-                    .day = (int)json_integer_value(day)};
+                    .day = (int)json_integer_value(day),
+                    .mm_per_pixel = json_number_value(mm)};
   r->dataset->n_clips++;
   if (!check_clip(r, clip, place))
     return FALSE;

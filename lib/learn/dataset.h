@@ -17,6 +17,7 @@ typedef struct {
   char *file;     /* path relative to the folder */
   char *patient, *zone;
   int day;        /* 1, 2, ... */
+  double mm_per_pixel; /* of its frames, 0 = unknown */
   LusSplit split; /* of its patient */
 } LusClip;
 
@@ -75,6 +76,9 @@ typedef struct {
   guint8 *labels;  /* [n][n_classes][height][width], 0..100 or 255 */
   int *group;      /* [n]: patient number; splits never cut a group */
   char **names;    /* [n]: "clip/frame" for messages */
+  double *mm_per_pixel;  /* [n]: of the sample's own pixels, 0 = unknown; NULL: all unknown */
+  double *sector_height; /* [n]: pixels of the sample, from which sizes in % of the sector follow; NULL: the height */
+  char **patients;       /* NULL-terminated, by number of the group; NULL: they have no names */
 } LusSamples;
 
 /** All labelled frames of one split, cropped to the sector and scaled like at inference. The annotators in use are
@@ -86,6 +90,8 @@ LUS_API LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, 
  *  and lus_preprocess_luma() like a real frame. Deterministic whatever the number of threads. */
 LUS_API LusSamples *lus_samples_simulate(int n, guint64 seed, guint64 first, int width, int height, LusParallel *pool,
                                          LusProgress progress, gpointer progress_data, GError **error);
+/** Copies of the @n samples @indices, in this order, at least one. Groups keep their numbers. Errors: out of memory. */
+LUS_API LusSamples *lus_samples_select(const LusSamples *samples, const int *indices, int n, GError **error);
 LUS_API void lus_samples_free(LusSamples *samples);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusDataset, lus_dataset_free)

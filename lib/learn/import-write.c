@@ -138,6 +138,8 @@ static gboolean describe_clip(const Writer *w, const char *path, const char *fil
                              *patient ? "zone" : "patient");
   add_patient(w, patient);
   json_t *clip = json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", patient, "day", MAX(day, 1), "zone", zone);
+  if (clip && w->target->mm_per_pixel > 0)
+    json_object_set_new(clip, "mm_per_pixel", json_real(w->target->mm_per_pixel));
   return clip ? json_array_append_new(json_object_get(w->manifest, "clips"), clip) == 0
               : lus_import_refuse(w->error, path, "its name is not UTF-8");
 }

@@ -36,6 +36,7 @@ typedef struct {
   const char *patient, *zone; /* of the only clip; NULL: from its file name */
   int day;                  /* 0: from the file name, else 1 */
   LusSplit split;           /* of new patients */
+  double mm_per_pixel;      /* of the clips to add; 0: unknown */
   const char *licence;      /* of a new data set; NULL: "unknown" */
   gboolean partial;         /* a class that isn't drawn on a frame is not labelled there; else it is absent (0 %) */
   gboolean replace;         /* labels that differ are replaced; else they are an error */

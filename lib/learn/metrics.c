@@ -103,69 +103,37 @@ void lus_metrics_summarise(LusClassMetrics *out, const LusMaskCount *counts, con
 
 typedef struct {
   const LusSamples *samples;
-  gboolean logits;
   double cut, level;
   LusMaskCount *counts; /* [n_classes][n] */
-  float *confidence;    /* [threads][pixels] */
 } Evaluation;
 
 static void evaluate_sample(gpointer data, int sample, const float *output, int thread)
 {
+  (void)thread;
   const Evaluation *e = data;
   const LusSamples *s = e->samples;
   gsize pixels = (gsize)s->width * s->height;
   for (int k = 0; k < s->n_classes; k++) {
-    const float *plane = output + k * pixels;
-    if (e->logits) {
-      float *confidence = e->confidence + thread * pixels;
-      for (gsize i = 0; i < pixels; i++)
-        confidence[i] = 1.0f / (1.0f + expf(-plane[i]));
-      plane = confidence;
-    }
     const guint8 *percent = s->labels + ((gsize)sample * s->n_classes + k) * pixels;
-    lus_mask_count(&e->counts[(gsize)k * s->n + sample], plane, percent, pixels, e->cut, e->level);
+    lus_mask_count(&e->counts[(gsize)k * s->n + sample], output + k * pixels, percent, pixels, e->cut, e->level);
   }
-}
-
-static gboolean check_model(const LusModelInfo *info, const char *path, const LusSamples *samples, GError **error)
-{
-  if (info->n_classes != samples->n_classes) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has %d classes, the samples have %d", path, info->n_classes,
-                samples->n_classes);
-    return FALSE;
-  }
-  if (info->width != samples->width || info->height != samples->height) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: takes %d x %d pixels, the samples have %d x %d", path,
-                info->width, info->height, samples->width, samples->height);
-    return FALSE;
-  }
-  return TRUE;
 }
 
 gboolean lus_metrics_evaluate(LusClassMetrics *out, LusModel *model, const LusSamples *samples, double cut,
                               double level, guint64 seed, int threads, LusProgress progress, gpointer progress_data,
                               GError **error)
 {
-  const LusModelInfo *info = lus_model_info(model);
-  if (!check_model(info, lus_model_path(model), samples, error))
-    return FALSE;
-  g_autoptr(LusGraph) graph = lus_model_graph(model, error);
-  if (!graph)
-    return FALSE;
   LusParallel *pool = lus_parallel_new(threads);
-  Evaluation e = {.samples = samples, .logits = info->logits, .cut = cut, .level = level};
+  Evaluation e = {.samples = samples, .cut = cut, .level = level};
   e.counts = g_try_new0(LusMaskCount, (gsize)samples->n * samples->n_classes);
-  e.confidence = g_try_new(float, (gsize)samples->width * samples->height * lus_parallel_threads(pool));
   gboolean ok = FALSE;
-  if (pool && e.counts && e.confidence)
-    ok = lus_predict(graph, &info->normalise, info->channels, samples, pool, evaluate_sample, &e, progress,
-                     progress_data, "evaluating", error);
+  if (pool && e.counts)
+    ok = lus_predict_model(model, samples, pool, evaluate_sample, &e, progress, progress_data, "evaluating", error);
   else
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "evaluation: out of memory");
   for (int k = 0; ok && k < samples->n_classes; k++)
     lus_metrics_summarise(&out[k], e.counts + (gsize)k * samples->n, samples->group, samples->n, seed);
   g_free(e.counts);
-  g_free(e.confidence);
   lus_parallel_free(pool);
   return ok;
 }

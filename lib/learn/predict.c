@@ -4,6 +4,8 @@
 #include "nn/error.h"
 #include "nn/plan.h"
 
+#include <math.h>
+
 #define CHUNK 32 /* samples between two calls of progress */
 
 typedef struct {
@@ -14,6 +16,7 @@ typedef struct {
 typedef struct {
   const LusNormalise *normalise;
   int channels, first;
+  gboolean squash; /* the network gives logits, wanted are confidences */
   const LusSamples *samples;
   Lane *lanes; /* one per thread */
   LusPredictBody body;
@@ -52,6 +55,8 @@ static void predict_sample(void *data, int item, int thread)
   const guint8 *luma = s->luma + (gsize)sample * s->width * s->height;
   lus_preprocess_normalise(lane->input, luma, s->width, s->height, job->channels, job->normalise);
   lus_plan_forward(lane->plan, lane->output, lane->input, NULL);
+  for (gsize i = 0; job->squash && i < (gsize)s->width * s->height * s->n_classes; i++)
+    lane->output[i] = 1.0f / (1.0f + expf(-lane->output[i]));
   job->body(job->data, sample, lane->output, thread);
 }
 
@@ -70,22 +75,50 @@ static gboolean predict_all(Job *job, LusParallel *pool, LusProgress progress, g
   return TRUE;
 }
 
+static gboolean predict(Job *job, LusGraph *graph, LusParallel *pool, LusProgress progress, gpointer progress_data,
+                        const char *what, GError **error)
+{
+  int threads = lus_parallel_threads(pool);
+  job->lanes = g_new0(Lane, threads);
+  gboolean ok = TRUE;
+  for (int i = 0; i < threads && ok; i++)
+    ok = lane_init(&job->lanes[i], graph, job, error);
+  ok = ok && predict_all(job, pool, progress, progress_data, what, error);
+  for (int i = 0; i < threads; i++) {
+    lus_plan_free(job->lanes[i].plan);
+    g_free(job->lanes[i].input);
+    g_free(job->lanes[i].output);
+  }
+  g_free(job->lanes);
+  return ok;
+}
+
 gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channels, const LusSamples *samples,
                      LusParallel *pool, LusPredictBody body, gpointer data, LusProgress progress,
                      gpointer progress_data, const char *what, GError **error)
 {
   Job job = {.normalise = normalise, .channels = channels, .samples = samples, .body = body, .data = data};
-  int threads = lus_parallel_threads(pool);
-  job.lanes = g_new0(Lane, threads);
-  gboolean ok = TRUE;
-  for (int i = 0; i < threads && ok; i++)
-    ok = lane_init(&job.lanes[i], graph, &job, error);
-  ok = ok && predict_all(&job, pool, progress, progress_data, what, error);
-  for (int i = 0; i < threads; i++) {
-    lus_plan_free(job.lanes[i].plan);
-    g_free(job.lanes[i].input);
-    g_free(job.lanes[i].output);
+  return predict(&job, graph, pool, progress, progress_data, what, error);
+}
+
+gboolean lus_predict_model(LusModel *model, const LusSamples *samples, LusParallel *pool, LusPredictBody body,
+                           gpointer data, LusProgress progress, gpointer progress_data, const char *what,
+                           GError **error)
+{
+  const LusModelInfo *info = lus_model_info(model);
+  const char *path = lus_model_path(model);
+  if (info->n_classes != samples->n_classes) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has %d classes, the samples have %d", path, info->n_classes,
+                samples->n_classes);
+    return FALSE;
   }
-  g_free(job.lanes);
-  return ok;
+  if (info->width != samples->width || info->height != samples->height) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: takes %d x %d pixels, the samples have %d x %d", path,
+                info->width, info->height, samples->width, samples->height);
+    return FALSE;
+  }
+  g_autoptr(LusGraph) graph = lus_model_graph(model, error);
+  Job job = {.normalise = &info->normalise, .channels = info->channels, .squash = info->logits, .samples = samples,
+             .body = body, .data = data};
+  return graph && predict(&job, graph, pool, progress, progress_data, what, error);
 }

@@ -19,3 +19,9 @@ gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channel
  *  the mask has after calibration; NaN where the samples have nothing of a class. @dice [n_classes]. */
 gboolean lus_best_dice(double *dice, LusGraph *graph, const LusSamples *samples, const LusTarget *target,
                        LusParallel *pool, GError **error);
+
+/** The same for a model and its settings; the body is given confidences 0..1. Errors: it has other classes or another
+ *  size than the samples. */
+gboolean lus_predict_model(LusModel *model, const LusSamples *samples, LusParallel *pool, LusPredictBody body,
+                           gpointer data, LusProgress progress, gpointer progress_data, const char *what,
+                           GError **error);

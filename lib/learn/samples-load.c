@@ -72,7 +72,10 @@ static gboolean load_sample(Loader *l, int index, const LusLabelled *labelled, c
   if (!ok)
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory for its labels", labelled->clip->name);
   LusGeometry geometry;
-  ok = ok && lus_sample_luma(l->samples, index, &geometry, image, sector, error);
+  LusImage scaled = *image;
+  if (labelled->clip->mm_per_pixel > 0)
+    scaled.mm_per_pixel = labelled->clip->mm_per_pixel;
+  ok = ok && lus_sample_luma(l->samples, index, &geometry, &scaled, sector, error);
   for (int k = 0; ok && k < l->dataset->n_classes; k++)
     ok = load_class(l, index, k, labelled, &geometry, image, error);
   g_clear_pointer(&l->sum, g_free);
@@ -140,13 +143,17 @@ static gboolean load_clip(Loader *l, int first, const LusLabelled *labelled, int
 /** Numbers the patients in the order in which they appear. */
 static void number_groups(LusSamples *samples, const GArray *labelled)
 {
+  g_autoptr(GStrvBuilder) names = g_strv_builder_new();
   g_autoptr(GHashTable) numbers = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < labelled->len; i++) {
     char *patient = g_array_index(labelled, LusLabelled, i).clip->patient;
-    if (!g_hash_table_contains(numbers, patient))
+    if (!g_hash_table_contains(numbers, patient)) {
       g_hash_table_insert(numbers, patient, GINT_TO_POINTER(g_hash_table_size(numbers)));
+      g_strv_builder_add(names, patient);
+    }
     samples->group[i] = GPOINTER_TO_INT(g_hash_table_lookup(numbers, patient));
   }
+  samples->patients = g_strv_builder_end(names);
 }
 
 static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open, gpointer user_data,

@@ -20,7 +20,8 @@ LusSamples *lus_samples_new(int n, int n_classes, int width, int height, GError 
   LusSamples *samples = g_new0(LusSamples, 1);
   *samples = (LusSamples){.n = n, .n_classes = n_classes, .width = width, .height = height};
   if ((samples->luma = g_try_malloc_n(n, pixels)) && (samples->labels = g_try_malloc_n(n, pixels * n_classes)) &&
-      (samples->group = g_try_new0(int, n)) && (samples->names = g_try_new0(char *, n)))
+      (samples->group = g_try_new0(int, n)) && (samples->names = g_try_new0(char *, n)) &&
+      (samples->mm_per_pixel = g_try_new0(double, n)) && (samples->sector_height = g_try_new0(double, n)))
     return samples;
   lus_samples_free(samples);
   g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY,
@@ -36,10 +37,32 @@ void lus_samples_free(LusSamples *samples)
   for (int i = 0; samples->names && i < samples->n; i++)
     g_free(samples->names[i]);
   g_free(samples->names);
+  g_strfreev(samples->patients);
+  g_free(samples->mm_per_pixel);
+  g_free(samples->sector_height);
   g_free(samples->group);
   g_free(samples->luma);
   g_free(samples->labels);
   g_free(samples);
+}
+
+LusSamples *lus_samples_select(const LusSamples *samples, const int *indices, int n, GError **error)
+{
+  LusSamples *out = lus_samples_new(n, samples->n_classes, samples->width, samples->height, error);
+  if (!out)
+    return NULL;
+  gsize pixels = (gsize)out->width * out->height, planes = pixels * out->n_classes;
+  for (int i = 0; i < n; i++) {
+    gsize from = (gsize)indices[i];
+    memcpy(out->luma + i * pixels, samples->luma + from * pixels, pixels);
+    memcpy(out->labels + i * planes, samples->labels + from * planes, planes);
+    out->group[i] = samples->group[from];
+    out->names[i] = g_strdup(samples->names[from]);
+    out->mm_per_pixel[i] = samples->mm_per_pixel ? samples->mm_per_pixel[from] : 0;
+    out->sector_height[i] = samples->sector_height ? samples->sector_height[from] : out->height;
+  }
+  out->patients = g_strdupv(samples->patients);
+  return out;
 }
 
 gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image,
@@ -55,6 +78,8 @@ gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, 
                 image->height);
     return FALSE;
   }
+  samples->sector_height[index] = geometry->height;
+  samples->mm_per_pixel[index] = image->mm_per_pixel * geometry->crop.height / geometry->height;
   guint8 *luma = samples->luma + (gsize)index * samples->width * samples->height;
   lus_preprocess_luma(luma, image, geometry, scratch);
   if (found) {

@@ -189,15 +189,8 @@ static gboolean write_frames(const Simulation *s, LusPhantom *phantom, const cha
   return ok;
 }
 
-static gboolean simulate_clip(const Simulation *s, const LusPatient *patient, int number, int day, int zone,
-                              GError **error)
+static LusPhantomConfig clip_config(const LusSimulateConfig *c, const LusPatient *patient, int number, int day, int zone)
 {
-  const LusSimulateConfig *c = s->config;
-  g_autofree char *name = clip_name(number, day, zone);
-  g_autofree char *base = g_strconcat(name, ".mkv", NULL);
-  g_autofree char *file = g_build_filename(s->path, "clips", base, NULL);
-  if (g_file_test(file, G_FILE_TEST_EXISTS))
-    return TRUE;
   LusPhantomConfig config;
   lus_phantom_config_init(&config);
   config.seed = c->seed;
@@ -207,6 +200,19 @@ static gboolean simulate_clip(const Simulation *s, const LusPatient *patient, in
   config.water = patient->water[day][zone];
   config.screen = TRUE;
   config.patient = (guint64)number + 1;
+  return config;
+}
+
+static gboolean simulate_clip(const Simulation *s, const LusPatient *patient, int number, int day, int zone,
+                              GError **error)
+{
+  const LusSimulateConfig *c = s->config;
+  g_autofree char *name = clip_name(number, day, zone);
+  g_autofree char *base = g_strconcat(name, ".mkv", NULL);
+  g_autofree char *file = g_build_filename(s->path, "clips", base, NULL);
+  if (g_file_test(file, G_FILE_TEST_EXISTS))
+    return TRUE;
+  LusPhantomConfig config = clip_config(c, patient, number, day, zone);
   LusPhantom *phantom = lus_phantom_new(&config, error);
   gboolean ok = phantom && write_frames(s, phantom, name, file, config.stream, error);
   lus_phantom_free(phantom);
@@ -257,6 +263,20 @@ static gboolean write_outcomes(const Simulation *s, GError **error)
   return lus_file_write(path, text->str, text->len, error);
 }
 
+/** The scale of a clip's pictures, or 0 when the phantom cannot be made. */
+static double clip_mm(const LusSimulateConfig *c, int number, int day, int zone)
+{
+  LusPatient patient;
+  lus_patient_simulate(&patient, c->seed, (guint64)number + 1);
+  LusPhantomConfig config = clip_config(c, &patient, number, day, zone);
+  LusPhantom *phantom = lus_phantom_new(&config, NULL);
+  LusPhantomInfo info = {0};
+  if (phantom)
+    lus_phantom_info(phantom, &info);
+  lus_phantom_free(phantom);
+  return info.mm_per_pixel;
+}
+
 static json_t *clips_json(const Simulation *s)
 {
   json_t *clips = json_array();
@@ -265,8 +285,9 @@ static json_t *clips_json(const Simulation *s)
     g_autofree char *name = clip_name(patient, day, zone);
     g_autofree char *file = g_strdup_printf("clips/%s.mkv", name);
     g_autofree char *owner = patient_name(patient);
-    json_array_append_new(clips, json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", owner, "day", day + 1,
-                                           "zone", zones[zone]));
+    json_array_append_new(clips, json_pack("{s:s, s:s, s:i, s:s, s:f}", "file", file, "patient", owner, "day", day + 1,
+                                           "zone", zones[zone], "mm_per_pixel",
+                                           clip_mm(s->config, patient, day, zone)));
   }
   return clips;
 }

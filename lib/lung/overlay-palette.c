@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "lung/overlay-palette.h"
 #include "lung/overlay-parts.h"
 
 /* Colour means class and nothing else. Amber, cyan and violet stay apart for all common kinds of colour vision
@@ -44,6 +45,31 @@ static void spell(char *out, gsize size, const char *class_name)
   out[0] = g_ascii_toupper(out[0]);
 }
 
+static const Look *find_look(const char *class_name)
+{
+  for (guint k = 0; k < G_N_ELEMENTS(known); k++)
+    if (strcmp(known[k].class_name, class_name) == 0)
+      return &known[k];
+  return NULL;
+}
+
+void lus_class_colour(guint8 rgb[3], const char *class_name)
+{
+  const Look *look = find_look(class_name);
+  LusColour colour = look ? look->colour : others[0].colour;
+  rgb[0] = colour.r;
+  rgb[1] = colour.g;
+  rgb[2] = colour.b;
+}
+
+char *lus_class_title(const char *class_name)
+{
+  const Look *look = find_look(class_name);
+  char name[40];
+  spell(name, sizeof name, class_name);
+  return g_strdup(look ? look->name : name);
+}
+
 void lus_class_looks(LusClassLook looks[LUS_MAX_CLASSES], const LusSegmentation *segmentation, gboolean gray)
 {
   const LusModelInfo *info = segmentation->model ? lus_model_info(segmentation->model) : NULL;
@@ -53,10 +79,7 @@ void lus_class_looks(LusClassLook looks[LUS_MAX_CLASSES], const LusSegmentation 
     /* Without a model the classes are the contract's, in its order, which is that of the table. */
     const char *name = info && i < info->n_classes ? info->classes[i]
                        : i < (int)G_N_ELEMENTS(known) ? known[i].class_name : "other";
-    const Look *look = NULL;
-    for (guint k = 0; k < G_N_ELEMENTS(known) && !look; k++)
-      if (strcmp(known[k].class_name, name) == 0)
-        look = &known[k];
+    const Look *look = find_look(name);
     if (look) {
       g_strlcpy(looks[i].name, look->name, sizeof looks[i].name);
       g_strlcpy(looks[i].short_name, look->short_name, sizeof looks[i].short_name);

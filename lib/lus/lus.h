@@ -35,6 +35,8 @@
 #include "../learn/optimizer.h"
 #include "../learn/trainer.h"
 #include "../learn/metrics.h"
+#include "../learn/bootstrap.h"
+#include "../learn/evaluate.h"
 #include "../learn/heads.h"
 #include "../learn/tables.h"
 #include "../learn/region.h"

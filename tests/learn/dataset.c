@@ -7,7 +7,7 @@
 #define PATIENTS "\"patients\": [\"A\", \"B\", \"C.1\"], "
 #define SPLITS "\"splits\": {\"train\": [\"A\"], \"validation\": [\"C.1\"], \"test\": [\"B\"]}, "
 #define CLIP_A "{\"file\": \"clips/A_d1_R1.mkv\", \"patient\": \"A\", \"day\": 1, \"zone\": \"R1\"}"
-#define CLIP_B "{\"file\": \"clips/B_d2_L3.mp4\", \"patient\": \"B\", \"day\": 2, \"zone\": \"L3\"}"
+#define CLIP_B "{\"file\": \"clips/B_d2_L3.mp4\", \"patient\": \"B\", \"day\": 2, \"zone\": \"L3\", \"mm_per_pixel\": 0.25}"
 #define CLIPS "\"clips\": [" CLIP_A ", " CLIP_B "]"
 
 typedef struct {
@@ -51,6 +51,8 @@ static void test_load(Fixture *f, gconstpointer data)
   g_assert_cmpstr(d->clips[1].patient, ==, "B");
   g_assert_cmpstr(d->clips[1].zone, ==, "L3");
   g_assert_cmpint(d->clips[1].day, ==, 2);
+  assert_near(d->clips[0].mm_per_pixel, 0, 0);
+  assert_near(d->clips[1].mm_per_pixel, 0.25, 0);
   g_assert_cmpint(d->clips[0].split, ==, LUS_SPLIT_TRAIN);
   g_assert_cmpint(d->clips[1].split, ==, LUS_SPLIT_TEST);
   g_assert_cmpstr(lus_split_name(LUS_SPLIT_VALIDATION), ==, "validation");
@@ -99,6 +101,9 @@ static void test_errors(Fixture *f, gconstpointer data)
     {"{" HEAD CLASSES PATIENTS SPLITS
      "\"clips\": [{\"file\": \"a.mkv\", \"patient\": \"A\", \"day\": 0, \"zone\": \"R1\"}]}",
      "'day'"},
+    {"{" HEAD CLASSES PATIENTS SPLITS
+     "\"clips\": [{\"file\": \"a.mkv\", \"patient\": \"A\", \"day\": 1, \"zone\": \"R1\", \"mm_per_pixel\": 0}]}",
+     "clips[0]: key 'mm_per_pixel' must be a number of 0.001 to 10"},
     {"{" HEAD CLASSES PATIENTS SPLITS
      "\"clips\": [{\"file\": \"a.mkv\", \"patient\": \"Z\", \"day\": 1, \"zone\": \"R1\"}]}",
      "patient 'Z' is in no split"},

@@ -133,7 +133,8 @@ static void test_ordinal(void)
   guint8 labels[2][2][2] = {{{0, 100}, {33, 34}}, {{66, 67}, {255, 1}}}, luma[4] = {1, 2, 3, 4};
   int group[2] = {7, 9};
   char *names[2] = {(char *)"a/0", (char *)"b/1"};
-  const LusSamples given = {2, 2, 2, 1, luma, &labels[0][0][0], group, names};
+  const LusSamples given = {.n = 2, .n_classes = 2, .width = 2, .height = 1, .luma = luma,
+                            .labels = &labels[0][0][0], .group = group, .names = names};
   g_autoptr(GError) error = NULL;
   g_assert_null(lus_target_expand(&given, 9, &error));
   assert_error(error, LUS_ERROR_LIMIT, "write ordinal:8");
