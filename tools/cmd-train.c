@@ -54,7 +54,12 @@ static void run_clear(Run *run)
 static char *help_text(void)
 {
   GString *text = g_string_new(description);
-  g_string_append(text, "\n\nTarget methods:\n");
+  g_string_append(text, "\n\nAugmentation, with how often it comes at strength 1:\n");
+  for (int i = 0; i < LUS_AUGMENT_N; i++)
+    g_string_append_printf(text, "  %-12s %4.0f %%  %s\n", lus_augment_name((LusAugmentMethod)i),
+                           100 * lus_augment_probability((LusAugmentMethod)i),
+                           lus_augment_summary((LusAugmentMethod)i));
+  g_string_append(text, "\nTarget methods:\n");
   for (int i = 0; i < LUS_TARGET_N; i++)
     g_string_append_printf(text, "  %-20s %s\n", lus_target_form((LusTargetMethod)i),
                            lus_target_summary((LusTargetMethod)i));
@@ -126,6 +131,8 @@ static int configure_words(Run *run)
   lus_loss_init(&run->loss, LUS_MAX_CLASSES);
   if (!lus_loss_parse(&run->loss, o->loss, &error))
     return bad(run, "loss", error);
+  if (o->augment && !lus_augment_parse(&run->config.augment, o->augment, &error))
+    return bad(run, "augment", error);
   LusOptimizerMethod method = LUS_OPTIMIZER_ADAMW;
   if (!lus_optimizer_parse(&method, o->optimizer, &error))
     return bad(run, "optimizer", error);
@@ -140,6 +147,8 @@ static void complete_options(Run *run)
   g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
   lus_train_options_set(o, "target", target);
   lus_train_options_set(o, "loss", loss);
+  g_autofree char *augment = lus_augment_to_string(&run->config.augment);
+  lus_train_options_set(o, "augment", augment);
   if (o->learning_rate > 0)
     return;
   char number[G_ASCII_DTOSTR_BUF_SIZE];

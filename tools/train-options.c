@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RUN_GROUP "run" /* where and how it runs: without influence on the result */
+#define AUGMENT_GROUP "augmentation" /* where each method's name is a key as well */
 #define MAX_OPTIONS 64
 
 typedef enum { TEXT, FILE_NAME, WHOLE, LONG, REAL } Kind;
@@ -51,6 +52,8 @@ static const Option table[] = {
   {"learning", "clip", 0, REAL, AT(clip), "2", 0, 1e9, "Longest gradient, 0: as it is (default 2)", "NORM"},
   {"learning", "ema", 0, REAL, AT(ema), "0.998", 0, 0.999999,
    "Decay of the averaged weights, which are those saved; 0: the last ones (default 0.998)", "DECAY"},
+  {AUGMENT_GROUP, "augment", 0, TEXT, AT(augment), NULL, 0, 0,
+   "Strengths of the augmentation, see below: none, and changes like flip=0,shadow=2 (default: all at 1)", "LIST"},
   {"validation", "held-out", 0, WHOLE, AT(held_out), "256", 1, 1e6,
    "Phantom stills kept from training, for validation and calibration (default 256); data sets have a split", "N"},
   {"validation", "validation-interval", 0, WHOLE, AT(validation_interval), "500", 0, 1e8,
@@ -131,6 +134,40 @@ static int store(LusTrainOptions *o, int i)
   return LUS_EXIT_DONE;
 }
 
+static gboolean is_augment(const char *group, const char *key)
+{
+  for (int i = 0; g_str_equal(group, AUGMENT_GROUP) && i < LUS_AUGMENT_N; i++)
+    if (g_str_equal(key, lus_augment_name((LusAugmentMethod)i)))
+      return TRUE;
+  return FALSE;
+}
+
+/** The file's strengths as one text before that of the command line, which so wins. */
+static gboolean read_augment(LusTrainOptions *o, GKeyFile *file, GError **error)
+{
+  int option = find("augment");
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_auto(GStrv) keys = g_key_file_get_keys(file, AUGMENT_GROUP, NULL, NULL);
+  for (int i = 0; keys && keys[i]; i++) {
+    g_autofree char *value = g_key_file_get_string(file, AUGMENT_GROUP, keys[i], NULL);
+    g_autofree char *part =
+      g_str_equal(keys[i], "augment") ? g_strdup(value) : g_strdup_printf("%s=%s", keys[i], value ? value : "");
+    LusAugment augment;
+    lus_augment_init(&augment);
+    if (!part || !lus_augment_parse(&augment, part, error)) {
+      g_prefix_error(error, "%s: [%s] %s: ", o->config_file, AUGMENT_GROUP, keys[i]);
+      return FALSE;
+    }
+    g_string_append_printf(text, "%s%s", text->len > 0 ? "," : "", part);
+  }
+  if (text->len == 0)
+    return TRUE;
+  char *all = o->values[option] ? g_strdup_printf("%s,%s", text->str, o->values[option]) : g_strdup(text->str);
+  g_free(o->values[option]);
+  o->values[option] = all;
+  return TRUE;
+}
+
 /** Keys that no option has. */
 static gboolean check_keys(GKeyFile *file, const char *path, GError **error)
 {
@@ -144,7 +181,7 @@ static gboolean check_keys(GKeyFile *file, const char *path, GError **error)
       for (int i = 0; i < N_OPTIONS && !option; i++)
         if (g_str_equal(table[i].key, keys[k]))
           option = &table[i];
-      if (option && g_str_equal(option->group, groups[g]))
+      if ((option && g_str_equal(option->group, groups[g])) || is_augment(groups[g], keys[k]))
         continue;
       if (option)
         g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: [%s] %s: this key belongs to the group [%s]", path,
@@ -168,6 +205,8 @@ static gboolean read_file(LusTrainOptions *o, GError **error)
     return FALSE;
   }
   if (!check_keys(file, o->config_file, error))
+    return FALSE;
+  if (!read_augment(o, file, error))
     return FALSE;
   for (int i = 0; i < N_OPTIONS; i++) {
     if (o->values[i] || !g_key_file_has_key(file, table[i].group, table[i].key, NULL))

@@ -12,6 +12,7 @@ typedef struct {
   char *target, *loss, *optimizer;
   int steps, batch, warm_up, threads;
   gint64 seed;
+  char *augment; /* NULL: as it is by default */
   double learning_rate; /* 0: the optimiser's usual one */
   double momentum, weight_decay, clip, ema;
   int held_out, validation_interval, patience;

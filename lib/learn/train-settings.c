@@ -87,6 +87,8 @@ char *lus_train_settings(const LusTrainConfig *config, const LusLoss *loss, cons
   for (int k = 0; k < samples->n_classes; k++)
     g_string_append_printf(text, " %.9g", (double)loss->positive_weight[k]);
   g_string_append_c(text, '\n');
+  g_autofree char *augment = lus_augment_to_string(&config->augment);
+  g_string_append_printf(text, "augmentation %s\n", augment);
   append_optimizer(text, config);
   if (config->initial)
     append_fingerprint(text, "initial weights", weights_fingerprint(config->initial));

@@ -63,6 +63,7 @@ void lus_train_config_init(LusTrainConfig *config)
     .validation_interval = 500,
   };
   lus_optimizer_init(&config->optimizer, LUS_OPTIMIZER_ADAMW);
+  lus_augment_init(&config->augment);
 }
 
 static gboolean check_config(const LusTrainConfig *config, const LusSamples *samples, GError **error)
@@ -265,7 +266,7 @@ static void prepare_body(void *data, int item, int thread)
   memcpy(slot->labels, s->labels + slot->sample * planes, planes);
   LusRng rng;
   lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + item));
-  lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &rng, slot->scratch);
+  lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &t->config->augment, &rng, slot->scratch);
   int channels = t->channels;
   lus_preprocess_normalise(t->input + item * pixels * channels, slot->luma, s->width, s->height, channels, &normalise);
   lus_target_planes(t->target + item * planes, t->weight + item * planes, slot->labels, s->n_classes, s->width,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "augment.h"
 #include "dataset.h"
 #include "loss.h"
 #include "optimizer.h"
@@ -16,6 +17,7 @@ typedef struct {
   const LusGraph *initial; /* borrowed: weights to begin with, see lus_train_take_weights(); NULL: random ones */
   LusTarget target;        /* ordinal: of samples that lus_target_expand() has expanded, threshold:50 here */
   const LusLoss *loss;     /* borrowed; NULL: lus_loss_init() */
+  LusAugment augment;      /* default: all at 1 */
   guint64 seed;
   int steps;               /* optimiser steps in all */
   int batch;               /* samples per step, default 8 */

@@ -62,6 +62,15 @@ check "bad flags are a matter of usage" gives 2 "--momentum 1: must be a number 
 check "patience without validations" gives 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
 small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2)
 
+# Augmentation
+printf '[augmentation]\nshadow = 0\nflip = 0.5\ntgc = 2\n' > augment.conf
+check "strengths, of which flags win" train -o d.onnx --config augment.conf --augment tgc=0.25
+check "all recorded" recorded d.onnx "\"augment\":\"flip=0.5,beam=1,jitter=1,attenuation=1,tgc=0.25,shadow=0,speckle=1"
+check "a strength that is none" refuses_file "bad.conf: [augmentation] flip: augmentation 'flip=9': the strength must be" \
+  '[augmentation]\nflip = 9\n'
+check "an augmentation that is none" gives 2 "--augment blur=1: augmentation 'blur=1': write NAME=STRENGTH" -o bad.onnx --augment blur=1
+check "listed" bash -c '"$1" train --help | grep -q "^  speckle  *25 %"' - "$lus"
+
 # Encoders
 for encoder in resnet18 resnet34 mobilenet_v2; do
   check "$encoder" train -o "$encoder.onnx" --encoder "$encoder" --width 16
