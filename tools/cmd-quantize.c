@@ -2,36 +2,51 @@
 #include "samples.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_SAMPLES 100
 #define MAX_SAMPLES 10000
+#define DEFAULT_IOU 98.5
+#define DEFAULT_SHARE 80
 
 static const char description[] =
   "Makes a model of 8-bit integers (ONNX, QuantizeLinear and DequantizeLinear) from one in floats. The\n"
   "ranges of its activations are those that the pictures of the data set give; labels are not looked\n"
   "at. DATASET is a folder (docs/dataset.md), of which the training split is taken, or phantom:COUNT,\n"
   "simulated stills.\n\n"
+  "Where a rounding changes the masks too much, it is left out: as few as bring each class's masks\n"
+  "to --iou with those in floats, on the same pictures.\n\n"
   "Example: lus quantize model.onnx phantom:100 -o model.int8.onnx";
 
 typedef struct {
   char *output;
-  int samples, threads;
+  int samples, threads, check;
   gint64 seed;
+  double iou, share; /* percent */
+  gboolean effects;
 } Options;
 
 static int parse(Options *o, int argc, char **argv, char ***arguments)
 {
-  *o = (Options){.samples = DEFAULT_SAMPLES, .seed = 1};
+  *o = (Options){.samples = DEFAULT_SAMPLES, .seed = 1, .iou = DEFAULT_IOU, .share = DEFAULT_SHARE};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the quantised model (ONNX)", "MODEL"},
     {"samples", 0, 0, G_OPTION_ARG_INT, &o->samples,
      "Most pictures looked at, evenly spread over the data set's (default 100)", "N"},
+    {"iou", 0, 0, G_OPTION_ARG_DOUBLE, &o->iou,
+     "Least intersection over union of each class's masks with those in floats; 0: round all (default 98.5)",
+     "PERCENT"},
+    {"least-int8", 0, 0, G_OPTION_ARG_DOUBLE, &o->share,
+     "Part of the multiplications that stays on integers in any case (default 80)", "PERCENT"},
+    {"check", 0, 0, G_OPTION_ARG_INT, &o->check,
+     "Compare the masks on N pictures of the test split too, which nothing was chosen by", "N"},
+    {"effects", 0, 0, G_OPTION_ARG_NONE, &o->effects, "List what each rounding changes, and which are left out", NULL},
     {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "Seed of the phantom (default 1)", "N"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
      "N"},
-    {0}};
+    G_OPTION_ENTRY_NULL};
   int code = lus_tool_parse(argc, argv, entries, "MODEL DATASET", description, 2, 2, arguments);
   if (code != LUS_EXIT_DONE)
     return code;
@@ -39,6 +54,10 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     return lus_tool_usage("quantize", "no output; say where to write the model with -o MODEL");
   if (o->samples < 1 || o->samples > MAX_SAMPLES)
     return lus_tool_usage("quantize", "--samples must be 1 to 10000");
+  if (o->check < 0 || o->check > MAX_SAMPLES)
+    return lus_tool_usage("quantize", "--check must be 0 to 10000");
+  if (!(o->iou >= 0 && o->iou <= 100 && o->share >= 0 && o->share <= 100))
+    return lus_tool_usage("quantize", "--iou and --least-int8 must be 0 to 100");
   if (o->threads < 0 || o->seed < 0)
     return lus_tool_usage("quantize", "--threads and --seed must not be negative");
   return LUS_EXIT_DONE;
@@ -54,15 +73,27 @@ typedef struct {
   LusToolProgress *progress;
 } Calibration;
 
-/** Shows all samples to one of the quantiser's two looks at them. */
-static gboolean show(const Calibration *c, void (*look)(LusQuantizer *, const float *, LusParallel *),
-                     const char *what, GError **error)
+static void get_input(gpointer data, int i, float *input)
 {
+  const Calibration *c = data;
   const LusModelInfo *info = c->info;
+  gsize sample = (gsize)((gint64)i * c->samples->n / c->n);
+  lus_preprocess_normalise(input, c->samples->luma + sample * (gsize)info->width * (gsize)info->height, info->width,
+                           info->height, info->channels, &info->normalise);
+}
+
+static gboolean show_progress(gpointer data, const char *what, gint64 done, gint64 total)
+{
+  const Calibration *c = data;
+  return lus_tool_progress(c->progress, what, done, total);
+}
+
+/** Shows all samples to one of the quantiser's two looks at them. */
+static gboolean show(Calibration *c, void (*look)(LusQuantizer *, const float *, LusParallel *), const char *what,
+                     GError **error)
+{
   for (int i = 0; i < c->n; i++) {
-    gsize sample = (gsize)((gint64)i * c->samples->n / c->n);
-    lus_preprocess_normalise(c->input, c->samples->luma + sample * (gsize)info->width * (gsize)info->height,
-                             info->width, info->height, info->channels, &info->normalise);
+    get_input(c, i, c->input);
     look(c->quantizer, c->input, c->pool);
     if (!lus_tool_progress(c->progress, what, i + 1, c->n)) {
       g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", what);
@@ -72,8 +103,58 @@ static gboolean show(const Calibration *c, void (*look)(LusQuantizer *, const fl
   return TRUE;
 }
 
-static LusGraph *calibrate(const LusModel *model, const LusSamples *samples, const Options *o,
-                           LusToolProgress *progress, GError **error)
+/** A pixel is in the mask when its confidence, in steps of 1/255, reaches the threshold. */
+static LusQuantizerGoal goal_of(const LusModelInfo *info, const Options *o)
+{
+  double level = CLAMP((ceil(255 * (double)info->threshold) - 0.5) / 255, 1e-3, 1 - 1e-3);
+  LusQuantizerGoal goal = {.iou = o->iou / 100, .least_share = o->share / 100};
+  goal.level = (float)(info->logits ? log(level / (1 - level)) : level);
+  goal.unit = (float)(info->logits ? 1 : level * (1 - level));
+  return goal;
+}
+
+/** What is reached on the calibration's pictures, and on the test's. */
+typedef struct {
+  LusQuantizerResult own, test;
+  int n, n_test;
+} Results;
+
+static gboolean choose(Calibration *c, const Options *o, Results *results, GError **error)
+{
+  LusQuantizerGoal goal = goal_of(c->info, o);
+  LusQuantizerInputs inputs = {.n = c->n, .get = get_input, .progress = show_progress, .data = c};
+  results->n = c->n;
+  return lus_quantizer_choose(c->quantizer, &goal, &inputs, c->pool, &results->own, error);
+}
+
+static gboolean check(const Calibration *from, const LusSamples *test, const Options *o, Results *results,
+                      GError **error)
+{
+  Calibration c = *from;
+  LusQuantizerGoal goal = goal_of(c.info, o);
+  c.samples = test;
+  c.n = results->n_test = MIN(test->n, o->check);
+  LusQuantizerInputs inputs = {.n = c.n, .get = get_input, .progress = show_progress, .data = &c};
+  return lus_quantizer_compare(c.quantizer, &goal, &inputs, c.pool, &results->test, error);
+}
+
+static void print_effects(const LusQuantizer *quantizer)
+{
+  printf("%-10s %-12s %s\n", "effect", "is", "rounding");
+  for (int i = 0; i < lus_quantizer_n_points(quantizer); i++) {
+    LusQuantizerPoint point;
+    lus_quantizer_get_point(quantizer, i, &point);
+    const char *is = !point.left_out ? "done" : point.conv ? "left, floats" : "left out";
+    if (isnan(point.effect))
+      printf("%-10s %-12s %s\n", "-", is, point.name);
+    else
+      printf("%-10.2e %-12s %s\n", point.effect, is, point.name);
+  }
+}
+
+/** @test: NULL, or what to compare on as well. */
+static LusGraph *calibrate(const LusModel *model, const LusSamples *samples, const LusSamples *test, const Options *o,
+                           LusToolProgress *progress, Results *results, GError **error)
 {
   const LusModelInfo *info = lus_model_info(model);
   g_autoptr(LusGraph) graph = lus_model_graph(model, error);
@@ -89,8 +170,11 @@ static LusGraph *calibrate(const LusModel *model, const LusSamples *samples, con
     c.quantizer = lus_quantizer_new(graph, info->channels, info->height, info->width, lus_parallel_threads(c.pool),
                                     error);
   if (c.quantizer && show(&c, lus_quantizer_find_range, "ranges", error) &&
-      show(&c, lus_quantizer_count, "counts", error))
+      show(&c, lus_quantizer_count, "counts", error) && choose(&c, o, results, error) &&
+      (!test || check(&c, test, o, results, error)))
     quantized = lus_quantizer_finish(c.quantizer, error);
+  if (quantized && o->effects)
+    print_effects(c.quantizer);
   lus_quantizer_free(c.quantizer);
   lus_parallel_free(c.pool);
   g_free(c.input);
@@ -98,8 +182,12 @@ static LusGraph *calibrate(const LusModel *model, const LusSamples *samples, con
 }
 
 /** Adds how the model was quantised to its training record. */
-static void record(LusModelInfo *info, const LusModel *model, const char *data, int samples, const Options *o)
+static void record(LusModelInfo *info, const LusModel *model, const char *data, const Options *o,
+                   const Results *results)
 {
+  json_t *iou = json_object();
+  for (int k = 0; k < info->n_classes; k++)
+    json_object_set_new(iou, info->classes[k], json_real(results->own.iou[k]));
   json_t *root = json_loads(info->training, JSON_REJECT_DUPLICATES, NULL);
   if (!json_is_object(root)) {
     json_decref(root);
@@ -109,8 +197,9 @@ static void record(LusModelInfo *info, const LusModel *model, const char *data, 
   }
   g_autofree char *data_name = g_utf8_make_valid(data, -1);
   json_object_set_new(root, "quantized",
-                      json_pack("{s:s, s:s, s:s, s:i, s:I}", "model_sha256", lus_model_sha256(model), "version",
-                                lus_version(), "data", data_name, "samples", samples, "seed", (json_int_t)o->seed));
+                      json_pack("{s:s, s:s, s:s, s:i, s:I, s:f, s:o}", "model_sha256", lus_model_sha256(model),
+                                "version", lus_version(), "data", data_name, "samples", results->n, "seed",
+                                (json_int_t)o->seed, "int8_share", results->own.share, "iou_with_floats", iou));
   char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
   g_free(info->training);
   info->training = g_strdup(text);
@@ -118,19 +207,47 @@ static void record(LusModelInfo *info, const LusModel *model, const char *data, 
   json_decref(root);
 }
 
-static gboolean save(const LusGraph *graph, const LusModel *model, const LusSamples *samples, const char *data,
-                     const Options *o, GError **error)
+static void print_iou(const LusModelInfo *info, const LusQuantizerResult *result, int n, const char *what)
+{
+  printf("masks at %g %%, intersection over union with those in floats, %d %s:", 100 * (double)info->threshold, n,
+         what);
+  for (int k = 0; k < info->n_classes; k++)
+    printf(" %s %.2f %%%s", info->classes[k], 100 * result->iou[k], k < info->n_classes - 1 ? "," : "\n");
+}
+
+static void print_results(const LusGraph *graph, const LusModelInfo *info, const Options *o, const Results *results)
+{
+  printf("%s: %d convolutions with %.1f %% of the multiplications in 8-bit integers\n", o->output,
+         lus_graph_n_quantized(graph), 100 * results->own.share);
+  print_iou(info, &results->own, results->n, "samples it was made with");
+  if (results->n_test > 0)
+    print_iou(info, &results->test, results->n_test, "samples of the test split");
+  gboolean reached = TRUE;
+  for (int k = 0; k < info->n_classes; k++)
+    reached &= 100 * results->own.iou[k] >= o->iou;
+  if (!reached)
+    fprintf(stderr, "lus quantize: %s: less than the %g %% asked for; allow more floats with a smaller --least-int8\n",
+            o->output, o->iou);
+}
+
+static gboolean save(const LusGraph *graph, const LusModel *model, const char *data, const Options *o,
+                     const Results *results, GError **error)
 {
   LusModelInfo info = *lus_model_info(model);
   info.training = g_strdup(info.training);
-  int n = MIN(samples->n, o->samples);
-  record(&info, model, data, n, o);
+  record(&info, model, data, o, results);
   gboolean ok = lus_model_save(graph, &info, o->output, error);
-  g_free(info.training);
   if (ok)
-    printf("%s: %d convolutions in 8-bit integers, ranges from %d samples\n", o->output, lus_graph_n_quantized(graph),
-           n);
+    print_results(graph, &info, o, results);
+  g_free(info.training);
   return ok;
+}
+
+static LusSamples *load(const LusToolData *data, LusSplit split, int limit, const LusModelInfo *info, const Options *o,
+                        LusToolProgress *progress, GError **error)
+{
+  return lus_tool_data_samples(data, split, limit, (guint64)o->seed, info->width, info->height, o->threads, progress,
+                               error);
 }
 
 static gboolean quantize(const Options *o, char **arguments, GError **error)
@@ -148,12 +265,16 @@ static gboolean quantize(const Options *o, char **arguments, GError **error)
   if (!lus_tool_data_open(&data, arguments[1], error))
     return FALSE;
   LusToolProgress *progress = lus_tool_progress_new();
-  g_autoptr(LusSamples) samples = lus_tool_data_samples(&data, LUS_SPLIT_TRAIN, 0, (guint64)o->seed, info->width,
-                                                        info->height, o->threads, progress, error);
-  g_autoptr(LusGraph) graph = samples ? calibrate(model, samples, o, progress, error) : NULL;
+  g_autoptr(LusSamples) samples = load(&data, LUS_SPLIT_TRAIN, 0, info, o, progress, error);
+  g_autoptr(LusSamples) test =
+      samples && o->check > 0 ? load(&data, LUS_SPLIT_TEST, o->check, info, o, progress, error) : NULL;
+  Results results = {0};
+  g_autoptr(LusGraph) graph = samples && (test || o->check == 0)
+                                  ? calibrate(model, samples, test, o, progress, &results, error)
+                                  : NULL;
   lus_tool_progress_free(progress);
   lus_tool_data_clear(&data);
-  return graph && save(graph, model, samples, arguments[1], o, error);
+  return graph && save(graph, model, arguments[1], o, &results, error);
 }
 
 int lus_cmd_quantize(int argc, char **argv)

@@ -30,18 +30,19 @@ static inline int lus_int8_clamp(int q, int low)
 static inline void lus_int8_finish(const LusInt8Finish *f, int32_t s, size_t p, int o)
 {
   float v = (float)s * f->scale[o];
+  size_t r_at = (p >> f->r_half) * f->ldr + (size_t)o;
   if (f->codes) {
     int q = lus_int8_clamp(lus_int8_round(v) + f->zero, f->low);
     if (f->r) {
       float sum = (float)(q - f->zero) * f->a;
-      float other = (float)(f->r[p * f->ldr + (size_t)o] - f->r_zero) * f->b;
+      float other = (float)(f->r[r_at] - f->r_zero) * f->b;
       q = lus_int8_clamp(lus_int8_round(sum + other) + f->sum_zero, f->sum_low);
     }
     f->codes[p * f->ldy + (size_t)o] = (uint8_t)q;
     return;
   }
   if (f->r_floats)
-    v += f->r_floats[p * f->ldr + (size_t)o];
+    v += f->r_floats[r_at];
   f->floats[p * f->ldy + (size_t)o] = f->relu && v < 0 ? 0 : v;
 }
 

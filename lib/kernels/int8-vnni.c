@@ -77,7 +77,7 @@ static inline void finish16(const LusInt8Finish *f, const int32_t *s, size_t p, 
 {
   __mmask16 mask = (__mmask16)(f->n - o >= 16 ? 0xffff : (1 << (f->n - o)) - 1);
   __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(s)), _mm512_maskz_loadu_ps(mask, f->scale + o));
-  size_t at = p * f->ldy + (size_t)o, r_at = p * f->ldr + (size_t)o;
+  size_t at = p * f->ldy + (size_t)o, r_at = (p >> f->r_half) * f->ldr + (size_t)o;
   if (f->codes) {
     __m512i q = clamped(_mm512_add_epi32(rounded(v), _mm512_set1_epi32(f->zero)), f->low);
     if (f->r) {

@@ -24,9 +24,10 @@ typedef struct {
 } LusInt8Sums;
 
 /** What becomes of the sums, for o < n <= width, with v = s[p][o] scale[o].
- * Codes: q = clamp(round(v) + zero, low, 255); with r: q = clamp(round((q - zero) a + (r[p ldr + o] - r_zero) b) +
+ * Codes: q = clamp(round(v) + zero, low, 255); with r: q = clamp(round((q - zero) a + (r[p' ldr + o] - r_zero) b) +
  * sum_zero, sum_low, 255); codes[p ldy + o] = q.
- * Else floats: floats[p ldy + o] = act(v + r_floats[p ldr + o]), act being relu or nothing, r_floats NULL: 0. */
+ * Else floats: floats[p ldy + o] = act(v + r_floats[p' ldr + o]), act being relu or nothing, r_floats NULL: 0.
+ * p' is p, with r_half p / 2: each pixel of r is added to two. */
 typedef struct {
   uint8_t *codes;
   float *floats; /* when codes is NULL */
@@ -37,7 +38,7 @@ typedef struct {
   const uint8_t *r;
   const float *r_floats;
   size_t ldr;
-  int r_zero, sum_zero, sum_low;
+  int r_half, r_zero, sum_zero, sum_low;
   float a, b;
   int relu;
 } LusInt8Finish;

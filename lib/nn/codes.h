@@ -7,6 +7,9 @@
 extern const LusStepClass lus_step_encode, lus_step_decode, lus_step_conv_int8, lus_step_add_codes,
     lus_step_max_pool_codes, lus_step_resize_codes, lus_step_group_norm_codes;
 
+/** Whether the step, a Resize and nothing else, doubles each pixel downwards and to the right. */
+gboolean lus_step_doubles_pixels(const LusStep *step);
+
 /** Makes steps read and write codes where their neighbours can, in a plan for inference. */
 void lus_steps_use_codes(GPtrArray *steps, const LusGraph *graph);
 

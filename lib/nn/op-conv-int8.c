@@ -185,7 +185,7 @@ static void copy_row(const LusStep *step, guint8 *to, gsize bytes, int y, int x0
 
 static LusInt8Finish finish_of(const LusStep *step)
 {
-  LusInt8Finish f = {.ldy = (gsize)step->y->c, .ldr = (gsize)step->y->c, .relu = step->relu};
+  LusInt8Finish f = {.ldy = (gsize)step->y->c, .ldr = (gsize)step->y->c, .r_half = step->r_half, .relu = step->relu};
   if (!step->y_codes)
     return f;
   const LusNode *own = step->inner_codes ? step->inner_codes : step->y_codes;
@@ -208,13 +208,14 @@ static void run_row(const LusStep *step, const guint8 *from, int block, int row)
   const Conv *conv = step->state;
   int first = block * LUS_INT8_WIDTH;
   gsize at = (gsize)row * (gsize)step->y->w * (gsize)step->y->c + (gsize)first;
+  gsize r_at = (gsize)(row >> step->r_half) * (gsize)(step->y->w >> step->r_half) * (gsize)step->y->c + (gsize)first;
   LusInt8Finish finish = finish_of(step);
   finish.n = MIN(LUS_INT8_WIDTH, step->y->c - first);
   finish.scale = conv->scale + first;
   finish.codes = step->y_codes ? step->y->codes + at : NULL;
   finish.floats = step->y_codes ? NULL : step->y->data + at;
-  finish.r = step->r && step->r_codes ? step->r->codes + at : NULL;
-  finish.r_floats = step->r && !step->r_codes ? step->r->data + at : NULL;
+  finish.r = step->r && step->r_codes ? step->r->codes + r_at : NULL;
+  finish.r_floats = step->r && !step->r_codes ? step->r->data + r_at : NULL;
   const LusInt8Sums sums = {
       .x = from,
       .step = (gsize)step->node->attrs.stride[1] * (gsize)step->x->c,

@@ -29,8 +29,7 @@ static void round_item(void *data, int item, int thread)
 
 static void forward(const LusStep *step, const LusRun *run)
 {
-  if (run->observe) {
-    run->observe(run->observe_data, step->node, step->x->data, n_elements(step->x));
+  if (run->observe && !run->observe(run->observe_data, step->node, step->x->data, n_elements(step->x))) {
     memcpy(step->y->data, step->x->data, n_elements(step->x) * sizeof(float));
     return;
   }

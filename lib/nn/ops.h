@@ -81,13 +81,13 @@ typedef struct {
   guint8 *codes; /* in a plan on codes, where a step writes them */
 } LusMap;
 
-/** Called for each Quantize node with the @n numbers that it would round. */
-typedef void (*LusObserve)(gpointer data, const LusNode *node, const float *values, gsize n);
+/** Called for each Quantize node with the @n numbers that it would round; FALSE: they are left as they are. */
+typedef gboolean (*LusObserve)(gpointer data, const LusNode *node, const float *values, gsize n);
 
 /** Shared by all steps during one forward or backward pass. */
 typedef struct {
   LusParallel *pool;
-  LusObserve observe; /* or NULL; else quantisation leaves its input as it is */
+  LusObserve observe; /* or NULL: everything is quantised */
   gpointer observe_data;
   float *scratch; /* per thread, step->scratch floats from scratch + thread * scratch_stride */
   gsize scratch_stride; /* floats */
@@ -96,7 +96,7 @@ typedef struct {
   gboolean d_input;     /* backward: the gradient of the graph's input is wanted */
 } LusRun;
 
-/** lus_plan_forward() of a plan in floats, with quantisation observed instead of done. */
+/** lus_plan_forward() of a plan in floats, in which @observe decides what is quantised. */
 void lus_plan_forward_observed(LusPlan *plan, float *output, const float *input, LusParallel *pool,
                                LusObserve observe, gpointer data);
 

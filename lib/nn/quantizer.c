@@ -1,49 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "nn/quantizer.h"
-
 #include <math.h>
 #include <string.h>
 
-#include "nn/ops.h"
-#include "nn/plan.h"
 #include "nn/quantize-graph.h"
+#include "nn/quantizer-state.h"
 
-#define BINS 2048
 #define SHRINKINGS 64 /* ranges tried: the whole one, and down to a quarter of it on either side */
 #define MAX_BIAS 1073741824.0 /* 2^30: the sum of products must fit beside it */
-
-typedef struct {
-  float low, high; /* of all values seen, and 0 */
-  gboolean finite;
-  guint64 count[BINS];
-} Histogram;
-
-struct _LusQuantizer {
-  LusGraph *graph; /* with its Quantize nodes, not yet set */
-  LusPlan *plan;
-  float *output;
-  Histogram *histograms; /* per node; of Quantize nodes only used */
-};
 
 LusQuantizer *lus_quantizer_new(const LusGraph *graph, int c, int h, int w, int threads, GError **error)
 {
   g_autoptr(LusQuantizer) quantizer = g_new0(LusQuantizer, 1);
-  int shape[3];
+  quantizer->input_shape[0] = c;
+  quantizer->input_shape[1] = h;
+  quantizer->input_shape[2] = w;
+  quantizer->threads = threads;
   quantizer->graph = lus_quantize_graph(graph, c, h, w, error);
   if (!quantizer->graph)
     return NULL;
   quantizer->plan = lus_plan_new(quantizer->graph, c, h, w, LUS_PLAN_INFER_FP32, threads, error);
   if (!quantizer->plan)
     return NULL;
+  int *shape = quantizer->output_shape;
   lus_plan_output_shape(quantizer->plan, shape);
   quantizer->output = g_try_new(float, (gsize)shape[0] * (gsize)shape[1] * (gsize)shape[2]);
-  quantizer->histograms = g_try_new0(Histogram, MAX(quantizer->graph->n_nodes, 1));
+  quantizer->histograms = g_try_new0(LusHistogram, MAX(quantizer->graph->n_nodes, 1));
   if (!quantizer->output || !quantizer->histograms) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for the ranges of the activations");
     return NULL;
   }
-  for (int i = 0; i < quantizer->graph->n_nodes; i++)
+  quantizer->left_out = g_new0(gboolean, MAX(quantizer->graph->n_nodes, 1));
+  quantizer->effect = g_new(double, MAX(quantizer->graph->n_nodes, 1));
+  for (int i = 0; i < quantizer->graph->n_nodes; i++) {
     quantizer->histograms[i].finite = TRUE;
+    quantizer->effect[i] = (double)NAN;
+  }
   return g_steal_pointer(&quantizer);
 }
 
@@ -55,32 +46,36 @@ void lus_quantizer_free(LusQuantizer *quantizer)
   lus_graph_free(quantizer->graph);
   g_free(quantizer->output);
   g_free(quantizer->histograms);
+  g_free(quantizer->left_out);
+  g_free(quantizer->effect);
   g_free(quantizer);
 }
 
 /* ---- looking at activations ---- */
 
-static Histogram *histogram_of(LusQuantizer *quantizer, const LusNode *node)
+static LusHistogram *histogram_of(LusQuantizer *quantizer, const LusNode *node)
 {
   return &quantizer->histograms[node - quantizer->graph->nodes];
 }
 
-static void widen(gpointer data, const LusNode *node, const float *values, gsize n)
+static gboolean widen(gpointer data, const LusNode *node, const float *values, gsize n)
 {
-  Histogram *h = histogram_of(data, node);
+  LusHistogram *h = histogram_of(data, node);
   for (gsize i = 0; i < n; i++) {
     h->finite &= isfinite(values[i]) != 0;
     h->low = MIN(h->low, values[i]);
     h->high = MAX(h->high, values[i]);
   }
+  return FALSE;
 }
 
-static void count(gpointer data, const LusNode *node, const float *values, gsize n)
+static gboolean count(gpointer data, const LusNode *node, const float *values, gsize n)
 {
-  Histogram *h = histogram_of(data, node);
-  float width = (h->high - h->low) / BINS;
+  LusHistogram *h = histogram_of(data, node);
+  float width = (h->high - h->low) / LUS_QUANTIZER_BINS;
   for (gsize i = 0; width > 0 && h->finite && i < n; i++)
-    h->count[CLAMP((int)((values[i] - h->low) / width), 0, BINS - 1)]++;
+    h->count[CLAMP((int)((values[i] - h->low) / width), 0, LUS_QUANTIZER_BINS - 1)]++;
+  return FALSE;
 }
 
 void lus_quantizer_find_range(LusQuantizer *quantizer, const float *input, LusParallel *pool)
@@ -97,10 +92,10 @@ void lus_quantizer_count(LusQuantizer *quantizer, const float *input, LusParalle
 
 /* Sum of square errors when @low..@high has 256 codes: a step's uniform noise inside, the distance outside. What is
  * about zero has a code of its own. */
-static double square_error(const Histogram *h, double low, double high)
+static double square_error(const LusHistogram *h, double low, double high)
 {
-  double width = ((double)h->high - (double)h->low) / BINS, step = (high - low) / 255, sum = 0;
-  for (int i = 0; i < BINS; i++) {
+  double width = ((double)h->high - (double)h->low) / LUS_QUANTIZER_BINS, step = (high - low) / 255, sum = 0;
+  for (int i = 0; i < LUS_QUANTIZER_BINS; i++) {
     double x = (double)h->low + (i + 0.5) * width, outside = MAX(MAX(x - high, low - x), 0);
     if (h->count[i] > 0 && fabs(x) > width)
       sum += (double)h->count[i] * (outside > 0 ? outside * outside : step * step / 12);
@@ -109,7 +104,7 @@ static double square_error(const Histogram *h, double low, double high)
 }
 
 /* Shrinks one side after the other. */
-static void choose_range(const Histogram *h, double *low, double *high)
+static void choose_range(const LusHistogram *h, double *low, double *high)
 {
   *low = (double)h->low;
   *high = (double)h->high;
@@ -127,7 +122,7 @@ static void choose_range(const Histogram *h, double *low, double *high)
   }
 }
 
-static gboolean set_step(LusOpAttrs *attrs, const Histogram *h, const LusNode *node, GError **error)
+static gboolean set_step(LusOpAttrs *attrs, const LusHistogram *h, const LusNode *node, GError **error)
 {
   double low, high;
   if (!h->finite)
@@ -159,9 +154,11 @@ static const LusNode *same_step(LusGraph *graph, const LusNode *quantize)
   return before && before->type == LUS_OP_QUANTIZE ? before : NULL;
 }
 
-static gboolean set_steps(LusQuantizer *quantizer, GError **error)
+gboolean lus_quantizer_set_steps(LusQuantizer *quantizer, GError **error)
 {
   LusGraph *graph = quantizer->graph;
+  if (quantizer->has_steps)
+    return TRUE;
   for (int i = 0; i < graph->n_nodes; i++) {
     LusNode *node = &graph->nodes[i];
     if (node->type != LUS_OP_QUANTIZE)
@@ -174,6 +171,7 @@ static gboolean set_steps(LusQuantizer *quantizer, GError **error)
       return FALSE;
     }
   }
+  quantizer->has_steps = TRUE;
   return TRUE;
 }
 
@@ -247,20 +245,70 @@ static gboolean quantize_conv(LusGraph *graph, LusNode *node, double step, GErro
   return TRUE;
 }
 
-LusGraph *lus_quantizer_finish(LusQuantizer *quantizer, GError **error)
+/* ---- the result ---- */
+
+static void read_instead(LusGraph *graph, int value, int other)
 {
-  if (!set_steps(quantizer, error))
+  for (int i = 0; i < graph->n_nodes; i++)
+    for (int k = 0; k < graph->nodes[i].n_inputs; k++)
+      if (graph->nodes[i].inputs[k] == value)
+        graph->nodes[i].inputs[k] = other;
+  if (graph->output == value)
+    graph->output = other;
+}
+
+static gboolean is_read(const LusGraph *graph, int value)
+{
+  for (int i = 0; i < graph->n_nodes; i++)
+    for (int k = 0; k < graph->nodes[i].n_inputs; k++)
+      if (graph->nodes[i].inputs[k] == value)
+        return TRUE;
+  return graph->output == value;
+}
+
+/* Quantize nodes that are left out, and those of which another one does the same, lose their readers; what nobody reads
+ * goes. */
+static void thin_out(LusGraph *graph, const gboolean *left_out)
+{
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const LusNode *node = &graph->nodes[i];
+    if (node->type != LUS_OP_QUANTIZE)
+      continue;
+    if (left_out[i])
+      read_instead(graph, node->output, node->inputs[0]);
+    for (int k = 0; k < i; k++)
+      if (graph->nodes[k].type == LUS_OP_QUANTIZE && !left_out[k] && graph->nodes[k].inputs[0] == node->inputs[0])
+        read_instead(graph, node->output, graph->nodes[k].output);
+  }
+  int kept = 0;
+  for (int i = 0; i < graph->n_nodes; i++) {
+    LusNode *node = &graph->nodes[i];
+    if (node->type == LUS_OP_QUANTIZE && !is_read(graph, node->output))
+      g_free(node->name);
+    else
+      graph->nodes[kept++] = *node;
+  }
+  graph->n_nodes = kept;
+}
+
+LusGraph *lus_quantizer_build(const LusQuantizer *quantizer, const gboolean *left_out, GError **error)
+{
+  g_autoptr(LusGraph) graph = lus_graph_copy(quantizer->graph, error);
+  if (!graph)
     return NULL;
-  g_clear_pointer(&quantizer->plan, lus_plan_free);
-  LusGraph *graph = quantizer->graph;
+  thin_out(graph, left_out);
   for (int i = 0; i < graph->n_nodes; i++) {
     LusNode *node = &graph->nodes[i];
     const LusNode *before = node->type == LUS_OP_CONV ? maker_of(graph, node->inputs[0]) : NULL;
-    if (before && before->type == LUS_OP_QUANTIZE &&
-        !quantize_conv(graph, node, (double)before->attrs.alpha, error))
+    if (before && before->type == LUS_OP_QUANTIZE && !quantize_conv(graph, node, (double)before->attrs.alpha, error))
       return NULL;
   }
-  return g_steal_pointer(&quantizer->graph);
+  return g_steal_pointer(&graph);
+}
+
+LusGraph *lus_quantizer_finish(LusQuantizer *quantizer, GError **error)
+{
+  return lus_quantizer_set_steps(quantizer, error) ? lus_quantizer_build(quantizer, quantizer->left_out, error) : NULL;
 }
 
 int lus_graph_n_quantized(const LusGraph *graph)

@@ -52,7 +52,7 @@ static LusStep *only_reader(const Builder *b, int value, const LusStepClass *cla
 
 static gboolean is_plain(const LusStep *step)
 {
-  return step->activation.kind == LUS_ACTIVATION_NONE && !step->r_half && !step->resize && !step->norm;
+  return step->activation.kind == LUS_ACTIVATION_NONE && !step->resize && !step->norm;
 }
 
 /* Puts @step in the place of @last, whose result it gives. */
@@ -112,6 +112,21 @@ static void fold_same(Builder *b, LusStep *step, const LusStepClass *class)
     return;
   step->class = class;
   step->x_codes = x;
+}
+
+/* A map that is doubled only to be added to a 1x1 convolution is read twice instead. */
+static void fold_doubling(Builder *b, LusStep *step)
+{
+  LusStep *resize = step->r_codes ? step_at(b, b->maker[step->r_value]) : NULL;
+  const LusOpAttrs *a = &step->node->attrs;
+  if (!resize || resize->class != &lus_step_resize_codes || b->readers[step->r_value] != 1 || step->r_half ||
+      step->r_value == b->graph->output || a->kernel[0] != 1 || a->kernel[1] != 1 || !lus_step_doubles_pixels(resize))
+    return;
+  b->steps->pdata[b->maker[step->r_value]] = NULL;
+  step->r_value = resize->x_value;
+  step->r_codes = resize->x_codes;
+  step->r_half = TRUE;
+  g_free(resize);
 }
 
 static void fold_conv(Builder *b, LusStep *step)
@@ -228,5 +243,8 @@ void lus_steps_use_codes(GPtrArray *steps, const LusGraph *graph)
   for (guint i = 0; i < steps->len; i++)
     if (step_at(&b, i))
       fold_step(&b, step_at(&b, i));
+  for (guint i = 0; i < steps->len; i++)
+    if (step_at(&b, i) && step_at(&b, i)->class == &lus_step_conv_int8)
+      fold_doubling(&b, step_at(&b, i));
   rebuild(&b);
 }

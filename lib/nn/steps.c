@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/steps.h"
 
+#include "nn/codes.h"
+
 typedef struct {
   const LusGraph *graph;
   const gssize *offsets;
@@ -138,11 +140,11 @@ static gboolean fold_batch_norm(Builder *b, const LusNode *node)
   return TRUE;
 }
 
-static gboolean doubles_pixels(const LusStep *step)
+gboolean lus_step_doubles_pixels(const LusStep *step)
 {
   const LusOpAttrs *a = &step->node->attrs;
   const int *x = step->graph->values[step->x_value].shape, *y = step->graph->values[step->y_value].shape;
-  return step->class == &lus_step_resize && a->mode == LUS_RESIZE_NEAREST &&
+  return (step->class == &lus_step_resize || step->class == &lus_step_resize_codes) && a->mode == LUS_RESIZE_NEAREST &&
          a->coord == LUS_COORD_ASYMMETRIC && (a->nearest == LUS_NEAREST_USUAL || a->nearest == LUS_NEAREST_FLOOR) &&
          y[2] == 2 * x[2] && y[3] == 2 * x[3] && !step->relu && step->r_value < 0;
 }
@@ -159,7 +161,7 @@ static void fold_doubling(Builder *b, LusStep *step)
 {
   LusStep *resize = b->maker[step->r_value];
   if (b->train || !is_pointwise(step) || !resize || b->uses[step->r_value] != 1 ||
-      !doubles_pixels(resize))
+      !lus_step_doubles_pixels(resize))
     return;
   step->r_value = resize->x_value;
   step->r_half = TRUE;
@@ -183,7 +185,7 @@ static gboolean fold_resize(Builder *b, const LusNode *node)
 /* Whether @step takes in an addition of what @other makes better than the other way round. */
 static gboolean prefers(const LusStep *step, const LusStep *other, gboolean train)
 {
-  return !train && is_pointwise(step) && doubles_pixels(other);
+  return !train && is_pointwise(step) && lus_step_doubles_pixels(other);
 }
 
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value

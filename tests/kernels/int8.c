@@ -58,7 +58,7 @@ static void check_reference(const Case *c, const LusInt8Sums *s, const LusInt8Fi
   for (int p = 0; p < pixels; p++)
     for (int o = 0; o < f->n; o++) {
       float v = (float)plain_sum(c, s, p, o) * f->scale[o];
-      gsize at = (gsize)p * f->ldy + (gsize)o, r_at = (gsize)p * f->ldr + (gsize)o;
+      gsize at = (gsize)p * f->ldy + (gsize)o, r_at = (gsize)(p >> f->r_half) * f->ldr + (gsize)o;
       if (!f->codes) {
         if (f->r_floats)
           v += f->r_floats[r_at];
@@ -116,6 +116,7 @@ static void test_product(void)
     f.low = lus_rng_below(rng, 2) ? f.zero : 0;
     check_product(&c, &s, &f, pixels, TRUE);
     f.r = c.r;
+    f.r_half = (int)lus_rng_below(rng, 2);
     f.r_zero = (int)lus_rng_below(rng, 256);
     f.sum_zero = (int)lus_rng_below(rng, 256);
     f.sum_low = lus_rng_below(rng, 2) ? f.sum_zero : 0;

@@ -210,6 +210,103 @@ static LusGraph *quantized_network(const LusGraph *graph, float *x, LusRng *rng)
   return quantized;
 }
 
+typedef struct {
+  LusRng rng; /* of the first input */
+  int left;   /* calls of progress before it stops; < 0: never */
+} Inputs;
+
+static void get_input(gpointer data, int i, float *input)
+{
+  LusRng rng = ((const Inputs *)data)->rng;
+  for (int k = 0; k <= i; k++)
+    lus_rng_fill_normal(&rng, input, SIDE * SIDE);
+}
+
+static gboolean count_down(gpointer data, const char *what, gint64 done, gint64 total)
+{
+  g_assert_true(*what && done <= total);
+  return ((Inputs *)data)->left < 0 || ((Inputs *)data)->left-- > 0;
+}
+
+static LusQuantizer *looked_at(const LusGraph *graph, Inputs *from, int n)
+{
+  float x[SIDE * SIDE];
+  LusQuantizer *quantizer = lus_quantizer_new(graph, 1, SIDE, SIDE, 3, NULL);
+  for (int look = 0; look < 2; look++)
+    for (int i = 0; i < n; i++) {
+      get_input(from, i, x);
+      (look ? lus_quantizer_count : lus_quantizer_find_range)(quantizer, x, NULL);
+    }
+  return quantizer;
+}
+
+static int n_left_out(const LusQuantizer *quantizer, int *n_measured)
+{
+  int n = *n_measured = 0;
+  for (int i = 0; i < lus_quantizer_n_points(quantizer); i++) {
+    LusQuantizerPoint point;
+    lus_quantizer_get_point(quantizer, i, &point);
+    g_assert_nonnull(strstr(point.name, "/quantized"));
+    g_assert_true(isnan(point.effect) || point.effect >= 0);
+    *n_measured += point.effect > 0;
+    n += point.left_out;
+  }
+  return n;
+}
+
+/** More is left out the nearer the masks must be; what remains is what is told; threads don't matter. */
+static void test_choose(void)
+{
+  Inputs from = {.left = -1};
+  lus_rng_init(&from.rng, 5, 0);
+  g_autoptr(LusGraph) graph = network(&from.rng);
+  static const double ious[] = {0, 0.97, 1};
+  int before = 0, measured;
+  for (gsize i = 0; i < G_N_ELEMENTS(ious); i++) {
+    LusQuantizerGoal goal = {.iou = ious[i], .least_share = 0.5, .level = 0.3f, .unit = 1};
+    LusQuantizerInputs inputs = {.n = 4, .get = get_input, .progress = count_down, .data = &from};
+    LusQuantizerResult results[3];
+    g_autoptr(LusQuantizer) quantizer = looked_at(graph, &from, 4);
+    g_autoptr(LusQuantizer) again = looked_at(graph, &from, 4);
+    LusParallel *pool = lus_parallel_new(3);
+    g_assert_true(lus_quantizer_choose(quantizer, &goal, &inputs, pool, &results[0], NULL));
+    lus_parallel_free(pool);
+    g_assert_true(lus_quantizer_choose(again, &goal, &inputs, NULL, &results[1], NULL));
+    g_assert_true(lus_quantizer_compare(again, &goal, &inputs, NULL, &results[2], NULL));
+    for (int k = 1; k < 3; k++) {
+      g_assert_true(results[k].share == results[0].share && results[k].n_outputs == 3);
+      g_assert_cmpmem(results[k].iou, 3 * sizeof(double), results[0].iou, 3 * sizeof(double));
+    }
+    int left_out = n_left_out(quantizer, &measured);
+    g_assert_cmpint(n_left_out(again, &measured), ==, left_out);
+    g_assert_cmpint(measured > 0, ==, ious[i] > 0);
+    g_assert_true(i == 0 ? left_out == 0 : left_out > before);
+    g_assert_cmpfloat(results[0].share, >=, i == 0 ? 1 - 1e-9 : 0.5);
+    for (int k = 0; k < 3; k++)
+      g_assert_cmpfloat(results[0].iou[k], >=, i == 2 ? 0.97 : ious[i]);
+    before = left_out;
+    g_autoptr(LusGraph) quantized = lus_quantizer_finish(quantizer, NULL);
+    g_assert_cmpint(lus_graph_n_quantized(quantized), >, 0);
+  }
+}
+
+static void test_choose_stopped(void)
+{
+  Inputs from = {.left = -1};
+  lus_rng_init(&from.rng, 5, 0);
+  g_autoptr(LusGraph) graph = network(&from.rng);
+  for (int calls = 0; calls < 12; calls += 3) {
+    LusQuantizerGoal goal = {.iou = 1, .level = 0.3f, .unit = 1};
+    LusQuantizerInputs inputs = {.n = 4, .get = get_input, .progress = count_down, .data = &from};
+    LusQuantizerResult result;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LusQuantizer) quantizer = looked_at(graph, &from, 4);
+    from.left = calls;
+    g_assert_false(lus_quantizer_choose(quantizer, &goal, &inputs, NULL, &result, &error));
+    g_assert_error(error, LUS_ERROR, LUS_ERROR_CANCELLED);
+  }
+}
+
 static double rms_difference(const float *a, const float *b, gsize n)
 {
   double sum = 0, all = 0;
@@ -298,6 +395,8 @@ int main(int argc, char **argv)
   g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
   g_test_add_func("/quantizer/conv", test_conv);
   g_test_add_func("/quantizer/network", test_network);
+  g_test_add_func("/quantizer/choose", test_choose);
+  g_test_add_func("/quantizer/choose/stopped", test_choose_stopped);
   g_test_add_func("/quantizer/file", test_file);
   g_test_add_func("/quantizer/training-refused", test_training_refused);
   g_test_add_func("/quantizer/precision", test_precision);

@@ -129,8 +129,10 @@ check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.m
 # ---- quantize: few pictures, and what it refuses ----
 check "quantize: no output" gives 2 "say where to write the model" quantize model.onnx phantom:2
 check "quantize: samples" gives 2 "--samples must be 1 to 10000" quantize model.onnx phantom:2 -o q.onnx --samples 0
+check "quantize: share" gives 2 "--least-int8 must be 0 to 100" quantize model.onnx phantom:2 -o q.onnx --least-int8 101
+check "quantize: effects and check" gives 0 "2 samples of the test split" quantize model.onnx phantom:2 -o q.onnx --effects --check 2
 check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
-check "quantize" gives 0 "convolutions in 8-bit integers, ranges from 2 samples" quantize model.onnx phantom:2 -o q.onnx
+check "quantize" gives 0 "of the multiplications in 8-bit integers" quantize model.onnx phantom:2 -o q.onnx
 check "quantize: the same again" gives 0 "" quantize model.onnx phantom:2 -o q1.onnx --threads 1
 check "quantize: bit by bit" cmp q.onnx q1.onnx
 check "quantize: twice" gives 1 "is quantised already" quantize q.onnx phantom:2 -o q2.onnx
