@@ -1,196 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "samples.h"
-#include "train-options.h"
+#include "training.h"
 
 #include <glib/gstdio.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static const char description[] =
   "DATASET is a folder (docs/dataset.md) or phantom:COUNT: COUNT simulated stills made in\n"
   "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.";
-
-/** All that one training consists of. */
-typedef struct {
-  LusTrainOptions options;
-  LusTrainConfig config;
-  LusEncoderFpnConfig encoder;
-  LusTarget target; /* as asked for; the trainer's own where samples are expanded is another */
-  LusLoss loss;
-  LusToolData data;
-  const char *data_text;
-  char *command, *checkpoint;
-  LusModel *initial;
-  LusGraph *initial_graph;
-  char *outputs[LUS_MAX_CLASSES + 1]; /* names of what the network gives */
-  LusTrainResult result;
-  LusModelInfo info;
-  LusSamples *samples, *held_out;
-  LusGraph *graph;
-  LusToolProgress *progress;
-} Run;
-
-static void run_clear(Run *run)
-{
-  lus_train_options_clear(&run->options);
-  for (int k = 0; k < LUS_MAX_CLASSES; k++)
-    g_free(run->outputs[k]);
-  g_free(run->command);
-  g_free(run->checkpoint);
-  lus_graph_free(run->initial_graph);
-  lus_model_unref(run->initial);
-  lus_tool_data_clear(&run->data);
-  lus_model_info_clear(&run->info);
-  lus_samples_free(run->samples);
-  lus_samples_free(run->held_out);
-  lus_graph_free(run->graph);
-  lus_tool_progress_free(run->progress);
-}
-
-/** The description with the tables of target methods and losses. */
-static char *help_text(void)
-{
-  GString *text = g_string_new(description);
-  g_string_append(text, "\n\nAugmentation, with how often it comes at strength 1:\n");
-  for (int i = 0; i < LUS_AUGMENT_N; i++)
-    g_string_append_printf(text, "  %-12s %4.0f %%  %s\n", lus_augment_name((LusAugmentMethod)i),
-                           100 * lus_augment_probability((LusAugmentMethod)i),
-                           lus_augment_summary((LusAugmentMethod)i));
-  g_string_append(text, "\nTarget methods:\n");
-  for (int i = 0; i < LUS_TARGET_N; i++)
-    g_string_append_printf(text, "  %-20s %s\n", lus_target_form((LusTargetMethod)i),
-                           lus_target_summary((LusTargetMethod)i));
-  g_string_append(text, "\nLosses, of which sums with factors may be written:\n");
-  for (int i = 0; i < LUS_LOSS_N; i++)
-    g_string_append_printf(text, "  %-20s %s\n", lus_loss_form((LusLossTerm)i), lus_loss_summary((LusLossTerm)i));
-  g_string_append(text, "\nExample: lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1");
-  return g_string_free(text, FALSE);
-}
-
-static gboolean parse_widths(LusFpnConfig *network, const char *text)
-{
-  int *w = network->widths;
-  char rest = 0;
-  if (sscanf(text, "%4d,%4d,%4d,%4d%c", &w[0], &w[1], &w[2], &w[3], &rest) != 4)
-    return FALSE;
-  return w[0] > 0 && w[1] > 0 && w[2] > 0 && w[3] > 0;
-}
-
-static int bad(const Run *run, const char *key, GError *error)
-{
-  int code = lus_train_options_bad(&run->options, key, error->message);
-  g_error_free(error);
-  return code;
-}
-
-/** The network; an exit code. */
-static int configure_network(Run *run)
-{
-  LusTrainOptions *o = &run->options;
-  LusTrainConfig *c = &run->config;
-  char text[32];
-  if (g_str_equal(o->encoder, "residual")) {
-    int *w = c->network.widths;
-    if (o->width != 0)
-      return lus_train_options_bad(o, "width", "the residual encoder has widths (--widths A,B,C,D)");
-    if (o->widths && !parse_widths(&c->network, o->widths))
-      return lus_train_options_bad(o, "widths", "write four numbers, for example 32,56,88,120");
-    g_snprintf(text, sizeof text, "%d,%d,%d,%d", w[0], w[1], w[2], w[3]);
-    lus_train_options_set(o, "widths", text);
-    return LUS_EXIT_DONE;
-  }
-  run->encoder = (LusEncoderFpnConfig){.in_channels = 1, .group_norm = TRUE, .head_bias = c->network.head_bias};
-  if (!lus_encoder_parse(&run->encoder.encoder, o->encoder, NULL))
-    return lus_train_options_bad(o, "encoder", "is one of residual, resnet18, resnet34, mobilenet_v2");
-  if (o->widths)
-    return lus_train_options_bad(o, "widths", "are for the residual encoder; this one has --width N");
-  if (o->width % 16 != 0)
-    return lus_train_options_bad(o, "width", "must be a multiple of 16");
-  run->encoder.width = o->width != 0 ? o->width : lus_encoder_usual_width(run->encoder.encoder);
-  g_snprintf(text, sizeof text, "%d", run->encoder.width);
-  lus_train_options_set(o, "width", text);
-  c->encoder = &run->encoder;
-  return LUS_EXIT_DONE;
-}
-
-/** Options that are words of their own little languages; an exit code. */
-static int configure_words(Run *run)
-{
-  LusTrainOptions *o = &run->options;
-  LusModelInfo *info = &run->info;
-  GError *error = NULL;
-  if (!lus_tool_parse_size(o->size, &info->width, &info->height))
-    return lus_train_options_bad(o, "size", "write for example 256x256");
-  if (info->width % 32 != 0 || info->height % 32 != 0 || info->width > 2048 || info->height > 2048)
-    return lus_train_options_bad(o, "size", "sides are multiples of 32 up to 2048");
-  if (!lus_target_parse(&run->target, o->target, &error))
-    return bad(run, "target", error);
-  lus_loss_init(&run->loss, LUS_MAX_CLASSES);
-  if (!lus_loss_parse(&run->loss, o->loss, &error))
-    return bad(run, "loss", error);
-  if (o->augment && !lus_augment_parse(&run->config.augment, o->augment, &error))
-    return bad(run, "augment", error);
-  LusOptimizerMethod method = LUS_OPTIMIZER_ADAMW;
-  if (!lus_optimizer_parse(&method, o->optimizer, &error))
-    return bad(run, "optimizer", error);
-  lus_optimizer_init(&run->config.optimizer, method);
-  return LUS_EXIT_DONE;
-}
-
-/** What the record says is what was done, with all numbers filled in. */
-static void complete_options(Run *run)
-{
-  LusTrainOptions *o = &run->options;
-  g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
-  lus_train_options_set(o, "target", target);
-  lus_train_options_set(o, "loss", loss);
-  g_autofree char *augment = lus_augment_to_string(&run->config.augment);
-  lus_train_options_set(o, "augment", augment);
-  if (o->learning_rate > 0)
-    return;
-  char number[G_ASCII_DTOSTR_BUF_SIZE];
-  o->learning_rate = lus_optimizer_usual_rate(run->config.optimizer.method);
-  lus_train_options_set(o, "learning-rate", g_ascii_dtostr(number, sizeof number, o->learning_rate));
-}
-
-/** From options to configuration; an exit code. */
-static int configure(Run *run)
-{
-  LusTrainOptions *o = &run->options;
-  LusTrainConfig *c = &run->config;
-  if (!o->output)
-    return lus_tool_usage("train", "no output; say where to write the model with -o MODEL");
-  int code = configure_words(run);
-  if (code == LUS_EXIT_DONE)
-    code = configure_network(run);
-  if (code != LUS_EXIT_DONE)
-    return code;
-  if (o->patience > 0 && o->validation_interval == 0)
-    return lus_train_options_bad(o, "patience", "needs a validation-interval above 0");
-  complete_options(run);
-  c->target = run->target;
-  c->loss = &run->loss;
-  c->steps = o->steps;
-  c->batch = o->batch;
-  c->optimizer.momentum = o->momentum;
-  c->optimizer.weight_decay = o->weight_decay;
-  c->optimizer.clip = o->clip;
-  c->learning_rate = o->learning_rate;
-  c->warm_up = o->warm_up;
-  c->ema = o->ema;
-  c->seed = (guint64)o->seed;
-  c->threads = o->threads;
-  c->validation_interval = o->validation_interval;
-  c->patience = o->patience;
-  c->log = o->log;
-  c->checkpoint_interval = o->checkpoint_interval;
-  run->checkpoint = o->checkpoint ? g_strdup(o->checkpoint) : g_strconcat(o->output, ".checkpoint", NULL);
-  c->checkpoint = run->checkpoint;
-  return LUS_EXIT_DONE;
-}
+static const char example[] = "lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1";
 
 /** Hours of training must not end in a folder that is not there. */
 static gboolean check_folder(const char *file, GError **error)
@@ -207,43 +26,9 @@ static gboolean check_folder(const char *file, GError **error)
   return FALSE;
 }
 
-static void set_text(char **text, char *value)
-{
-  g_free(*text);
-  *text = value;
-}
-
-/** Class names from the data set; licence and probes from the options or from what the data says. */
-static void describe(Run *run)
-{
-  const LusDataset *dataset = run->data.dataset;
-  const LusTrainOptions *o = &run->options;
-  LusModelInfo *info = &run->info;
-  if (dataset) {
-    for (int k = 0; k < info->n_classes; k++)
-      g_clear_pointer(&info->classes[k], g_free);
-    info->n_classes = dataset->n_classes;
-    for (int k = 0; k < dataset->n_classes; k++)
-      info->classes[k] = g_strdup(dataset->classes[k]);
-  }
-  run->config.network.classes = run->encoder.classes = info->n_classes;
-  if (o->licence)
-    set_text(&info->licence, g_strdup(o->licence));
-  else if (dataset)
-    set_text(&info->licence, g_strdup_printf("trained on data under: %s", dataset->licence));
-  else
-    set_text(&info->licence, g_strdup("LGPL-2.1-or-later; trained on simulated pictures alone"));
-  if (o->probes)
-    set_text(&info->probes, g_strdup(o->probes));
-  else
-    set_text(&info->probes,
-             g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
-}
-
 /** The annotators learned from: the mean of those named, or each by itself. */
-static gboolean select_experts(Run *run, GError **error)
+static gboolean select_experts(const LusTraining *run, LusDataset *dataset, GError **error)
 {
-  LusDataset *dataset = run->data.dataset;
   gboolean each = run->target.method == LUS_TARGET_EXPERT;
   if (!dataset && (each || run->options.experts)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "phantom stills have no annotators; use a data set");
@@ -252,185 +37,90 @@ static gboolean select_experts(Run *run, GError **error)
   return !dataset || lus_tool_select_experts(dataset, run->options.experts, error);
 }
 
-static gboolean load_initial(Run *run, GError **error)
-{
-  const char *path = run->options.initial;
-  if (!path)
-    return TRUE;
-  run->initial = lus_model_load(path, error);
-  if (run->initial)
-    run->config.initial = run->initial_graph = lus_model_graph(run->initial, error);
-  return run->initial_graph != NULL;
-}
-
-static gboolean load_samples(Run *run, GError **error)
+static gboolean load_samples(LusTraining *run, LusToolData *data, LusSamples **held_out, GError **error)
 {
   const LusTrainConfig *c = &run->config;
   const LusModelInfo *info = &run->info;
-  if (run->data.dataset)
-    run->data.dataset->each_annotator = run->target.method == LUS_TARGET_EXPERT;
-  run->samples = lus_tool_data_samples(&run->data, LUS_SPLIT_TRAIN, 0, c->seed, info->width, info->height, c->threads,
-                                       run->progress, error);
+  LusToolProgress *progress = c->progress_data;
+  if (data->dataset)
+    data->dataset->each_annotator = run->target.method == LUS_TARGET_EXPERT;
+  run->samples = run->owned = lus_tool_data_samples(data, LUS_SPLIT_TRAIN, 0, c->seed, info->width, info->height,
+                                                    c->threads, progress, error);
   if (!run->samples)
     return FALSE;
-  if (run->data.dataset)
-    run->data.dataset->each_annotator = FALSE;
-  run->held_out = lus_tool_data_samples(&run->data, LUS_SPLIT_VALIDATION, run->options.held_out, c->seed, info->width,
-                                        info->height, c->threads, run->progress, error);
+  if (data->dataset)
+    data->dataset->each_annotator = FALSE;
+  run->held_out = *held_out = lus_tool_data_samples(data, LUS_SPLIT_VALIDATION, run->options.held_out, c->seed,
+                                                    info->width, info->height, c->threads, progress, error);
   return run->held_out != NULL;
 }
 
-/** The training record: what made the model, and, once known, how good it is on the held-out samples. */
-static void record(Run *run, const LusClassMetrics *metrics)
+static gboolean check_files(const LusTraining *run, GError **error)
 {
-  const LusTrainConfig *c = &run->config;
-  g_autofree char *target = lus_target_to_string(&run->target), *loss = lus_loss_to_string(&run->loss);
-  /* JSON is UTF-8, file names need not be. */
-  g_autofree char *command = g_utf8_make_valid(run->command, -1), *data = g_utf8_make_valid(run->data_text, -1);
-  json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:I, s:I, s:i, s:f, s:o}", "command", command,
-                           "version", lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target, "loss",
-                           loss, "samples", run->samples->n, "steps", (json_int_t)run->result.steps, "used_step",
-                           (json_int_t)run->result.used_step, "batch", c->batch, "learning_rate", c->learning_rate,
-                           "config", lus_train_options_record(&run->options));
-  if (run->initial)
-    json_object_set_new(root, "initial_sha256", json_string(lus_model_sha256(run->initial)));
-  if (metrics) {
-    json_t *classes = json_object();
-    for (int k = 0; k < run->info.n_classes; k++) {
-      const double figures[] = {metrics[k].dice, metrics[k].dice_low, metrics[k].dice_high};
-      json_t *values = json_array();
-      for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
-        json_array_append_new(values, isnan(figures[i]) ? json_null() : json_real(round(figures[i] * 1e4) / 1e4));
-      json_object_set_new(classes, run->info.classes[k], values);
-    }
-    json_object_set_new(root, "held_out", json_pack("{s:i, s:s, s:o}", "samples", run->held_out->n, "what",
-                                                    "Dice at the threshold with its 95 % interval", "dice", classes));
-  }
-  char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
-  set_text(&run->info.training, g_strdup(text));
-  free(text);
-  json_decref(root);
+  const LusTrainOptions *o = &run->options;
+  return check_folder(o->output, error) && check_folder(run->checkpoint, error) &&
+         (!o->log || check_folder(o->log, error));
 }
 
-/** Saves, measures what was saved, and saves again with the figures. */
-static gboolean save(Run *run, GError **error)
+static gboolean train(LusTraining *run, LusToolData *data, LusClassMetrics *metrics, GError **error)
 {
-  const char *path = run->options.output;
-  record(run, NULL);
-  if (!lus_model_save(run->graph, &run->info, path, error))
+  if (!select_experts(run, data->dataset, error) || !lus_training_load_initial(run, error))
     return FALSE;
-  g_autoptr(LusModel) model = lus_model_load(path, error);
-  LusClassMetrics metrics[LUS_MAX_CLASSES];
-  double cut = (double)run->info.threshold;
-  if (!model || !lus_metrics_evaluate(metrics, model, run->held_out, cut, run->target.level, run->config.seed,
-                                      run->config.threads, lus_tool_progress, run->progress, error))
-    return FALSE;
-  record(run, metrics);
-  if (!lus_model_save(run->graph, &run->info, path, error))
-    return FALSE;
-  g_clear_pointer(&run->progress, lus_tool_progress_free);
-  printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n",
-         path, lus_graph_n_parameters(run->graph), run->held_out->n, 100 * cut, run->target.level);
-  lus_tool_print_metrics(&run->info, metrics);
-  return TRUE;
-}
-
-static gboolean run_trainer(Run *run, const LusSamples *held_out, GError **error)
-{
-  LusTrainConfig *c = &run->config;
-  c->validation = held_out;
-  c->class_names = (const char *const *)run->outputs;
-  run->graph = lus_train(c, run->samples, &run->result, error);
-  if (!run->graph && run->initial && !g_error_matches(*error, LUS_ERROR, LUS_ERROR_CANCELLED))
-    g_prefix_error(error, "beginning with the weights of %s: ", run->options.initial);
-  if (run->graph && run->result.steps < c->steps) {
-    lus_tool_progress_end(run->progress);
-    fprintf(stderr, "lus train: stopped after step %d; the weights of step %d are the best\n", (int)run->result.steps,
-            (int)run->result.used_step);
-  }
-  return run->graph != NULL;
-}
-
-/** Ordinal targets: every level of a class is an output with its class's weight, trained and calibrated as a mask of
- *  its own; then they become one confidence. */
-static gboolean train_levels(Run *run, GError **error)
-{
-  int levels = (int)run->target.levels, classes = run->info.n_classes;
-  LusTrainConfig *c = &run->config;
-  LusSamples *samples = lus_target_expand(run->samples, levels, error);
-  if (!samples)
-    return FALSE;
-  lus_samples_free(run->samples);
-  run->samples = samples;
-  const LusLoss by_class = run->loss;
-  for (int i = 0; i < classes * levels; i++)
-    run->loss.positive_weight[i] = by_class.positive_weight[i / levels];
-  c->network.classes = run->encoder.classes = classes * levels;
-  c->target = (LusTarget){.method = LUS_TARGET_THRESHOLD, .level = 50};
-  for (int i = 0; i < classes * levels; i++)
-    run->outputs[i] = g_strdup_printf("%s_%d", run->info.classes[i / levels], 100 * (i % levels + 1) / levels);
-  g_autoptr(LusSamples) held_out = lus_target_expand(run->held_out, levels, error);
-  run->info.logits = FALSE;
-  return held_out && run_trainer(run, held_out, error) && lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
-         lus_target_fold(run->graph, classes, levels, error);
-}
-
-static gboolean train_masks(Run *run, GError **error)
-{
-  const LusTrainConfig *c = &run->config;
-  for (int k = 0; k < run->info.n_classes; k++)
-    run->outputs[k] = g_strdup(run->info.classes[k]);
-  if (!run_trainer(run, run->held_out, error))
-    return FALSE;
-  /* Graded targets: the output is the expected confidence, which a moved cut would bend. */
-  double cut = lus_target_is_graded(&run->target) ? 0 : (double)run->info.threshold;
-  return lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error);
-}
-
-static gboolean train(Run *run, GError **error)
-{
-  LusTrainConfig *c = &run->config;
-  if (!check_folder(run->options.output, error) || !check_folder(run->checkpoint, error) ||
-      !lus_tool_data_open(&run->data, run->data_text, error))
-    return FALSE;
-  if ((run->options.log && !check_folder(run->options.log, error)) || !select_experts(run, error) ||
-      !load_initial(run, error))
-    return FALSE;
-  describe(run);
-  run->progress = c->progress_data = lus_tool_progress_new();
-  c->progress = lus_tool_progress;
-  if (!load_samples(run, error))
-    return FALSE;
-  if (g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
+  lus_training_describe(run, data->dataset);
+  LusSamples *held_out = NULL;
+  gboolean ok = load_samples(run, data, &held_out, error);
+  if (ok && g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
     fprintf(stderr, "lus train: going on from %s\n", run->checkpoint);
-  gboolean ordinal = run->target.method == LUS_TARGET_ORDINAL;
-  if (!(ordinal ? train_levels(run, error) : train_masks(run, error)) || !save(run, error))
-    return FALSE;
-  g_unlink(run->checkpoint);
-  return TRUE;
+  ok = ok && lus_training_run(run, metrics, error);
+  if (ok)
+    g_unlink(run->checkpoint);
+  lus_samples_free(held_out);
+  return ok;
+}
+
+static void print_result(const LusTraining *run, const LusClassMetrics *metrics)
+{
+  printf("%s: %" G_GSIZE_FORMAT " parameters, %d held-out samples, masks at %.0f %% against labels at %.0f %%\n",
+         run->options.output, lus_graph_n_parameters(run->graph), run->n_held_out, 100 * (double)run->info.threshold,
+         run->target.level);
+  lus_tool_print_metrics(&run->info, metrics);
+}
+
+static int run_command(LusTraining *run, const char *data_text)
+{
+  g_autoptr(GError) error = NULL;
+  LusToolData data = {0};
+  LusClassMetrics metrics[LUS_MAX_CLASSES];
+  run->data_text = data_text;
+  gboolean ok = check_files(run, &error) && lus_tool_data_open(&data, data_text, &error);
+  LusToolProgress *progress = lus_tool_progress_new();
+  run->config.progress = lus_tool_progress;
+  run->config.progress_data = progress;
+  ok = ok && train(run, &data, metrics, &error);
+  lus_tool_progress_free(progress);
+  lus_tool_data_clear(&data);
+  if (ok) {
+    print_result(run, metrics);
+    return LUS_EXIT_DONE;
+  }
+  if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
+    g_prefix_error(&error, "repeat the command to go on from %s: ", run->checkpoint);
+  return lus_tool_fail("train", g_steal_pointer(&error));
 }
 
 int lus_cmd_train(int argc, char **argv)
 {
-  Run run = {0};
-  lus_train_config_init(&run.config);
-  lus_model_info_init(&run.info);
+  LusTraining run;
+  lus_training_init(&run);
   run.command = lus_tool_command_text(argc, argv);
   g_auto(GStrv) arguments = NULL;
-  g_autofree char *text = help_text();
-  int code = lus_train_options_parse(&run.options, argc, argv, text, &arguments);
+  g_autofree char *text = lus_training_help(description, example);
+  int code = lus_train_options_parse(&run.options, "train", NULL, NULL, argc, argv, text, &arguments);
   if (code == LUS_EXIT_DONE)
-    code = configure(&run);
-  g_autoptr(GError) error = NULL;
-  if (code == LUS_EXIT_DONE) {
-    run.data_text = arguments[0];
-    if (!train(&run, &error)) {
-      g_clear_pointer(&run.progress, lus_tool_progress_free);
-      if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run.checkpoint, G_FILE_TEST_EXISTS))
-        g_prefix_error(&error, "repeat the command to go on from %s: ", run.checkpoint);
-      code = lus_tool_fail("train", g_steal_pointer(&error));
-    }
-  }
-  run_clear(&run);
+    code = run.options.output ? lus_training_configure(&run)
+                              : lus_tool_usage("train", "no output; say where to write the model with -o MODEL");
+  if (code == LUS_EXIT_DONE)
+    code = run_command(&run, arguments[0]);
+  lus_training_clear(&run);
   return code;
 }

@@ -7,7 +7,6 @@
 
 #define RUN_GROUP "run" /* where and how it runs: without influence on the result */
 #define AUGMENT_GROUP "augmentation" /* where each method's name is a key as well */
-#define MAX_OPTIONS 64
 
 typedef enum { TEXT, FILE_NAME, WHOLE, LONG, REAL } Kind;
 
@@ -72,7 +71,6 @@ static const Option table[] = {
   {"record", "probes", 0, TEXT, AT(probes), NULL, 0, 0, "What the model is made for, recorded in it", "TEXT"},
 };
 #define N_OPTIONS ((int)G_N_ELEMENTS(table))
-G_STATIC_ASSERT(G_N_ELEMENTS(table) < MAX_OPTIONS);
 
 static int find(const char *key)
 {
@@ -95,8 +93,8 @@ int lus_train_options_bad(const LusTrainOptions *options, const char *key, const
   int i = find(key);
   g_autofree char *place = origin(options, i), *text = g_strdup_printf("%s: %s", place, message);
   if (!options->in_file[i])
-    return lus_tool_usage("train", text);
-  fprintf(stderr, "lus train: %s\n", text);
+    return lus_tool_usage(options->command, text);
+  fprintf(stderr, "lus %s: %s\n", options->command, text);
   return LUS_EXIT_ERROR;
 }
 
@@ -168,9 +166,15 @@ static gboolean read_augment(LusTrainOptions *o, GKeyFile *file, GError **error)
   return TRUE;
 }
 
-/** Keys that no option has. */
-static gboolean check_keys(GKeyFile *file, const char *path, GError **error)
+static gboolean is_left_out(const LusTrainOptions *o, int i)
 {
+  return o->without && g_strv_contains(o->without, table[i].key);
+}
+
+/** Keys that no option has, or that the command has no use for. */
+static gboolean check_keys(const LusTrainOptions *o, GKeyFile *file, GError **error)
+{
+  const char *path = o->config_file;
   g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
   for (int g = 0; groups[g]; g++) {
     g_auto(GStrv) keys = g_key_file_get_keys(file, groups[g], NULL, error);
@@ -181,9 +185,13 @@ static gboolean check_keys(GKeyFile *file, const char *path, GError **error)
       for (int i = 0; i < N_OPTIONS && !option; i++)
         if (g_str_equal(table[i].key, keys[k]))
           option = &table[i];
-      if ((option && g_str_equal(option->group, groups[g])) || is_augment(groups[g], keys[k]))
+      gboolean left_out = option && is_left_out(o, (int)(option - table));
+      if ((option && !left_out && g_str_equal(option->group, groups[g])) || is_augment(groups[g], keys[k]))
         continue;
-      if (option)
+      if (left_out)
+        g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: [%s] %s: is not for 'lus %s'; remove it", path, groups[g],
+                    keys[k], o->command);
+      else if (option)
         g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: [%s] %s: this key belongs to the group [%s]", path,
                     groups[g], keys[k], option->group);
       else
@@ -204,7 +212,7 @@ static gboolean read_file(LusTrainOptions *o, GError **error)
     g_prefix_error(error, "%s: ", o->config_file);
     return FALSE;
   }
-  if (!check_keys(file, o->config_file, error))
+  if (!check_keys(o, file, error))
     return FALSE;
   if (!read_augment(o, file, error))
     return FALSE;
@@ -221,25 +229,39 @@ static gboolean read_file(LusTrainOptions *o, GError **error)
   return TRUE;
 }
 
-int lus_train_options_parse(LusTrainOptions *options, int argc, char **argv, const char *description,
-                            char ***arguments)
+/** The command's own flags, then those of the table. */
+static GArray *make_entries(LusTrainOptions *options, const GOptionEntry *more)
 {
-  *options = (LusTrainOptions){.values = g_new0(char *, N_OPTIONS), .in_file = g_new0(gboolean, N_OPTIONS)};
-  GOptionEntry entries[MAX_OPTIONS + 2] = {0};
+  GArray *entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  for (; more && more->long_name; more++)
+    g_array_append_val(entries, *more);
   for (int i = 0; i < N_OPTIONS; i++) {
     GOptionArg arg = table[i].kind == FILE_NAME ? G_OPTION_ARG_FILENAME : G_OPTION_ARG_STRING;
-    entries[i] = (GOptionEntry){table[i].key, table[i].letter,       0, arg, &options->values[i],
-                                table[i].help, table[i].argument};
+    GOptionEntry entry = {table[i].key,  table[i].letter,  0, arg, &options->values[i],
+                          table[i].help, table[i].argument};
+    if (!is_left_out(options, i))
+      g_array_append_val(entries, entry);
   }
-  entries[N_OPTIONS] = (GOptionEntry){"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config_file,
-                                      "Key file with any of these; flags win over it (docs/learning.md)", "FILE"};
-  entries[N_OPTIONS + 1] = (GOptionEntry)G_OPTION_ENTRY_NULL;
-  int code = lus_tool_parse(argc, argv, entries, "DATASET", description, 1, 1, arguments);
+  GOptionEntry config = {"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config_file,
+                         "Key file with any of train's flags; flags win over it (docs/learning.md)", "FILE"};
+  g_array_append_val(entries, config);
+  return entries;
+}
+
+int lus_train_options_parse(LusTrainOptions *options, const char *command, const GOptionEntry *more,
+                            const char *const *without, int argc, char **argv, const char *description,
+                            char ***arguments)
+{
+  *options = (LusTrainOptions){.command = command, .without = without, .values = g_new0(char *, N_OPTIONS),
+                               .in_file = g_new0(gboolean, N_OPTIONS)};
+  g_autoptr(GArray) entries = make_entries(options, more);
+  int code = lus_tool_parse(argc, argv, (const GOptionEntry *)(const void *)entries->data, "DATASET", description, 1,
+                            1, arguments);
   if (code != LUS_EXIT_DONE)
     return code;
   GError *error = NULL;
   if (options->config_file && !read_file(options, &error))
-    return lus_tool_fail("train", error);
+    return lus_tool_fail(command, error);
   for (int i = 0; i < N_OPTIONS && code == LUS_EXIT_DONE; i++) {
     if (!options->values[i])
       options->values[i] = g_strdup(table[i].fallback);

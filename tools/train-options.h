@@ -20,13 +20,17 @@ typedef struct {
   int checkpoint_interval;
   char *licence, *probes;
   char *config_file; /* or NULL */
+  const char *command;        /* "train", for messages */
+  const char *const *without; /* keys that the command has no use for; or NULL */
   char **values;     /* inside: each option's effective text, NULL where there is none */
   gboolean *in_file; /* inside: whether that came from the file */
 } LusTrainOptions;
 
-/** From the command line and, where it names one, the configuration file; the former wins. Returns an exit code; what is
- *  wrong has been printed. @arguments as of lus_tool_parse(). */
-int lus_train_options_parse(LusTrainOptions *options, int argc, char **argv, const char *description,
+/** From the command line and, where it names one, the configuration file; the former wins. @more: flags of the command's
+ *  own, or NULL; @without: keys that it has no use for, NULL-terminated, or NULL. Returns an exit code; what is wrong has
+ *  been printed. @arguments as of lus_tool_parse(). */
+int lus_train_options_parse(LusTrainOptions *options, const char *command, const GOptionEntry *more,
+                            const char *const *without, int argc, char **argv, const char *description,
                             char ***arguments);
 void lus_train_options_clear(LusTrainOptions *options);
 /** Prints that the value of @key is wrong, with where it stands; returns the exit code. */
