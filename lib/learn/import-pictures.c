@@ -77,14 +77,10 @@ static gboolean add_layer(LusRegions *regions, const char *path, GError **error)
   if (!*rest)
     return lus_import_refuse(error, path, "its name tells no class; name it like CLIP_frame000012.CLASS.png");
   r.class_name = rest;
-  int channels = r.picture == LUS_PICTURE_ALPHA ? 4 : 1;
-  g_autofree guint8 *pixels = lus_png_read(path, channels, &r.width, &r.height, error);
+  g_autofree guint8 *pixels = lus_png_read(path, 4, &r.width, &r.height, error);
   if (!pixels)
     return FALSE;
-  gsize n = (gsize)r.width * r.height, opaque = 0;
-  for (gsize i = 0; channels == 4 && i < n; i++)
-    opaque += pixels[4 * i + 3] == 255;
-  if (opaque == n)
+  if (r.picture == LUS_PICTURE_ALPHA && lus_picture_opaque(pixels, (gsize)r.width * r.height))
     return lus_import_refuse(error, path, "is opaque everywhere; save the layer alone, with its transparency");
   return lus_regions_add(regions, &r, error);
 }
@@ -133,7 +129,7 @@ static gboolean add_mask(LusRegions *regions, const char *path, GError **error)
   r.picture = take_ignore(rest) ? LUS_PICTURE_IGNORE : LUS_PICTURE_PERCENT;
   r.class_name = rest;
   /* Read again when it is drawn; here so that a damaged one is refused before anything is written. */
-  g_autofree guint8 *pixels = r.picture == LUS_PICTURE_IGNORE ? lus_png_read(path, 1, &r.width, &r.height, error)
+  g_autofree guint8 *pixels = r.picture == LUS_PICTURE_IGNORE ? lus_png_read(path, 4, &r.width, &r.height, error)
                                                               : lus_label_read(path, &r.width, &r.height, error);
   return pixels && lus_regions_add(regions, &r, error);
 }

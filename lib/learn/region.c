@@ -222,17 +222,26 @@ static void fill_run(const LusRegion *r, guint8 *plane, int width, int height, g
   }
 }
 
+gboolean lus_picture_opaque(const guint8 *rgba, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    if (rgba[4 * i + 3] < 255)
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean draw_picture(const LusRegion *r, guint8 *plane, int width, int height, GError **error)
 {
   int w = 0, h = 0;
-  gboolean percent = r->picture == LUS_PICTURE_PERCENT;
-  g_autofree guint8 *pixels = percent ? lus_label_read(r->path, &w, &h, error)
-                                      : lus_png_read(r->path, r->picture == LUS_PICTURE_ALPHA ? 4 : 1, &w, &h, error);
+  g_autofree guint8 *pixels = r->picture == LUS_PICTURE_PERCENT
+                                ? lus_label_read(r->path, &w, &h, error)
+                                : lus_png_read(r->path, r->picture == LUS_PICTURE_VALUE ? 1 : 4, &w, &h, error);
   if (!pixels)
     return FALSE;
   if (w != width || h != height)
     return refuse(r, LUS_ERROR_INVALID, error, "%d x %d pixels, but the clip's frames have %d x %d", w, h, width,
                   height);
+  gboolean opaque = r->picture == LUS_PICTURE_IGNORE && lus_picture_opaque(pixels, (gsize)w * h);
   for (gsize i = 0; i < (gsize)w * h; i++) {
     guint8 value = 0;
     switch (r->picture) {
@@ -246,7 +255,7 @@ static gboolean draw_picture(const LusRegion *r, guint8 *plane, int width, int h
       value = pixels[i] == r->value ? r->percent : 0;
       break;
     case LUS_PICTURE_IGNORE:
-      value = pixels[i] >= 128 ? LUS_REGION_IGNORE : 0;
+      value = pixels[4 * i + (opaque ? 0 : 3)] >= 128 ? LUS_REGION_IGNORE : 0;
       break;
     }
     plane[i] = MAX(plane[i], value);

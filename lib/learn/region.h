@@ -20,7 +20,12 @@ typedef enum {
   LUS_REGION_PICTURE  /* a PNG: its values */
 } LusRegionKind;
 
-typedef enum { LUS_PICTURE_PERCENT, LUS_PICTURE_ALPHA, LUS_PICTURE_VALUE, LUS_PICTURE_IGNORE } LusPictureKind;
+typedef enum {
+  LUS_PICTURE_PERCENT, /* grey, as lus_label_read() reads it */
+  LUS_PICTURE_ALPHA,   /* opacity */
+  LUS_PICTURE_VALUE,   /* pixels of one number */
+  LUS_PICTURE_IGNORE   /* half opaque and more, or where all is opaque: grey of 128 and more */
+} LusPictureKind;
 
 #define LUS_REGION_IGNORE 255
 #define LUS_REGION_LAST 999999
@@ -73,6 +78,9 @@ LUS_API void lus_line_fill(guint8 *plane, int width, int height, const LusPoint 
 /** Draws a region as it is on @frame. */
 LUS_API gboolean lus_region_draw(const LusRegion *region, guint8 *plane, int width, int height, int frame,
                                  GError **error);
+
+/** Whether a picture of @n RGBA pixels has no transparency anywhere. */
+LUS_API gboolean lus_picture_opaque(const guint8 *rgba, gsize n);
 
 /** "P1_d1_R2_frame000012.pleural_line.png", "P1_d1_R2/frame_12_mask.png": clip, number and what follows the number.
  *  Texts to be freed; the clip may be "". FALSE: there is no number. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "annotations.h"
 #include "clips.h"
-#include "learn/import.h"
+#include "learn/import-internal.h"
 #include "learn/annotation.h"
 
 typedef struct {
@@ -231,6 +231,84 @@ static void test_excess(Fixture *f, gconstpointer data)
   assert_error(error, LUS_ERROR_INVALID, "'holes' is not a list of at most 1000");
 }
 
+/** What can't be told comes from a paint program as a layer of any colour, from lus export as grey. */
+static void test_ignore_layers(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  guint8 grey[40 * 32] = {0}, rgba[40 * 32 * 4] = {0};
+  memset(grey, 255, 30);
+  for (int i = 0; i < 50; i++)
+    rgba[4 * i + 3] = i < 20 ? 255 : i < 27 ? 128 : 127; /* black */
+  g_autofree char *painted = g_build_filename(f->folder, "P1_d1_R1_frame000003.pleural_line.ignore.png", NULL);
+  g_autofree char *written = g_build_filename(f->folder, "P1_d1_R1_frame000004.pleural_line.ignore.png", NULL);
+  g_assert_true(lus_png_write(painted, rgba, 40, 32, 160, 4, NULL));
+  g_assert_true(lus_png_write(written, grey, 40, 32, 40, 1, NULL));
+  static const char *const formats[] = {"layers", "masks"};
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(LusRegions) r = lus_regions_new();
+    LusImportConfig config = {0};
+    GError *error = NULL;
+    g_assert_true(lus_import_read(r, formats[i], f->folder, &config, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(count(r, "pleural_line", 3, LUS_REGION_IGNORE), ==, 27);
+    g_assert_cmpint(count(r, "pleural_line", 4, LUS_REGION_IGNORE), ==, 30);
+  }
+}
+
+static const char *const classes[] = {"pleural_line", "fascia_band", "vertical_line", NULL};
+
+static char *docs_file(const char *name)
+{
+  return g_build_filename(g_getenv("LUS_SOURCE_ROOT"), "docs", "annotation", name, NULL);
+}
+
+/** What the protocol gives to CVAT: its confidences are read, but for the one that stands there until somebody chooses. */
+static void test_cvat_labels(Fixture *f, gconstpointer data)
+{
+  (void)f;
+  (void)data;
+  g_autofree char *path = docs_file("cvat-labels.json");
+  json_t *root = lus_import_json(path, NULL), *label;
+  gsize i;
+  g_assert_cmpint(json_array_size(root), ==, 3);
+  json_array_foreach(root, i, label) {
+    json_t *attribute = json_array_get(json_object_get(label, "attributes"), 0);
+    json_t *values = json_object_get(attribute, "values"), *first = json_object_get(attribute, "default_value");
+    g_assert_cmpstr(json_string_value(json_object_get(label, "name")), ==, classes[i]);
+    g_assert_cmpint(strlen(json_string_value(json_object_get(label, "color"))), ==, 7);
+    g_assert_cmpstr(json_string_value(json_object_get(attribute, "name")), ==, "confidence");
+    g_assert_cmpstr(json_string_value(json_object_get(attribute, "input_type")), ==, "select");
+    g_assert_true(json_is_false(json_object_get(attribute, "mutable")));
+    g_assert_cmpint(json_array_size(values), ==, 12);
+    g_assert_true(json_equal(json_array_get(values, 0), first));
+    guint8 percent = 0;
+    g_assert_false(lus_import_json_percent(&percent, first, "", NULL));
+    for (gsize k = 1; k < 12; k++) {
+      g_assert_true(lus_import_json_percent(&percent, json_array_get(values, k), "", NULL));
+      g_assert_cmpint(percent, ==, k == 11 ? LUS_REGION_IGNORE : 110 - 10 * (int)k);
+    }
+  }
+  json_decref(root);
+}
+
+/** What it gives to LabelMe: a label per class and confidence. */
+static void test_labelme_labels(Fixture *f, gconstpointer data)
+{
+  (void)f;
+  (void)data;
+  static const guint8 percents[] = {100, 80, 60, 40, 20, LUS_REGION_IGNORE};
+  g_autofree char *path = docs_file("labelme-labels.txt"), *text = NULL;
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  g_auto(GStrv) lines = g_strsplit(g_strstrip(text), "\n", -1);
+  g_assert_cmpint(g_strv_length(lines), ==, 18);
+  for (int i = 0; i < 18; i++) {
+    guint8 percent = 0;
+    g_autofree char *name = lus_import_label(&percent, lines[i], "", NULL);
+    g_assert_cmpstr(name, ==, classes[i / 6]);
+    g_assert_cmpint(percent, ==, percents[i % 6]);
+  }
+}
+
 /** Regions that are left out, then an error. */
 static void test_left_out(Fixture *f, gconstpointer data)
 {
@@ -424,6 +502,9 @@ int main(int argc, char **argv)
   ADD("/import/pictures", NULL, test_pictures);
   ADD("/import/errors", NULL, test_errors);
   ADD("/import/excess", NULL, test_excess);
+  ADD("/import/ignore-layers", NULL, test_ignore_layers);
+  ADD("/import/cvat-labels", NULL, test_cvat_labels);
+  ADD("/import/labelme-labels", NULL, test_labelme_labels);
   ADD("/import/left-out", NULL, test_left_out);
   ADD("/import/damaged-mask", NULL, test_damaged_mask);
   ADD("/import/write", NULL, test_write);
