@@ -144,6 +144,24 @@ static gboolean eval_quantize(LusEval *eval, GError **error)
   return lus_eval_give(eval, 0, y);
 }
 
+/** (x - zero) scale of elements first..end-1, which share scale @k. */
+static void dequantize_range(LusArray *y, const LusArray *x, const LusArray *scale, const LusArray *zero, gsize k,
+                             gsize first, gsize end)
+{
+  double offset = zero ? lus_array_real(zero, k) : 0, factor = lus_array_real(scale, k);
+  gboolean bytes = x->type == LUS_ONNX_INT8 || x->type == LUS_ONNX_UINT8;
+  if (!bytes || y->type != LUS_ONNX_FLOAT || G_BYTE_ORDER != G_LITTLE_ENDIAN) {
+    for (gsize i = first; i < end; i++)
+      lus_array_set_real(y, i, (lus_array_real(x, i) - offset) * factor);
+    return;
+  }
+  for (gsize i = first; i < end; i++) { /* weights, of which there are millions */
+    int code = x->type == LUS_ONNX_INT8 ? (gint8)x->data[i] : x->data[i];
+    float value = (float)((code - offset) * factor);
+    memcpy(y->data + i * sizeof value, &value, sizeof value);
+  }
+}
+
 static gboolean eval_dequantize(LusEval *eval, GError **error)
 {
   const LusArray *x = eval->in[0], *scale = eval->in[1], *zero = eval->in[2];
@@ -153,10 +171,10 @@ static gboolean eval_dequantize(LusEval *eval, GError **error)
   if (!read_quantisation(eval, &stride, &n, error))
     return FALSE;
   LusArray *y = lus_eval_new(eval, scale->type, x->rank, x->dims, error);
-  for (gsize i = 0; y && i < y->count; i++) {
-    gsize k = i / stride % n;
-    lus_array_set_real(y, i, (lus_array_real(x, i) - (zero ? lus_array_real(zero, k) : 0)) * lus_array_real(scale, k));
-  }
+  if (n == 1)
+    stride = y ? MAX(y->count, 1) : 1;
+  for (gsize first = 0, k = 0; y && first < y->count; first += stride, k = (k + 1) % n)
+    dequantize_range(y, x, scale, zero, k, first, MIN(first + stride, y->count));
   return lus_eval_give(eval, 0, y);
 }
 

@@ -10,6 +10,12 @@
 
 #define ITEM_CODES 16384
 
+static const char *method(const LusStep *step)
+{
+  (void)step;
+  return "int8";
+}
+
 static int n_items(const LusStep *step)
 {
   return (int)((lus_map_elements(step->y) + ITEM_CODES - 1) / ITEM_CODES);
@@ -53,8 +59,20 @@ static void decode(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, n_items(step), decode_item, (void *)step);
 }
 
-const LusStepClass lus_step_encode = {.forward = encode};
-const LusStepClass lus_step_decode = {.forward = decode};
+static const char *encode_method(const LusStep *step)
+{
+  (void)step;
+  return "to int8";
+}
+
+static const char *decode_method(const LusStep *step)
+{
+  (void)step;
+  return "from int8";
+}
+
+const LusStepClass lus_step_encode = {.forward = encode, .method = encode_method};
+const LusStepClass lus_step_decode = {.forward = decode, .method = decode_method};
 
 /* ---- Add ---- */
 
@@ -74,7 +92,7 @@ static void add(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, n_items(step), add_item, (void *)step);
 }
 
-const LusStepClass lus_step_add_codes = {.forward = add};
+const LusStepClass lus_step_add_codes = {.forward = add, .method = method};
 
 /* ---- MaxPool ---- */
 
@@ -104,7 +122,7 @@ static void max_pool(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, step->y->h, max_pool_row, (void *)step);
 }
 
-const LusStepClass lus_step_max_pool_codes = {.forward = max_pool};
+const LusStepClass lus_step_max_pool_codes = {.forward = max_pool, .method = method};
 
 /* ---- Resize ---- */
 
@@ -170,7 +188,7 @@ static void resize_free(gpointer state)
 }
 
 const LusStepClass lus_step_resize_codes = {
-    .prepare = resize_prepare, .forward = resize_forward, .free_state = resize_free};
+    .prepare = resize_prepare, .forward = resize_forward, .free_state = resize_free, .method = method};
 
 /* ---- GroupNorm: sums of codes are whole numbers, exact in any order ---- */
 
@@ -253,4 +271,4 @@ static gboolean norm_prepare(LusStep *step, GError **error)
 }
 
 const LusStepClass lus_step_group_norm_codes = {
-    .prepare = norm_prepare, .forward = norm_forward, .free_state = lus_norm_free};
+    .prepare = norm_prepare, .forward = norm_forward, .free_state = lus_norm_free, .method = method};

@@ -36,8 +36,8 @@ static double largest_sum(const LusStep *step, const LusNode *x, int o)
   gsize share = weight->constant->count / (gsize)weight->constant->dims[0];
   double scale = (double)weight->scales->data[weight->scales->count == 1 ? 0 : o], sum = 0;
   for (gsize i = 0; i < share; i++)
-    sum += fabs((double)weight->constant->data[(gsize)o * share + i]) / scale;
-  return 255 * sum + (bias ? fabs((double)bias[o]) / (scale * (double)x->attrs.alpha) : 0);
+    sum += fabs((double)weight->constant->data[(gsize)o * share + i]);
+  return 255 * sum / scale + (bias ? fabs((double)bias[o]) / (scale * (double)x->attrs.alpha) : 0);
 }
 
 gboolean lus_conv_int8_can(const LusStep *step, const LusNode *x)
@@ -96,23 +96,32 @@ static int copied_rows(const Conv *conv, const LusOpAttrs *a, int rows)
   return (rows - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1;
 }
 
+/* The weight is a whole number times the scale, but for the rounding. */
+static int code_of(float weight, double per_scale)
+{
+  double code = (double)weight * per_scale;
+  return (int)(code < 0 ? code - 0.5 : code + 0.5);
+}
+
 /* Codes of the weights of output @o; their sum. */
 static int pack_output(Conv *conv, const LusStep *step, int o)
 {
   const LusOpAttrs *a = &step->node->attrs;
   const LusValue *weight = &step->graph->values[step->node->inputs[1]];
   int c = step->x->c, kernel = a->kernel[0] * a->kernel[1], sum = 0;
-  double scale = (double)weight->scales->data[weight->scales->count == 1 ? 0 : o];
+  double per_scale = 1 / (double)weight->scales->data[weight->scales->count == 1 ? 0 : o];
   const float *w = weight->constant->data + (gsize)o * (gsize)c * (gsize)kernel;
   int block = o / LUS_INT8_WIDTH, width = block_width(conv, step->y->c, block);
-  gint8 *to = conv->weights + (gsize)block * LUS_INT8_WIDTH * k_of(conv);
-  for (int i = 0; i < c; i++)
-    for (int t = 0; t < kernel; t++) {
-      int code = (int)rint((double)w[(gsize)i * (gsize)kernel + (gsize)t] / scale);
-      gsize k = (gsize)(t / conv->taps_per_run) * (gsize)conv->run + (gsize)(t % conv->taps_per_run * c + i);
-      to[(k / 4 * (gsize)width + (gsize)(o % LUS_INT8_WIDTH)) * 4 + k % 4] = (gint8)code;
+  gint8 *to = conv->weights + (gsize)block * LUS_INT8_WIDTH * k_of(conv) + o % LUS_INT8_WIDTH * 4;
+  for (int t = 0; t < kernel; t++) {
+    gsize first = (gsize)(t / conv->taps_per_run) * (gsize)conv->run + (gsize)(t % conv->taps_per_run * c);
+    for (int i = 0; i < c; i++) {
+      int code = code_of(w[i * kernel + t], per_scale);
+      gsize k = first + (gsize)i;
+      to[k / 4 * (gsize)(4 * width) + k % 4] = (gint8)code;
       sum += code;
     }
+  }
   return sum;
 }
 
@@ -258,4 +267,10 @@ static void forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, conv->bands * lus_n_items(conv->blocks, conv->blocks_per_item), item, &job);
 }
 
-const LusStepClass lus_step_conv_int8 = {.prepare = prepare, .forward = forward, .free_state = free_state};
+static const char *method(const LusStep *step)
+{
+  return ((const Conv *)step->state)->copies ? "int8 direct" : "int8 matrix";
+}
+
+const LusStepClass lus_step_conv_int8 = {
+    .prepare = prepare, .forward = forward, .free_state = free_state, .method = method};

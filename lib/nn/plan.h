@@ -46,7 +46,7 @@ LUS_API const char *lus_plan_kernels(void);
 typedef struct {
   const char *name;   /* of the graph's node */
   char operators[64]; /* "Conv+Add+Relu" */
-  const char *method; /* how, "winograd 4x4" say; "" where there is only one way */
+  const char *method; /* how, "winograd 4x4" or "int8 direct" say; "" where there is only one way */
   int shape[3];       /* [k][h][w] of the result */
   double flop;        /* multiplications times two, of convolutions */
   gsize weight_bytes; /* packed */
