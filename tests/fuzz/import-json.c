@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Annotations in JSON; the first character tells the format: '0' CVAT, '1' task.json of CVAT, '2' LabelMe, '3' COCO,
- * '4' AnnotateUltrasound, '5' polygons. */
+ * '4' AnnotateUltrasound, '5' polygons; the rest are variants. */
 #include "import.h"
 
 static const struct {
   const char *format, *file;
+  double depth_mm;
 } kinds[] = {
-  {"cvat", "annotations.json"}, {"cvat", "task.json"},  {"labelme", "P1_d1_R1_frame000002.json"},
-  {"coco", "coco.json"},        {"slicer", "P1.json"}, {"polygons", "polygons.json"},
+  {"cvat", "annotations.json", 0}, {"cvat", "task.json", 0},   {"labelme", "P1_d1_R1_frame000002.json", 0},
+  {"coco", "coco.json", 0},        {"slicer", "P1.json", 0},   {"polygons", "polygons.json", 0},
+  {"slicer", "depth.json", 14},    {"labelme", "a.json", 0},   {"cvat", "alone.json", 0},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -23,6 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     second = fuzz_named_file("task.json", (const uint8_t *)task, strlen(task));
   if (kind == 1)
     second = fuzz_named_file("annotations.json", (const uint8_t *)shapes, strlen(shapes));
-  fuzz_import(kinds[kind].format, kind == 1 ? second : path);
+  fuzz_import(kinds[kind].format, kind == 1 ? second : path, kinds[kind].depth_mm);
   return 0;
 }

@@ -5,6 +5,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   g_autofree char *path = fuzz_named_file("annotations.xml", data, size);
-  fuzz_import("cvat", path);
+  fuzz_import("cvat", path, 0);
   return 0;
 }
