@@ -72,8 +72,11 @@ char *lus_import_stem(const char *path)
   return stem;
 }
 
-static gboolean to_percent(guint8 *out, double value, const char *place, GError **error)
+/** @point: written with a decimal point. */
+static gboolean to_percent(guint8 *out, double value, gboolean point, const char *place, GError **error)
 {
+  if (point && value == 1)
+    return lus_import_refuse(error, place, "confidence 1.0 may mean 1 or 100 %%; write 1 or 100");
   if (value > 0 && value < 1)
     value *= 100;
   if (!(value >= 0 && value <= 100))
@@ -94,7 +97,7 @@ gboolean lus_import_percent(guint8 *out, const char *text, const char *place, GE
     end++;
   if (end == text || *end)
     return lus_import_refuse(error, place, "confidence '%s' is neither a number of 0 to 100 nor 'ignore'", text);
-  return to_percent(out, value, place, error);
+  return to_percent(out, value, strchr(text, '.') != NULL, place, error);
 }
 
 gboolean lus_import_json_percent(guint8 *out, json_t *value, const char *place, GError **error)
@@ -102,7 +105,7 @@ gboolean lus_import_json_percent(guint8 *out, json_t *value, const char *place, 
   if (json_is_string(value))
     return lus_import_percent(out, json_string_value(value), place, error);
   if (json_is_number(value))
-    return to_percent(out, json_number_value(value), place, error);
+    return to_percent(out, json_number_value(value), json_is_real(value), place, error);
   return lus_import_refuse(error, place, "confidence is neither a number of 0 to 100 nor 'ignore'");
 }
 

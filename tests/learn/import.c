@@ -199,6 +199,10 @@ static void test_errors(Fixture *f, gconstpointer data)
                  "[[0, 0], [9, 0], [9, 9]], \"holes\": {}}]}", "regions[0]: 'holes' is not a list"},
     {"polygons", "{\"clip\": \"c\", \"frame\": 1, \"regions\": [{\"class\": \"a\", \"confidence\": 9, \"polygon\": "
                  "[[0, 0], [9, 0], [9, 9]], \"holes\": [[[1, 1], [2, 2]]]}]}", "regions[0]: ring 1 has 2 points"},
+    {"polygons", "{\"clip\": \"c\", \"frame\": 1, \"regions\": [{\"class\": \"a\", \"confidence\": 1.0}]}",
+     "regions[0]: confidence 1.0 may mean 1 or 100 %"},
+    {"polygons", "{\"clip\": \"c\", \"frame\": 1, \"regions\": [{\"class\": \"a\", \"confidence\": \"1.0\"}]}",
+     "regions[0]: confidence 1.0 may mean 1 or 100 %"},
     {"unknown", "", "'unknown' is not known"},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
