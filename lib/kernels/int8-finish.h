@@ -61,12 +61,22 @@ LUS_INT8_LOOP void lus_int8_dequantize(float *restrict x, const uint8_t *restric
     x[i] = (float)(q[i] - zero) * step;
 }
 
-LUS_INT8_LOOP void lus_int8_add(uint8_t *restrict y, const uint8_t *restrict a, const uint8_t *restrict b, int a_zero,
-                                int b_zero, float u, float v, int zero, int low, size_t n)
+/* Of 0..255: adding 1.5 2^23 leaves the whole number in the lowest byte. */
+static inline uint8_t lus_int8_cut(float v, float low)
+{
+  v = v > low ? v : low;
+  v = v < 255 ? v : 255;
+  float sum = v + 12582912.0f;
+  uint32_t bits;
+  memcpy(&bits, &sum, sizeof bits);
+  return (uint8_t)bits;
+}
+
+LUS_INT8_LOOP void lus_int8_add(uint8_t *restrict y, const uint8_t *restrict a, const uint8_t *restrict b, float u,
+                                float v, float w, int low, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    y[i] = (uint8_t)lus_int8_clamp(
-        lus_int8_round((float)(a[i] - a_zero) * u + (float)(b[i] - b_zero) * v) + zero, low);
+    y[i] = lus_int8_cut((float)a[i] * u + (float)b[i] * v + w, (float)low);
 }
 
 LUS_INT8_LOOP void lus_int8_maximum(uint8_t *restrict y, const uint8_t *restrict x, size_t n)
@@ -103,11 +113,11 @@ LUS_INT8_LOOP void lus_int8_moments(uint32_t *restrict sum, uint32_t *restrict s
 }
 
 LUS_INT8_LOOP void lus_int8_affine(uint8_t *restrict y, const uint8_t *restrict x, const float *restrict a,
-                                   const float *restrict b, int zero, int low, size_t rows, int c)
+                                   const float *restrict b, int low, size_t rows, int c)
 {
   for (size_t i = 0; i < rows; i++, x += c, y += c)
     for (int j = 0; j < c; j++)
-      y[j] = (uint8_t)lus_int8_clamp(lus_int8_round(a[j] * (float)x[j] + b[j]) + zero, low);
+      y[j] = lus_int8_cut(a[j] * (float)x[j] + b[j], (float)low);
 }
 
 /* What follows product in a table made of these. */

@@ -50,9 +50,8 @@ typedef struct {
   void (*quantize)(uint8_t *q, const float *x, float step, int zero, int low, size_t n);
   /** x[i] = (q[i] - zero) step. */
   void (*dequantize)(float *x, const uint8_t *q, float step, int zero, size_t n);
-  /** y[i] = clamp(round((a[i] - a_zero) u + (b[i] - b_zero) v) + zero, low, 255). */
-  void (*add)(uint8_t *y, const uint8_t *a, const uint8_t *b, int a_zero, int b_zero, float u, float v, int zero,
-              int low, size_t n);
+  /** y[i] = round(clamp((a[i] u + b[i] v) + w, low, 255)). */
+  void (*add)(uint8_t *y, const uint8_t *a, const uint8_t *b, float u, float v, float w, int low, size_t n);
   /** y[i] = x[i] > y[i] ? x[i] : y[i]. */
   void (*maximum)(uint8_t *y, const uint8_t *x, size_t n);
   /** y[i] = a[i] + w (b[i] - a[i]). */
@@ -61,8 +60,8 @@ typedef struct {
   void (*lerp_pixels)(uint8_t *y, const float *x, const int *i0, const int *i1, const float *w, size_t pixels, int c);
   /** sum[j] += x[i][j], square[j] += x[i][j]^2 over i; at most 65536 rows, so that they fit. */
   void (*moments)(uint32_t *sum, uint32_t *square, const uint8_t *x, size_t rows, int c);
-  /** y[i][j] = clamp(round(a[j] x[i][j] + b[j]) + zero, low, 255). */
-  void (*affine)(uint8_t *y, const uint8_t *x, const float *a, const float *b, int zero, int low, size_t rows, int c);
+  /** y[i][j] = round(clamp(a[j] x[i][j] + b[j], low, 255)); none may become NaN. */
+  void (*affine)(uint8_t *y, const uint8_t *x, const float *a, const float *b, int low, size_t rows, int c);
 } LusInt8Kernels;
 
 extern const LusInt8Kernels lus_int8_c;

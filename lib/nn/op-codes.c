@@ -9,6 +9,12 @@
 #include "nn/resize.h"
 
 #define ITEM_CODES 16384
+#define CHUNK_CODES 4096
+
+typedef struct {
+  const LusStep *step;
+  const LusRun *run;
+} Job;
 
 static const char *method(const LusStep *step)
 {
@@ -27,6 +33,24 @@ static gsize item_range(const LusStep *step, int item, gsize *n)
   gsize first = (gsize)item * ITEM_CODES;
   *n = MIN(lus_map_elements(step->y) - first, ITEM_CODES);
   return first;
+}
+
+/* The codes of the step's own result are not below this. */
+static int own_low(const LusStep *step)
+{
+  return step->inner_codes ? lus_codes_low(step->inner_codes, step->relu_before)
+                           : lus_codes_low(step->y_codes, step->relu);
+}
+
+/* Adds r to @n codes of what @own tells, which are the map's from @at on: with steps s and zero points z
+ * q_y = q (s / s_y) + q_r (s_r / s_y) + (z_y - z s / s_y - z_r s_r / s_y). */
+static void add_r(const LusStep *step, const guint8 *codes, const LusNode *own, gsize at, gsize n)
+{
+  const LusOpAttrs *x = &own->attrs, *r = &step->r_codes->attrs, *y = &step->y_codes->attrs;
+  float u = x->alpha / y->alpha, v = r->alpha / y->alpha;
+  double w = (double)y->zero_point - (double)x->zero_point * (double)u - (double)r->zero_point * (double)v;
+  lus_kernels()->int8->add(step->y->codes + at, codes, step->r->codes + at, u, v, (float)w,
+                           lus_codes_low(step->y_codes, step->relu), n);
 }
 
 /* ---- from and to floats ---- */
@@ -80,11 +104,8 @@ static void add_item(void *data, int item, int thread)
 {
   (void)thread;
   const LusStep *step = data;
-  const LusOpAttrs *x = &step->x_codes->attrs, *r = &step->r_codes->attrs, *y = &step->y_codes->attrs;
   gsize n, at = item_range(step, item, &n);
-  lus_kernels()->int8->add(step->y->codes + at, step->x->codes + at, step->r->codes + at, x->zero_point,
-                           r->zero_point, x->alpha / y->alpha, r->alpha / y->alpha, y->zero_point,
-                           lus_codes_low(step->y_codes, step->relu), n);
+  add_r(step, step->x->codes + at, step->x_codes, at, n);
 }
 
 static void add(const LusStep *step, const LusRun *run)
@@ -96,44 +117,73 @@ const LusStepClass lus_step_add_codes = {.forward = add, .method = method};
 
 /* ---- MaxPool ---- */
 
+/* The largest of the window's rows about output row @i, for each pixel of x. */
+static void max_of_rows(guint8 *out, const LusStep *step, int i)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  gsize row = (gsize)step->x->w * (gsize)step->x->c;
+  gboolean any = FALSE;
+  for (int ky = 0; ky < a->kernel[0]; ky++) {
+    int v = i * a->stride[0] - a->pad[0] + ky * a->dilation[0];
+    if (v < 0 || v >= step->x->h)
+      continue;
+    if (any)
+      lus_kernels()->int8->maximum(out, step->x->codes + (gsize)v * row, row);
+    else
+      memcpy(out, step->x->codes + (gsize)v * row, row);
+    any = TRUE;
+  }
+  if (!any)
+    memset(out, 0, row);
+}
+
 static void max_pool_row(void *data, int i, int thread)
 {
-  (void)thread;
-  const LusStep *step = data;
+  const Job *job = data;
+  const LusStep *step = job->step;
   const LusOpAttrs *a = &step->node->attrs;
   const LusMap *x = step->x, *y = step->y;
+  guint8 *line = (guint8 *)(gpointer)(job->run->scratch + (gsize)thread * job->run->scratch_stride);
   gsize c = (gsize)x->c;
+  max_of_rows(line, step, i);
   for (int j = 0; j < y->w; j++) {
     guint8 *out = y->codes + ((gsize)i * (gsize)y->w + (gsize)j) * c;
-    memset(out, 0, c);
-    for (int ky = 0; ky < a->kernel[0]; ky++) {
-      int v = i * a->stride[0] - a->pad[0] + ky * a->dilation[0];
-      for (int kx = 0; v >= 0 && v < x->h && kx < a->kernel[1]; kx++) {
-        int u = j * a->stride[1] - a->pad[1] + kx * a->dilation[1];
-        if (u >= 0 && u < x->w)
-          lus_kernels()->int8->maximum(out, x->codes + ((gsize)v * (gsize)x->w + (gsize)u) * c, c);
-      }
+    gboolean any = FALSE;
+    for (int kx = 0; kx < a->kernel[1]; kx++) {
+      int u = j * a->stride[1] - a->pad[1] + kx * a->dilation[1];
+      if (u < 0 || u >= x->w)
+        continue;
+      if (any)
+        lus_kernels()->int8->maximum(out, line + (gsize)u * c, c);
+      else
+        memcpy(out, line + (gsize)u * c, c);
+      any = TRUE;
     }
+    if (!any)
+      memset(out, 0, c);
   }
+}
+
+static gboolean max_pool_prepare(LusStep *step, GError **error)
+{
+  (void)error;
+  step->scratch = ((gsize)step->x->w * (gsize)step->x->c + 3) / 4;
+  return TRUE;
 }
 
 static void max_pool(const LusStep *step, const LusRun *run)
 {
-  lus_parallel_for(run->pool, step->y->h, max_pool_row, (void *)step);
+  Job job = {.step = step, .run = run};
+  lus_parallel_for(run->pool, step->y->h, max_pool_row, &job);
 }
 
-const LusStepClass lus_step_max_pool_codes = {.forward = max_pool, .method = method};
+const LusStepClass lus_step_max_pool_codes = {.prepare = max_pool_prepare, .forward = max_pool, .method = method};
 
 /* ---- Resize ---- */
 
 typedef struct {
   LusResizeAxis axis[2]; /* vertical, horizontal */
 } Resize;
-
-typedef struct {
-  const LusStep *step;
-  const LusRun *run;
-} Job;
 
 static void nearest_row(const LusStep *step, guint8 *out, const guint8 *line, const LusResizeAxis *u)
 {
@@ -150,14 +200,17 @@ static void resize_row(void *data, int o, int thread)
   const LusResizeAxis *v = &resize->axis[0], *u = &resize->axis[1];
   gsize in_row = (gsize)u->in * (gsize)step->x->c;
   const guint8 *top = step->x->codes + (gsize)v->i0[o] * in_row, *bottom = step->x->codes + (gsize)v->i1[o] * in_row;
-  guint8 *out = step->y->codes + (gsize)o * (gsize)u->out * (gsize)step->x->c;
+  float *line = job->run->scratch + (gsize)thread * job->run->scratch_stride;
+  gsize out_row = (gsize)u->out * (gsize)step->x->c;
+  guint8 *out = step->r ? (guint8 *)(gpointer)(line + in_row) : step->y->codes + (gsize)o * out_row;
   if (step->node->attrs.mode == LUS_RESIZE_NEAREST) {
     nearest_row(step, out, top, u);
-    return;
+  } else {
+    lus_kernels()->int8->lerp(line, top, bottom, v->w[o], in_row);
+    lus_kernels()->int8->lerp_pixels(out, line, u->i0, u->i1, u->w, (gsize)u->out, step->x->c);
   }
-  float *line = job->run->scratch + (gsize)thread * job->run->scratch_stride;
-  lus_kernels()->int8->lerp(line, top, bottom, v->w[o], in_row);
-  lus_kernels()->int8->lerp_pixels(out, line, u->i0, u->i1, u->w, (gsize)u->out, step->x->c);
+  if (step->r)
+    add_r(step, out, step->inner_codes, (gsize)o * out_row, out_row);
 }
 
 static void resize_forward(const LusStep *step, const LusRun *run)
@@ -173,7 +226,7 @@ static gboolean resize_prepare(LusStep *step, GError **error)
   step->state = resize;
   lus_resize_axis_init(&resize->axis[0], &step->node->attrs, 0, step->x->h, step->y->h, FALSE);
   lus_resize_axis_init(&resize->axis[1], &step->node->attrs, 1, step->x->w, step->y->w, FALSE);
-  step->scratch = (gsize)step->x->w * (gsize)step->x->c;
+  step->scratch = (gsize)step->x->w * (gsize)step->x->c + ((gsize)step->y->w * (gsize)step->y->c + 3) / 4;
   return TRUE;
 }
 
@@ -215,20 +268,30 @@ static void moments_item(void *data, int item, int thread)
   lus_kernels()->int8->moments(sums, sums + c, job->step->x->codes + first * c, count, (int)c);
 }
 
+/* Pixels at a time where r is added. */
+static gsize chunk_pixels(const LusStep *step)
+{
+  return (gsize)MAX(CHUNK_CODES / step->x->c, 1);
+}
+
 static void affine_item(void *data, int item, int thread)
 {
-  (void)thread;
   const Job *job = data;
   const LusStep *step = job->step;
   const LusNorm *norm = step->state;
   gsize first, count, c = (gsize)step->x->c;
+  guint8 *chunk = (guint8 *)(gpointer)(job->run->scratch + (gsize)thread * job->run->scratch_stride);
   norm_range(norm, item, &first, &count);
-  lus_kernels()->int8->affine(step->y->codes + first * c, step->x->codes + first * c, norm->a, norm->b,
-                              step->y_codes->attrs.zero_point, lus_codes_low(step->y_codes, step->relu), count,
-                              step->x->c);
+  for (gsize end = first + count, n; first < end; first += n) {
+    n = step->r ? MIN(end - first, chunk_pixels(step)) : end - first;
+    lus_kernels()->int8->affine(step->r ? chunk : step->y->codes + first * c, step->x->codes + first * c, norm->a,
+                                norm->b, own_low(step), n, step->x->c);
+    if (step->r)
+      add_r(step, chunk, step->inner_codes, first * c, n * c);
+  }
 }
 
-/* With q the codes of x, whose zero point the mean takes away: y / y_step = a q + b. */
+/* With q the codes of x, whose zero point the mean takes away: y / own_step + zero = a q + b. */
 static void set_affine(const LusStep *step, const LusRun *run, int group)
 {
   const LusNorm *norm = step->state;
@@ -241,13 +304,14 @@ static void set_affine(const LusStep *step, const LusRun *run, int group)
       square += sums_of(run, item, c)[c + j];
     }
   double n = (double)norm->pixels * (double)share, mean = (double)sum / n;
-  double x_step = (double)step->x_codes->attrs.alpha, y_step = (double)step->y_codes->attrs.alpha;
+  const LusNode *own = step->inner_codes ? step->inner_codes : step->y_codes;
+  double x_step = (double)step->x_codes->attrs.alpha, own_step = (double)own->attrs.alpha;
   double variance = fmax((double)square / n - mean * mean, 0) * x_step * x_step;
   double rstd = 1 / sqrt(variance + (double)step->node->attrs.epsilon);
   for (gsize j = first; j < first + share; j++) {
     double a = (double)scale[j] * rstd * x_step;
-    norm->a[j] = (float)(a / y_step);
-    norm->b[j] = (float)(((double)bias[j] - a * mean) / y_step);
+    norm->a[j] = (float)(a / own_step);
+    norm->b[j] = (float)(((double)bias[j] - a * mean) / own_step + (double)own->attrs.zero_point);
   }
 }
 
@@ -267,6 +331,8 @@ static gboolean norm_prepare(LusStep *step, GError **error)
   LusNorm *norm = lus_norm_new(step, step->node->attrs.norm_groups);
   step->state = norm;
   step->shared = (gsize)norm->n_items * 2 * (gsize)step->x->c;
+  if (step->r)
+    step->scratch = (chunk_pixels(step) * (gsize)step->x->c + 3) / 4;
   return TRUE;
 }
 

@@ -142,8 +142,8 @@ struct _LusStep {
   gboolean r_half; /* r has half of y's rows and columns: each of its pixels is added to four */
   /* On codes: the Quantize nodes that tell what x, r and y stand for; NULL: floats. */
   const LusNode *x_codes, *r_codes, *y_codes;
-  const LusNode *inner_codes; /* Conv: rounds its own result before r is added, or NULL */
-  gboolean relu_before; /* with resize: a ReLU between the two */
+  const LusNode *inner_codes; /* rounds the operator's own result before r is added, or NULL */
+  gboolean relu_before; /* with resize: a ReLU between the two; with inner_codes: one before r is added */
   gboolean relu;
   LusActivation activation; /* infer mode, with a class that activates: last of all, and then without relu */
   gboolean train;

@@ -129,6 +129,29 @@ static void fold_doubling(Builder *b, LusStep *step)
   g_free(resize);
 }
 
+/* The last of the two that make an addition's operands adds the other one to its codes while they are in the cache. */
+static void fold_sum(Builder *b, LusStep *add)
+{
+  LusStep *best = NULL;
+  for (int k = 0; k < 2; k++) {
+    int value = k == 0 ? add->x_value : add->r_value;
+    LusStep *step = b->readers[value] == 1 && value != b->graph->output ? step_at(b, b->maker[value]) : NULL;
+    if (step && (step->class == &lus_step_resize_codes || step->class == &lus_step_group_norm_codes) &&
+        step->r_value < 0 && (!best || b->maker[value] > b->maker[best->y_value]))
+      best = step;
+  }
+  if (!best)
+    return;
+  gboolean is_x = best->y_value == add->x_value;
+  best->inner_codes = best->y_codes;
+  best->relu_before = best->relu;
+  best->r_value = is_x ? add->r_value : add->x_value;
+  best->r_codes = is_x ? add->r_codes : add->x_codes;
+  best->y_codes = add->y_codes;
+  best->relu = add->relu;
+  take_over(b, best, add);
+}
+
 static void fold_conv(Builder *b, LusStep *step)
 {
   const LusNode *x = b->quantize[step->x_value];
@@ -246,5 +269,8 @@ void lus_steps_use_codes(GPtrArray *steps, const LusGraph *graph)
   for (guint i = 0; i < steps->len; i++)
     if (step_at(&b, i) && step_at(&b, i)->class == &lus_step_conv_int8)
       fold_doubling(&b, step_at(&b, i));
+  for (guint i = 0; i < steps->len; i++)
+    if (step_at(&b, i) && step_at(&b, i)->class == &lus_step_add_codes)
+      fold_sum(&b, step_at(&b, i));
   rebuild(&b);
 }

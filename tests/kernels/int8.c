@@ -208,31 +208,31 @@ static void run_rows(RowResult *out, const LusInt8Kernels *kernels, const RowCas
   memcpy(out->maximum, r->b, n);
   memset(out->sum, 0, (gsize)c * sizeof *out->sum);
   memset(out->square, 0, (gsize)c * sizeof *out->square);
-  kernels->add(out->add, r->a, r->b, 3, 200, 0.5f, 0.25f, 77, c % 100, n);
+  kernels->add(out->add, r->a, r->b, 0.5f, 0.25f, 25.5f, c % 100, n);
   kernels->maximum(out->maximum, r->a, n);
   kernels->lerp(out->lerp, r->a, r->b, 0.3f, n);
   kernels->lerp_pixels(out->pixels, r->x, r->i0, r->i1, r->w, ROWS, c);
   kernels->moments(out->sum, out->square, r->a, ROWS, c);
-  kernels->affine(out->affine, r->a, r->scale, r->shift, 77, c % 100, ROWS, c);
+  kernels->affine(out->affine, r->a, r->scale, r->shift, c % 100, ROWS, c);
 }
 
-static int cut(float v, int zero, int low)
+static int cut(float v, int low)
 {
-  return (int)CLAMP(rintf(v) + (float)zero, (float)low, 255);
+  return (int)rintf(CLAMP(v, (float)low, 255));
 }
 
 static void check_rows(const RowResult *out, const RowCase *r, int c)
 {
   for (int i = 0; i < ROWS * c; i++) {
     int row = i / c, j = i % c;
-    float sum = (float)(r->a[i] - 3) * 0.5f + (float)(r->b[i] - 200) * 0.25f;
-    g_assert_cmpint(out->add[i], ==, cut(sum, 77, c % 100));
+    float sum = (float)r->a[i] * 0.5f + (float)r->b[i] * 0.25f; /* exact, with halves to be rounded */
+    g_assert_cmpint(out->add[i], ==, cut(sum + 25.5f, c % 100));
     g_assert_cmpint(out->maximum[i], ==, MAX(r->a[i], r->b[i]));
     g_assert_cmpfloat_with_epsilon(out->lerp[i], (float)r->a[i] + 0.3f * (float)(r->b[i] - r->a[i]), 1e-4f);
     float from = r->x[r->i0[row] * c + j], to = r->x[r->i1[row] * c + j];
     g_assert_cmpint(out->pixels[i], ==, (int)rintf(from + r->w[row] * (to - from)));
     float scaled = r->scale[j] * (float)r->a[i];
-    g_assert_cmpint(out->affine[i], ==, cut(scaled + r->shift[j], 77, c % 100));
+    g_assert_cmpint(out->affine[i], ==, cut(scaled + r->shift[j], c % 100));
   }
   for (int j = 0; j < c; j++) {
     guint32 sum = 0, square = 0;

@@ -186,7 +186,17 @@ static LusGraph *network(LusRng *rng)
   up.coord = LUS_COORD_HALF_PIXEL;
   up.scale[0] = up.scale[1] = 2;
   x = lus_graph_add_node(graph, LUS_OP_RESIZE, "up", 1, &x, &up);
-  x = fixture_conv(graph, rng, x, 20, 3, TRUE, &point);
+  int y = fixture_group_norm(graph, rng, fixture_conv(graph, rng, skip, 16, 20, FALSE, &wide), 20, 5);
+  y = lus_graph_add_node(graph, LUS_OP_RESIZE, "up too", 1, &y, &up);
+  x = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, x, y));
+  y = fixture_group_norm(graph, rng, fixture_conv(graph, rng, x, 20, 20, FALSE, &wide), 20, 4);
+  x = fixture_add(graph, fixture_unary(graph, LUS_OP_RELU, y), x);
+  up.mode = LUS_RESIZE_NEAREST;
+  up.coord = LUS_COORD_ASYMMETRIC;
+  y = fixture_conv(graph, rng, skip, 16, 8, TRUE, &point);
+  y = lus_graph_add_node(graph, LUS_OP_RESIZE, "doubled", 1, &y, &up);
+  x = fixture_add(graph, fixture_conv(graph, rng, x, 20, 8, TRUE, &point), y);
+  x = fixture_conv(graph, rng, x, 8, 3, TRUE, &wide);
   lus_graph_set_output(graph, x);
   return graph;
 }
@@ -326,7 +336,7 @@ static void test_network(void)
   g_autoptr(LusGraph) graph = network(&rng);
   g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
   g_assert_cmpint(lus_graph_n_quantized(graph), ==, 0);
-  g_assert_cmpint(lus_graph_n_quantized(quantized), ==, 5);
+  g_assert_cmpint(lus_graph_n_quantized(quantized), ==, 9);
   g_autofree float *floats = run(graph, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
   g_autofree float *rounded = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER_FP32, 1);
   g_autofree float *whole = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
@@ -335,6 +345,30 @@ static void test_network(void)
   g_assert_cmpfloat(rms_difference(floats, rounded, n), <, 0.05);
   g_assert_cmpfloat(rms_difference(floats, rounded, n), >, 1e-4);
   g_assert_cmpfloat(rms_difference(rounded, whole, n), <, 0.02);
+}
+
+/** Additions are part of what makes one of their sides, and so is the doubling. */
+static void test_steps(void)
+{
+  LusRng rng;
+  float x[SIDE * SIDE];
+  lus_rng_init(&rng, 5, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  g_autoptr(LusPlan) plan = lus_plan_new(quantized, 1, SIDE, SIDE, LUS_PLAN_INFER, 1, NULL);
+  static const char *const expected[] = {"QuantizeLinear to int8", "Conv+Relu int8 direct", "MaxPool int8",
+                                         "Conv+Relu int8 direct", "Conv+Add+Relu int8 direct", "Conv int8 direct",
+                                         "GroupNormalization+Relu int8", "Resize int8", "Conv int8 direct",
+                                         "GroupNormalization int8", "Resize+Add+Relu int8", "Conv int8 direct",
+                                         "GroupNormalization+Relu+Add int8", "Conv int8 matrix",
+                                         "Conv+Resize+Add int8 matrix", "Conv int8 direct"};
+  g_assert_cmpint(lus_plan_n_steps(plan), ==, G_N_ELEMENTS(expected));
+  for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
+    LusPlanStep step;
+    lus_plan_get_step(plan, (int)i, &step);
+    g_autofree char *text = g_strdup_printf("%s %s", step.operators, step.method);
+    g_assert_cmpstr(text, ==, expected[i]);
+  }
 }
 
 /** Written and read again: the same numbers; written again: the same bytes. */
@@ -351,7 +385,7 @@ static void test_file(void)
   g_assert_no_error(error);
   g_autoptr(LusOnnx) onnx = lus_onnx_parse(bytes->data, bytes->len, "file", &error);
   g_assert_no_error(error);
-  g_assert_cmpint(lus_graph_n_quantized(onnx->graph), ==, 5);
+  g_assert_cmpint(lus_graph_n_quantized(onnx->graph), ==, 9);
   g_autofree float *before = run(quantized, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
   g_autofree float *after = run(onnx->graph, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
   g_assert_cmpmem(before, n * sizeof(float), after, n * sizeof(float));
@@ -395,6 +429,7 @@ int main(int argc, char **argv)
   g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
   g_test_add_func("/quantizer/conv", test_conv);
   g_test_add_func("/quantizer/network", test_network);
+  g_test_add_func("/quantizer/steps", test_steps);
   g_test_add_func("/quantizer/choose", test_choose);
   g_test_add_func("/quantizer/choose/stopped", test_choose_stopped);
   g_test_add_func("/quantizer/file", test_file);
