@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "clip-frames.h"
 #include "samples.h"
 
 #include <jansson.h>
@@ -13,12 +14,13 @@
 
 static const char description[] =
   "Makes a model of 8-bit integers (ONNX, QuantizeLinear and DequantizeLinear) from one in floats. The\n"
-  "ranges of its activations are those that the pictures of the data set give; labels are not looked\n"
-  "at. DATASET is a folder (docs/dataset.md), of which the training split is taken, or phantom:COUNT,\n"
-  "simulated stills.\n\n"
+  "ranges of its activations are those that the pictures of DATA give; labels are not looked at. DATA\n"
+  "is a data set's folder (docs/dataset.md), of which the training split is taken, or phantom:COUNT,\n"
+  "simulated stills, or video files and folders of them.\n\n"
   "Where a rounding changes the masks too much, it is left out: as few as bring each class's masks\n"
   "to --iou with those in floats, on the same pictures.\n\n"
-  "Example: lus quantize model.onnx phantom:100 -o model.int8.onnx";
+  "Example: lus quantize model.onnx phantom:100 -o model.int8.onnx\n"
+  "         lus quantize model.onnx clips more.mp4 -o model.int8.onnx";
 
 typedef struct {
   char *output;
@@ -34,7 +36,7 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Where to write the quantised model (ONNX)", "MODEL"},
     {"samples", 0, 0, G_OPTION_ARG_INT, &o->samples,
-     "Most pictures looked at, evenly spread over the data set's (default 100)", "N"},
+     "Most pictures looked at, evenly spread over those of the data set or of each clip (default 100)", "N"},
     {"iou", 0, 0, G_OPTION_ARG_DOUBLE, &o->iou,
      "Least intersection over union of each class's masks with those in floats; 0: round all (default 98.5)",
      "PERCENT"},
@@ -47,7 +49,7 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     {"threads", 0, 0, G_OPTION_ARG_INT, &o->threads, "Threads; the result does not depend on them (default: all)",
      "N"},
     G_OPTION_ENTRY_NULL};
-  int code = lus_tool_parse(argc, argv, entries, "MODEL DATASET", description, 2, 2, arguments);
+  int code = lus_tool_parse(argc, argv, entries, "MODEL DATA...", description, 2, -1, arguments);
   if (code != LUS_EXIT_DONE)
     return code;
   if (!o->output)
@@ -250,6 +252,35 @@ static LusSamples *load(const LusToolData *data, LusSplit split, int limit, cons
                                error);
 }
 
+/** Samples of a data set or of the phantom, and those of its test split where they are asked for. */
+static gboolean load_data(LusSamples **samples, LusSamples **test, const char *text, const LusModelInfo *info,
+                          const Options *o, LusToolProgress *progress, GError **error)
+{
+  LusToolData data;
+  if (!lus_tool_data_open(&data, text, error))
+    return FALSE;
+  *samples = load(&data, LUS_SPLIT_TRAIN, 0, info, o, progress, error);
+  if (*samples && o->check > 0)
+    *test = load(&data, LUS_SPLIT_TEST, o->check, info, o, progress, error);
+  lus_tool_data_clear(&data);
+  return *samples && (*test || o->check == 0);
+}
+
+static gboolean load_pictures(LusSamples **samples, LusSamples **test, char **arguments, const LusModelInfo *info,
+                              const Options *o, LusToolProgress *progress, GError **error)
+{
+  g_autofree char *manifest = g_build_filename(arguments[0], "dataset.json", NULL);
+  if (!arguments[1] && (g_str_has_prefix(arguments[0], "phantom:") || g_file_test(manifest, G_FILE_TEST_EXISTS)))
+    return load_data(samples, test, arguments[0], info, o, progress, error);
+  if (o->check > 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "--check takes pictures of the test split, and clips have none; give a data set or phantom:COUNT");
+    return FALSE;
+  }
+  *samples = lus_tool_clip_frames(arguments, o->samples, info->width, info->height, progress, error);
+  return *samples != NULL;
+}
+
 static gboolean quantize(const Options *o, char **arguments, GError **error)
 {
   g_autoptr(LusModel) model = lus_model_load(arguments[0], error);
@@ -260,21 +291,16 @@ static gboolean quantize(const Options *o, char **arguments, GError **error)
                 arguments[0]);
     return FALSE;
   }
-  const LusModelInfo *info = lus_model_info(model);
-  LusToolData data;
-  if (!lus_tool_data_open(&data, arguments[1], error))
-    return FALSE;
+  g_autoptr(LusSamples) samples = NULL;
+  g_autoptr(LusSamples) test = NULL;
   LusToolProgress *progress = lus_tool_progress_new();
-  g_autoptr(LusSamples) samples = load(&data, LUS_SPLIT_TRAIN, 0, info, o, progress, error);
-  g_autoptr(LusSamples) test =
-      samples && o->check > 0 ? load(&data, LUS_SPLIT_TEST, o->check, info, o, progress, error) : NULL;
   Results results = {0};
-  g_autoptr(LusGraph) graph = samples && (test || o->check == 0)
-                                  ? calibrate(model, samples, test, o, progress, &results, error)
-                                  : NULL;
+  g_autoptr(LusGraph) graph = NULL;
+  if (load_pictures(&samples, &test, arguments + 1, lus_model_info(model), o, progress, error))
+    graph = calibrate(model, samples, test, o, progress, &results, error);
   lus_tool_progress_free(progress);
-  lus_tool_data_clear(&data);
-  return graph && save(graph, model, arguments[1], o, &results, error);
+  g_autofree char *data = g_strjoinv(" ", arguments + 1);
+  return graph && save(graph, model, data, o, &results, error);
 }
 
 int lus_cmd_quantize(int argc, char **argv)

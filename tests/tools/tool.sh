@@ -133,6 +133,9 @@ check "quantize: share" gives 2 "--least-int8 must be 0 to 100" quantize model.o
 check "quantize: effects and check" gives 0 "2 samples of the test split" quantize model.onnx phantom:2 -o q.onnx --effects --check 2
 check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
 check "quantize" gives 0 "of the multiplications in 8-bit integers" quantize model.onnx phantom:2 -o q.onnx
+check "quantize: clips" gives 0 "3 samples it was made with" quantize model.onnx clips/a/x.mkv clips/b y.mkv -o qc.onnx --samples 5 --threads 1
+check "quantize: clips have no test split" gives 1 "give a data set or phantom:COUNT" quantize model.onnx y.mkv -o qc.onnx --check 2
+check "quantize: not a video" gives 1 "text.mkv: " quantize model.onnx text.mkv -o qc.onnx
 check "quantize: the same again" gives 0 "" quantize model.onnx phantom:2 -o q1.onnx --threads 1
 check "quantize: bit by bit" cmp q.onnx q1.onnx
 check "quantize: twice" gives 1 "is quantised already" quantize q.onnx phantom:2 -o q2.onnx
@@ -156,7 +159,7 @@ check "fpn: shape" grep -aq "'shape': (3, 64, 64)" y.npy
 check "fpn: classes" gives 0 "" fpn mbv2 -o mbv2.onnx --size 32 --classes 5 --channels 3
 check "fpn: names of the classes" gives 0 "vertical_line, class_4, class_5" info mbv2.onnx
 check "fpn: no such network" gives 1 "network 'r19': is one of r18gn, r18h, mbv2" fpn r19 -o z.onnx
-check "fpn: no such encoder" gives 1 "is one of resnet18, mobilenet_v2" fpn --encoder vgg -o z.onnx
+check "fpn: no such encoder" gives 1 "is one of resnet18, resnet34, mobilenet_v2" fpn --encoder vgg -o z.onnx
 check "fpn: width" gives 1 "multiple of 16" fpn --encoder resnet18 --width 20 -o z.onnx
 check "fpn: nothing to build" gives 2 "either NAME" fpn -o z.onnx
 check "fpn: size" gives 2 "multiple of 32" fpn r18h -o z.onnx --size 100
