@@ -59,7 +59,7 @@ static gboolean check_files(const LusTraining *run, GError **error)
 {
   const LusTrainOptions *o = &run->options;
   return check_folder(o->output, error) && check_folder(run->checkpoint, error) &&
-         (!o->log || check_folder(o->log, error));
+         (!o->log || check_folder(o->log, error)) && lus_train_checkpoint_is_free(run->checkpoint, error);
 }
 
 static gboolean train(LusTraining *run, LusToolData *data, LusClassMetrics *metrics, GError **error)

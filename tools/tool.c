@@ -60,7 +60,7 @@ struct _LusToolProgress {
   gint64 started, first;   /* time and count at which this piece of work began */
   gint64 last_done, total;
   gint64 shown;            /* time of the last output */
-  struct sigaction before;
+  struct sigaction before_int, before_term;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -84,7 +84,8 @@ LusToolProgress *lus_tool_progress_new(void)
   /* SA_RESETHAND: a second Ctrl-C ends the program at once. */
   struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &progress->before);
+  sigaction(SIGINT, &action, &progress->before_int);
+  sigaction(SIGTERM, &action, &progress->before_term);
   return progress;
 }
 
@@ -101,7 +102,8 @@ void lus_tool_progress_free(LusToolProgress *progress)
   if (!progress)
     return;
   lus_tool_progress_end(progress);
-  sigaction(SIGINT, &progress->before, NULL);
+  sigaction(SIGINT, &progress->before_int, NULL);
+  sigaction(SIGTERM, &progress->before_term, NULL);
   g_free(progress);
 }
 

@@ -56,14 +56,14 @@ void lus_tool_unpin_blas(const char *command, char **argv);
 char *lus_tool_command_text(int argc, char **argv);
 
 /** A LusProgress that draws a bar with rate and ETA on a terminal, else a line every few seconds, all to stderr. user_data:
- *  LusToolProgress. SIGINT makes it return FALSE. */
+ *  LusToolProgress. SIGINT and SIGTERM make it return FALSE. */
 typedef struct _LusToolProgress LusToolProgress;
 LusToolProgress *lus_tool_progress_new(void);
 void lus_tool_progress_free(LusToolProgress *progress); /* ends the line */
 /** Ends the line, so that a message can be printed; the next progress begins anew. */
 void lus_tool_progress_end(LusToolProgress *progress);
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total);
-/** TRUE once SIGINT came while a LusToolProgress was there. */
+/** TRUE once SIGINT or SIGTERM came while a LusToolProgress was there. */
 gboolean lus_tool_interrupted(void);
 
 /** GStreamer behind LusFrameSource and LusFrameSink. The source decodes any file GStreamer reads, in the decoder's own

@@ -39,6 +39,8 @@ static const Option table[] = {
    "SUM"},
   {"learning", "steps", 0, WHOLE, AT(steps), "3000", 1, 1e8, "Optimiser steps (default 3000)", "N"},
   {"learning", "batch", 0, WHOLE, AT(batch), "8", 1, 256, "Samples per step (default 8)", "N"},
+  {"learning", "balance", 0, REAL, AT(balance), "0", 0, 1,
+   "How much more often samples with rare classes come: 0 (default) not at all, 1: each class equally often", "SHARE"},
   {"learning", "seed", 0, LONG, AT(seed), "1", 0, 9e15, "Seed of weights, samples and phantom (default 1)", "N"},
   {"learning", "optimizer", 0, TEXT, AT(optimizer), "adamw", 0, 0, "adamw (default) or sgd", "NAME"},
   {"learning", "learning-rate", 0, REAL, AT(learning_rate), NULL, 1e-9, 100,

@@ -14,7 +14,7 @@ typedef struct {
   gint64 seed;
   char *augment; /* NULL: as it is by default */
   double learning_rate; /* 0: the optimiser's usual one */
-  double momentum, weight_decay, clip, ema;
+  double balance, momentum, weight_decay, clip, ema;
   int held_out, validation_interval, patience;
   char *checkpoint, *log;
   int checkpoint_interval;

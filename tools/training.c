@@ -149,6 +149,7 @@ int lus_training_configure(LusTraining *run)
   c->loss = &run->loss;
   c->steps = o->steps;
   c->batch = o->batch;
+  c->balance = o->balance;
   c->optimizer.momentum = o->momentum;
   c->optimizer.weight_decay = o->weight_decay;
   c->optimizer.clip = o->clip;

@@ -87,6 +87,7 @@ char *lus_train_settings(const LusTrainConfig *config, const LusLoss *loss, cons
   for (int k = 0; k < samples->n_classes; k++)
     g_string_append_printf(text, " %.9g", (double)loss->positive_weight[k]);
   g_string_append_c(text, '\n');
+  g_string_append_printf(text, "balance %.17g\n", config->balance);
   g_autofree char *augment = lus_augment_to_string(&config->augment);
   g_string_append_printf(text, "augmentation %s\n", augment);
   append_optimizer(text, config);

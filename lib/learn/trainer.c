@@ -3,6 +3,8 @@
 #include "learn/augment.h"
 #include "learn/checkpoint.h"
 #include "learn/predict.h"
+#include "learn/sampling.h"
+#include "learn/train-lock.h"
 #include "learn/train-log.h"
 #include "learn/train-settings.h"
 #include "lung/preprocess.h"
@@ -40,8 +42,10 @@ typedef struct {
   LusTrainState state;
   Slot *slots; /* [batch] */
   int *permutation;
+  double *sample_weights; /* NULL: all alike */
   gint64 epoch; /* of the permutation, -1: none yet */
   LusLoss loss;
+  LusTrainLock *lock;
   LusTrainLog *log;
   double learning_rate, norm, step_loss; /* of the last step */
   double shown_loss, shown_dice[LUS_MAX_CLASSES];
@@ -85,6 +89,8 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
     wrong = "clip and weight decay cannot be negative";
   else if (!(config->optimizer.momentum >= 0 && config->optimizer.momentum < 1))
     wrong = "the momentum must be in 0 to below 1";
+  else if (!(config->balance >= 0 && config->balance <= 1))
+    wrong = "the balance must be in 0..1";
   else if (config->patience < 0 || (config->patience > 0 && (!config->validation || config->validation_interval < 1)))
     wrong = "stopping early needs validation samples, and an interval between validations";
   else if (config->validation && config->validation->n_classes != samples->n_classes)
@@ -169,6 +175,8 @@ static void trainer_clear(Trainer *t)
   g_free(t->weight);
   g_free(t->gradient);
   g_free(t->permutation);
+  g_free(t->sample_weights);
+  lus_train_lock_free(t->lock);
   g_free(t->settings);
   lus_train_log_free(t->log);
   lus_train_state_clear(&t->state);
@@ -227,21 +235,21 @@ static gboolean trainer_init(Trainer *t, GError **error)
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: out of memory");
     return FALSE;
   }
+  if (config->balance > 0)
+    t->sample_weights = lus_sampling_weights(t->samples, config->target.level, config->balance);
+  if (config->checkpoint && !(t->lock = lus_train_lock_new(config->checkpoint, error)))
+    return FALSE;
   return plan_init(t, error) && batch_init(t, error) && start(t, error);
 }
 
-/** The order of the samples in one epoch (Fisher-Yates), from the seed and the epoch alone. */
+/** The order of the samples in one epoch, from the seed and the epoch alone. */
 static void permute(Trainer *t, gint64 epoch)
 {
   if (epoch == t->epoch)
     return;
   LusRng rng;
   lus_rng_init(&rng, t->config->seed, STREAM_PERMUTATION | (guint64)epoch);
-  for (int i = 0; i < t->samples->n; i++) {
-    int j = (int)lus_rng_below(&rng, (guint32)(i + 1));
-    t->permutation[i] = t->permutation[j];
-    t->permutation[j] = i;
-  }
+  lus_sampling_epoch(t->permutation, t->samples->n, t->sample_weights, &rng);
   t->epoch = epoch;
 }
 

@@ -21,6 +21,8 @@ typedef struct {
   guint64 seed;
   int steps;               /* optimiser steps in all */
   int batch;               /* samples per step, default 8 */
+  double balance;          /* 0..1: how much more often samples with rare classes come; 0 (default): all alike, 1: each
+                              class equally often */
   LusOptimizer optimizer;  /* default AdamW */
   double learning_rate;    /* peak, default 2e-3 */
   int warm_up;             /* steps, default 50 */
@@ -51,6 +53,10 @@ LUS_API void lus_train_config_init(LusTrainConfig *config);
  *  step's samples follow from (seed, step). The new graph holds the averaged weights. @result may be NULL. */
 LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samples, LusTrainResult *result,
                             GError **error);
+
+/** Whether no other training uses the checkpoint at the moment, so that a second one can be refused before it has read its
+ *  samples. lus_train() itself holds CHECKPOINT.lock. */
+LUS_API gboolean lus_train_checkpoint_is_free(const char *checkpoint, GError **error);
 
 /** Gives @graph the weights of @from that have the same names; every one of @graph's must be there with its shape. Only
  *  a head (the convolution that gives the logits) with another number of outputs keeps what it has: *new_head (may be

@@ -2,10 +2,13 @@
 #include "toy.h"
 #include "learn/checkpoint.h"
 #include "learn/predict.h"
+#include "learn/sampling.h"
+#include "learn/train-lock.h"
 #include "nn/error.h"
 #include "nn/file.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /** What a progress callback saw and does. */
 typedef struct {
@@ -441,6 +444,98 @@ static void test_initial(Fixture *f, gconstpointer data)
   assert_error(error, LUS_ERROR_INVALID, "has no weights 'encoder.stage2.block2.conv1.weight'");
 }
 
+/** 16 samples, of which 8 show class 0 and 2 class 1. */
+static LusSamples *unbalanced(void)
+{
+  LusSamples *s = toy_samples(16, 1);
+  memset(s->labels, 0, (gsize)16 * TOY_CLASSES * TOY_PIXELS);
+  for (int i = 0; i < 8; i++)
+    s->labels[(gsize)i * TOY_CLASSES * TOY_PIXELS + 7] = 60;
+  s->labels[(gsize)9 * TOY_CLASSES * TOY_PIXELS + TOY_PIXELS + 3] = 100;
+  s->labels[(gsize)7 * TOY_CLASSES * TOY_PIXELS + TOY_PIXELS + 3] = 80;
+  s->labels[(gsize)12 * TOY_CLASSES * TOY_PIXELS + TOY_PIXELS + 3] = 59; /* below the level */
+  return s;
+}
+
+static void test_sampling_weights(void)
+{
+  g_autoptr(LusSamples) samples = unbalanced();
+  for (int balance = 0; balance <= 2; balance++) {
+    g_autofree double *weights = lus_sampling_weights(samples, 60, balance / 2.0);
+    for (int i = 0; i < 16; i++)
+      assert_near(weights[i], i == 7 || i == 9 ? pow(4, balance / 2.0) : 1, 1e-12);
+  }
+}
+
+/** Without weights each sample comes once; with them as often as they say, on average exactly; the order is random. */
+static void test_sampling_epochs(void)
+{
+  int order[16], counts[16] = {0}, first[16] = {0};
+  double weights[16];
+  for (int i = 0; i < 16; i++)
+    weights[i] = i == 7 || i == 9 ? 4 : 1;
+  for (guint64 epoch = 0; epoch < 2200; epoch++) {
+    LusRng rng;
+    lus_rng_init(&rng, 1, epoch);
+    int once[16] = {0};
+    lus_sampling_epoch(order, 16, NULL, &rng);
+    for (int i = 0; i < 16; i++)
+      once[order[i]]++;
+    for (int i = 0; i < 16; i++)
+      g_assert_cmpint(once[i], ==, 1);
+    first[order[0]]++;
+    memset(once, 0, sizeof once);
+    lus_sampling_epoch(order, 16, weights, &rng);
+    for (int i = 0; i < 16; i++)
+      once[order[i]]++;
+    for (int i = 0; i < 16; i++) {
+      g_assert_cmpint(once[i], >=, weights[i] > 1 ? 2 : 0); /* 16 x 4 / 22 = 2.9 */
+      g_assert_cmpint(once[i], <=, weights[i] > 1 ? 3 : 1);
+      counts[i] += once[i];
+    }
+  }
+  for (int i = 0; i < 16; i++) {
+    assert_near(counts[i] / 2200.0, 16 * weights[i] / 22, 0.05);
+    assert_near(first[i] / 2200.0, 1.0 / 16, 0.025);
+  }
+}
+
+static void test_balance(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  lus_samples_free(f->samples);
+  f->samples = unbalanced();
+  f->config.balance = 0.75;
+  g_autoptr(LusGraph) expected = undisturbed(f);
+  interrupt(f, 7);
+  g_autoptr(LusGraph) graph = train(&f->config, f->samples);
+  assert_same(graph, expected);
+  f->config.balance = 0.5;
+  refuses(f, LUS_ERROR_INVALID, "it has 'balance 0.75', this one 'balance 0.5'");
+  f->config.balance = 1.5;
+  refuses(f, LUS_ERROR_INVALID, "balance must be in 0..1");
+}
+
+static void test_lock(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *file = g_strconcat(f->checkpoint, ".lock", NULL);
+  LusTrainLock *lock = lus_train_lock_new(f->checkpoint, &error);
+  g_assert_no_error(error);
+  g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
+  g_autofree char *process = g_strdup_printf("another training with process number %d is using it", (int)getpid());
+  refuses(f, LUS_ERROR_IO, process);
+  g_assert_false(lus_train_checkpoint_is_free(f->checkpoint, &error));
+  assert_error(error, LUS_ERROR_IO, f->checkpoint);
+  lus_train_lock_free(lock);
+  g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
+  g_assert_true(g_file_set_contents(file, "4711\n", -1, NULL)); /* left behind by one that was killed */
+  g_assert_true(lus_train_checkpoint_is_free(f->checkpoint, &error));
+  lus_graph_free(train(&f->config, f->samples));
+  g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
+}
+
 #define ADD(name) g_test_add("/trainer/" #name, Fixture, NULL, set_up, test_##name, tear_down)
 
 int main(int argc, char **argv)
@@ -460,5 +555,9 @@ int main(int argc, char **argv)
   ADD(best_weights);
   ADD(sgd);
   ADD(initial);
+  g_test_add_func("/trainer/sampling_weights", test_sampling_weights);
+  g_test_add_func("/trainer/sampling_epochs", test_sampling_epochs);
+  ADD(balance);
+  ADD(lock);
   return g_test_run();
 }

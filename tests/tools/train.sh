@@ -18,7 +18,7 @@ check() { # NAME COMMAND...: passes when the command succeeds
     sed 's/^/# /' check.out
   fi
 }
-small=(phantom:6 --held-out 4 --size 64x32 --widths 16,16,16,16 --batch 2)
+small=(phantom:6 --held-out 4 --size 64x32 --widths 16,16,16,16 --batch 2 --threads 1)
 train() { timeout 100 "$lus" train "${small[@]}" "$@" > out.txt 2>&1; }
 gives() { # CODE TEXT ARGUMENT...: a training ends with CODE and says TEXT
   local code=$1 text=$2
@@ -42,7 +42,7 @@ recorded() { # MODEL TEXT
 printf '[learning]\nsteps = 4\ntarget = soft\noptimizer = sgd\n[validation]\nvalidation-interval = 2\n' > a.conf
 check "a configuration file" train -o a.onnx --config a.conf --log a.csv
 check "what was in force is recorded" recorded a.onnx \
-  '"target":"soft","loss":"2*bce+1*dice","steps":"4","batch":"2","seed":"1","optimizer":"sgd","learning-rate":"0.02"'
+  '"target":"soft","loss":"2*bce+1*dice","steps":"4","batch":"2","balance":"0","seed":"1","optimizer":"sgd","learning-rate":"0.02"'
 check "a log, a row per step" test "$(wc -l < a.csv)" -eq 5
 check "with the classes' Dice" grep -q '^step,.*,dice_pleural_line,dice_fascia_band,dice_vertical_line,seconds$' a.csv
 check "flags win over the file" train -o b.onnx --config a.conf --steps 2 --ema 0 --clip 0 --weight-decay 0 --warmup 1
@@ -60,7 +60,7 @@ check "no key file" refuses_file "bad.conf: Key file contains line" 'steps: 4\n'
 check "no file" gives 1 "none.conf: No such file" -o bad.onnx --config none.conf
 check "bad flags are a matter of usage" gives 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
 check "patience without validations" gives 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
-small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2)
+small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2 --threads 1)
 
 # Augmentation
 printf '[augmentation]\nshadow = 0\nflip = 0.5\ntgc = 2\n' > augment.conf
