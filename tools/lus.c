@@ -12,6 +12,7 @@ static const LusCommand commands[] = {
   {"check", "look for everything that is wrong with a data set", lus_cmd_check},
   {"train", "train a segmentation network on a data set", lus_cmd_train},
   {"evaluate", "compare a model with a data set's labels", lus_cmd_evaluate},
+  {"sweep", "train and compare target methods over folds of patients, with a report", lus_cmd_sweep},
   {"quantize", "make a model of 8-bit integers from one in floats", lus_cmd_quantize},
   {"agree", "tell how far a data set's annotators agree, and their scales", lus_cmd_agree},
   {"fuse", "make one annotator out of several", lus_cmd_fuse},

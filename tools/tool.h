@@ -18,6 +18,7 @@ int lus_cmd_export(int argc, char **argv);
 int lus_cmd_check(int argc, char **argv);
 int lus_cmd_train(int argc, char **argv);
 int lus_cmd_evaluate(int argc, char **argv);
+int lus_cmd_sweep(int argc, char **argv);
 int lus_cmd_quantize(int argc, char **argv);
 int lus_cmd_fpn(int argc, char **argv);
 int lus_cmd_segment(int argc, char **argv);

@@ -12,7 +12,7 @@
 #define BELOW 48
 #define LEGEND_GAP 26
 #define LEGEND_ROW 19
-#define LEGEND_KEY 30
+#define LEGEND_KEY 38
 #define MARK 3.1
 #define MAX_COLUMNS 3
 
@@ -45,7 +45,8 @@ static double draw_text(cairo_t *cr, double x, double y, double align, double si
   double w = (double)width / PANGO_SCALE, h = (double)height / PANGO_SCALE;
   use(cr, tone, 1);
   cairo_move_to(cr, x - align * w, y - h / 2);
-  pango_cairo_show_layout(cr, layout);
+  pango_cairo_layout_path(cr, layout); /* outlines: SVG viewers differ in how they find fonts and glyphs */
+  cairo_fill(cr);
   pango_font_description_free(font);
   g_object_unref(layout);
   return w;

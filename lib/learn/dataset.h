@@ -81,7 +81,7 @@ typedef struct {
   char **patients;       /* NULL-terminated, by number of the group; NULL: they have no names */
 } LusSamples;
 
-/** All labelled frames of one split, cropped to the sector and scaled like at inference. The annotators in use are
+/** All labelled frames of one split (LUS_SPLIT_N: of all), cropped to the sector and scaled like at inference. The annotators in use are
  *  averaged, or kept apart with each_annotator. */
 LUS_API LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height,
                                      LusFrameOpen open, gpointer user_data, LusProgress progress,

@@ -184,11 +184,12 @@ LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int widt
   l.annotators = annotators;
   g_autoptr(GArray) labelled = g_array_new(FALSE, FALSE, sizeof(LusLabelled));
   for (int i = 0; i < dataset->n_clips; i++)
-    if (dataset->clips[i].split == split)
+    if (dataset->clips[i].split == split || split == LUS_SPLIT_N)
       lus_labels_find(labelled, dataset, annotators, &dataset->clips[i], dataset->each_annotator);
   if (labelled->len == 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s'; labels lie in "
-                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path, lus_split_name(split));
+                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path,
+                split == LUS_SPLIT_N ? "any" : lus_split_name(split));
     return NULL;
   }
   LusSamples *samples = l.samples = lus_samples_new((int)labelled->len, dataset->n_classes, width, height, error);

@@ -37,6 +37,7 @@
 #include "../learn/metrics.h"
 #include "../learn/bootstrap.h"
 #include "../learn/evaluate.h"
+#include "../learn/sweep.h"
 #include "../learn/heads.h"
 #include "../learn/tables.h"
 #include "../learn/region.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# lus evaluate from outside, as a TAP test: learning.sh LUS MAKE_MODEL
+# lus evaluate and sweep from outside, as a TAP test: learning.sh LUS MAKE_MODEL
 set -u
 lus=$(realpath "$1") make_model=$(realpath "$2")
 dir=$(mktemp -d)
@@ -21,7 +21,7 @@ check() { # NAME COMMAND...: passes when the command succeeds
 gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
   local code=$1 text=$2
   shift 2
-  timeout 100 "$lus" "$@" > out.txt 2>&1
+  timeout 300 "$lus" "$@" > out.txt 2>&1
   local got=$?
   [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
   echo "lus $*: exit $got, expected $code with '$text':"
@@ -49,4 +49,44 @@ check "evaluate: against a model of another size" bash -c "\"$make_model\" 96 bi
   --against big.onnx > out.txt 2>&1 && grep -q 'takes 96 x 96 pixels' out.txt"
 check "evaluate: levels" gives 2 "--levels: write percents" evaluate model.onnx phantom:2 --levels 0,high
 check "evaluate: plots where there is a file" gives 1 "t.csv: cannot make this folder" evaluate model.onnx phantom:2 --plots t.csv
+
+# Sweep
+small=(--size 64x64 --widths 16,16,16,16 --batch 2 --threads 1)
+check "sweep: no output" gives 2 "no output; say where to write the report" sweep data
+check "sweep: target" gives 2 "--targets: " sweep data -o r --targets threshold:60,hard
+check "sweep: target twice" gives 2 "threshold:60 is there twice" sweep data -o r --targets threshold:60,threshold
+check "sweep: shard" gives 2 "--shard: write I/N" sweep data -o r --shard 3/2
+check "sweep: a flag of train" gives 2 "--size 65x64: sides are multiples of 32" sweep data -o r --size 65x64
+check "sweep: not of a sweep" gives 2 "Unknown option --target" sweep data -o r --target soft
+printf '[learning]\ntarget = soft\n' > target.conf
+check "sweep: nor in its file" gives 1 "[learning] target: is not for 'lus sweep'" sweep data -o r --config target.conf
+check "sweep: phantoms have no splits" gives 1 "use --folds 2 or more" sweep phantom:9 -o r --folds 1
+check "sweep: too few patients" gives 1 "4 patients are too few for 5 folds" sweep data -o r --folds 5 "${small[@]}"
+check "sweep: nothing written" test ! -e r/jobs
+printf '[learning]\nsteps = 3\n' > steps.conf
+run=(sweep data -o r --folds 2 --targets threshold:60,soft,expert,ordinal:2 --config steps.conf "${small[@]}")
+check "sweep: a part" gives 0 "4 of 8 jobs are missing" "${run[@]}" --shard 1/2
+check "sweep: the other part" gives 0 "r/report.html: 4 methods, 4 patients" "${run[@]}" --shard 2/2
+check "sweep: again" gives 0 "8/8 ordinal-2_fold2_seed1: was done before" "${run[@]}"
+check "sweep: other settings" gives 1 "it has 'steps 3', this one 'steps 4'" "${run[@]}" --steps 4
+check "sweep: distances in mm" grep -q 'distance_mm' r/sweep.csv
+check "sweep: each job's model" gives 0 '"target":"ordinal:2"' info r/jobs/ordinal-2_fold1_seed1/model.onnx
+check "sweep: the data set's own splits" gives 0 "1 methods, 4 patients" sweep data -o own --folds 1 --targets soft --steps 2 "${small[@]}"
+
+# Ctrl-C during a training, and again
+run=(sweep data --folds 2 --targets soft --steps 150 "${small[@]}")
+"$lus" "${run[@]}" -o stop > stop.txt 2>&1 &
+pid=$!
+for _ in $(seq 200); do
+  grep -q "begins" stop.txt && break
+  sleep 0.05
+done
+sleep 0.3
+kill -INT $pid
+wait $pid
+check "sweep: interrupted: exit code" test $? -eq 1
+check "sweep: interrupted: message" grep -q "repeat the command to go on: soft_fold[12]_seed1: training: stopped after step" stop.txt
+check "sweep: goes on" gives 0 "stop/report.html" "${run[@]}" -o stop
+check "sweep: without a stop" gives 0 "whole/report.html" "${run[@]}" -o whole
+check "sweep: the same results" bash -c 'for j in whole/jobs/*; do cmp "$j/result.bin" "${j/whole/stop}/result.bin" || exit 1; done'
 echo "1..$n"

@@ -57,7 +57,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate import export check train evaluate agree fuse quantize segment features fit exam info infer bench fpn; do
+for command in simulate import export check train evaluate sweep agree fuse quantize segment features fit exam info infer bench fpn; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "learn/sweep.h"
+
+/** Inside of learn: the parts of a sweep. */
+
+/** All jobs, in the order of their numbers; elements are LusSweepJob*. */
+GPtrArray *lus_sweep_jobs(const LusSweepConfig *config);
+/** path/jobs/NAME/FILE. */
+char *lus_sweep_job_path(const LusSweepConfig *config, const LusSweepJob *job, const char *file);
+/** Everything the job's result depends on, as lines; @data: the fold's samples by their content. */
+char *lus_sweep_data(const LusSweepConfig *config, const LusSplit *roles);
+char *lus_sweep_settings(const LusSweepConfig *config, const LusSweepJob *job, const char *data);
+
+/** What a finished job leaves. */
+typedef struct {
+  LusEvaluation *evaluation; /* of the fold's test patients */
+  double *cuts;              /* [n_classes][n_levels]: best on the calibrating patients, 0..1; NaN: nothing positive there */
+} LusSweepResult;
+
+gboolean lus_sweep_result_write(const char *path, const LusSweepResult *result, const char *settings, GError **error);
+/** With @settings: those it must have. Errors: damaged, other settings. */
+gboolean lus_sweep_result_read(LusSweepResult *result, const char *path, const char *settings, GError **error);
+void lus_sweep_result_clear(LusSweepResult *result);
+
+/** Pictures of a few test samples that show much, for the report: @folder/example1.frame.png, .label.png (labelled
+ *  confidence) and .mask.png (the model's masks). */
+#define LUS_SWEEP_EXAMPLES 3
+gboolean lus_sweep_write_examples(const char *folder, LusModel *model, const LusSamples *test, GError **error);
+
+/** The methods side by side: all folds and seeds put together. */
+typedef struct {
+  const LusSweepConfig *config;
+  int n_targets, n_classes, n_levels, n_patients;
+  int baseline;               /* the target that others are compared with: threshold:60, else the first */
+  char **names;               /* [n_targets] "threshold:60" */
+  LusEvaluation **evaluations; /* [n_targets] */
+  LusMaskCount *counts;       /* [n_targets][2][n_classes][n_levels][n_patients]: masks at the models' threshold, and at
+                                 the cuts that the calibrating patients gave for the level */
+  LusBootstrap *bootstrap;
+} LusSweepTable;
+
+gboolean lus_sweep_table_fill(LusSweepTable *table, const LusSweepConfig *config, GError **error);
+void lus_sweep_table_clear(LusSweepTable *table);
+/** [n_patients]; @fitted: with the cuts of the calibrating patients. */
+const LusMaskCount *lus_sweep_counts(const LusSweepTable *table, int target, gboolean fitted, int class_index,
+                                     int level);
+char *lus_sweep_csv(const LusSweepTable *table);
+/** dice, dice-fitted and reliability into the folder. */
+gboolean lus_sweep_plots(const LusSweepTable *table, const char *folder, GError **error);
+/** The page; reads charts and examples from the sweep's folder. */
+char *lus_sweep_html(const LusSweepTable *table, GError **error);
+/** A target's text as part of a file name: "threshold-60". */
+char *lus_sweep_file_name(const char *target);
