@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "peers.h"
 #include "samples.h"
 #include "training.h"
 
@@ -55,11 +56,18 @@ static gboolean load_samples(LusTraining *run, LusToolData *data, LusSamples **h
   return run->held_out != NULL;
 }
 
+/** Of several processes number 0 alone writes and reports. */
+static gboolean is_first(const LusTraining *run)
+{
+  return !run->config.peers || run->config.peers->rank == 0;
+}
+
 static gboolean check_files(const LusTraining *run, GError **error)
 {
   const LusTrainOptions *o = &run->options;
   return check_folder(o->output, error) && check_folder(run->checkpoint, error) &&
-         (!o->log || check_folder(o->log, error)) && lus_train_checkpoint_is_free(run->checkpoint, error);
+         (!o->log || check_folder(o->log, error)) &&
+         (!is_first(run) || lus_train_checkpoint_is_free(run->checkpoint, error));
 }
 
 static gboolean train(LusTraining *run, LusToolData *data, LusClassMetrics *metrics, GError **error)
@@ -69,10 +77,10 @@ static gboolean train(LusTraining *run, LusToolData *data, LusClassMetrics *metr
   lus_training_describe(run, data->dataset);
   LusSamples *held_out = NULL;
   gboolean ok = load_samples(run, data, &held_out, error);
-  if (ok && g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
+  if (ok && is_first(run) && g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
     fprintf(stderr, "lus train: going on from %s\n", run->checkpoint);
   ok = ok && lus_training_run(run, metrics, error);
-  if (ok)
+  if (ok && is_first(run))
     g_unlink(run->checkpoint);
   lus_samples_free(held_out);
   return ok;
@@ -93,14 +101,15 @@ static int run_command(LusTraining *run, const char *data_text)
   LusClassMetrics metrics[LUS_MAX_CLASSES];
   run->data_text = data_text;
   gboolean ok = check_files(run, &error) && lus_tool_data_open(&data, data_text, &error);
-  LusToolProgress *progress = lus_tool_progress_new();
+  LusToolProgress *progress = is_first(run) ? lus_tool_progress_new() : NULL;
   run->config.progress = lus_tool_progress;
   run->config.progress_data = progress;
   ok = ok && train(run, &data, metrics, &error);
   lus_tool_progress_free(progress);
   lus_tool_data_clear(&data);
   if (ok) {
-    print_result(run, metrics);
+    if (is_first(run))
+      print_result(run, metrics);
     return LUS_EXIT_DONE;
   }
   if (g_error_matches(error, LUS_ERROR, LUS_ERROR_CANCELLED) && g_file_test(run->checkpoint, G_FILE_TEST_EXISTS))
@@ -119,8 +128,12 @@ int lus_cmd_train(int argc, char **argv)
   if (code == LUS_EXIT_DONE)
     code = run.options.output ? lus_training_configure(&run)
                               : lus_tool_usage("train", "no output; say where to write the model with -o MODEL");
+  GError *error = NULL;
+  if (code == LUS_EXIT_DONE && !lus_tool_peers_open(&run.config.peers, &error))
+    code = lus_tool_fail("train", error);
   if (code == LUS_EXIT_DONE)
     code = run_command(&run, arguments[0]);
   lus_training_clear(&run);
+  lus_tool_peers_close(code);
   return code;
 }

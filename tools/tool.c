@@ -91,6 +91,8 @@ LusToolProgress *lus_tool_progress_new(void)
 
 void lus_tool_progress_end(LusToolProgress *progress)
 {
+  if (!progress)
+    return;
   if (progress->line_open)
     fputc('\n', stderr);
   progress->line_open = FALSE;
@@ -162,6 +164,8 @@ static void show(LusToolProgress *progress, const char *what, gint64 done, gint6
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total)
 {
   LusToolProgress *progress = user_data;
+  if (!progress)
+    return !interrupted;
   gint64 now = g_get_monotonic_time();
   if (total != progress->total || done < progress->last_done) {
     /* Another piece of work: its rate is its own. */

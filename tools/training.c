@@ -313,5 +313,8 @@ gboolean lus_training_run(LusTraining *run, LusClassMetrics *metrics, GError **e
 {
   run->n_held_out = run->held_out->n;
   gboolean ordinal = run->target.method == LUS_TARGET_ORDINAL;
-  return (ordinal ? train_levels(run, error) : train_masks(run, error)) && save(run, metrics, error);
+  if (!(ordinal ? train_levels(run, error) : train_masks(run, error)))
+    return FALSE;
+  const LusTrainPeers *peers = run->config.peers;
+  return (peers && peers->rank > 0) || save(run, metrics, error); /* all have the same network */
 }

@@ -280,39 +280,58 @@ static double overlap_term(Overlap *overlap, const Sums *sums, double alpha, dou
   return e / (n + e);
 }
 
-double lus_loss_batch(float *const *d_logits, double *dice, const float *const *logits, const float *const *target,
-                      const float *const *weight, const LusLoss *loss, int batch, int n_classes, gsize pixels,
-                      LusParallel *pool)
+/** Each class's sums over the samples, here and at the peers. */
+static void add_samples(Sums *class_sums, const Sums *sums, int planes, int n_classes, const LusTrainPeers *peers)
+{
+  for (int k = 0; k < n_classes; k++) {
+    class_sums[k] = (Sums){0};
+    for (int i = k; i < planes; i += n_classes) {
+      class_sums[k].bce += sums[i].bce;
+      class_sums[k].focal += sums[i].focal;
+      class_sums[k].both += sums[i].both;
+      class_sums[k].over += sums[i].over;
+      class_sums[k].under += sums[i].under;
+    }
+  }
+  G_STATIC_ASSERT(sizeof(Sums) == 5 * sizeof(double));
+  if (peers)
+    peers->sum_doubles(peers->data, &class_sums[0].bce, 5 * (gsize)n_classes);
+}
+
+double lus_loss_batch_part(float *const *d_logits, double *dice, const float *const *logits,
+                           const float *const *target, const float *const *weight, const LusLoss *loss, int batch,
+                           int n_classes, gsize pixels, const LusTrainPeers *peers, LusParallel *pool)
 {
   int planes = batch * n_classes;
   g_autofree Sums *sums = g_new(Sums, planes);
   Job job = {.d_logits = d_logits, .logits = logits, .target = target, .weight = weight, .loss = loss,
              .n_classes = n_classes, .pixels = pixels, .sums = sums};
-  job.per_pixel = 1 / ((double)planes * (double)pixels);
+  job.per_pixel = 1 / ((double)planes * (peers ? peers->count : 1) * (double)pixels);
   lus_parallel_for(pool, planes, sum_plane, &job);
+  Sums class_sums[MAX_CLASSES];
+  add_samples(class_sums, sums, planes, n_classes, peers);
 
   const float *factor = loss->factor;
   double total = 0, dice_factor = (double)factor[LUS_LOSS_DICE] / n_classes;
   double tversky_factor = (double)factor[LUS_LOSS_TVERSKY] / n_classes;
   for (int k = 0; k < n_classes; k++) {
-    Sums class_sums = {0};
-    for (int i = k; i < planes; i += n_classes) {
-      class_sums.bce += sums[i].bce;
-      class_sums.focal += sums[i].focal;
-      class_sums.both += sums[i].both;
-      class_sums.over += sums[i].over;
-      class_sums.under += sums[i].under;
-    }
     Overlap *overlap = &job.overlap[k];
-    double miss = overlap_term(overlap, &class_sums, 0.5, 0.5, dice_factor);
-    total += job.per_pixel * ((double)factor[LUS_LOSS_BCE] * class_sums.bce +
-                              (double)factor[LUS_LOSS_FOCAL] * class_sums.focal);
+    double miss = overlap_term(overlap, &class_sums[k], 0.5, 0.5, dice_factor);
+    total += job.per_pixel * ((double)factor[LUS_LOSS_BCE] * class_sums[k].bce +
+                              (double)factor[LUS_LOSS_FOCAL] * class_sums[k].focal);
     total += dice_factor * miss;
     total += tversky_factor *
-             overlap_term(overlap, &class_sums, (double)loss->alpha, (double)loss->beta, tversky_factor);
+             overlap_term(overlap, &class_sums[k], (double)loss->alpha, (double)loss->beta, tversky_factor);
     if (dice)
       dice[k] = 1 - miss;
   }
   lus_parallel_for(pool, planes, differentiate_plane, &job);
   return total;
+}
+
+double lus_loss_batch(float *const *d_logits, double *dice, const float *const *logits, const float *const *target,
+                      const float *const *weight, const LusLoss *loss, int batch, int n_classes, gsize pixels,
+                      LusParallel *pool)
+{
+  return lus_loss_batch_part(d_logits, dice, logits, target, weight, loss, batch, n_classes, pixels, NULL, pool);
 }

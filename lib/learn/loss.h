@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <glib.h>
+#include "peers.h"
 #include "../nn/api.h"
 #include "../nn/parallel.h"
 
@@ -44,5 +45,10 @@ LUS_API const char *lus_loss_summary(LusLossTerm term);
 LUS_API double lus_loss_batch(float *const *d_logits, double *dice, const float *const *logits,
                               const float *const *target, const float *const *weight, const LusLoss *loss, int batch,
                               int n_classes, gsize pixels, LusParallel *pool);
+/** The same for this process's part of a batch that is spread over @peers (NULL: it is all): loss, Dice and gradient are
+ *  those of the whole. */
+LUS_API double lus_loss_batch_part(float *const *d_logits, double *dice, const float *const *logits,
+                                   const float *const *target, const float *const *weight, const LusLoss *loss, int batch,
+                                   int n_classes, gsize pixels, const LusTrainPeers *peers, LusParallel *pool);
 
 LUS_END_DECLS

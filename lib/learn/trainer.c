@@ -9,6 +9,7 @@
 #include "learn/train-settings.h"
 #include "lung/preprocess.h"
 #include "nn/error.h"
+#include "nn/file.h"
 #include "nn/plan.h"
 
 #include <math.h>
@@ -35,6 +36,7 @@ typedef struct {
   char *settings;
   LusGraph *graph;
   int channels; /* of its input */
+  int local, first; /* this process's part of each batch: how many samples, from which on */
   LusPlan *plan;
   LusParallel *pool;
   float *input, *logits, *d_logits, *target, *weight; /* [batch][in_channels or n_classes][pixels] */
@@ -79,6 +81,8 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
     wrong = "the number of steps must be at least 1";
   else if (config->batch < 1 || config->batch > MAX_BATCH)
     wrong = "the batch must hold 1 to 256 samples";
+  else if (config->peers && config->batch % config->peers->count != 0)
+    wrong = "the batch cannot be shared out equally; make it a multiple of the number of processes";
   else if (!(config->learning_rate > 0) || !isfinite(config->learning_rate))
     wrong = "the learning rate must be above 0";
   else if (config->warm_up < 0)
@@ -124,9 +128,8 @@ static gboolean slot_init(Slot *slot, const LusSamples *s)
 
 static gboolean plan_init(Trainer *t, GError **error)
 {
-  const LusTrainConfig *config = t->config;
   const LusSamples *s = t->samples;
-  t->plan = lus_plan_new_batch(t->graph, t->channels, s->height, s->width, config->batch,
+  t->plan = lus_plan_new_batch(t->graph, t->channels, s->height, s->width, t->local,
                                lus_parallel_threads(t->pool), error);
   if (!t->plan)
     return FALSE;
@@ -145,9 +148,9 @@ static gboolean plan_init(Trainer *t, GError **error)
 static gboolean batch_init(Trainer *t, GError **error)
 {
   const LusSamples *s = t->samples;
-  gsize pixels = (gsize)s->width * s->height * t->config->batch, planes = pixels * s->n_classes;
+  gsize pixels = (gsize)s->width * s->height * t->local, planes = pixels * s->n_classes;
   gboolean ok = TRUE;
-  for (int i = 0; ok && i < t->config->batch; i++)
+  for (int i = 0; ok && i < t->local; i++)
     ok = slot_init(&t->slots[i], s);
   t->input = g_try_new(float, pixels * t->channels);
   t->logits = g_try_new(float, planes);
@@ -158,13 +161,13 @@ static gboolean batch_init(Trainer *t, GError **error)
   if (ok && t->input && t->logits && t->d_logits && t->target && t->weight && t->gradient)
     return TRUE;
   g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: no memory for a batch of %d; use a smaller one",
-              t->config->batch);
+              t->local);
   return FALSE;
 }
 
 static void trainer_clear(Trainer *t)
 {
-  for (int i = 0; t->slots && i < t->config->batch; i++)
+  for (int i = 0; t->slots && i < t->local; i++)
     slot_clear(&t->slots[i]);
   g_free(t->slots);
   lus_plan_free(t->plan);
@@ -184,10 +187,40 @@ static void trainer_clear(Trainer *t)
   lus_graph_free(t->graph);
 }
 
+/** The process that reads, writes and reports. */
+static gboolean is_first(const Trainer *t)
+{
+  return !t->config->peers || t->config->peers->rank == 0;
+}
+
+/** Everybody begins with the first process's state; all must have been asked for the same. */
+static gboolean share_state(Trainer *t, GError **error)
+{
+  const LusTrainPeers *peers = t->config->peers;
+  LusTrainState *state = &t->state;
+  if (!peers)
+    return TRUE;
+  g_autofree char *digest = lus_sha256(t->settings, strlen(t->settings)), *first = g_strdup(digest);
+  peers->broadcast(peers->data, first, strlen(first));
+  if (!g_str_equal(first, digest)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "training: process %d has other options or other data than process 0; give all the same", peers->rank);
+    return FALSE;
+  }
+  peers->broadcast(peers->data, &state->step, sizeof state->step);
+  peers->broadcast(peers->data, &state->best_step, sizeof state->best_step);
+  peers->broadcast(peers->data, &state->best_score, sizeof state->best_score);
+  float *arrays[] = {state->parameters, state->m, state->v, state->average, state->best};
+  for (gsize i = 0; i < G_N_ELEMENTS(arrays); i++)
+    peers->broadcast(peers->data, arrays[i], state->n * sizeof(float));
+  lus_graph_set_parameters(t->graph, state->parameters);
+  return TRUE;
+}
+
 static gboolean open_log(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
-  if (!config->log)
+  if (!config->log || !is_first(t))
     return TRUE;
   char *names[LUS_MAX_CLASSES + 1] = {NULL};
   for (int k = 0; k < t->samples->n_classes; k++)
@@ -206,12 +239,12 @@ static gboolean start(Trainer *t, GError **error)
     return FALSE;
   lus_graph_get_parameters(t->graph, t->state.parameters);
   memcpy(t->state.average, t->state.parameters, t->state.n * sizeof(float));
-  if (config->checkpoint && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)) {
+  if (is_first(t) && config->checkpoint && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)) {
     if (!lus_checkpoint_read(config->checkpoint, &t->state, t->settings, error))
       return FALSE;
     lus_graph_set_parameters(t->graph, t->state.parameters);
   }
-  return open_log(t, error);
+  return share_state(t, error) && open_log(t, error);
 }
 
 static gboolean trainer_init(Trainer *t, GError **error)
@@ -219,6 +252,8 @@ static gboolean trainer_init(Trainer *t, GError **error)
   const LusTrainConfig *config = t->config;
   t->epoch = -1;
   t->validation = (double)NAN;
+  t->local = config->batch / (config->peers ? config->peers->count : 1);
+  t->first = config->peers ? config->peers->rank * t->local : 0;
   lus_loss_init(&t->loss, t->samples->n_classes);
   if (config->loss)
     t->loss = *config->loss;
@@ -229,7 +264,7 @@ static gboolean trainer_init(Trainer *t, GError **error)
     return FALSE;
   t->settings = lus_train_settings(config, &t->loss, t->samples);
   t->pool = lus_parallel_new(config->threads);
-  t->slots = g_try_new0(Slot, config->batch);
+  t->slots = g_try_new0(Slot, t->local);
   t->permutation = g_try_new(int, t->samples->n);
   if (!t->pool || !t->slots || !t->permutation) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "training: out of memory");
@@ -237,7 +272,7 @@ static gboolean trainer_init(Trainer *t, GError **error)
   }
   if (config->balance > 0)
     t->sample_weights = lus_sampling_weights(t->samples, config->target.level, config->balance);
-  if (config->checkpoint && !(t->lock = lus_train_lock_new(config->checkpoint, error)))
+  if (is_first(t) && config->checkpoint && !(t->lock = lus_train_lock_new(config->checkpoint, error)))
     return FALSE;
   return plan_init(t, error) && batch_init(t, error) && start(t, error);
 }
@@ -255,8 +290,8 @@ static void permute(Trainer *t, gint64 epoch)
 
 static void choose_samples(Trainer *t)
 {
-  for (int i = 0; i < t->config->batch; i++) {
-    gint64 position = t->state.step * t->config->batch + i;
+  for (int i = 0; i < t->local; i++) {
+    gint64 position = t->state.step * t->config->batch + t->first + i;
     permute(t, position / t->samples->n);
     t->slots[i].sample = t->permutation[position % t->samples->n];
   }
@@ -273,7 +308,7 @@ static void prepare_body(void *data, int item, int thread)
   memcpy(slot->luma, s->luma + slot->sample * pixels, pixels);
   memcpy(slot->labels, s->labels + slot->sample * planes, planes);
   LusRng rng;
-  lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + item));
+  lus_rng_init(&rng, t->config->seed, STREAM_AUGMENT | (guint64)(t->state.step * t->config->batch + t->first + item));
   lus_augment(slot->luma, slot->labels, s->n_classes, s->width, s->height, &t->config->augment, &rng, slot->scratch);
   int channels = t->channels;
   lus_preprocess_normalise(t->input + item * pixels * channels, slot->luma, s->width, s->height, channels, &normalise);
@@ -285,7 +320,7 @@ static double batch_loss(Trainer *t, double *dice)
 {
   const float *logits[MAX_BATCH], *target[MAX_BATCH], *weight[MAX_BATCH];
   float *d_logits[MAX_BATCH];
-  int batch = t->config->batch;
+  int batch = t->local;
   gsize pixels = (gsize)t->samples->width * t->samples->height, planes = pixels * t->samples->n_classes;
   for (int i = 0; i < batch; i++) {
     logits[i] = t->logits + i * planes;
@@ -293,8 +328,8 @@ static double batch_loss(Trainer *t, double *dice)
     weight[i] = t->weight + i * planes;
     d_logits[i] = t->d_logits + i * planes;
   }
-  return lus_loss_batch(d_logits, dice, logits, target, weight, &t->loss, batch, t->samples->n_classes, pixels,
-                        t->pool);
+  return lus_loss_batch_part(d_logits, dice, logits, target, weight, &t->loss, batch, t->samples->n_classes,
+                             pixels, t->config->peers, t->pool);
 }
 
 static gboolean train_step(Trainer *t, GError **error)
@@ -303,11 +338,13 @@ static gboolean train_step(Trainer *t, GError **error)
   LusTrainState *state = &t->state;
   double dice[LUS_MAX_CLASSES];
   choose_samples(t);
-  lus_parallel_for(t->pool, config->batch, prepare_body, t);
+  lus_parallel_for(t->pool, t->local, prepare_body, t);
   lus_plan_forward(t->plan, t->logits, t->input, t->pool);
   double loss = batch_loss(t, dice);
   memset(t->gradient, 0, state->n * sizeof(float));
   lus_plan_backward(t->plan, t->gradient, NULL, t->d_logits, t->pool);
+  if (config->peers)
+    config->peers->sum_floats(config->peers->data, t->gradient, state->n);
 
   gint64 step = state->step + 1;
   t->step_loss = loss;
@@ -336,32 +373,50 @@ static gboolean train_step(Trainer *t, GError **error)
 
 static gboolean save_checkpoint(const Trainer *t, GError **error)
 {
-  return !t->config->checkpoint || lus_checkpoint_write(t->config->checkpoint, &t->state, t->settings, error);
+  return !is_first(t) || !t->config->checkpoint || lus_checkpoint_write(t->config->checkpoint, &t->state, t->settings, error);
 }
 
-/** FALSE when the caller asked to stop. */
+/** FALSE when the caller, of the first process, asked to stop. */
 static gboolean report(const Trainer *t)
 {
-  if (!t->config->progress)
-    return TRUE;
-  g_autoptr(GString) text = g_string_new(NULL);
-  g_string_printf(text, "loss %.3f dice", t->shown_loss);
-  for (int k = 0; k < t->samples->n_classes; k++)
-    g_string_append_printf(text, " %.2f", t->shown_dice[k]);
-  if (!isnan(t->validation))
-    g_string_append_printf(text, ", held out %.3f", t->validation);
-  return t->config->progress(t->config->progress_data, text->str, t->state.step, t->config->steps);
+  const LusTrainPeers *peers = t->config->peers;
+  gboolean go_on = TRUE;
+  if (t->config->progress && is_first(t)) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_printf(text, "loss %.3f dice", t->shown_loss);
+    for (int k = 0; k < t->samples->n_classes; k++)
+      g_string_append_printf(text, " %.2f", t->shown_dice[k]);
+    if (!isnan(t->validation))
+      g_string_append_printf(text, ", held out %.3f", t->validation);
+    go_on = t->config->progress(t->config->progress_data, text->str, t->state.step, t->config->steps);
+  }
+  if (peers)
+    peers->broadcast(peers->data, &go_on, sizeof go_on);
+  return go_on;
+}
+
+/** @dice of the averaged weights per class, measured by the first process. */
+static gboolean measure(Trainer *t, double *dice, GError **error)
+{
+  const LusTrainPeers *peers = t->config->peers;
+  if (is_first(t)) {
+    g_autoptr(LusGraph) graph = lus_graph_copy(t->graph, error);
+    if (!graph)
+      return FALSE;
+    lus_graph_set_parameters(graph, t->state.average);
+    if (!lus_best_dice(dice, graph, t->config->validation, &t->config->target, t->pool, error))
+      return FALSE;
+  }
+  if (peers)
+    peers->broadcast(peers->data, dice, (gsize)t->samples->n_classes * sizeof *dice);
+  return TRUE;
 }
 
 /** The averaged weights on the validation samples: @dice per class; the best so far are kept. */
 static gboolean validate(Trainer *t, double *dice, GError **error)
 {
   LusTrainState *state = &t->state;
-  g_autoptr(LusGraph) graph = lus_graph_copy(t->graph, error);
-  if (!graph)
-    return FALSE;
-  lus_graph_set_parameters(graph, state->average);
-  if (!lus_best_dice(dice, graph, t->config->validation, &t->config->target, t->pool, error))
+  if (!measure(t, dice, error))
     return FALSE;
   double sum = 0;
   int known = 0;

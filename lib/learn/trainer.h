@@ -32,6 +32,8 @@ typedef struct {
   int validation_interval; /* steps, default 500; 0: never */
   int patience;            /* so many validations without a better mean Dice end the training, whose best weights are
                               then the result; default 0: all steps, and the last weights */
+  const LusTrainPeers *peers; /* borrowed; NULL: this process alone. Else batch is a multiple of their number, everybody
+                              has the same configuration and samples, and all get the result */
   int threads;             /* 0 = all */
   int checkpoint_interval; /* steps, default 200 */
   const char *checkpoint;  /* file to write and, when it exists and fits, to resume from; NULL = none */

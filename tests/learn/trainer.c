@@ -7,6 +7,7 @@
 #include "nn/error.h"
 #include "nn/file.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -536,6 +537,119 @@ static void test_lock(Fixture *f, gconstpointer data)
   g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
 }
 
+/** Two threads in the place of two processes. */
+typedef struct {
+  pthread_barrier_t barrier;
+  void *shared[2];
+} Room;
+
+typedef struct {
+  Room *room;
+  LusTrainPeers peers;
+  LusTrainConfig config;
+  const LusSamples *samples;
+  LusGraph *graph;
+} Member;
+
+#define SUM(name, type)                                                        \
+  static void name(gpointer data, type *values, gsize n)                       \
+  {                                                                            \
+    Member *m = data;                                                          \
+    m->room->shared[m->peers.rank] = values;                                   \
+    pthread_barrier_wait(&m->room->barrier);                                   \
+    const type *a = m->room->shared[0], *b = m->room->shared[1];               \
+    g_autofree type *sum = g_new(type, n);                                     \
+    for (gsize i = 0; i < n; i++)                                              \
+      sum[i] = a[i] + b[i];                                                    \
+    pthread_barrier_wait(&m->room->barrier);                                   \
+    memcpy(values, sum, n * sizeof *sum);                                      \
+  }
+SUM(sum_floats, float)
+SUM(sum_doubles, double)
+
+static void broadcast(gpointer data, void *bytes, gsize n)
+{
+  Member *m = data;
+  m->room->shared[m->peers.rank] = bytes;
+  pthread_barrier_wait(&m->room->barrier);
+  if (m->peers.rank == 1)
+    memcpy(bytes, m->room->shared[0], n);
+  pthread_barrier_wait(&m->room->barrier);
+}
+
+static gpointer member_body(gpointer data)
+{
+  Member *m = data;
+  m->graph = lus_train(&m->config, m->samples, NULL, NULL);
+  return NULL;
+}
+
+/** Both members train with @config; they end with the same bits. */
+static LusGraph *train_together(const LusTrainConfig *config, const LusSamples *samples)
+{
+  Room room;
+  Member members[2];
+  GThread *threads[2];
+  pthread_barrier_init(&room.barrier, NULL, 2);
+  for (int i = 0; i < 2; i++) {
+    members[i] = (Member){.room = &room, .config = *config, .samples = samples};
+    members[i].peers = (LusTrainPeers){i, 2, sum_floats, sum_doubles, broadcast, &members[i]};
+    members[i].config.peers = &members[i].peers;
+    if (i == 1) {
+      members[i].config.checkpoint = "/nowhere/at/all"; /* is neither read nor written */
+      members[i].config.log = "/nowhere/at/all.csv";
+    }
+    threads[i] = g_thread_new("member", member_body, &members[i]);
+  }
+  for (int i = 0; i < 2; i++)
+    g_thread_join(threads[i]);
+  pthread_barrier_destroy(&room.barrier);
+  g_assert_nonnull(members[0].graph);
+  g_assert_nonnull(members[1].graph);
+  assert_same(members[0].graph, members[1].graph);
+  lus_graph_free(members[1].graph);
+  return members[0].graph;
+}
+
+/** Together as alone with the same batch, up to rounding; and stopped and gone on exactly as without a stop. */
+static void test_together(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusSamples) validation = toy_samples(4, 9);
+  f->config.batch = 4;
+  f->config.balance = 0.5;
+  f->config.validation = validation;
+  f->config.validation_interval = 4;
+  f->config.patience = 3;
+  lus_optimizer_init(&f->config.optimizer, LUS_OPTIMIZER_SGD);
+  g_autoptr(LusGraph) alone = undisturbed(f);
+  g_autoptr(LusGraph) together = train_together(&f->config, f->samples);
+  gsize n;
+  g_autofree float *a = toy_parameters(alone, &n), *b = toy_parameters(together, &n);
+  double largest = 0, difference = 0;
+  for (gsize i = 0; i < n; i++) {
+    largest = fmax(largest, fabs((double)a[i]));
+    difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
+  }
+  g_test_message("largest weight %g, largest difference %g", largest, difference);
+  g_assert_cmpfloat(difference, <, 1e-5 * largest);
+
+  g_unlink(f->checkpoint);
+  Watch w = {.copy_at = 8, .checkpoint = f->checkpoint};
+  f->config.progress = watch;
+  f->config.progress_data = &w;
+  lus_graph_free(train_together(&f->config, f->samples));
+  g_assert_nonnull(w.copy);
+  g_assert_true(lus_file_write(f->checkpoint, w.copy, w.copy_length, NULL));
+  g_free(w.copy);
+  f->config.progress = NULL;
+  g_autoptr(LusGraph) resumed = train_together(&f->config, f->samples);
+  assert_same(resumed, together);
+  f->config.batch = 3;
+  f->config.peers = &(LusTrainPeers){.count = 2};
+  refuses(f, LUS_ERROR_INVALID, "multiple of the number of processes");
+}
+
 #define ADD(name) g_test_add("/trainer/" #name, Fixture, NULL, set_up, test_##name, tear_down)
 
 int main(int argc, char **argv)
@@ -559,5 +673,6 @@ int main(int argc, char **argv)
   g_test_add_func("/trainer/sampling_epochs", test_sampling_epochs);
   ADD(balance);
   ADD(lock);
+  ADD(together);
   return g_test_run();
 }
