@@ -9,6 +9,8 @@
 /* Floats per work item; also how many values a float sum takes in before it is added up in double.
  */
 #define ITEM_FLOATS 32768
+/* Floats at a time where a ReLU stands before the addition, so that they are still in the cache. */
+#define CHUNK_FLOATS 4096
 
 typedef struct {
   const LusNorm *norm;
@@ -23,6 +25,17 @@ static void item_range(const LusNorm *norm, int item, gsize *first, gsize *count
   *count = (gsize)(MIN(begin + norm->pixels_per_item, norm->pixels) - begin);
 }
 
+static void apply_relu_add(const LusStep *step, const LusNorm *norm, gsize first, gsize end)
+{
+  gsize c = (gsize)step->x->c, chunk = MAX(CHUNK_FLOATS / c, 1);
+  for (gsize n; first < end; first += n) {
+    n = MIN(end - first, chunk);
+    float *y = step->y->data + first * c;
+    lus_kernels()->affine(y, step->x->data + first * c, norm->a, norm->b, NULL, TRUE, n, step->x->c);
+    lus_kernels()->affine(y, y, NULL, NULL, step->r->data + first * c, step->relu, n, step->x->c);
+  }
+}
+
 static void apply_item(void *data, int item, int thread)
 {
   (void)thread;
@@ -31,6 +44,10 @@ static void apply_item(void *data, int item, int thread)
   const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
+  if (step->relu_before) {
+    apply_relu_add(step, norm, first, first + count);
+    return;
+  }
   lus_kernels()->affine(step->y->data + first * c, step->x->data + first * c, norm->a, norm->b,
                         step->r ? step->r->data + first * c : NULL, step->relu, count, step->x->c);
 }

@@ -23,28 +23,32 @@ static void window(const LusOpAttrs *a, int axis, int i, int size, int *begin, i
   *end = MIN(first + (a->kernel[axis] - 1) * step + 1, size);
 }
 
+/* First the maximum of the window's rows, a whole row at once, then that of each pixel's columns. */
 static void forward_row(void *data, int i, int thread)
 {
-  (void)thread;
-  const LusStep *step = ((const Job *)data)->step;
+  const Job *job = data;
+  const LusStep *step = job->step;
   const LusMap *x = step->x, *y = step->y;
   const int *dilation = step->node->attrs.dilation;
-  gsize c = (gsize)x->c;
+  gsize c = (gsize)x->c, row = (gsize)x->w * c;
+  float *line = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   int y0, y1, x0, x1;
   window(&step->node->attrs, 0, i, x->h, &y0, &y1);
+  memcpy(line, x->data + (gsize)y0 * row, row * sizeof *line);
+  for (int v = y0 + dilation[0]; v < y1; v += dilation[0])
+    lus_kernels()->maximum(line, x->data + (gsize)v * row, row);
   for (int j = 0; j < y->w; j++) {
     float *out = y->data + ((gsize)i * (gsize)y->w + (gsize)j) * c;
     window(&step->node->attrs, 1, j, x->w, &x0, &x1);
-    memcpy(out, x->data + ((gsize)y0 * (gsize)x->w + (gsize)x0) * c, c * sizeof *out);
-    for (int v = y0; v < y1; v += dilation[0])
-      for (int u = x0; u < x1; u += dilation[1])
-        lus_kernels()->maximum(out, x->data + ((gsize)v * (gsize)x->w + (gsize)u) * c, c);
+    memcpy(out, line + (gsize)x0 * c, c * sizeof *out);
+    for (int u = x0 + dilation[1]; u < x1; u += dilation[1])
+      lus_kernels()->maximum(out, line + (gsize)u * c, c);
   }
 }
 
 static void forward(const LusStep *step, const LusRun *run)
 {
-  Job job = {.step = step};
+  Job job = {.step = step, .run = run};
   lus_parallel_for(run->pool, step->y->h, forward_row, &job);
 }
 
@@ -91,7 +95,7 @@ static void backward(const LusStep *step, const LusRun *run)
 static gboolean prepare(LusStep *step, GError **error)
 {
   (void)error;
-  step->scratch = (gsize)step->x->c;
+  step->scratch = (gsize)step->x->w * (gsize)step->x->c;
   return TRUE;
 }
 

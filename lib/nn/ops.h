@@ -143,7 +143,7 @@ struct _LusStep {
   /* On codes: the Quantize nodes that tell what x, r and y stand for; NULL: floats. */
   const LusNode *x_codes, *r_codes, *y_codes;
   const LusNode *inner_codes; /* rounds the operator's own result before r is added, or NULL */
-  gboolean relu_before; /* with resize: a ReLU between the two; with inner_codes: one before r is added */
+  gboolean relu_before; /* with resize: a ReLU between the two; of a GroupNorm, on codes too: one before r is added */
   gboolean relu;
   LusActivation activation; /* infer mode, with a class that activates: last of all, and then without relu */
   gboolean train;

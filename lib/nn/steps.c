@@ -188,6 +188,33 @@ static gboolean prefers(const LusStep *step, const LusStep *other, gboolean trai
   return !train && is_pointwise(step) && lus_step_doubles_pixels(other);
 }
 
+/* A GroupNorm with its ReLU, whose result is read only once. */
+static LusStep *norm_relu_maker(const Builder *b, int value)
+{
+  LusStep *step = b->maker[value];
+  gboolean usable = !b->train && step && b->uses[value] == 1 && step->class == &lus_step_group_norm && step->relu &&
+                    step->r_value < 0;
+  return usable ? step : NULL;
+}
+
+/* An addition to which nothing else is open can be done by the GroupNorm and ReLU before it. */
+static gboolean fold_norm_add(Builder *b, const LusNode *node)
+{
+  for (int k = 1; k >= 0; k--) {
+    LusStep *step = norm_relu_maker(b, node->inputs[k]);
+    if (!step || node->inputs[0] == node->inputs[1])
+      continue;
+    step->relu_before = TRUE;
+    step->relu = FALSE;
+    b->steps->pdata[step->position] = NULL;
+    push(b, step);
+    step->r_value = node->inputs[1 - k];
+    redirect(b, step, node->output);
+    return TRUE;
+  }
+  return FALSE;
+}
+
 /* Of the two makers the later one takes the addition: it moves to the end, where the other value
  * exists. */
 static gboolean fold_add(Builder *b, const LusNode *node)
@@ -205,7 +232,7 @@ static gboolean fold_add(Builder *b, const LusNode *node)
     }
   }
   if (!best)
-    return FALSE;
+    return fold_norm_add(b, node);
   b->steps->pdata[best->position] = NULL;
   push(b, best);
   best->r_value = other;

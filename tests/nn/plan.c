@@ -400,6 +400,28 @@ static void test_fold_norm_resize(void)
   }
 }
 
+/* GroupNorm and ReLU on either side of an addition, or on both; not where others read their result. */
+static void test_fold_norm_add(void)
+{
+  for (int form = 0; form < 16; form++) {
+    LusRng rng;
+    int x;
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    int a = fixture_unary(graph, LUS_OP_RELU, fixture_group_norm(graph, &rng, x, 6, 3));
+    int b = form & 1 ? fixture_unary(graph, LUS_OP_RELU, fixture_group_norm(graph, &rng, x, 6, 2)) : x;
+    int y = form & 2 ? fixture_add(graph, a, b) : fixture_add(graph, b, a);
+    if (form & 4)
+      y = fixture_unary(graph, LUS_OP_RELU, y);
+    if (form & 8)
+      y = fixture_add(graph, y, a);
+    lus_graph_set_output(graph, y);
+    assert_modes_agree(graph, 6, 38, 40);
+    g_autoptr(LusPlan) plan = new_plan(graph, 6, 38, 40, LUS_PLAN_INFER, 1);
+    int both_in_one = form & 8 && !(form & 1);
+    g_assert_cmpint(lus_plan_n_steps(plan), ==, 1 + (form & 1) + (form & 8 ? 1 : 0) + both_in_one);
+  }
+}
+
 /* Steps tell what they do and, once profiled, how long it takes. */
 static void test_profile(void)
 {
@@ -673,6 +695,7 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/residual", test_fold_residual);
   g_test_add_func("/plan/fold/doubling", test_fold_doubling);
   g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
+  g_test_add_func("/plan/fold/norm-add", test_fold_norm_add);
   g_test_add_func("/plan/profile", test_profile);
   g_test_add_func("/plan/infer-equals-train", test_infer_equals_train);
   g_test_add_func("/plan/threads-bit-equal", test_threads_bit_equal);
