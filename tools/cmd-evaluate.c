@@ -106,8 +106,8 @@ static gboolean load(LusSamples **samples, const LusModelInfo *info, const Optio
     return FALSE;
   gboolean ok = data.dataset || !o->experts;
   if (!ok)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: phantom stills have no annotators; leave --experts out, or use a "
-                "data set", text);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: phantom stills have no annotators; leave --experts out, or "
+                "use a data set", text);
   /* The model's classes in its order; what the data set does not label is left out. */
   if (data.dataset)
     ok = lus_dataset_select_classes(data.dataset, info->n_classes, info->classes, error) &&

@@ -206,8 +206,8 @@ static void print_likeness(const LusToolEvaluation *t)
     const LusLikeness *l = &t->likeness[k];
     printf("%-16s", k < n ? t->evaluation->classes[k] : "pooled");
     print_interval(&l->iou, 4, 20);
-    printf(" %12" G_GINT64_FORMAT " %12" G_GINT64_FORMAT " %12" G_GINT64_FORMAT " %10.5f\n", l->first, l->second, l->both,
-           l->difference);
+    printf(" %12" G_GINT64_FORMAT " %12" G_GINT64_FORMAT " %12" G_GINT64_FORMAT " %10.5f\n", l->first, l->second,
+           l->both, l->difference);
   }
 }
 

@@ -26,9 +26,9 @@ typedef struct {
   gboolean *in_file; /* inside: whether that came from the file */
 } LusTrainOptions;
 
-/** From the command line and, where it names one, the configuration file; the former wins. @more: flags of the command's
- *  own, or NULL; @without: keys that it has no use for, NULL-terminated, or NULL. Returns an exit code; what is wrong has
- *  been printed. @arguments as of lus_tool_parse(). */
+/** From the command line and, where it names one, the configuration file; the former wins. @more: flags of the
+ *  command's own, or NULL; @without: keys that it has no use for, NULL-terminated, or NULL. Returns an exit code; what
+ *  is wrong has been printed. @arguments as of lus_tool_parse(). */
 int lus_train_options_parse(LusTrainOptions *options, const char *command, const GOptionEntry *more,
                             const char *const *without, int argc, char **argv, const char *description,
                             char ***arguments);

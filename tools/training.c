@@ -217,8 +217,8 @@ static void record(LusTraining *run, const LusClassMetrics *metrics)
   /* JSON is UTF-8, file names need not be. */
   g_autofree char *command = g_utf8_make_valid(run->command, -1), *data = g_utf8_make_valid(run->data_text, -1);
   json_t *root = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:I, s:I, s:i, s:f, s:o}", "command", command,
-                           "version", lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target, "loss",
-                           loss, "samples", run->samples->n, "steps", (json_int_t)run->result.steps, "used_step",
+                           "version", lus_version(), "data", data, "seed", (json_int_t)c->seed, "target", target,
+                           "loss", loss, "samples", run->samples->n, "steps", (json_int_t)run->result.steps, "used_step",
                            (json_int_t)run->result.used_step, "batch", c->batch, "learning_rate", c->learning_rate,
                            "config", lus_train_options_record(&run->options));
   if (run->initial)
@@ -293,7 +293,8 @@ static gboolean train_levels(LusTraining *run, GError **error)
     run->outputs[i] = g_strdup_printf("%s_%d", run->info.classes[i / levels], 100 * (i % levels + 1) / levels);
   g_autoptr(LusSamples) held_out = lus_target_expand(run->held_out, levels, error);
   run->info.logits = FALSE;
-  return held_out && run_trainer(run, held_out, error) && lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
+  return held_out && run_trainer(run, held_out, error) &&
+         lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
          lus_target_fold(run->graph, classes, levels, error);
 }
 

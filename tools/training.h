@@ -32,6 +32,6 @@ int lus_training_configure(LusTraining *training);
 void lus_training_describe(LusTraining *training, const LusDataset *dataset);
 /** The weights to begin with, if there are to be any. */
 gboolean lus_training_load_initial(LusTraining *training, GError **error);
-/** Trains on @samples, calibrates on @held_out and writes the model to options.output, with what made it and how good it
- *  is; @metrics [n_classes]: on the held-out samples. The checkpoint stays. */
+/** Trains on @samples, calibrates on @held_out and writes the model to options.output, with what made it and how good
+ *  it is; @metrics [n_classes]: on the held-out samples. The checkpoint stays. */
 gboolean lus_training_run(LusTraining *training, LusClassMetrics *metrics, GError **error);

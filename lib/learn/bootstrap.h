@@ -18,7 +18,8 @@ typedef struct _LusBootstrap LusBootstrap;
 LUS_API LusBootstrap *lus_bootstrap_new(int n, guint64 seed);
 LUS_API void lus_bootstrap_free(LusBootstrap *bootstrap);
 
-/** sum of @numerator / sum of @denominator, both [n]; draws whose denominators sum to 0 say nothing and are left out. */
+/** sum of @numerator / sum of @denominator, both [n]; draws whose denominators sum to 0 say nothing, they are left
+ *  out. */
 LUS_API LusInterval lus_bootstrap_ratio(const LusBootstrap *bootstrap, const double *numerator,
                                         const double *denominator);
 /** The first such ratio minus the second. */

@@ -18,7 +18,8 @@ static void append_figure(GString *out, double value)
 
 static void append_header(GString *out, const LusEvaluation *e)
 {
-  g_string_append(out, "class,level_percent,cut_percent,patient,known_pixels,reference_pixels,found_pixels,both_pixels");
+  g_string_append(out, "class,level_percent,cut_percent,patient,known_pixels,reference_pixels,found_pixels,"
+                       "both_pixels");
   for (int i = 0; i < FIGURES; i++) {
     const char *unit = i < 4 ? "" : e->mm ? "_mm" : "_sector_percent";
     g_string_append_printf(out, ",%s%s,%s%s_low,%s%s_high", figures[i], unit, figures[i], unit, figures[i], unit);

@@ -163,7 +163,8 @@ static gboolean check_config(const LusEvaluateConfig *c, GError **error)
     ok = c->levels[i] >= 0 && c->levels[i] <= 100 && (i == 0 || c->levels[i] > c->levels[i - 1]);
   if (!ok)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "evaluation: cut and levels are 0 to 100 percent; levels ascend and are 1 to %d", LUS_EVALUATION_LEVELS);
+                "evaluation: cut and levels are 0 to 100 percent; levels ascend and are 1 to %d",
+                LUS_EVALUATION_LEVELS);
   return ok;
 }
 

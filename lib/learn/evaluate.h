@@ -49,8 +49,8 @@ LUS_API LusEvaluation *lus_evaluate(LusModel *model, const LusSamples *samples, 
                                     GError **error);
 LUS_API void lus_evaluation_free(LusEvaluation *evaluation);
 
-/** Adds @other up: patients of the same name become one, others are added at the end. Errors: other classes, levels, cut
- *  or unit. */
+/** Adds @other up: patients of the same name become one, others are added at the end. Errors: other classes, levels,
+ *  cut or unit. */
 LUS_API gboolean lus_evaluation_add(LusEvaluation *evaluation, const LusEvaluation *other, GError **error);
 
 /** One class's pixels at a cut (0..1) and a level (percent), for each patient: @counts [n_patients]. */
@@ -80,7 +80,7 @@ LUS_API LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusM
 /** How the confidence c = q / 255 relates to what the labels say of the same pixels, y. */
 typedef struct {
   LusInterval brier; /* mean of (c - y)^2 */
-  double ece;        /* expected calibration error: |mean c - mean y| of ten equal bins of c, weighted by their pixels */
+  double ece;        /* expected calibration error: |mean c - mean y| of ten bins of c, weighted by their pixels */
   double ece_marked; /* the same over the pixels with c of 5 % and more: the rest, nearly all background, hides much */
   struct {
     gint64 pixels;
@@ -97,14 +97,14 @@ LUS_API void lus_evaluation_calibration(LusCalibration *out, const LusEvaluation
  *  precision, recall, distance_UNIT and hausdorff95_UNIT (UNIT: mm or sector_percent) the figure, in the rows of all
  *  ("all") also _low and _high. Unknown is empty. Free with g_free(). */
 LUS_API char *lus_evaluation_csv(const LusEvaluation *evaluation, const LusBootstrap *bootstrap);
-/** Charts into the folder, which must be there, each as PNG and SVG: dice, Dice against level; reliability, the share of
- *  pixels labelled at or above @level against their predicted confidence; reliability-confidence, the mean labelled
+/** Charts into the folder, which must be there, each as PNG and SVG: dice, Dice against level; reliability, the share
+ *  of pixels labelled at or above @level against their predicted confidence; reliability-confidence, the mean labelled
  *  confidence against it. @what: the charts' second line. */
 LUS_API gboolean lus_evaluation_plots(const LusEvaluation *evaluation, double level, const LusBootstrap *bootstrap,
                                       const char *folder, const char *what, GError **error);
 
-/** How alike the masks of two models are, each at its own threshold. The last of @out [n_classes + 1] is pooled over the
- *  classes. */
+/** How alike the masks of two models are, each at its own threshold. The last of @out [n_classes + 1] is pooled over
+ *  the classes. */
 typedef struct {
   LusInterval iou;      /* 1 where both have nothing */
   gint64 first, second, both; /* pixels */

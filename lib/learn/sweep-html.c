@@ -113,7 +113,8 @@ static int best_target(const LusSweepTable *t, gboolean fitted, int k, int l)
   return best;
 }
 
-static void append_row(GString *out, const LusSweepTable *t, int target, int k, const int *best, const int *shown, int n)
+static void append_row(GString *out, const LusSweepTable *t, int target, int k, const int *best, const int *shown,
+                       int n)
 {
   const LusEvaluation *e = t->evaluations[target];
   int main = main_level(e);
@@ -152,7 +153,8 @@ static void append_table(GString *out, const LusSweepTable *t, int k)
     g_string_append_printf(out, "<th>Dice at %g&nbsp;%%</th>", e->levels[shown[i]]);
   }
   g_string_append_printf(out, "<th>at %g&nbsp;%% minus<br>%s</th><th>Dice at %g&nbsp;%%,<br>cut fitted</th>"
-                         "<th>border distance<br>at %g&nbsp;%% [%s]</th><th>calibration<br>error</th></tr></thead><tbody>\n",
+                         "<th>border distance<br>at %g&nbsp;%% [%s]</th><th>calibration<br>error</th></tr>"
+                         "</thead><tbody>\n",
                          level, t->names[t->baseline], level, level, e->mm ? "mm" : "% of sector");
   for (int i = 0; i < t->n_targets; i++)
     append_row(out, t, i, k, best, shown, n);
@@ -196,14 +198,14 @@ static gboolean append_charts(GString *out, const LusSweepTable *t, GError **err
     const char *file, *title, *words;
   } charts[] = {
     {"dice.svg", "Dice against level",
-     "Each line is one target method; the mask of its model, at the model's threshold, is compared with what the labels hold "
-     "at or above the level."},
+     "Each line is one target method; the mask of its model, at the model's threshold, is compared with what the labels "
+     "hold at or above the level."},
     {"dice-fitted.svg", "Dice against level, cut fitted",
-     "The same confidences, but cut where Dice was best for the level on the patients that calibrate: what a method knows, "
-     "apart from where its threshold lies."},
+     "The same confidences, but cut where Dice was best for the level on the patients that calibrate: what a method "
+     "knows, apart from where its threshold lies."},
     {"reliability.svg", "Reliability",
-     "Pixels in ten bins of the confidence predicted for them, and the mean confidence of their labels. On the dotted line "
-     "both are equal."},
+     "Pixels in ten bins of the confidence predicted for them, and the mean confidence of their labels. On the dotted "
+     "line both are equal."},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(charts); i++) {
     g_autofree char *path = g_build_filename(t->config->path, charts[i].file, NULL);
@@ -228,13 +230,14 @@ static gboolean append_example(GString *out, const LusSweepTable *t, const LusSw
 static gboolean append_examples(GString *out, const LusSweepTable *t, GError **error)
 {
   g_autoptr(GPtrArray) jobs = lus_sweep_jobs(t->config); /* the first n_targets are of the first fold and seed */
-  g_string_append(out, "<h2>Examples</h2>\n<p>Test samples of the first fold that show most classes: the picture, the labelled "
-                       "confidence (as strong as it is sure), and each method's mask.");
+  g_string_append(out, "<h2>Examples</h2>\n<p>Test samples of the first fold that show most classes: the picture, the "
+                       "labelled confidence (as strong as it is sure), and each method's mask.");
   for (int k = 0; k < t->n_classes; k++) {
     guint8 rgb[3];
     g_autofree char *title = lus_class_title(t->evaluations[0]->classes[k]);
     lus_class_colour(rgb, t->evaluations[0]->classes[k]);
-    g_string_append_printf(out, "<span class=\"key\" style=\"background:rgb(%d,%d,%d)\"></span>", rgb[0], rgb[1], rgb[2]);
+    g_string_append_printf(out, "<span class=\"key\" style=\"background:rgb(%d,%d,%d)\"></span>", rgb[0], rgb[1],
+                           rgb[2]);
     append_escaped(out, title);
   }
   g_string_append(out, "</p>\n<div class=\"scroll\"><table class=\"examples\">\n");
@@ -268,19 +271,20 @@ static void append_method(GString *out, const LusSweepTable *t)
   const LusSweepConfig *c = t->config;
   g_string_append(out, "<h2>How</h2>\n<p>");
   if (c->folds > 1)
-    g_string_append_printf(out, "Cross-validation over patients: %d folds, each patient tested once by a model that has not seen "
-                                "them; of the others 15&nbsp;%% calibrate. ", c->folds);
+    g_string_append_printf(out, "Cross-validation over patients: %d folds, each patient tested once by a model that has "
+                                "not seen them; of the others 15&nbsp;%% calibrate. ", c->folds);
   else
     g_string_append(out, "The data set's own splits: trained on train, calibrated on validation, tested on test. ");
-  g_string_append_printf(out, "%d trainings. Pixels are pooled over all folds%s. Intervals are 95&nbsp;%% percentiles of 1000 "
-                              "bootstrap draws over patients, the same draws for all methods: differences are paired. The "
-                              "calibration error is the expected one, against the labelled confidence, of pixels predicted at "
-                              "5&nbsp;%% and more. Bold: highest of a column. Several columns and methods are compared; "
-                              "intervals are not corrected for that.</p>\n<p>Command:<br><code>",
+  g_string_append_printf(out, "%d trainings. Pixels are pooled over all folds%s. Intervals are 95&nbsp;%% percentiles of "
+                              "1000 bootstrap draws over patients, the same draws for all methods: differences are "
+                              "paired. The calibration error is the expected one, against the labelled confidence, of "
+                              "pixels predicted at 5&nbsp;%% and more. Bold: highest of a column. Several columns and "
+                              "methods are compared; intervals are not corrected for that.</p>\n"
+                              "<p>Command:<br><code>",
                          c->n_targets * c->folds * c->seeds, c->seeds > 1 ? " and seeds" : "");
   append_escaped(out, c->command);
-  g_string_append(out, "</code></p>\n<p class=\"quiet\">All figures: sweep.csv; of each patient: patients/TARGET.csv; charts: "
-                       "PNG and SVG beside this file.</p>\n</body></html>\n");
+  g_string_append(out, "</code></p>\n<p class=\"quiet\">All figures: sweep.csv; of each patient: patients/TARGET.csv; "
+                       "charts: PNG and SVG beside this file.</p>\n</body></html>\n");
 }
 
 char *lus_sweep_html(const LusSweepTable *t, GError **error)

@@ -15,7 +15,7 @@ char *lus_sweep_settings(const LusSweepConfig *config, const LusSweepJob *job, c
 /** What a finished job leaves. */
 typedef struct {
   LusEvaluation *evaluation; /* of the fold's test patients */
-  double *cuts;              /* [n_classes][n_levels]: best on the calibrating patients, 0..1; NaN: nothing positive there */
+  double *cuts;              /* [n_classes][n_levels]: best on the calibrating patients, 0..1; NaN: they have none */
 } LusSweepResult;
 
 gboolean lus_sweep_result_write(const char *path, const LusSweepResult *result, const char *settings, GError **error);

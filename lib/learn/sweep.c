@@ -182,8 +182,8 @@ char *lus_sweep_settings(const LusSweepConfig *c, const LusSweepJob *job, const 
 {
   g_autofree char *target = lus_target_to_string(&c->targets[job->target]);
   GString *text = g_string_new(NULL);
-  g_string_append_printf(text, "lus %s\ntarget %s\nfold %d of %d\nseed %" G_GUINT64_FORMAT "\n%s", lus_version(), target,
-                         job->fold + 1, c->folds, job->seed, c->settings);
+  g_string_append_printf(text, "lus %s\ntarget %s\nfold %d of %d\nseed %" G_GUINT64_FORMAT "\n%s", lus_version(),
+                         target, job->fold + 1, c->folds, job->seed, c->settings);
   g_string_append(text, "levels");
   for (int i = 0; i < c->n_levels; i++)
     g_string_append_printf(text, " %g", c->levels[i]);
@@ -222,7 +222,8 @@ static gboolean claim(const LusSweepConfig *c, const LusSweepJob *job, const cha
   return found && (g_str_equal(found, settings) || refuse_settings(error, path, found, settings));
 }
 
-/** Whoever holds the lock works on the job; it ends with the process. -1: somebody else does, or it cannot be opened. */
+/** Whoever holds the lock works on the job; the lock ends with the process. -1: somebody else does, or it
+ *  cannot be opened. */
 static int lock(const LusSweepConfig *c, const LusSweepJob *job)
 {
   g_autofree char *path = lus_sweep_job_path(c, job, "lock");
@@ -298,8 +299,8 @@ static void G_GNUC_PRINTF(3, 4) note(const LusSweepConfig *c, const LusSweepJob 
   va_start(arguments, format);
   g_autofree char *what = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  g_autofree char *line = g_strdup_printf("%d/%d %s: %s", job->number + 1, c->n_targets * c->folds * c->seeds, job->name,
-                                          what);
+  g_autofree char *line = g_strdup_printf("%d/%d %s: %s", job->number + 1, c->n_targets * c->folds * c->seeds,
+                                          job->name, what);
   if (c->note)
     c->note(c->progress_data, line);
 }

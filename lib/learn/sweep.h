@@ -6,8 +6,8 @@
 LUS_BEGIN_DECLS
 
 /** A sweep trains one network for each target method, fold of patients and seed, evaluates each on the fold's patients,
- *  and compares the methods in a report. Its folder holds jobs/NAME/ with settings, model and result of each job, so that
- *  an interrupted sweep goes on where it was and several processes may share the jobs out. */
+ *  and compares the methods in a report. Its folder holds jobs/NAME/ with settings, model and result of each job, so
+ *  that an interrupted sweep goes on where it was and several processes may share the jobs out. */
 
 typedef struct {
   int number;     /* 0.. over all shards */
@@ -17,8 +17,8 @@ typedef struct {
   char *name;     /* of its folder: "threshold-60_fold1_seed1" */
 } LusSweepJob;
 
-/** Trains a network for @target on @training and calibrates it on @held_out (of other patients); writes it to @model and
- *  keeps unfinished work in @checkpoint, from which it goes on, and which it leaves there. */
+/** Trains a network for @target on @training and calibrates it on @held_out (of other patients); writes it to @model
+ *  and keeps unfinished work in @checkpoint, from which it goes on, and which it leaves there. */
 typedef gboolean (*LusSweepTrain)(gpointer user_data, const LusTarget *target, guint64 seed, const LusSamples *training,
                                   const LusSamples *held_out, const char *model, const char *checkpoint,
                                   GError **error);
@@ -50,8 +50,8 @@ typedef struct {
  *  dealt out to the folds; of those not tested 15 %, at least one, calibrate. Errors: too few patients. */
 LUS_API gboolean lus_sweep_roles(LusSplit *roles, const LusSweepConfig *config, int fold, GError **error);
 
-/** Does the shard's jobs that are not done yet. *missing: how many jobs of the whole sweep are not done then. Errors: also
- *  a job's folder that belongs to other settings. */
+/** Does the shard's jobs that are not done yet. *missing: how many jobs of the whole sweep are not done then. Errors:
+ *  also a job's folder that belongs to other settings. */
 LUS_API gboolean lus_sweep_run(const LusSweepConfig *config, int *missing, GError **error);
 
 /** Writes report.html with all figures and pictures inside, sweep.csv, patients/TARGET.csv and the charts as PNG and

@@ -13,5 +13,5 @@ here=$(dirname "$(realpath "$0")")
 tasks=$1
 shift
 array=$(sbatch --parsable --array="1-$tasks" "$here/sweep.sbatch" "$@")
-report=$(sbatch --parsable --dependency="afterok:$array" "$here/sweep.sbatch" "$@")
+report=$(sbatch --parsable --output=lus-sweep-%j.log --kill-on-invalid-dep=yes --dependency="afterok:$array" "$here/sweep.sbatch" "$@")
 echo "array $array of $tasks tasks, report $report; squeue shows them"
