@@ -2,10 +2,11 @@
 /* Times training steps: bench-train [SIZE] [THREADS] [BATCH] [RUNS] [MODEL.onnx]. A step is the
  * forward passes, the loss, the backward passes and AdamW, on random pictures and labels; without a
  * model the default network is trained. Prints each step's time after the first, that of
- * the processors, and the median. */
+ * the processors, the median, and the most memory that the process had. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "kernels/kernels.h"
@@ -166,7 +167,10 @@ int main(int argc, char **argv)
            now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu, loss);
   }
   qsort(times, (size_t)runs, sizeof *times, compare_double);
-  printf("median %.1f ms\n", times[runs / 2]);
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  printf("median %.1f ms, %.1f frames per second, peak %.0f MiB\n", times[runs / 2],
+         bench.batch * 1e3 / times[runs / 2], (double)usage.ru_maxrss / 1024);
   close_bench(&bench);
   return 0;
 }

@@ -8,12 +8,15 @@ Needs PyTorch (Debian: python3-torch). The network is exported to ONNX, which fo
 convolutions; bench-train trains that file. PyTorch trains the network as it is, with BatchNorm
 learning, and a second time with the norms already folded, which is the same arithmetic as here. A
 step is forward, loss, backward and AdamW. Printed are the medians of each step's time and of its
-processor time, which other programs on the machine disturb less.
+processor time, which other programs on the machine disturb less, frames per second, and the most
+memory that a process had which did nothing else (and how much of it was there before the network,
+for libraries).
 """
 import argparse
 import copy
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +33,7 @@ def arguments():
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=3, help="per round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peak-of", help=argparse.SUPPRESS)  # a process of its own for one peer
     return parser.parse_args()
 
 
@@ -73,20 +77,46 @@ class Trainer:
         return (time.perf_counter() - start) * 1e3, (time.process_time() - cpu) * 1e3
 
 
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def new_peer(name, network):
+    args = ARGS
+    module = folded(network) if name == "PyTorch, norms folded" else copy.deepcopy(network)
+    return Trainer(module, args.batch, args.size)
+
+
+def print_peak(name):
+    """In a process of its own: two steps, and the memory before and after."""
+    before = peak_mib()
+    new_peer(name, networks.Fpn("r18h")).step()
+    print(f"{before:.0f} {peak_mib():.0f}")
+
+
+def measure_peak(name):
+    command = [sys.executable, *sys.argv, "--peak-of", name]
+    return [float(x) for x in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
+
+
 def steps_here(program, args, model):
     command = [program, args.size, args.threads, args.batch, args.steps, model]
     text = subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout
     times = re.findall(r"^step ([\d.]+) ms, processors ([\d.]+) ms", text, re.M)
-    return [(float(a), float(b)) for a, b in times]
+    peak = re.search(r"peak (\d+) MiB", text)
+    return [(float(a), float(b)) for a, b in times], float(peak[1])
 
 
 def main():
     args = ARGS
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
+    if args.peak_of:
+        print_peak(args.peak_of)
+        return
     network = networks.Fpn("r18h")
-    peers = {"PyTorch": Trainer(copy.deepcopy(network), args.batch, args.size),
-             "PyTorch, norms folded": Trainer(folded(network), args.batch, args.size)}
+    peaks = {name: measure_peak(name) for name in ["PyTorch", "PyTorch, norms folded"]}
+    peers = {name: new_peer(name, network) for name in peaks}
     times = {name: [] for name in ["here", *peers]}
     with tempfile.TemporaryDirectory() as folder:
         model = os.path.join(folder, "r18h.onnx")
@@ -95,7 +125,9 @@ def main():
             torch.onnx.export(network.eval(), torch.randn(1, 3, args.size, args.size), model,
                               input_names=["x"], output_names=["y"], opset_version=13)
         for _ in range(args.rounds):
-            times["here"] += steps_here(args.program, args, model)
+            here, peak = steps_here(args.program, args, model)
+            times["here"] += here
+            peaks["here"] = [0, max(peak, peaks.get("here", [0, 0])[1])]
             for name, peer in peers.items():
                 times[name] += [peer.step() for _ in range(args.steps)]
     print(f"PyTorch {torch.__version__}, {args.size}x{args.size}, batch {args.batch}, "
@@ -104,7 +136,8 @@ def main():
     for name, measured in times.items():
         wall, cpu = (statistics.median(t[i] for t in measured) for i in (0, 1))
         print(f"{name:24s} {wall:7.1f} ms {wall / here[0]:5.2f}x   "
-              f"processors {cpu:7.1f} ms {cpu / here[1]:5.2f}x")
+              f"processors {cpu:7.1f} ms {cpu / here[1]:5.2f}x   {args.batch * 1e3 / wall:6.1f} frames/s   "
+              f"peak {peaks[name][1]:5.0f} MiB, of which {peaks[name][0]:.0f} before the network")
 
 
 if __name__ == "__main__":
