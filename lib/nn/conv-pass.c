@@ -40,7 +40,7 @@ static int tiles(const LusConvPass *pass, int tile)
   return (pass->target.w + tile - 1) / tile * ((pass->target.h + tile - 1) / tile);
 }
 
-gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method, gboolean infer)
+gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method)
 {
   LusWinograd winograd;
   switch (method) {
@@ -52,7 +52,7 @@ gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method, gboole
            lus_winograd_init(&winograd, &pass->grid, pass->source, pass->target,
                              method == LUS_CONV_WINOGRAD4 ? 4 : 2, FALSE);
   case LUS_CONV_DEPTHWISE:
-    return infer && pass->groups > 1 && pass->in == 1 && pass->out == 1 &&
+    return pass->groups > 1 && pass->in == 1 && pass->out == 1 &&
            lus_tap_grid_is_dense(&pass->grid) && pass->grid.n <= LUS_DEPTHWISE_MAX_TAPS;
   case LUS_CONV_GEMM:
   default:
@@ -66,21 +66,21 @@ static gboolean pays_winograd(const LusConvPass *pass, int tile, int min_tiles)
          pass->target.c >= MIN_CHANNELS;
 }
 
-LusConvMethod lus_conv_pass_rule(const LusConvPass *pass, gboolean infer)
+LusConvMethod lus_conv_pass_rule(const LusConvPass *pass)
 {
   const char *forced = getenv("LUS_CONV");
   for (int m = 0; forced && m < LUS_CONV_N; m++)
-    if (strcmp(forced, method_keys[m]) == 0 && lus_conv_pass_can(pass, m, infer))
+    if (strcmp(forced, method_keys[m]) == 0 && lus_conv_pass_can(pass, m))
       return m;
-  if (lus_conv_pass_can(pass, LUS_CONV_DEPTHWISE, infer))
+  if (lus_conv_pass_can(pass, LUS_CONV_DEPTHWISE))
     return LUS_CONV_DEPTHWISE;
-  if (lus_conv_pass_can(pass, LUS_CONV_WINOGRAD4, infer)) {
+  if (lus_conv_pass_can(pass, LUS_CONV_WINOGRAD4)) {
     if (pays_winograd(pass, 4, MIN_TILES4))
       return LUS_CONV_WINOGRAD4;
     if (pays_winograd(pass, 2, MIN_TILES2))
       return LUS_CONV_WINOGRAD2;
   }
-  return lus_conv_pass_can(pass, LUS_CONV_DIRECT, infer) && !use_blas() ? LUS_CONV_DIRECT
+  return lus_conv_pass_can(pass, LUS_CONV_DIRECT) && !use_blas() ? LUS_CONV_DIRECT
                                                                         : LUS_CONV_GEMM;
 }
 
@@ -301,7 +301,7 @@ static void depthwise_item(void *data, int item, int thread)
   gsize row_floats = (gsize)pass->grid.w * (gsize)pass->target.c;
   for (; row < end; row++) {
     lus_depthwise_row(&pass->grid, call->target, call->source, pass->source, pass->weights,
-                      call->bias, call->r, call->relu, row);
+                      call->bias, call->accumulate ? call->target : call->r, call->relu, row);
     float *y = call->target + (gsize)row * row_floats;
     if (call->activation)
       lus_kernels()->activate(y, y, call->activation, row_floats, 1, (int)row_floats);

@@ -10,7 +10,7 @@ typedef enum {
   LUS_CONV_DIRECT,    /* the same product without patches, by the own kernel; one group */
   LUS_CONV_WINOGRAD4, /* 3x3 with step 1, one group */
   LUS_CONV_WINOGRAD2,
-  LUS_CONV_DEPTHWISE, /* one channel per group, in infer mode */
+  LUS_CONV_DEPTHWISE, /* one channel per group */
   LUS_CONV_N
 } LusConvMethod;
 
@@ -29,10 +29,10 @@ typedef struct {
 const char *lus_conv_method_name(const LusConvPass *pass);
 
 /** Whether the method can compute the pass, whose grid, sizes and groups are set. */
-gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method, gboolean infer);
+gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method);
 /** The method that the environment variable LUS_CONV names, if it can, else the rule's: Winograd with
  * the larger tiles that leave enough of them, else direct. */
-LusConvMethod lus_conv_pass_rule(const LusConvPass *pass, gboolean infer);
+LusConvMethod lus_conv_pass_rule(const LusConvPass *pass);
 
 /** Prepares @pass, whose grid is set and which then must stay where it is, for one method; adds to
  * the step's needs. FALSE: out of memory. */

@@ -88,7 +88,7 @@ gboolean lus_conv_tune(const LusConvPass *pass, LusConvMethod *fastest)
   double least = G_MAXDOUBLE;
   for (int m = 0; ok && m < LUS_CONV_N; m++) {
     double seconds = 0;
-    if (!lus_conv_pass_can(pass, m, TRUE))
+    if (!lus_conv_pass_can(pass, m))
       continue;
     ok = time_method(pass, m, &buffers, &seconds);
     if (ok && seconds < least) {

@@ -59,6 +59,8 @@ static gsize scratch_floats(const LusConvWeights *weights)
   gsize patches = block * (gsize)weights->y.w * taps * in;
   if (weights->method == LUS_CONV_WEIGHTS_DIRECT)
     patches = pointer_floats(block * taps) + in;
+  else if (weights->method == LUS_CONV_WEIGHTS_DEPTHWISE)
+    patches = taps * (gsize)weights->x.c;
   else if (weights->method == LUS_CONV_WEIGHTS_WINOGRAD)
     patches = pointer_floats(block) + PLANES * (in + block * (v_row(weights) + w_row(weights)));
   gsize sums = CHANNELS_PER_ITEM * (gsize)weights->out * ((gsize)weights->planes + taps);
@@ -87,6 +89,8 @@ static void choose_method(LusConvWeights *weights)
   else if (can_winograd && !is_forced &&
            (pays_winograd(weights) || g_strcmp0(forced, "winograd4") == 0))
     weights->method = LUS_CONV_WEIGHTS_WINOGRAD;
+  else if (weights->in == 1 && weights->out == 1 && weights->groups > 1)
+    weights->method = LUS_CONV_WEIGHTS_DEPTHWISE;
   else if (is_forced || (can && weights->in >= FEW_CHANNELS))
     weights->method = LUS_CONV_WEIGHTS_DIRECT;
 }
@@ -115,6 +119,11 @@ void lus_conv_weights_init(LusConvWeights *weights, LusStep *step, const LusTapG
     weights->units = y.h * y.w;
     weights->slice = SLICE_PIXELS;
     weights->block = BLOCK_PIXELS;
+    break;
+  case LUS_CONV_WEIGHTS_DEPTHWISE:
+    weights->units = y.h;
+    weights->slice = MAX(SLICE_PIXELS / y.w, 1);
+    weights->block = CLAMP(BLOCK_FLOATS / (x.w * x.c), 1, y.h);
     break;
   case LUS_CONV_WEIGHTS_GEMM:
   default:
@@ -175,6 +184,39 @@ static void add_rows(const Job *job, float *sums, float *scratch, const LusStep 
                         weights->out, pixels, weights->out, pitch, weights->y.c,
                         LUS_GEMM_TRANSPOSE_A | LUS_GEMM_ACCUMULATE);
   }
+}
+
+static inline void add_products(float *restrict sums, const float *restrict x, const float *restrict dy,
+                                gsize n)
+{
+  for (gsize k = 0; k < n; k++)
+    sums[k] += x[k] * dy[k];
+}
+
+/* Rows of one sample: for each tap and channel sums [channel][tap] += the tap's pixels times dy. */
+static void add_depthwise_rows(const Job *job, float *sums, float *scratch, const LusStep *step,
+                               int row, int end)
+{
+  const LusTapGrid *grid = job->weights->grid;
+  const LusMapSize *x = &job->weights->x;
+  gsize c = (gsize)x->c, taps = (gsize)grid->n;
+  memset(scratch, 0, taps * c * sizeof *scratch);
+  for (int i = row; i < end; i++)
+    for (gsize t = 0; t < taps; t++) {
+      int from_row = i * grid->source_step[0] + grid->taps[t].dy;
+      if (from_row < 0 || from_row >= x->h)
+        continue;
+      const float *from = step->x->data + (gsize)from_row * (gsize)x->w * c,
+                  *dy = step->y->grad + (gsize)i * (gsize)grid->w * c;
+      for (int j = 0; j < grid->w; j++) {
+        int column = j * grid->source_step[1] + grid->taps[t].dx;
+        if (column >= 0 && column < x->w)
+          add_products(scratch + t * c, from + (gsize)column * c, dy + (gsize)j * c, c);
+      }
+    }
+  for (gsize k = 0; k < c; k++)
+    for (gsize t = 0; t < taps; t++)
+      sums[k * taps + t] += scratch[t * c + k];
 }
 
 /* Pixels of one sample: for each tap sums [in][out] += the tap's pixels^T dy. */
@@ -258,6 +300,8 @@ static void slice_item(void *data, int slice, int thread)
     int at = first % weights->units;
     if (weights->method == LUS_CONV_WEIGHTS_WINOGRAD)
       add_tiles(job, sums, scratch, first, next);
+    else if (weights->method == LUS_CONV_WEIGHTS_DEPTHWISE)
+      add_depthwise_rows(job, sums, scratch, step, at, at + next - first);
     else if (weights->method == LUS_CONV_WEIGHTS_DIRECT)
       add_pixels(job, sums, scratch, step, at, at + next - first);
     else

@@ -15,7 +15,8 @@ typedef struct {
   enum {
     LUS_CONV_WEIGHTS_GEMM,    /* patches of some rows times the gradient, by OpenBLAS */
     LUS_CONV_WEIGHTS_DIRECT,  /* the same product without patches, by the own kernel; one group */
-    LUS_CONV_WEIGHTS_WINOGRAD /* 3x3 with step 1, one group */
+    LUS_CONV_WEIGHTS_WINOGRAD, /* 3x3 with step 1, one group */
+    LUS_CONV_WEIGHTS_DEPTHWISE /* products of channel with channel; as many groups as channels on both sides */
   } method;
   int planes;            /* matrices [in][out] per group: taps, or Winograd's 36 */
   int units;             /* per sample: rows, pixels or tiles, by method */

@@ -27,7 +27,7 @@ static void run(const Row *row, int first, int n)
     if (y < 0 || y >= row->size.h || x < 0 || x >= row->size.w)
       continue;
     offset[taps] = (ptrdiff_t)(((gsize)y * (gsize)row->size.w + (gsize)x) * c);
-    tap[taps++] = grid->taps[t].tap;
+    tap[taps++] = t; /* weights stand in the order of the grid */
   }
   gsize at = ((gsize)row->row * (gsize)grid->w + (gsize)first) * c;
   lus_kernels()->depthwise(row->target + at, row->source, row->weights, offset, tap, taps,

@@ -139,7 +139,7 @@ static gboolean pass_init(LusConvPass *pass, LusStep *step, LusMapSize source, L
   pass->groups = groups;
   pass->in = source.c / groups;
   pass->out = target.c / groups;
-  LusConvMethod method = lus_conv_pass_rule(pass, !step->train);
+  LusConvMethod method = lus_conv_pass_rule(pass);
   if (!step->train && !step->r_half && lus_conv_tune_wanted() && !lus_conv_tune(pass, &method))
     return FALSE;
   return lus_conv_pass_init(pass, step, source, target, groups, method);

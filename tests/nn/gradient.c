@@ -290,6 +290,18 @@ static int build_clip(LusGraph *graph, LusRng *rng, int x)
   return fixture_add(graph, y, x);
 }
 
+/* The input's gradient comes from two sides. */
+static int build_depthwise_shared(LusGraph *graph, LusRng *rng, int x)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.groups = 6;
+  attrs.kernel[0] = attrs.kernel[1] = 3;
+  for (int i = 0; i < 4; i++)
+    attrs.pad[i] = 1;
+  return fixture_add(graph, fixture_unary(graph, LUS_OP_SIGMOID, x),
+                     fixture_unary(graph, LUS_OP_SIGMOID, fixture_conv(graph, rng, x, 6, 6, FALSE, &attrs)));
+}
+
 typedef struct {
   const char *name;
   int (*build)(LusGraph *graph, LusRng *rng, int x);
@@ -307,6 +319,7 @@ static const OpCase op_cases[] = {
     {"sigmoid", build_sigmoid, 5, 7, FALSE},
     {"relu", build_relu, 5, 7, TRUE},
     {"clip", build_clip, 5, 7, TRUE},
+    {"depthwise-shared", build_depthwise_shared, 6, 7, FALSE},
     {"add-self", build_add_self, 3, 4, FALSE},
     {"add-shared", build_add_shared, 5, 6, FALSE},
     {"residual", build_residual, 5, 6, FALSE},
