@@ -24,11 +24,11 @@ static float mean_between(const LusPhantom *p, const float *beam, float from, fl
   return *n ? sum / (float)*n : 0;
 }
 
-/* How thick experts draw a line: 6 to 7 pixels of 350 in the picture's height, at least 1.4 mm. */
+/* How thick experts draw a line: about 7 pixels of 350 in the picture's height, at least 1.4 mm. */
 static float drawn_thickness(const LusPhantom *p, float thickness)
 {
   float shown = p->view.scale_y * (float)p->view.height;
-  return MAX(thickness, MAX(1.4f, shown * 6.5f / 350));
+  return MAX(thickness, MAX(1.4f, shown * 7.2f / 350));
 }
 
 /* Mean grey in the line minus the mean of its flanks .5 to 3 mm away. */
@@ -42,19 +42,44 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
   return n && above_n && below_n ? in - .5f * (above + below) : 0;
 }
 
-/* Marks a line in @label: contrast @low..@high becomes 0..1, pieces shorter than about 5 mm are damped. */
-static void label_ridge(const LusPhantom *p, float *label, const float *position, const float *window, float thickness,
-                        float grey_range, float low, float high)
+/* What makes a line sure: contrast @low..@high becomes 0..1, and so does contrast from @least of @strongest to @most of
+ * it: beside a bright line experts doubt a faint one. */
+typedef struct {
+  float low, high, least, most;
+} Visibility;
+
+/* The contrast of a line along the beams, smoothed over 2 mm. */
+static void line_contrast(const LusPhantom *p, float *contrast, const float *position, float thickness, float grey_range)
 {
-  float quality[BEAMS], seen[BEAMS], contrast_half = MAX(thickness / 2, .7f), half = drawn_thickness(p, thickness) / 2;
   for (int b = 0; b < BEAMS; b++)
-    quality[b] = ridge_contrast(p, b, position[b], contrast_half) / grey_range;
-  smooth_beams(p, quality, 2, 1);
+    contrast[b] = ridge_contrast(p, b, position[b], MAX(thickness / 2, .7f)) / grey_range;
+  smooth_beams(p, contrast, 2, 1);
+}
+
+/* The strongest contrast that a piece of some 8 mm has. */
+static float strongest_piece(const LusPhantom *p, const float *contrast, const float *window)
+{
+  float seen[BEAMS], best = 0;
+  for (int b = 0; b < BEAMS; b++)
+    seen[b] = MAX(contrast[b], 0) * window[b];
+  smooth_beams(p, seen, 4, 1);
+  for (int b = 0; b < BEAMS; b++)
+    best = MAX(best, seen[b]);
+  return best;
+}
+
+/* Marks a line in @label; pieces shorter than about 6 mm are damped. */
+static void label_line(const LusPhantom *p, float *label, const float *position, const float *window, float thickness,
+                       const float *contrast, float strongest, const Visibility *v)
+{
+  float quality[BEAMS], seen[BEAMS], half = drawn_thickness(p, thickness) / 2;
   for (int b = 0; b < BEAMS; b++) {
-    quality[b] = smoothstep((quality[b] - low) / (high - low)) * clampf(window[b] * 1.3f, 0, 1);
+    float relative = contrast[b] / MAX(strongest, 1e-3f);
+    quality[b] = smoothstep((contrast[b] - v->low) / (v->high - v->low)) *
+                 smoothstep((relative - v->least) / (v->most - v->least)) * clampf(window[b] * 1.3f, 0, 1);
     seen[b] = quality[b] > .4f;
   }
-  smooth_beams(p, seen, 3, 1);
+  smooth_beams(p, seen, 3.5f, 1);
   for (int b = 0; b < BEAMS; b++) {
     float q = quality[b] * clampf(seen[b] * 1.7f, 0, 1);
     int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
@@ -69,19 +94,29 @@ static void label_ridge(const LusPhantom *p, float *label, const float *position
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  float everywhere[BEAMS], *label = p->label[LUS_PHANTOM_PLEURAL_LINE];
-  for (int b = 0; b < BEAMS; b++)
-    everywhere[b] = 1;
-  label_ridge(p, label, p->pleura, everywhere, p->pleura_thickness, grey_range, .01f, .23f);
-  for (int i = 0; i < CELLS; i++)
-    label[i] *= 1 - .7f * p->rib[i];
+  static const Visibility visibility = { .02f, .20f, .25f, .80f };
+  float clear[BEAMS], contrast[BEAMS], *label = p->label[LUS_PHANTOM_PLEURAL_LINE];
+  for (int b = 0; b < BEAMS; b++) { /* a rib's surface is none */
+    int row = CLAMP((int)(p->pleura[b] / p->dr), 0, ROWS - 1);
+    clear[b] = 1 - .7f * p->rib[b * ROWS + row];
+  }
+  line_contrast(p, contrast, p->pleura, p->pleura_thickness, grey_range);
+  label_line(p, label, p->pleura, clear, p->pleura_thickness, contrast, strongest_piece(p, contrast, clear), &visibility);
 }
 
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  float *label = p->label[LUS_PHANTOM_FASCIA_BAND];
-  for (int k = 0; k < p->n_fasciae; k++)
-    label_ridge(p, label, p->fascia[k].position, p->fascia[k].window, p->fascia[k].thickness, grey_range, .04f, .52f);
+  static const Visibility visibility = { .04f, .40f, .35f, .95f };
+  float contrast[PHANTOM_FASCIAE][BEAMS], strongest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
+  for (int k = 0; k < p->n_fasciae; k++) {
+    const PhantomFascia *f = &p->fascia[k];
+    line_contrast(p, contrast[k], f->position, f->thickness, grey_range);
+    strongest = MAX(strongest, strongest_piece(p, contrast[k], f->window));
+  }
+  for (int k = 0; k < p->n_fasciae; k++) {
+    const PhantomFascia *f = &p->fascia[k];
+    label_line(p, label, f->position, f->window, f->thickness, contrast[k], strongest, &visibility);
+  }
   for (int b = 0; b < BEAMS; b++) { /* none at the pleura or below it */
     int first = CLAMP((int)((p->pleura[b] - 1.6f) / p->dr), 0, ROWS);
     memset(label + b * ROWS + first, 0, (gsize)(ROWS - first) * sizeof *label);
@@ -90,12 +125,12 @@ static void label_fasciae(LusPhantom *p, float grey_range)
 
 /* What decides about the columns below the pleura, one value per beam. */
 typedef struct {
-  float grey[BEAMS];                   /* mean, relative */
-  float one_sided[BEAMS], both[BEAMS]; /* brighter than the darker side; than both sides, within 18 mm */
-  float share[BEAMS];                  /* of the power that vertical lines make */
-  float wide[BEAMS];                   /* of wide, confluent lines, 0..1 */
-  float upper[BEAMS], lower[BEAMS];    /* mean grey of the upper and the lower third */
-  float pleura[BEAMS];                 /* best confidence of the pleura within 8 mm */
+  float contrast[BEAMS]; /* brighter than both sides within 30 mm, above as below: geometric mean of the upper half's and
+                            the lowest third's */
+  float lower[BEAMS];    /* the lowest third's alone */
+  float share[BEAMS];    /* of the power that vertical lines make */
+  float pleura[BEAMS];   /* best confidence of the pleura within 8 mm */
+  float strongest;       /* contrast */
 } Columns;
 
 static float lowest(const float *value, int first, int last)
@@ -106,19 +141,17 @@ static float lowest(const float *value, int first, int last)
   return low;
 }
 
-static void column_contrast(const LusPhantom *p, Columns *c)
+/* How much brighter than the darker of the places on its left and than the one on its right; none at the fan's edge. */
+static void two_sided(const LusPhantom *p, float *grey)
 {
-  float side[BEAMS], mm = MAX(p->beam_mm, 1e-3f);
-  int near = MAX((int)(18 / mm), 2), far = MAX((int)(20 / mm), 1);
-  smooth_beams(p, c->grey, 1, .7f);
+  float smooth[BEAMS];
+  int near = MAX((int)(30 / MAX(p->beam_mm, 1e-3f)), 2);
+  memcpy(smooth, grey, sizeof smooth);
+  smooth_beams(p, smooth, 1, .7f);
   for (int b = 0; b < BEAMS; b++) {
-    float left = lowest(c->grey, MAX(b - near + 1, 0), b), right = lowest(c->grey, b, MIN(b + near - 1, BEAMS - 1));
-    c->both[b] = c->grey[b] - MAX(left, right);
-    side[b] = lowest(c->grey, MAX(b - far, 0), MIN(b + far, BEAMS - 1));
+    float left = lowest(smooth, MAX(b - near + 1, 0), b), right = lowest(smooth, b, MIN(b + near - 1, BEAMS - 1));
+    grey[b] = smooth[b] - MAX(left, right);
   }
-  smooth_beams(p, side, 3, 1);
-  for (int b = 0; b < BEAMS; b++)
-    c->one_sided[b] = MAX(c->grey[b] - side[b], 0);
 }
 
 static void measure_pleura(const LusPhantom *p, Columns *c)
@@ -140,33 +173,33 @@ static void measure_columns(const LusPhantom *p, const float *share, float grey_
   for (int b = 0; b < BEAMS; b++) {
     const float *grey = p->expected + b * ROWS;
     float from = p->pleura[b] + 1.5f, below = p->depth - p->pleura[b];
-    c->grey[b] = mean_between(p, grey, from, p->depth, &n) / grey_range;
     c->share[b] = mean_between(p, share + b * ROWS, from, p->depth, &n);
-    c->upper[b] = mean_between(p, grey, from, p->pleura[b] + .33f * below, &n) / grey_range;
+    c->contrast[b] = mean_between(p, grey, from, p->pleura[b] + .5f * below, &n) / grey_range;
     c->lower[b] = mean_between(p, grey, p->pleura[b] + .66f * below, p->depth, &n) / grey_range;
-    c->wide[b] = p->wide[CLAMP((int)((float)b + PHANTOM_SLIDE + p->slide + .5f), 0, PHANTOM_LUNG_BEAMS - 1)];
   }
-  column_contrast(p, c);
+  two_sided(p, c->contrast);
+  two_sided(p, c->lower);
+  c->strongest = 0;
+  for (int b = 0; b < BEAMS; b++) {
+    c->contrast[b] = sqrtf(MAX(c->contrast[b], 0) * MAX(c->lower[b], 0));
+    c->strongest = MAX(c->strongest, c->contrast[b]);
+  }
   measure_pleura(p, c);
 }
 
-/* A column counts by its two-sided contrast and its share of vertical-line power; a wide one also by its
- * share alone, because its sides may lie outside the picture, but then a pleura above is asked for. */
+/* A column counts by its contrast from the pleura to the bottom, absolute and against the strongest's, and by its share
+ * of vertical-line power; less if no pleura is in sight above. */
 static float column_quality(const Columns *c, int b)
 {
-  float narrow = smoothstep((c->both[b] - .02f) / .16f) * smoothstep((c->share[b] - .15f) / .35f);
-  float wide = c->wide[b] * smoothstep((c->share[b] - .35f) / .35f) * smoothstep((c->grey[b] - .12f) / .22f) *
-               (.45f + .55f * smoothstep(c->pleura[b] / .5f));
-  return MAX(narrow, wide);
+  float relative = c->contrast[b] / MAX(c->strongest, 1e-3f);
+  return smoothstep((c->contrast[b] - .015f) / .13f) * smoothstep((relative - .2f) / .5f) *
+         smoothstep((c->share[b] - .12f) / .3f) * (.6f + .4f * smoothstep(c->pleura[b] / .3f));
 }
 
-/* Bright columns that reach the bottom without being vertical lines, and vertical lines whose contrast
- * is too poor to tell. */
+/* Bright columns to the bottom that no vertical line made. */
 static gboolean column_unclear(const LusPhantom *p, const Columns *c, int b)
 {
-  gboolean reaches_bottom = c->lower[b] > .6f * c->upper[b] && c->lower[b] > .12f;
-  gboolean alike = !p->info.a_lines && !p->ladder && reaches_bottom && c->both[b] > .12f;
-  return alike || (c->share[b] > .3f && c->one_sided[b] > .08f);
+  return !p->info.a_lines && !p->ladder && c->contrast[b] > .06f && c->share[b] < .4f;
 }
 
 static void label_verticals(LusPhantom *p, float grey_range)
@@ -178,15 +211,12 @@ static void label_verticals(LusPhantom *p, float grey_range)
                (p->power[i] + p->vertical_power[i] + p->specular[i] * p->specular[i] + 1e-12f);
   measure_columns(p, share, grey_range, &c);
   lus_phantom_smooth_along(share, BEAMS, ROWS, 6 / p->dr, FALSE);
-  lus_phantom_smooth_along(p->expected, BEAMS, ROWS, 6 / p->dr, FALSE);
   for (int b = 0; b < BEAMS; b++) {
     float q = p->info.vertical_lines ? column_quality(&c, b) : 0;
     int base = b * ROWS;
-    for (int row = 0; row < ROWS; row++) {
-      float visible = smoothstep((p->expected[base + row] / grey_range - .03f) / .08f);
-      label[base + row] = q * visible * smoothstep((share[base + row] - .05f) / .25f) *
+    for (int row = 0; row < ROWS; row++)
+      label[base + row] = q * smoothstep((share[base + row] - .03f) / .15f) *
                           smoothstep(range_of_row(p, row) - p->pleura[b]);
-    }
     unclear[b] = column_unclear(p, &c, b);
   }
   smooth_beams(p, unclear, 0, 1);

@@ -33,7 +33,7 @@ static void draw_pleura_amplitude(LusPhantom *p)
   LusRng *r = &p->rng;
   float patches[LUNG_BEAMS], window[LUNG_BEAMS];
   p->specular_width = uniform(r, 12, 30) * (float)(G_PI / 180);
-  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, 9, 6));
+  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, 13, 5));
   p->pleura_thickness = log_uniform(r, .7, 2);
   float patchy = uniform(r, .1, .5);
   lus_phantom_noise1(r, patches, LUNG_BEAMS, uniform(r, 2, 12));
@@ -46,7 +46,7 @@ static void draw_pleura_amplitude(LusPhantom *p)
     for (int l = 0; l < LUNG_BEAMS; l++)
       p->pleura_lung[l] *= 1 - loss * window[l];
   }
-  gboolean windowed = chance(r, .75);
+  gboolean windowed = chance(r, .5);
   float centre = normal(r, 0, 9), width = log_uniform(r, 10, 60), edge = uniform(r, 2, 8), outside = uniform(r, 0, .25);
   float all = chance(r, .07) ? .05f : 1; /* nearly absent */
   for (int b = 0; b < BEAMS; b++)
@@ -90,7 +90,7 @@ static void draw_haze(LusPhantom *p)
 {
   LusRng *r = &p->rng;
   p->haze_level = p->wall_mean + normal(r, -11, 6);
-  float decay = (float)lus_rng_exponential(r, 1.8) / 10;
+  float decay = (chance(r, .2) ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
   for (int l = 0; l < LUNG_BEAMS; l++)
     for (int i = 0; i < LUNG_ROWS; i++)
       p->haze[l * LUNG_ROWS + i] = p->haze_level - decay * lung_depth(p, i);
@@ -142,6 +142,8 @@ static void draw_a_lines(LusPhantom *p, int n)
     float amplitude = p->pleura_amplitude * amplitude_of_db(level - (float)k * uniform(r, 1.5, 5));
     PhantomRidge *line = add_ridge(p, (float)(k + 1), offset, thickness, amplitude);
     float centre = normal(r, 0, 6), width = log_uniform(r, 8, 50);
+    if (p->linear)
+      width = 2 * p->reach * clampf(from_prior(r, PHANTOM_LINEAR_A_LINE), .2f, 1);
     lus_phantom_noise1(r, patches, LUNG_BEAMS, 5);
     for (int b = 0; b < BEAMS; b++)
       line->still[b] *= soft_box(p->lateral[b], centre, width, 5);
@@ -293,6 +295,8 @@ static Vertical random_vertical(LusPhantom *p, gboolean first)
   float kind = uniform(r, 0, 1);
   Vertical v;
   v.width = kind < .45f ? log_uniform(r, 1.5, 5) : kind < .85f ? log_uniform(r, 5, 16) : log_uniform(r, 16, 35);
+  if (p->linear && chance(r, .7))
+    v.width = 2 * p->reach * clampf(from_prior(r, PHANTOM_LINEAR_VERTICAL), .03f, .5f);
   v.centre = visible_lateral(p) + normal(r, 0, 1);
   if (p->window_width > 0 && first && chance(r, .55)) { /* fills the acoustic window */
     v.centre = p->window_centre + normal(r, 0, 2);

@@ -32,6 +32,17 @@ static void draw_gain(LusPhantom *p)
     p->wall[i] = power_of_db(clampf(p->wall[i], -80, 40));
 }
 
+/* Sound that went other ways: shadows are seldom black. */
+static void draw_multipath(LusPhantom *p)
+{
+  LusRng *a = &p->anatomy;
+  float level = p->wall_mean + (chance(a, .7) ? uniform(a, -38, -12) : -60), decay = log_uniform(a, .3, 4) / 10;
+  for (int row = 0; row < ROWS; row++) {
+    float z = range_of_row(p, row);
+    p->multipath[row] = power_of_db(level - decay * z) * smoothstep(z / 10);
+  }
+}
+
 static void draw_psf(LusPhantom *p)
 {
   LusRng *a = &p->anatomy;
@@ -65,6 +76,7 @@ static void envelope_db(LusPhantom *p, float *out);
 void lus_phantom_draw_machine(LusPhantom *p)
 {
   draw_gain(p);
+  draw_multipath(p);
   draw_psf(p);
   draw_grey_map(p);
   lus_rng_fill_normal(&p->rng, p->wall_scatter[0], 2 * CELLS);
@@ -148,7 +160,7 @@ static void insonify_beam(LusPhantom *p, int beam, const LungBeam *lung, const f
   for (int row = 0; row < ROWS; row++) {
     int i = base + row;
     float below = smoothstep(range_of_row(p, row) - p->pleura[beam] + .5f), through = p->transmission[i];
-    float wall = p->wall[i] * (1 - below) * through, haze = lung->haze[row] * below * through;
+    float wall = p->wall[i] * (1 - below) * through + p->multipath[row], haze = lung->haze[row] * below * through;
     float vertical = lung->vertical[row] * through, dark = p->floor_power[row];
     p->power[i] = wall + haze + dark;
     p->vertical_power[i] = vertical;

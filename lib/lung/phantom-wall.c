@@ -174,12 +174,25 @@ static void draw_rib(LusPhantom *p, float centre, float width)
   attenuate(p, window, shadow, top, log_uniform(r, 1.5, 14));
 }
 
+/* The probe's middle lies over a space between ribs; what lies beyond them is reached at an angle. */
+static void draw_side_loss(LusPhantom *p, float centre, float spacing)
+{
+  LusRng *r = &p->rng;
+  float window[PHANTOM_BEAMS], edge = spacing * uniform(r, .2, .5);
+  for (int b = 0; b < PHANTOM_BEAMS; b++)
+    window[b] = 1 - soft_box(p->lateral[b], centre, spacing, edge);
+  attenuate(p, window, log_uniform(r, 2, 22), p->pleura_z, 8);
+}
+
 static void draw_ribs(LusPhantom *p)
 {
   LusRng *r = &p->rng;
   float spacing = uniform(r, 18, 45), width = uniform(r, 7, 17), centre = normal(r, 0, 8);
+  gboolean regular = chance(r, p->linear ? .3 : .7);
+  if (regular && chance(r, .7))
+    draw_side_loss(p, centre, spacing);
   for (int k = -2; k <= 1; k++) {
-    gboolean kept = chance(r, .78);
+    gboolean kept = chance(r, regular ? .94 : .7);
     float c = centre + ((float)k + .5f) * spacing + normal(r, 0, 1.5);
     if (kept && c > p->lateral[0] - 4 && c < p->lateral[PHANTOM_BEAMS - 1] + 4)
       draw_rib(p, c, width * uniform(r, .8, 1.2));

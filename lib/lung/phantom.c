@@ -37,10 +37,11 @@ static void draw_probe(LusPhantom *p)
 static void draw_pleura_curve(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  float depth = fminf(log_uniform(&p->anatomy, 9, 50), .45f * p->depth);
+  float depth = fminf(log_uniform(&p->anatomy, 7, 50), .45f * p->depth);
   if (p->config.patient)
     depth = fminf(depth * log_uniform(r, .85, 1.2), .45f * p->depth);
-  float slope = tanf(radians(normal(r, 0, 9))), curvature = normal(r, 0, .0035);
+  float side = chance(r, .5) ? 1 : -1; /* probes are held either way round */
+  float slope = side * tanf(radians(p->linear ? from_prior(r, PHANTOM_LINEAR_SLOPE) : normal(r, 0, 9))), curvature = normal(r, 0, .0035);
   float wave1 = TURN / uniform(r, 8, 40), height1 = (float)lus_rng_exponential(r, .35), phase1 = uniform(r, 0, TURN);
   float wave2 = TURN / uniform(r, 25, 80), height2 = (float)lus_rng_exponential(r, .8), phase2 = uniform(r, 0, TURN);
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
