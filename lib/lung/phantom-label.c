@@ -46,6 +46,7 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
  * it: beside a bright line experts doubt a faint one. */
 typedef struct {
   float low, high, least, most;
+  float piece; /* mm: smoothing that damps pieces shorter than about twice that */
 } Visibility;
 
 /* The contrast of a line along the beams, smoothed over 2 mm. */
@@ -68,7 +69,7 @@ static float strongest_piece(const LusPhantom *p, const float *contrast, const f
   return best;
 }
 
-/* Marks a line in @label; pieces shorter than about 6 mm are damped. */
+/* Marks a line in @label. */
 static void label_line(const LusPhantom *p, float *label, const float *position, const float *window, float thickness,
                        const float *contrast, float strongest, const Visibility *v)
 {
@@ -76,10 +77,10 @@ static void label_line(const LusPhantom *p, float *label, const float *position,
   for (int b = 0; b < BEAMS; b++) {
     float relative = contrast[b] / MAX(strongest, 1e-3f);
     quality[b] = smoothstep((contrast[b] - v->low) / (v->high - v->low)) *
-                 smoothstep((relative - v->least) / (v->most - v->least)) * clampf(window[b] * 1.3f, 0, 1);
+                 smoothstep((relative - v->least) / (v->most - v->least)) * window[b];
     seen[b] = quality[b] > .4f;
   }
-  smooth_beams(p, seen, 3.5f, 1);
+  smooth_beams(p, seen, v->piece, 1);
   for (int b = 0; b < BEAMS; b++) {
     float q = quality[b] * clampf(seen[b] * 1.7f, 0, 1);
     int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
@@ -92,13 +93,29 @@ static void label_line(const LusPhantom *p, float *label, const float *position,
   }
 }
 
+/* How sure it is that what lies below a beam's line is lung: brightness 2 to 14 mm below it against the brightest
+ * there. A line with darkness below may be a rib's surface or a layer of the wall. */
+static void lung_below(const LusPhantom *p, float *sure, float grey_range)
+{
+  float brightest = 0;
+  int n;
+  for (int b = 0; b < BEAMS; b++)
+    sure[b] = mean_between(p, p->expected + b * ROWS, p->pleura[b] + 2, p->pleura[b] + 14, &n) / grey_range;
+  smooth_beams(p, sure, 2.5f, 1);
+  for (int b = 0; b < BEAMS; b++)
+    brightest = MAX(brightest, sure[b]);
+  for (int b = 0; b < BEAMS; b++)
+    sure[b] = smoothstep(((sure[b] + .03f) / (brightest + .03f) - .2f) / .45f);
+}
+
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { .02f, .20f, .25f, .80f };
+  static const Visibility visibility = { .02f, .20f, .25f, .80f, 3.5f };
   float clear[BEAMS], contrast[BEAMS], *label = p->label[LUS_PHANTOM_PLEURAL_LINE];
-  for (int b = 0; b < BEAMS; b++) { /* a rib's surface is none */
+  lung_below(p, clear, grey_range);
+  for (int b = 0; b < BEAMS; b++) {
     int row = CLAMP((int)(p->pleura[b] / p->dr), 0, ROWS - 1);
-    clear[b] = 1 - .7f * p->rib[b * ROWS + row];
+    clear[b] = (.4f + .6f * clear[b]) * (1 - .7f * p->rib[b * ROWS + row]);
   }
   line_contrast(p, contrast, p->pleura, p->pleura_thickness, grey_range);
   label_line(p, label, p->pleura, clear, p->pleura_thickness, contrast, strongest_piece(p, contrast, clear), &visibility);
@@ -106,7 +123,7 @@ static void label_pleura(LusPhantom *p, float grey_range)
 
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { .04f, .40f, .35f, .95f };
+  static const Visibility visibility = { .06f, .45f, .35f, .95f, 6 };
   float contrast[PHANTOM_FASCIAE][BEAMS], strongest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
@@ -115,7 +132,10 @@ static void label_fasciae(LusPhantom *p, float grey_range)
   }
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
-    label_line(p, label, f->position, f->window, f->thickness, contrast[k], strongest, &visibility);
+    float there[BEAMS];
+    for (int b = 0; b < BEAMS; b++)
+      there[b] = clampf(f->window[b] * 1.3f, 0, 1);
+    label_line(p, label, f->position, there, f->thickness, contrast[k], strongest, &visibility);
   }
   for (int b = 0; b < BEAMS; b++) { /* none at the pleura or below it */
     int first = CLAMP((int)((p->pleura[b] - 1.6f) / p->dr), 0, ROWS);
@@ -127,7 +147,8 @@ static void label_fasciae(LusPhantom *p, float grey_range)
 typedef struct {
   float contrast[BEAMS]; /* brighter than both sides within 30 mm, above as below: geometric mean of the upper half's and
                             the lowest third's */
-  float lower[BEAMS];    /* the lowest third's alone */
+  float upper[BEAMS], lower[BEAMS]; /* mean grey of the upper half and of the lowest third, relative */
+  float wide[BEAMS];     /* of wide, confluent lines, 0..1 */
   float share[BEAMS];    /* of the power that vertical lines make */
   float pleura[BEAMS];   /* best confidence of the pleura within 8 mm */
   float strongest;       /* contrast */
@@ -142,7 +163,7 @@ static float lowest(const float *value, int first, int last)
 }
 
 /* How much brighter than the darker of the places on its left and than the one on its right; none at the fan's edge. */
-static void two_sided(const LusPhantom *p, float *grey)
+static void two_sided(const LusPhantom *p, float *contrast, const float *grey)
 {
   float smooth[BEAMS];
   int near = MAX((int)(30 / MAX(p->beam_mm, 1e-3f)), 2);
@@ -150,7 +171,7 @@ static void two_sided(const LusPhantom *p, float *grey)
   smooth_beams(p, smooth, 1, .7f);
   for (int b = 0; b < BEAMS; b++) {
     float left = lowest(smooth, MAX(b - near + 1, 0), b), right = lowest(smooth, b, MIN(b + near - 1, BEAMS - 1));
-    grey[b] = smooth[b] - MAX(left, right);
+    contrast[b] = smooth[b] - MAX(left, right);
   }
 }
 
@@ -170,59 +191,52 @@ static void measure_pleura(const LusPhantom *p, Columns *c)
 static void measure_columns(const LusPhantom *p, const float *share, float grey_range, Columns *c)
 {
   int n;
+  float above[BEAMS], below[BEAMS];
   for (int b = 0; b < BEAMS; b++) {
     const float *grey = p->expected + b * ROWS;
-    float from = p->pleura[b] + 1.5f, below = p->depth - p->pleura[b];
+    float from = p->pleura[b] + 1.5f, deep = p->depth - p->pleura[b];
     c->share[b] = mean_between(p, share + b * ROWS, from, p->depth, &n);
-    c->contrast[b] = mean_between(p, grey, from, p->pleura[b] + .5f * below, &n) / grey_range;
-    c->lower[b] = mean_between(p, grey, p->pleura[b] + .66f * below, p->depth, &n) / grey_range;
+    c->upper[b] = mean_between(p, grey, from, p->pleura[b] + .5f * deep, &n) / grey_range;
+    c->lower[b] = mean_between(p, grey, p->pleura[b] + .66f * deep, p->depth, &n) / grey_range;
+    c->wide[b] = p->wide[CLAMP((int)((float)b + PHANTOM_SLIDE + p->slide + .5f), 0, PHANTOM_LUNG_BEAMS - 1)];
   }
-  two_sided(p, c->contrast);
-  two_sided(p, c->lower);
+  two_sided(p, above, c->upper);
+  two_sided(p, below, c->lower);
   c->strongest = 0;
   for (int b = 0; b < BEAMS; b++) {
-    c->contrast[b] = sqrtf(MAX(c->contrast[b], 0) * MAX(c->lower[b], 0));
+    c->contrast[b] = sqrtf(MAX(above[b], 0) * MAX(below[b], 0));
     c->strongest = MAX(c->strongest, c->contrast[b]);
   }
   measure_pleura(p, c);
 }
 
-/* A column counts by its contrast from the pleura to the bottom, absolute and against the strongest's, and by its share
- * of vertical-line power; less if no pleura is in sight above. */
-static float column_quality(const Columns *c, int b)
+/* A column counts by its contrast from the pleura to the bottom, absolute and against the strongest's; not fully if no
+ * vertical line made it, not at all if it shows horizontal echoes instead. A wide one, whose sides may lie outside the
+ * picture, also counts if it stays bright to the bottom. All count less if no pleura is in sight above. */
+static float column_quality(const LusPhantom *p, const Columns *c, int b)
 {
-  float relative = c->contrast[b] / MAX(c->strongest, 1e-3f);
-  return smoothstep((c->contrast[b] - .015f) / .13f) * smoothstep((relative - .2f) / .5f) *
-         smoothstep((c->share[b] - .12f) / .3f) * (.6f + .4f * smoothstep(c->pleura[b] / .3f));
-}
-
-/* Bright columns to the bottom that no vertical line made. */
-static gboolean column_unclear(const LusPhantom *p, const Columns *c, int b)
-{
-  return !p->info.a_lines && !p->ladder && c->contrast[b] > .06f && c->share[b] < .4f;
+  float relative = c->contrast[b] / MAX(c->strongest, 1e-3f), made = smoothstep((c->share[b] - .12f) / .3f);
+  if (!p->info.a_lines && !p->ladder)
+    made = .55f + .45f * made;
+  float narrow = smoothstep((c->contrast[b] - .015f) / .13f) * smoothstep((relative - .2f) / .5f) * made;
+  float wide = c->wide[b] * smoothstep((c->share[b] - .4f) / .35f) * smoothstep((c->lower[b] - .14f) / .22f) *
+               smoothstep((c->lower[b] / MAX(c->upper[b], 1e-3f) - .4f) / .4f);
+  return MAX(narrow, wide) * (.6f + .4f * smoothstep(c->pleura[b] / .3f));
 }
 
 static void label_verticals(LusPhantom *p, float grey_range)
 {
   Columns c;
-  float *label = p->label[LUS_PHANTOM_VERTICAL_LINE], *share = p->scratch, unclear[BEAMS];
+  float *label = p->label[LUS_PHANTOM_VERTICAL_LINE], *share = p->scratch;
   for (int i = 0; i < CELLS; i++)
     share[i] = p->vertical_power[i] /
                (p->power[i] + p->vertical_power[i] + p->specular[i] * p->specular[i] + 1e-12f);
   measure_columns(p, share, grey_range, &c);
-  lus_phantom_smooth_along(share, BEAMS, ROWS, 6 / p->dr, FALSE);
   for (int b = 0; b < BEAMS; b++) {
-    float q = p->info.vertical_lines ? column_quality(&c, b) : 0;
-    int base = b * ROWS;
+    float q = column_quality(p, &c, b);
     for (int row = 0; row < ROWS; row++)
-      label[base + row] = q * smoothstep((share[base + row] - .03f) / .15f) *
-                          smoothstep(range_of_row(p, row) - p->pleura[b]);
-    unclear[b] = column_unclear(p, &c, b);
+      label[b * ROWS + row] = q * smoothstep(range_of_row(p, row) - p->pleura[b]);
   }
-  smooth_beams(p, unclear, 0, 1);
-  for (int b = 0; b < BEAMS; b++)
-    for (int row = 0; row < ROWS; row++)
-      p->ignored[b * ROWS + row] = unclear[b] > .4f && range_of_row(p, row) > p->pleura[b] + 1.5f;
 }
 
 void lus_phantom_label(LusPhantom *p)

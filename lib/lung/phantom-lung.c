@@ -90,7 +90,7 @@ static void draw_haze(LusPhantom *p)
 {
   LusRng *r = &p->rng;
   p->haze_level = p->wall_mean + normal(r, -11, 6);
-  float decay = (chance(r, .2) ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
+  float decay = (chance(r, p->info.a_lines ? .6 : .2) ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
   for (int l = 0; l < LUNG_BEAMS; l++)
     for (int i = 0; i < LUNG_ROWS; i++)
       p->haze[l * LUNG_ROWS + i] = p->haze_level - decay * lung_depth(p, i);
@@ -358,15 +358,14 @@ void lus_phantom_draw_lung(LusPhantom *p)
   LusRng *r = &p->rng;
   float water = (float)p->config.water;
   lus_phantom_breathe(p, 0);
+  p->info.a_lines = chance(r, water >= 0 ? .9 * (1 - water) : .6);
   draw_haze(p);
   if (chance(r, .75))
     draw_near_haze(p);
   if (chance(r, .6))
     draw_mirrored_wall(p);
-  if (chance(r, water >= 0 ? .9 * (1 - water) : .6)) {
+  if (p->info.a_lines)
     draw_a_lines(p, 1 + (int)lus_rng_below(r, 4));
-    p->info.a_lines = TRUE;
-  }
   if (chance(r, .4))
     draw_other_echoes(p);
   if (chance(r, p->window_width > 0 ? .1 : .04))

@@ -115,7 +115,7 @@ struct _LusPhantom {
   float vertical_power[PHANTOM_CELLS], specular[PHANTOM_CELLS];
   float field[2][PHANTOM_CELLS], scratch[PHANTOM_CELLS];
   float picture[PHANTOM_CELLS], expected[PHANTOM_CELLS]; /* grey 0..1 with and without speckle */
-  float label[LUS_PHANTOM_CLASSES][PHANTOM_CELLS], ignored[PHANTOM_CELLS];
+  float label[LUS_PHANTOM_CLASSES][PHANTOM_CELLS];
   float *image, *image_scratch, *image_sharp; /* [height][width] */
 };
 
@@ -256,7 +256,7 @@ void lus_phantom_breathe(LusPhantom *p, double seconds);
 /* Fills p->power, vertical_power, specular and picture, expected. */
 void lus_phantom_insonify(LusPhantom *p, double seconds);
 void lus_phantom_show(LusPhantom *p);
-void lus_phantom_label(LusPhantom *p);         /* phantom-label.c: p->label, p->ignored */
+void lus_phantom_label(LusPhantom *p);         /* phantom-label.c: p->label */
 
 /* ---- phantom-screen.c, phantom-post.c, phantom-text.c ---- */
 

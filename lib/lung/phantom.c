@@ -164,12 +164,6 @@ static void convert_label(LusPhantom *p, int class, guint8 *out)
   lus_phantom_convert(p, p->label[class], p->image);
   for (gsize i = 0; i < n; i++)
     out[i] = (guint8)(clampf(p->image[i], 0, 1) * 100 + .5f);
-  if (class != LUS_PHANTOM_VERTICAL_LINE)
-    return;
-  lus_phantom_convert(p, p->ignored, p->image);
-  for (gsize i = 0; i < n; i++)
-    if (p->image[i] > .5f && out[i] < 60)
-      out[i] = LUS_LABEL_IGNORE;
 }
 
 void lus_phantom_render(LusPhantom *p, double seconds, guint8 *gray, int stride, guint8 *labels)

@@ -44,8 +44,7 @@ LUS_API void lus_phantom_free(LusPhantom *phantom);
 LUS_API void lus_phantom_info(const LusPhantom *phantom, LusPhantomInfo *info);
 
 /** The picture at @seconds (breathing moves pleura, lung texture and vertical lines; wall stays): @gray
- *  [height][stride], and unless NULL the confidences @labels [LUS_PHANTOM_CLASSES][height][width], 0..100 %, or
- *  LUS_LABEL_IGNORE where nobody could tell. */
+ *  [height][stride], and unless NULL the confidences @labels [LUS_PHANTOM_CLASSES][height][width], 0..100 %. */
 LUS_API void lus_phantom_render(LusPhantom *phantom, double seconds, guint8 *gray, int stride, guint8 *labels);
 
 /** A simulated expert: a monotone personal scale, blurred or sharpened borders, missed faint objects. @expert 0 is
