@@ -42,12 +42,16 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
   return n && above_n && below_n ? in - .5f * (above + below) : 0;
 }
 
-/* What makes a line sure: contrast @low..@high becomes 0..1, and so does contrast from @least of @strongest to @most of
- * it: beside a bright line experts doubt a faint one. */
+/* What makes a line sure. Each pair becomes 0..1: contrast; contrast as a part of the strongest piece's, because beside a
+ * bright line experts doubt a faint one; length as a part of the picture's width, because short pieces may be anything. */
 typedef struct {
-  float low, high, least, most;
-  float piece; /* mm: smoothing that damps pieces shorter than about twice that */
+  float contrast[2], relative[2], length[2];
 } Visibility;
+
+static float sureness(float value, const float limits[2])
+{
+  return smoothstep((value - limits[0]) / (limits[1] - limits[0]));
+}
 
 /* The contrast of a line along the beams, smoothed over 2 mm. */
 static void line_contrast(const LusPhantom *p, float *contrast, const float *position, float thickness, float grey_range)
@@ -69,20 +73,31 @@ static float strongest_piece(const LusPhantom *p, const float *contrast, const f
   return best;
 }
 
+/* Weakens the pieces of a line (runs of @quality above .3) by their length. */
+static void doubt_short_pieces(const LusPhantom *p, float *quality, const float limits[2])
+{
+  float shown = p->view.scale_x * (float)p->view.width;
+  for (int first = 0, end; first < BEAMS; first = end) {
+    gboolean piece = quality[first] > .3f;
+    for (end = first + 1; end < BEAMS && (quality[end] > .3f) == piece; end++)
+      ;
+    float length = piece ? (float)(end - first) * p->beam_mm / shown : 0;
+    for (int b = first; b < end; b++)
+      quality[b] *= .2f + .8f * sureness(length, limits);
+  }
+  smooth_beams(p, quality, .8f, .7f);
+}
+
 /* Marks a line in @label. */
 static void label_line(const LusPhantom *p, float *label, const float *position, const float *window, float thickness,
                        const float *contrast, float strongest, const Visibility *v)
 {
-  float quality[BEAMS], seen[BEAMS], half = drawn_thickness(p, thickness) / 2;
+  float quality[BEAMS], half = drawn_thickness(p, thickness) / 2;
+  for (int b = 0; b < BEAMS; b++)
+    quality[b] = sureness(contrast[b], v->contrast) * sureness(contrast[b] / MAX(strongest, 1e-3f), v->relative) * window[b];
+  doubt_short_pieces(p, quality, v->length);
   for (int b = 0; b < BEAMS; b++) {
-    float relative = contrast[b] / MAX(strongest, 1e-3f);
-    quality[b] = smoothstep((contrast[b] - v->low) / (v->high - v->low)) *
-                 smoothstep((relative - v->least) / (v->most - v->least)) * window[b];
-    seen[b] = quality[b] > .4f;
-  }
-  smooth_beams(p, seen, v->piece, 1);
-  for (int b = 0; b < BEAMS; b++) {
-    float q = quality[b] * clampf(seen[b] * 1.7f, 0, 1);
+    float q = quality[b];
     int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
     int last = MIN((int)((position[b] + half) / p->dr) + 2, ROWS - 1);
     for (int row = first; q > 0 && row <= last; row++) {
@@ -110,7 +125,7 @@ static void lung_below(const LusPhantom *p, float *sure, float grey_range)
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { .02f, .20f, .25f, .80f, 3.5f };
+  static const Visibility visibility = { { .02f, .24f }, { .10f, .60f }, { .03f, .17f } };
   float clear[BEAMS], contrast[BEAMS], *label = p->label[LUS_PHANTOM_PLEURAL_LINE];
   lung_below(p, clear, grey_range);
   for (int b = 0; b < BEAMS; b++) {
@@ -123,7 +138,7 @@ static void label_pleura(LusPhantom *p, float grey_range)
 
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { .06f, .45f, .35f, .95f, 6 };
+  static const Visibility visibility = { { .06f, .40f }, { .20f, .75f }, { .04f, .20f } };
   float contrast[PHANTOM_FASCIAE][BEAMS], strongest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
@@ -218,7 +233,7 @@ static float column_quality(const LusPhantom *p, const Columns *c, int b)
   float relative = c->contrast[b] / MAX(c->strongest, 1e-3f), made = smoothstep((c->share[b] - .12f) / .3f);
   if (!p->info.a_lines && !p->ladder)
     made = .55f + .45f * made;
-  float narrow = smoothstep((c->contrast[b] - .015f) / .13f) * smoothstep((relative - .2f) / .5f) * made;
+  float narrow = smoothstep((c->contrast[b] - .08f) / .22f) * smoothstep((relative - .15f) / .45f) * made;
   float wide = c->wide[b] * smoothstep((c->share[b] - .4f) / .35f) * smoothstep((c->lower[b] - .14f) / .22f) *
                smoothstep((c->lower[b] / MAX(c->upper[b], 1e-3f) - .4f) / .4f);
   return MAX(narrow, wide) * (.6f + .4f * smoothstep(c->pleura[b] / .3f));

@@ -302,7 +302,7 @@ static Vertical random_vertical(LusPhantom *p, gboolean first)
     v.centre = p->window_centre + normal(r, 0, 2);
     v.width = p->window_width * uniform(r, .4, 1.2);
   }
-  v.level = p->haze_level + normal(r, 7, 6);
+  v.level = p->haze_level + normal(r, 10, 6);
   return v;
 }
 
@@ -324,7 +324,7 @@ static int count_verticals(LusPhantom *p)
   float water = (float)p->config.water;
   if (water >= 0) /* dry lung shows none; the wettest six and a white background */
     return water < .05f ? 0 : (int)(water * 6 + uniform(r, 0, 1));
-  if (chance(r, .38) || (p->ladder && chance(r, .7)))
+  if (chance(r, .45) || (p->ladder && chance(r, .7)))
     return 0;
   return counts[lus_rng_below(r, 8)];
 }
