@@ -50,7 +50,7 @@ static void draw_psf(LusPhantom *p)
   float narrow = log_uniform(a, .7, 2.6), widening = uniform(a, .3, 3), focus = uniform(a, .15, .9);
   for (int row = 0; row < ROWS; row++)
     p->psf_lateral[row] = narrow * (1 + widening * fabsf((float)row / ROWS - focus));
-  p->compounding = chance(a, .75) ? uniform(a, 0, .65) : 0;
+  p->compounding = chance(a, .85) ? uniform(a, 0, .75) : 0;
   lus_phantom_noise1(&p->rng, p->phase, BEAMS, uniform(&p->rng, 4, 20));
   for (int b = 0; b < BEAMS; b++)
     p->phase[b] *= 1.5f;
