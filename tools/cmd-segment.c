@@ -54,7 +54,7 @@ static gboolean segment_input(const LusToolInput *input, const Options *o, LusMo
                               LusToolProgress *progress, GError **error)
 {
   g_autofree char *folder = g_build_filename(o->output, input->name, NULL);
-  if (o->resume && lus_tool_segment_done(input->path, folder, model, &o->clip))
+  if (o->resume && lus_tool_segment_done(input->path, folder, model, segmenter, &o->clip))
     return TRUE;
   if (g_mkdir_with_parents(folder, 0777) != 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make this folder: %s", folder, g_strerror(errno));

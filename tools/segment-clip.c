@@ -362,12 +362,21 @@ static gboolean has_file(const char *folder, const char *name)
   return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model,
+/** Whether results were computed in the arithmetic that @segmenter uses; those of another CPU count too. */
+static gboolean same_arithmetic(const json_t *header, const LusSegmenter *segmenter)
+{
+  const char *kernels = json_string_value(json_object_get(header, "kernels"));
+  return kernels &&
+         g_str_has_prefix(kernels, "int8, ") == g_str_has_prefix(lus_segmenter_kernels(segmenter), "int8, ");
+}
+
+gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model, const LusSegmenter *segmenter,
                                const LusSegmentOptions *options)
 {
   g_autofree char *clip = g_filename_display_basename(path);
   json_t *header = load_header(folder);
   gboolean done = has_string(header, "clip", clip) && has_string(header, "model_sha256", lus_model_sha256(model)) &&
+                  same_arithmetic(header, segmenter) &&
                   fabs(json_number_value(json_object_get(header, "threshold")) - options->threshold) < 1e-6;
   json_decref(header);
   g_autofree char *confidence = g_strdup_printf("frame000000.%s.png", lus_model_info(model)->classes[0]);

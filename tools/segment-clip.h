@@ -12,6 +12,6 @@ typedef struct {
  *  frame%06d.mask.png, frame%06d.<class>.png, overlay.mkv. @segmenter is reset first. */
 gboolean lus_tool_segment_clip(const char *path, const char *folder, LusModel *model, LusSegmenter *segmenter,
                                const LusSegmentOptions *options, LusToolProgress *progress, GError **error);
-/** TRUE if @folder holds the finished results of this clip with this model and these options. */
-gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model,
+/** TRUE if @folder holds the finished results of this clip with this model, this segmenter's precision and these options. */
+gboolean lus_tool_segment_done(const char *path, const char *folder, const LusModel *model, const LusSegmenter *segmenter,
                                const LusSegmentOptions *options);

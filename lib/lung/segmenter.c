@@ -18,6 +18,7 @@ struct _LusSegmenter {
   LusParallel *pool;
   LusGraph *graph;
   LusPlan *plan;
+  char *kernels;
   LusRecycler *recycler; /* of segmentations */
 
   int frame_width, frame_height; /* 0: not set */
@@ -57,6 +58,8 @@ static gboolean prepare_network(LusSegmenter *segmenter, GError **error)
     return FALSE;
   segmenter->plan = lus_plan_new(segmenter->graph, info->channels, info->height, info->width, mode,
                                  lus_parallel_threads(segmenter->pool), error);
+  gboolean integers = mode == LUS_PLAN_INFER && lus_graph_n_quantized(segmenter->graph) > 0;
+  segmenter->kernels = g_strconcat(integers ? "int8, " : "", lus_kernels_description(), NULL);
   return segmenter->plan != NULL;
 }
 
@@ -104,6 +107,7 @@ void lus_segmenter_free(LusSegmenter *segmenter)
   lus_parallel_free(segmenter->pool);
   lus_sector_free(segmenter->sector);
   lus_model_unref(segmenter->model);
+  g_free(segmenter->kernels);
   g_free(segmenter->scratch);
   g_free(segmenter->inside);
   g_free(segmenter->luma);
@@ -249,8 +253,7 @@ gboolean lus_segmenter_run(LusSegmenter *segmenter, LusSegmentation **out, const
 
 const char *lus_segmenter_kernels(const LusSegmenter *segmenter)
 {
-  (void)segmenter;
-  return lus_kernels_description();
+  return segmenter->kernels;
 }
 
 LusSegmentation *lus_segmentation_ref(LusSegmentation *segmentation)

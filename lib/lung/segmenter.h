@@ -46,7 +46,8 @@ LUS_API void lus_segmenter_reset(LusSegmenter *segmenter);
  *  frame). Allocates nothing once warm. */
 LUS_API gboolean lus_segmenter_run(LusSegmenter *segmenter, LusSegmentation **out, const LusImage *image, gint64 pts_ns,
                                    GError **error);
-/** Name of the kernel set in use, e.g. "avx512+OpenBLAS 0.3.21 SkylakeX". */
+/** Name of the kernel set in use, e.g. "avx512+OpenBLAS 0.3.21 SkylakeX", with "int8, " before it where convolutions run on
+ *  integers. Owned by @segmenter. */
 LUS_API const char *lus_segmenter_kernels(const LusSegmenter *segmenter);
 
 LUS_API LusSegmentation *lus_segmentation_ref(LusSegmentation *segmentation);

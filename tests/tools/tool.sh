@@ -210,6 +210,13 @@ check "resume" gives 0 "" segment y.mkv -m model.onnx -o r --resume --masks
 check "not done again" test r/y/frames.jsonl -ot y.mkv
 check "resume, other threshold" gives 0 "" segment y.mkv -m model.onnx -o r --resume -t 30
 check "done again" test r/y/frames.jsonl -nt y.mkv
+check "resume: int8" gives 0 "" segment y.mkv -m q.onnx -o p
+check "resume: told" grep -q '"kernels":"int8, ' p/y/frames.jsonl
+touch -d 2020-01-01 p/y/frames.jsonl
+check "resume, same arithmetic" gives 0 "" segment y.mkv -m q.onnx -o p --resume
+check "resume, same arithmetic: not done again" test p/y/frames.jsonl -ot y.mkv
+check "resume, other arithmetic" gives 0 "" segment y.mkv -m q.onnx -o p --resume --precision fp32
+check "resume, other arithmetic: done again" test p/y/frames.jsonl -nt y.mkv
 touch -d 2020-01-01 h/y/frames.jsonl
 check "resume, more outputs" gives 0 "" segment y.mkv -m model.onnx -o h --resume --masks
 check "done again with masks" test -e h/y/frame000002.mask.png
