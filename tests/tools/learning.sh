@@ -3,31 +3,8 @@
 # lus evaluate and sweep from outside, as a TAP test: learning.sh LUS MAKE_MODEL
 set -u
 lus=$(realpath "$1") make_model=$(realpath "$2")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-export LC_ALL=C
-n=0
-
-check() { # NAME COMMAND...: passes when the command succeeds
-  n=$((n + 1))
-  local name=$1
-  shift
-  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' check.out
-  fi
-}
-gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
-  local code=$1 text=$2
-  shift 2
-  timeout 300 "$lus" "$@" > out.txt 2>&1
-  local got=$?
-  [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
-  echo "lus $*: exit $got, expected $code with '$text':"
-  cat out.txt
-  return 1
-}
+LIMIT=300
+. "$(dirname "$(realpath "$0")")/tap.sh"
 
 "$make_model" 64 model.onnx || exit 1
 "$lus" simulate --patients 4 --frames 1 --size 96x96 --experts 2 -o data > sim.txt 2>&1 || { cat sim.txt; exit 1; }

@@ -3,31 +3,7 @@
 # The command-line program from outside, as a TAP test: tool.sh LUS MAKE_MODEL
 set -u
 lus=$(realpath "$1") make_model=$(realpath "$2")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-export LC_ALL=C
-n=0
-
-check() { # NAME COMMAND...: passes when the command succeeds
-  n=$((n + 1))
-  local name=$1
-  shift
-  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' check.out
-  fi
-}
-gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
-  local code=$1 text=$2
-  shift 2
-  timeout 60 "$lus" "$@" > out.txt 2>&1
-  local got=$?
-  [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
-  echo "lus $*: exit $got, expected $code with '$text':"
-  cat out.txt
-  return 1
-}
+. "$(dirname "$(realpath "$0")")/tap.sh"
 lines() { # FILE COUNT
   [ "$(wc -l < "$1")" -eq "$2" ] || { wc -l "$1"; return 1; }
 }

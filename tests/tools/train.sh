@@ -3,36 +3,19 @@
 # What `lus train` can be told, as a TAP test: train.sh LUS
 set -u
 lus=$(realpath "$1")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-export LC_ALL=C
-n=0
+LIMIT=100
+. "$(dirname "$(realpath "$0")")/tap.sh"
 
-check() { # NAME COMMAND...: passes when the command succeeds
-  n=$((n + 1))
-  local name=$1
-  shift
-  if "$@" > check.out 2>&1; then echo "ok $n - $name"; else
-    echo "not ok $n - $name"
-    sed 's/^/# /' check.out
-  fi
-}
 small=(phantom:6 --held-out 4 --size 64x32 --widths 16,16,16,16 --batch 2 --threads 1)
 train() { timeout 100 "$lus" train "${small[@]}" "$@" > out.txt 2>&1; }
-gives() { # CODE TEXT ARGUMENT...: a training ends with CODE and says TEXT
+trains() { # CODE TEXT ARGUMENT...: as gives, of a training
   local code=$1 text=$2
   shift 2
-  train "$@"
-  local got=$?
-  [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
-  echo "lus train $*: exit $got, expected $code with '$text':"
-  cat out.txt
-  return 1
+  gives "$code" "$text" train "${small[@]}" "$@"
 }
 refuses_file() { # TEXT CONTENT: a configuration file is refused
   printf '%b' "$2" > bad.conf
-  gives 1 "$1" -o bad.onnx --config bad.conf && [ ! -e bad.onnx ]
+  trains 1 "$1" -o bad.onnx --config bad.conf && [ ! -e bad.onnx ]
 }
 recorded() { # MODEL TEXT
   "$lus" info "$1" | grep -F -- "$2" > /dev/null || { "$lus" info "$1"; return 1; }
@@ -57,9 +40,9 @@ check "bad size" refuses_file "bad.conf: [data] size = 100x100: sides are multip
 check "bad target" refuses_file "bad.conf: [learning] target = mean: " '[learning]\ntarget = mean\n'
 check "bad optimiser" refuses_file "bad.conf: [learning] optimizer = adam: optimizer 'adam': is one of" '[learning]\noptimizer = adam\n'
 check "no key file" refuses_file "bad.conf: Key file contains line" 'steps: 4\n'
-check "no file" gives 1 "none.conf: No such file" -o bad.onnx --config none.conf
-check "bad flags are a matter of usage" gives 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
-check "patience without validations" gives 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
+check "no file" trains 1 "none.conf: No such file" -o bad.onnx --config none.conf
+check "bad flags are a matter of usage" trains 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
+check "patience without validations" trains 2 "--patience 2: needs a validation-interval" -o bad.onnx --patience 2 --validation-interval 0
 small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2 --threads 1)
 
 # Augmentation
@@ -68,7 +51,7 @@ check "strengths, of which flags win" train -o d.onnx --config augment.conf --au
 check "all recorded" recorded d.onnx "\"augment\":\"flip=0.5,beam=1,jitter=1,attenuation=1,tgc=0.25,shadow=0,speckle=1"
 check "a strength that is none" refuses_file "bad.conf: [augmentation] flip: augmentation 'flip=9': the strength must be" \
   '[augmentation]\nflip = 9\n'
-check "an augmentation that is none" gives 2 "--augment blur=1: augmentation 'blur=1': write NAME=STRENGTH" -o bad.onnx --augment blur=1
+check "an augmentation that is none" trains 2 "--augment blur=1: augmentation 'blur=1': write NAME=STRENGTH" -o bad.onnx --augment blur=1
 check "listed" bash -c '"$1" train --help | grep -q "^  speckle  *25 %"' - "$lus"
 
 # Encoders
@@ -76,21 +59,21 @@ for encoder in resnet18 resnet34 mobilenet_v2; do
   check "$encoder" train -o "$encoder.onnx" --encoder "$encoder" --width 16
   check "$encoder: recorded" recorded "$encoder.onnx" "\"encoder\":\"$encoder\",\"width\":\"16\""
 done
-check "another" gives 2 "--encoder vgg: is one of residual, resnet18" -o bad.onnx --encoder vgg
-check "width of a residual encoder" gives 2 "--width 16: the residual encoder has widths" -o bad.onnx --width 16
-check "widths of another" gives 2 "--widths 1,2,3,4: are for the residual encoder" -o bad.onnx --encoder resnet18 --widths 1,2,3,4
-check "width that is none" gives 2 "--width 20: must be a multiple of 16" -o bad.onnx --encoder resnet18 --width 20
+check "another" trains 2 "--encoder vgg: is one of residual, resnet18" -o bad.onnx --encoder vgg
+check "width of a residual encoder" trains 2 "--width 16: the residual encoder has widths" -o bad.onnx --width 16
+check "widths of another" trains 2 "--widths 1,2,3,4: are for the residual encoder" -o bad.onnx --encoder resnet18 --widths 1,2,3,4
+check "width that is none" trains 2 "--width 20: must be a multiple of 16" -o bad.onnx --encoder resnet18 --width 20
 
 # Weights to begin with
 check "weights of a model" train -o c.onnx --widths 16,16,16,16 --init a.onnx
 check "its hash is recorded" recorded c.onnx "\"initial_sha256\":\"$(sha256sum < a.onnx | cut -c1-64)\""
-check "of another width" gives 1 "weights of a.onnx: weights 'encoder.stage1.block1.conv1.weight' are" \
+check "of another width" trains 1 "weights of a.onnx: weights 'encoder.stage1.block1.conv1.weight' are" \
   -o bad.onnx --widths 24,16,16,16 --init a.onnx
-check "of a file that is none" gives 1 "a.csv" -o bad.onnx --init a.csv
+check "of a file that is none" trains 1 "a.csv" -o bad.onnx --init a.csv
 
 # The log
 echo text > other.csv
-check "a file that is no log stays" gives 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
+check "a file that is no log stays" trains 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
 check "as it was" test "$(cat other.csv)" = text
-check "a log in a folder that is not there" gives 1 "no folder" -o bad.onnx --log none/x.csv
+check "a log in a folder that is not there" trains 1 "no folder" -o bad.onnx --log none/x.csv
 echo "1..$n"
