@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "clips.h"
+#include "folder.h"
 #include "learn/dataset.h"
 
 #define HEAD "\"version\": 1, \"licence\": \"CC0\", "
@@ -9,23 +10,6 @@
 #define CLIP_A "{\"file\": \"clips/A_d1_R1.mkv\", \"patient\": \"A\", \"day\": 1, \"zone\": \"R1\"}"
 #define CLIP_B "{\"file\": \"clips/B_d2_L3.mp4\", \"patient\": \"B\", \"day\": 2, \"zone\": \"L3\", \"mm_per_pixel\": 0.25}"
 #define CLIPS "\"clips\": [" CLIP_A ", " CLIP_B "]"
-
-typedef struct {
-  char *folder;
-} Fixture;
-
-static void set_up(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  f->folder = folder_new();
-}
-
-static void tear_down(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  folder_remove(f->folder);
-  g_free(f->folder);
-}
 
 static LusDataset *load(const Fixture *f, const char *text, GError **error)
 {

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "annotations.h"
 #include "clips.h"
+#include "folder.h"
 #include "learn/import-internal.h"
 #include "learn/annotation.h"
-
-typedef struct {
-  char *folder;
-} Fixture;
-
-static void set_up(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  f->folder = folder_new();
-}
-
-static void tear_down(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  folder_remove(f->folder);
-  g_free(f->folder);
-}
 
 static char *put(const Fixture *f, const char *name, const void *data, gsize length)
 {

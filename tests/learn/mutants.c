@@ -3,6 +3,7 @@
  *  less than a second and without asking for memory that the file doesn't warrant. */
 #include "annotations.h"
 #include "clips.h"
+#include "folder.h"
 #include "learn/annotation.h"
 #include "learn/import.h"
 #include "nn/rng.h"
@@ -31,23 +32,6 @@ const char *__asan_default_options(void)
   return "max_allocation_size_mb=64";
 }
 #endif
-
-typedef struct {
-  char *folder;
-} Fixture;
-
-static void set_up(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  f->folder = folder_new();
-}
-
-static void tear_down(Fixture *f, gconstpointer data)
-{
-  (void)data;
-  folder_remove(f->folder);
-  g_free(f->folder);
-}
 
 /** An address space that leaves no room for what a damaged number asks for. */
 static void limit_memory(void)

@@ -197,12 +197,8 @@ static void add_clip(Pictures *real, const char *path)
 
 static void add_real(Pictures *real, const char *folder)
 {
-  g_autofree char *csv = g_build_filename(folder, "clips.csv", NULL), *text = NULL;
-  g_autoptr(GError) error = NULL;
-  g_file_get_contents(csv, &text, NULL, &error);
-  g_assert_no_error(error);
-  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  for (int i = 1; lines[i] && *lines[i]; i++) {
+  g_auto(GStrv) lines = real_clip_rows(folder);
+  for (int i = 0; lines[i] && *lines[i]; i++) {
     g_autofree char *name = g_strndup(lines[i], strcspn(lines[i], ","));
     g_autofree char *path = g_strdup_printf("%s/videos/%s.mp4", folder, name);
     add_clip(real, path);

@@ -56,3 +56,15 @@ static inline char *real_folder(const char *name)
   g_print("1..0 # SKIP no folder %s (set LUS_TEST_DATA)\n", path);
   return NULL;
 }
+
+/** The rows of FOLDER/clips.csv behind its header, as lines; an empty one may be the last. */
+static inline char **real_clip_rows(const char *folder)
+{
+  g_autofree char *csv = g_build_filename(folder, "clips.csv", NULL), *text = NULL;
+  g_autoptr(GError) error = NULL;
+  g_file_get_contents(csv, &text, NULL, &error);
+  g_assert_no_error(error);
+  const char *rows = strchr(text, '\n');
+  g_assert_nonnull(rows);
+  return g_strsplit(rows + 1, "\n", -1);
+}
