@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/checkpoint.h"
+#include "learn/train-settings.h"
 #include "nn/error.h"
 #include "nn/file.h"
 
@@ -123,20 +124,6 @@ gboolean lus_checkpoint_write(const char *path, const LusTrainState *state, cons
   return lus_file_write(path, data, content + DIGEST_BYTES, error);
 }
 
-/** The first line in which two texts differ, for the message. */
-static void set_differs(GError **error, const char *path, const char *found, const char *wanted)
-{
-  g_auto(GStrv) a = g_strsplit(found, "\n", -1);
-  g_auto(GStrv) b = g_strsplit(wanted, "\n", -1);
-  int i = 0;
-  while (a[i] && b[i] && g_str_equal(a[i], b[i]))
-    i++;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-              "%s: is the checkpoint of another training (it has '%s', this one '%s'); "
-              "remove it to start anew, or repeat the command it belongs to",
-              path, a[i] ? a[i] : "", b[i] ? b[i] : "");
-}
-
 static gboolean damaged(GError **error, const char *path, const char *what)
 {
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s; remove it to start anew", path, what);
@@ -169,10 +156,9 @@ gboolean lus_checkpoint_read(const char *path, LusTrainState *state, const char 
     return damaged(error, path, "the checkpoint's settings are longer than the file");
   const guint8 *at = data + HEADER_BYTES;
   g_autofree char *found = g_strndup((const char *)at, settings_bytes);
-  if (!g_str_equal(found, settings)) {
-    set_differs(error, path, found, settings);
-    return FALSE;
-  }
+  if (!g_str_equal(found, settings))
+    return lus_train_settings_refuse(error, path, "is the checkpoint of another training", found, settings,
+                                     "remove it to start anew, or repeat the command it belongs to");
   at += settings_bytes;
   guint64 step = get_u64(at), n = get_u64(at + 8), best_step = get_u64(at + 16), score = get_u64(at + 24);
   gsize array_bytes = content - settings_bytes;

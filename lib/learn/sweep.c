@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/sweep-internal.h"
+#include "learn/train-lock.h"
+#include "learn/train-settings.h"
 #include "nn/error.h"
 #include "nn/file.h"
 #include "nn/rng.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #define HELD_OUT_SHARE 0.15 /* of the patients that are not tested */
 #define STREAM_FOLDS ((guint64)5 << 60)
@@ -193,20 +192,6 @@ char *lus_sweep_settings(const LusSweepConfig *c, const LusSweepJob *job, const 
   return g_string_free(text, FALSE);
 }
 
-/** The first line in which two texts differ. */
-static gboolean refuse_settings(GError **error, const char *path, const char *found, const char *wanted)
-{
-  g_auto(GStrv) a = g_strsplit(found, "\n", -1);
-  g_auto(GStrv) b = g_strsplit(wanted, "\n", -1);
-  int i = 0;
-  while (a[i] && b[i] && g_str_equal(a[i], b[i]))
-    i++;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-              "%s: belongs to another sweep (it has '%s', this one '%s'); choose another folder with -o, or repeat the "
-              "command it belongs to", path, a[i] ? a[i] : "", b[i] ? b[i] : "");
-  return FALSE;
-}
-
 /** Makes the job's folder, or checks that it is this job's. */
 static gboolean claim(const LusSweepConfig *c, const LusSweepJob *job, const char *settings, GError **error)
 {
@@ -219,20 +204,9 @@ static gboolean claim(const LusSweepConfig *c, const LusSweepJob *job, const cha
     return lus_file_write(path, settings, strlen(settings), error);
   gsize length = 0;
   g_autofree char *found = (char *)lus_file_read(path, MAX_SETTINGS, &length, error);
-  return found && (g_str_equal(found, settings) || refuse_settings(error, path, found, settings));
-}
-
-/** Whoever holds the lock works on the job; the lock ends with the process. -1: somebody else does, or it
- *  cannot be opened. */
-static int lock(const LusSweepConfig *c, const LusSweepJob *job)
-{
-  g_autofree char *path = lus_sweep_job_path(c, job, "lock");
-  int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-    return file;
-  if (file >= 0)
-    close(file);
-  return -1;
+  return found && (g_str_equal(found, settings) ||
+                   lus_train_settings_refuse(error, path, "belongs to another sweep", found, settings,
+                                             "choose another folder with -o, or repeat the command it belongs to"));
 }
 
 /* --- a job --- */
@@ -318,15 +292,22 @@ static gboolean visit_job(const LusSweepConfig *c, const LusSweepJob *job, const
     note(c, job, "was done before");
   if (*done || !mine)
     return TRUE;
-  int held = lock(c, job);
-  if (held < 0) {
+  g_autofree char *path = lus_sweep_job_path(c, job, "job");
+  GError *refused = NULL;
+  LusTrainLock *held = lus_train_lock_new(path, &refused); /* whoever holds it works on the job */
+  if (g_error_matches(refused, LUS_ERROR, LUS_ERROR_BUSY)) {
+    g_clear_error(&refused);
     note(c, job, "another process is at it");
     return TRUE;
+  }
+  if (!held) {
+    g_propagate_error(error, refused);
+    return FALSE;
   }
   gint64 start = g_get_monotonic_time();
   note(c, job, "begins");
   *done = is_done(c, job, settings) || do_job(c, job, roles, settings, error);
-  close(held);
+  lus_train_lock_free(held);
   if (!*done) {
     g_prefix_error(error, "%s: ", job->name);
     return FALSE;

@@ -32,7 +32,7 @@ static gboolean set_busy(GError **error, const LusTrainLock *lock, const char *c
   char owner[32] = "";
   gssize n = pread(lock->fd, owner, sizeof owner - 1, 0);
   owner[MAX(n, 0)] = '\0';
-  g_set_error(error, LUS_ERROR, LUS_ERROR_IO,
+  g_set_error(error, LUS_ERROR, LUS_ERROR_BUSY,
               "%s: another training%s%s is using it; wait for that one, or choose another checkpoint", checkpoint,
               *owner ? " with process number " : "", g_strchomp(owner));
   return FALSE;

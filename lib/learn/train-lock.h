@@ -6,7 +6,7 @@
  *  the process ends, in whatever way. */
 typedef struct _LusTrainLock LusTrainLock;
 
-/** Errors: another training holds it; the folder cannot be written to. */
+/** Errors: BUSY if another process holds it; IO if the folder cannot be written to. */
 LusTrainLock *lus_train_lock_new(const char *checkpoint, GError **error);
 /** Removes the file. NULL is accepted. */
 void lus_train_lock_free(LusTrainLock *lock);

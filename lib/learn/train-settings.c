@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/train-settings.h"
+#include "nn/error.h"
 
 #include <string.h>
 
@@ -98,4 +99,17 @@ char *lus_train_settings(const LusTrainConfig *config, const LusLoss *loss, cons
     append_fingerprint(text, "validation data", samples_fingerprint(config->validation));
   }
   return g_string_free(text, FALSE);
+}
+
+gboolean lus_train_settings_refuse(GError **error, const char *path, const char *is, const char *found, const char *wanted,
+                                   const char *remedy)
+{
+  g_auto(GStrv) a = g_strsplit(found, "\n", -1);
+  g_auto(GStrv) b = g_strsplit(wanted, "\n", -1);
+  int i = 0;
+  while (a[i] && b[i] && g_str_equal(a[i], b[i]))
+    i++;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s (it has '%s', this one '%s'); %s", path, is,
+              a[i] ? a[i] : "", b[i] ? b[i] : "", remedy);
+  return FALSE;
 }

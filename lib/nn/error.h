@@ -18,7 +18,8 @@ typedef enum {
   LUS_ERROR_UNSUPPORTED, /* well-formed, but something this library does not do */
   LUS_ERROR_LIMIT,       /* a documented size limit was exceeded */
   LUS_ERROR_MEMORY,      /* out of memory */
-  LUS_ERROR_CANCELLED    /* the caller asked to stop */
+  LUS_ERROR_CANCELLED,   /* the caller asked to stop */
+  LUS_ERROR_BUSY         /* another process is using the file */
 } LusError;
 
 LUS_API GQuark lus_error_quark(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 #include "learn/sweep-internal.h"
+#include "learn/train-lock.h"
 #include "nn/error.h"
 #include "nn/file.h"
 #include "nn/rng.h"
@@ -234,11 +235,41 @@ static void test_result(void)
   folder_remove(folder);
 }
 
+/** A job that another process works on is left to it; one that cannot be locked is an error, not somebody else's. */
+static void test_lock(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *folder = folder_new();
+  g_autoptr(LusSamples) samples = make_samples();
+  Trainings trainings = {0};
+  LusSweepConfig c = make_config(folder, samples, &trainings);
+  g_autoptr(GPtrArray) jobs = lus_sweep_jobs(&c);
+  g_autofree char *path = lus_sweep_job_path(&c, jobs->pdata[4], "job"), *file = g_strconcat(path, ".lock", NULL);
+  g_autofree char *parent = g_path_get_dirname(path);
+  g_assert_cmpint(g_mkdir_with_parents(parent, 0777), ==, 0);
+  LusTrainLock *lock = lus_train_lock_new(path, &error);
+  g_assert_no_error(error);
+  int missing = 0;
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(missing, ==, 1);
+  g_assert_cmpint(trainings.calls, ==, 8);
+  lus_train_lock_free(lock);
+  g_assert_cmpint(g_mkdir(file, 0777), ==, 0);
+  g_assert_false(lus_sweep_run(&c, &missing, &error));
+  assert_error(error, LUS_ERROR_IO, "job.lock: cannot lock");
+  g_assert_cmpint(g_rmdir(file), ==, 0);
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_cmpint(missing, ==, 0);
+  folder_remove(folder);
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sweep/roles", test_roles);
   g_test_add_func("/sweep/run", test_run);
   g_test_add_func("/sweep/result", test_result);
+  g_test_add_func("/sweep/lock", test_lock);
   return g_test_run();
 }

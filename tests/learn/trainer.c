@@ -526,9 +526,9 @@ static void test_lock(Fixture *f, gconstpointer data)
   g_assert_no_error(error);
   g_assert_true(g_file_test(file, G_FILE_TEST_EXISTS));
   g_autofree char *process = g_strdup_printf("another training with process number %d is using it", (int)getpid());
-  refuses(f, LUS_ERROR_IO, process);
+  refuses(f, LUS_ERROR_BUSY, process);
   g_assert_false(lus_train_checkpoint_is_free(f->checkpoint, &error));
-  assert_error(error, LUS_ERROR_IO, f->checkpoint);
+  assert_error(error, LUS_ERROR_BUSY, f->checkpoint);
   lus_train_lock_free(lock);
   g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
   g_assert_true(g_file_set_contents(file, "4711\n", -1, NULL)); /* left behind by one that was killed */
