@@ -354,14 +354,23 @@ static double grain_at(const Grain *grain, double u, double r)
   return top * (1 - fy) + bottom * fy;
 }
 
+static gboolean has_tgc(const Change *c)
+{
+  for (int i = 0; i < SLIDERS; i++)
+    if (c->slider[i] != 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean changes_along_beams(const Change *c)
+{
+  return c->attenuation != 0 || has_tgc(c) || c->shadow != 0 || c->grain != 0;
+}
+
 /** What depends on where along which beam a pixel lies. Grey values are log-compressed: factors are added. */
 static void change_along_beams(guint8 *luma, const Change *c, const LusBeams *beams)
 {
-  gboolean tgc = FALSE;
-  for (int i = 0; i < SLIDERS; i++)
-    tgc |= c->slider[i] != 0;
-  if (c->attenuation == 0 && !tgc && c->shadow == 0 && c->grain == 0)
-    return;
+  gboolean tgc = has_tgc(c);
   Grain grain;
   grain_init(&grain, c);
   for (int y = 0; y < c->height; y++)
@@ -424,9 +433,12 @@ void lus_augment(guint8 *luma, guint8 *labels, int n_classes, int width, int hei
 {
   gsize n = (gsize)width * height;
   Change c = draw_change(augment, width, height, rng);
-  LusBeams beams;
-  lus_beams_find(&beams, luma, width, height);
-  change_along_beams(luma, &c, &beams);
+  LusBeams beams = {0};
+  gboolean along = changes_along_beams(&c);
+  if (along || c.scale_u != 1 || c.scale_r != 1)
+    lus_beams_find(&beams, luma, width, height);
+  if (along)
+    change_along_beams(luma, &c, &beams);
   if (c.scale_x != 1 || c.scale_y != 1 || c.shift_x != 0 || c.shift_y != 0 || c.scale_u != 1 || c.scale_r != 1)
     move_planes(luma, labels, n_classes, scratch, &c, &beams);
   change_grey(luma, n, &c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/evaluate.h"
+#include "learn/evaluate-internal.h"
 #include "learn/predict.h"
 #include "lung/confidence.h"
 #include "nn/error.h"
@@ -55,26 +55,21 @@ static gboolean summarise(LusLikeness *out, const Job *job, int first_class, int
   const LusSamples *s = job->samples;
   g_autofree double *memory = g_new0(double, 2 * (gsize)s->n);
   double *both = memory, *either = memory + s->n;
-  g_autoptr(GHashTable) patients = g_hash_table_new(NULL, NULL);
+  g_autofree int *patient = g_new(int, MAX(s->n, 1));
+  int n_patients = lus_number_groups(patient, s->group, s->n);
   Count all = {0};
-  for (int i = 0; i < s->n; i++) {
-    gpointer group = GINT_TO_POINTER(s->group[i]), number = NULL;
-    if (!g_hash_table_lookup_extended(patients, group, NULL, &number)) {
-      number = GINT_TO_POINTER(g_hash_table_size(patients));
-      g_hash_table_insert(patients, group, number);
-    }
+  for (int i = 0; i < s->n; i++)
     for (int k = first_class; k < first_class + n_classes; k++) {
       const Count *c = &job->counts[(gsize)k * s->n + i];
-      both[GPOINTER_TO_INT(number)] += (double)c->both;
-      either[GPOINTER_TO_INT(number)] += (double)(c->first + c->second - c->both);
+      both[patient[i]] += (double)c->both;
+      either[patient[i]] += (double)(c->first + c->second - c->both);
       all.first += c->first;
       all.second += c->second;
       all.both += c->both;
       all.difference += c->difference;
       all.pixels += c->pixels;
     }
-  }
-  g_autoptr(LusBootstrap) bootstrap = lus_bootstrap_new((int)g_hash_table_size(patients), seed);
+  g_autoptr(LusBootstrap) bootstrap = lus_bootstrap_new(n_patients, seed);
   if (!bootstrap)
     return FALSE;
   *out = (LusLikeness){.first = all.first, .second = all.second, .both = all.both,

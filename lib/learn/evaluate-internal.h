@@ -13,3 +13,6 @@
 
 void lus_histogram_add(LusHistogram *sum, const LusHistogram *other);
 void lus_distances_add(LusDistances *sum, const LusDistances *other);
+/** Numbers the groups (patients) of @n samples in the order in which they appear: @number [n]. Returns how many there
+ *  are. */
+int lus_number_groups(int *number, const int *group, int n);

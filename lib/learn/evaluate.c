@@ -121,22 +121,28 @@ static void evaluate_sample(gpointer data, int sample, const float *output, int 
   }
 }
 
-/** Numbers the patients in the order in which they appear, and names them. */
-static void number_patients(LusEvaluation *e, int *patient, const LusSamples *s)
+int lus_number_groups(int *number, const int *group, int n)
 {
   g_autoptr(GHashTable) numbers = g_hash_table_new(NULL, NULL);
-  g_autoptr(GStrvBuilder) names = g_strv_builder_new();
-  for (int i = 0; i < s->n; i++) {
-    gpointer group = GINT_TO_POINTER(s->group[i]), number = NULL;
-    if (!g_hash_table_lookup_extended(numbers, group, NULL, &number)) {
-      number = GINT_TO_POINTER(e->n_patients);
-      g_hash_table_insert(numbers, group, number);
-      g_strv_builder_add(names, s->patients ? s->patients[s->group[i]] : s->names[i]);
-      e->n_patients++;
+  for (int i = 0; i < n; i++) {
+    gpointer found = NULL;
+    if (!g_hash_table_lookup_extended(numbers, GINT_TO_POINTER(group[i]), NULL, &found)) {
+      found = GINT_TO_POINTER(g_hash_table_size(numbers));
+      g_hash_table_insert(numbers, GINT_TO_POINTER(group[i]), found);
     }
-    patient[i] = GPOINTER_TO_INT(number);
+    number[i] = GPOINTER_TO_INT(found);
   }
-  e->patients = g_strv_builder_end(names);
+  return (int)g_hash_table_size(numbers);
+}
+
+/** Numbers the patients, and names them. */
+static void number_patients(LusEvaluation *e, int *patient, const LusSamples *s)
+{
+  e->n_patients = lus_number_groups(patient, s->group, s->n);
+  e->patients = g_new0(char *, e->n_patients + 1);
+  for (int i = 0; i < s->n; i++)
+    if (!e->patients[patient[i]])
+      e->patients[patient[i]] = g_strdup(s->patients ? s->patients[s->group[i]] : s->names[i]);
 }
 
 static gboolean scales_known(const LusSamples *s)

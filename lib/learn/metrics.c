@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/metrics.h"
+#include "learn/evaluate-internal.h"
 #include "learn/predict.h"
 #include "learn/target.h"
 #include "lung/confidence.h"
 #include "nn/error.h"
-#include "nn/rng.h"
 
 #include <math.h>
 #include <string.h>
-
-#define BOOTSTRAP_DRAWS 1000
-#define TAIL 0.025
 
 double lus_dice(gint64 both, gint64 a, gint64 b)
 {
@@ -40,45 +37,20 @@ static void add_count(LusMaskCount *sum, const LusMaskCount *count)
   sum->known += count->known;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/** Percentile interval (Efron and Tibshirani 1993, chapter 13) of Dice over @n groups drawn with replacement. */
-static void bootstrap(LusClassMetrics *out, const LusMaskCount *groups, int n, guint64 seed)
-{
-  double draws[BOOTSTRAP_DRAWS];
-  LusRng rng;
-  lus_rng_init(&rng, seed, 0);
-  for (int d = 0; d < BOOTSTRAP_DRAWS; d++) {
-    LusMaskCount sum = {0};
-    for (int i = 0; i < n; i++)
-      add_count(&sum, &groups[lus_rng_below(&rng, (guint32)n)]);
-    draws[d] = lus_dice(sum.both, sum.found, sum.reference);
-  }
-  qsort(draws, BOOTSTRAP_DRAWS, sizeof *draws, compare_doubles);
-  out->dice_low = draws[(int)(TAIL * BOOTSTRAP_DRAWS)];
-  out->dice_high = draws[BOOTSTRAP_DRAWS - 1 - (int)(TAIL * BOOTSTRAP_DRAWS)];
-}
-
 /** Adds the samples of each group up; a group without known pixels is none. Returns the number of groups. */
 static int gather_groups(LusMaskCount *groups, const LusMaskCount *counts, const int *group, int n)
 {
-  g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
-  int n_groups = 0;
-  for (int i = 0; i < n; i++) {
-    if (counts[i].known == 0)
-      continue;
-    gpointer found = NULL;
-    if (!g_hash_table_lookup_extended(index, GINT_TO_POINTER(group[i]), NULL, &found)) {
-      found = GINT_TO_POINTER(n_groups);
-      g_hash_table_insert(index, GINT_TO_POINTER(group[i]), found);
-      groups[n_groups++] = (LusMaskCount){0};
+  g_autofree int *known = g_new(int, n), *number = g_new(int, n), *known_group = g_new(int, n);
+  int n_known = 0;
+  for (int i = 0; i < n; i++)
+    if (counts[i].known > 0) {
+      known[n_known] = i;
+      known_group[n_known++] = group[i];
     }
-    add_count(&groups[GPOINTER_TO_INT(found)], &counts[i]);
-  }
+  int n_groups = lus_number_groups(number, known_group, n_known);
+  memset(groups, 0, (gsize)n_groups * sizeof *groups);
+  for (int i = 0; i < n_known; i++)
+    add_count(&groups[number[i]], &counts[known[i]]);
   return n_groups;
 }
 
@@ -98,7 +70,12 @@ void lus_metrics_summarise(LusClassMetrics *out, const LusMaskCount *counts, con
     out->precision = (double)sum.both / (double)sum.found;
   if (sum.reference > 0)
     out->recall = (double)sum.both / (double)sum.reference;
-  bootstrap(out, groups, n_groups, seed);
+  g_autoptr(LusBootstrap) bootstrap = lus_bootstrap_new(n_groups, seed);
+  if (!bootstrap)
+    return;
+  LusInterval dice = lus_counts_dice(groups, n_groups, bootstrap);
+  out->dice_low = dice.low;
+  out->dice_high = dice.high;
 }
 
 typedef struct {
