@@ -89,6 +89,7 @@ static gboolean seg_meta_transform(GstBuffer *to, GstMeta *meta, GstBuffer *from
   copy->source_pts = seg->source_pts;
   copy->age = seg->age;
   copy->flags = seg->flags;
+  copy->unchanged = seg->unchanged;
   if (video)
     scale_seg_meta(copy, video->out_info);
   return TRUE;

@@ -10,11 +10,17 @@ G_BEGIN_DECLS
 #define GST_LUS_SEG_META_API_TYPE (gst_lus_seg_meta_api_get_type())
 #define GST_LUS_SEG_META_INFO (gst_lus_seg_meta_get_info())
 
-/** Why a result is what it is. */
+/** Why a result is what it is, or why there is none. With any flag but REUSED there is no segmentation. */
 typedef enum {
   GST_LUS_SEG_NONE = 0,
-  GST_LUS_SEG_NO_SECTOR = 1 << 0, /* black picture: nothing was inferred */
-  GST_LUS_SEG_REUSED = 1 << 1     /* carried over from an earlier frame (inference-interval) */
+  GST_LUS_SEG_NO_SECTOR = 1 << 0,  /* no ultrasound seen so far (black pictures): nothing was inferred */
+  GST_LUS_SEG_REUSED = 1 << 1,     /* carried over from an earlier picture */
+  GST_LUS_SEG_PENDING = 1 << 2,    /* the first result of this scene is still being computed */
+  GST_LUS_SEG_NO_SIGNAL = 1 << 3,  /* black, one grey, colour bars, noise instead of ultrasound */
+  GST_LUS_SEG_FROZEN = 1 << 4,     /* the sector has been the same for the time in @unchanged */
+  GST_LUS_SEG_NO_CONTACT = 1 << 5, /* the probe is off the skin */
+  GST_LUS_SEG_NEW_DEPTH = 1 << 6,  /* depth or zoom was changed; mm per pixel is unknown from here on */
+  GST_LUS_SEG_NO_MODEL = 1 << 7    /* the model failed on an earlier picture; the reason was posted as a warning */
 } GstLusSegFlags;
 
 /**
@@ -27,7 +33,7 @@ typedef enum {
 typedef struct {
   GstMeta meta;
 
-  LusSegmentation *segmentation; /* confidence planes, class names, hash; never NULL unless flags say NO_SECTOR */
+  LusSegmentation *segmentation; /* confidence planes, class names, hash; NULL: the flags say why */
   LusMask *mask;                 /* set by lusconfmask; NULL before */
   LusRect rect;                  /* what the planes cover, in pixels of this picture */
   gint frame_width, frame_height; /* of this picture */
@@ -36,8 +42,9 @@ typedef struct {
   GstClockTime age;              /* this picture's PTS - source_pts */
   GstLusSegFlags flags;
   gchar model[17];               /* first 16 digits of the model's SHA-256 */
+  GstClockTime unchanged;        /* with FROZEN: how long the picture has been the same; else 0 */
 
-  gpointer _gst_reserved[GST_PADDING_LARGE];
+  gpointer _gst_reserved[GST_PADDING_LARGE - sizeof(GstClockTime) / sizeof(gpointer)];
 } GstLusSegMeta;
 
 LUS_API GType gst_lus_seg_meta_api_get_type(void);

@@ -117,13 +117,32 @@ static gboolean is_recent(GstClockTime then, GstClockTime now, GstClockTime span
   return GST_CLOCK_TIME_IS_VALID(then) && GST_CLOCK_TIME_IS_VALID(now) && now >= then && now - then <= span;
 }
 
+/* The display's word for a picture without a result; the first flag that is set counts. */
+static LusStatus status_without_result(GstLusSegFlags flags)
+{
+  static const struct {
+    GstLusSegFlags flag;
+    LusStatus status;
+  } words[] = {
+      {GST_LUS_SEG_NO_SIGNAL, LUS_STATUS_NO_SIGNAL},   {GST_LUS_SEG_NO_SECTOR, LUS_STATUS_NO_SIGNAL},
+      {GST_LUS_SEG_FROZEN, LUS_STATUS_FROZEN},         {GST_LUS_SEG_NO_MODEL, LUS_STATUS_NO_MODEL},
+      {GST_LUS_SEG_NO_CONTACT, LUS_STATUS_NO_CONTACT}, {GST_LUS_SEG_NEW_DEPTH, LUS_STATUS_NEW_DEPTH},
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+    if (flags & words[i].flag)
+      return words[i].status;
+  }
+  return LUS_STATUS_STARTING;
+}
+
 /* The display's word for what arrived with this picture. */
 static LusStatus status_of(GstLusOverlay *self, const GstLusSegMeta *meta, GstClockTime now)
 {
   if (!meta)
     return self->results ? LUS_STATUS_STALE : LUS_STATUS_NO_MODEL;
   if (!meta->segmentation)
-    return LUS_STATUS_NO_SIGNAL;
+    return status_without_result(meta->flags);
   if (GST_CLOCK_TIME_IS_VALID(meta->age) && meta->age > (GstClockTime)self->config.expire_ns)
     return LUS_STATUS_STALE;
   return is_recent(self->last_reused, now, SLOW_MEMORY) ? LUS_STATUS_SLOW : LUS_STATUS_LIVE;
@@ -175,6 +194,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   lus_overlay_set_config(self->overlay, &self->config);
   GST_OBJECT_UNLOCK(self);
   state.mask_age_ns = mask_age(self, meta, now);
+  state.unchanged_ns = meta ? (gint64)meta->unchanged : 0;
   state.result_number = self->results;
   if (gst_lus_summary_get_exam(gst_buffer_get_lus_summary(frame->buffer), &exam))
     state.exam = &exam;
