@@ -87,13 +87,8 @@ void lus_phantom_draw_geometry(LusPhantom *p)
   p->info.depth_mm = p->depth;
 }
 
-void lus_phantom_config_init(LusPhantomConfig *config)
-{
-  *config = (LusPhantomConfig){ .width = 256, .height = 256, .probe = LUS_PROBE_RANDOM, .water = -1 };
-}
-
-/* Everything that is drawn once. */
-static gboolean draw_scene(LusPhantom *p, GError **error)
+/* Everything that is drawn once, but where its pixels lie. */
+static void draw_scene(LusPhantom *p)
 {
   lus_phantom_draw_geometry(p);
   lus_phantom_draw_view(p); /* before what needs its scale: labels are as thick as experts draw them */
@@ -101,11 +96,66 @@ static gboolean draw_scene(LusPhantom *p, GError **error)
   lus_phantom_draw_pleura(p);
   lus_phantom_draw_lung(p);
   lus_phantom_draw_machine(p);
-  lus_phantom_draw_post(p);
-  if (!lus_phantom_map_view(p, error))
-    return FALSE;
-  lus_phantom_draw_text(p);
-  return TRUE;
+}
+
+/* The part of the beams on which an unbiased expert marks the pleural line. */
+static float pleura_in_sight(LusPhantom *p)
+{
+  int marked = 0;
+  lus_phantom_insonify(p, 0);
+  lus_phantom_show(p);
+  lus_phantom_label(p);
+  for (int b = 0; b < PHANTOM_BEAMS; b++) {
+    const float *label = p->label[LUS_PHANTOM_PLEURAL_LINE] + b * PHANTOM_ROWS;
+    float best = 0;
+    for (int row = 0; row < PHANTOM_ROWS; row++)
+      best = MAX(best, label[row]);
+    marked += best >= .6f;
+  }
+  return (float)marked / PHANTOM_BEAMS;
+}
+
+/* The scene that attempt number @attempt of holding the probe shows. */
+static void place_probe(LusPhantom *p, int attempt)
+{
+  const LusPhantomConfig config = p->config;
+  memset(p, 0, sizeof *p);
+  p->config = config;
+  lus_rng_init(&p->rng, config.seed + (guint64)attempt * G_GUINT64_CONSTANT(0x70726f6265), config.stream);
+  if (config.patient)
+    lus_rng_init(&p->anatomy, ~config.seed, config.patient);
+  else
+    lus_rng_init(&p->anatomy, config.seed ^ G_GUINT64_CONSTANT(0x616e61746f6d79), config.stream);
+  draw_scene(p);
+}
+
+/* Who examines a patient moves the probe until the pleural line shows, on a quarter of the beams or more, and takes the
+ * best of what was tried otherwise. Other scenes are as often taken as they come; some have a patient's water. */
+static void find_window(LusPhantom *p)
+{
+  enum { ATTEMPTS = 12 };
+  LusRng r;
+  lus_rng_init(&r, ~p->config.seed, ~p->config.stream);
+  if (p->config.water < 0 && chance(&r, .3))
+    p->config.water = lus_rng_uniform(&r, 0, 1);
+  int attempts = p->config.patient || chance(&r, .5) ? ATTEMPTS : 1, best = 0;
+  float most = -1;
+  for (int i = 0; i < attempts; i++) {
+    place_probe(p, i);
+    float seen = attempts > 1 ? pleura_in_sight(p) : 1;
+    if (seen >= .25f)
+      return;
+    if (seen > most) {
+      most = seen;
+      best = i;
+    }
+  }
+  place_probe(p, best);
+}
+
+void lus_phantom_config_init(LusPhantomConfig *config)
+{
+  *config = (LusPhantomConfig){ .width = 256, .height = 256, .probe = LUS_PROBE_RANDOM, .water = -1 };
 }
 
 LusPhantom *lus_phantom_new(const LusPhantomConfig *config, GError **error)
@@ -128,15 +178,14 @@ LusPhantom *lus_phantom_new(const LusPhantomConfig *config, GError **error)
     return NULL;
   }
   p->config = *config;
-  lus_rng_init(&p->rng, config->seed, config->stream);
-  if (config->patient)
-    lus_rng_init(&p->anatomy, ~config->seed, config->patient);
-  else
-    lus_rng_init(&p->anatomy, config->seed ^ G_GUINT64_CONSTANT(0x616e61746f6d79), config->stream);
-  if (draw_scene(p, error))
-    return p;
-  lus_phantom_free(p);
-  return NULL;
+  find_window(p);
+  lus_phantom_draw_post(p);
+  if (!lus_phantom_map_view(p, error)) {
+    lus_phantom_free(p);
+    return NULL;
+  }
+  lus_phantom_draw_text(p);
+  return p;
 }
 
 void lus_phantom_free(LusPhantom *p)

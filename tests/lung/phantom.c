@@ -366,6 +366,29 @@ static void test_patient_keeps_machine(void)
 }
 
 /* A square of 80 % and one of 25 %, and a strip to be ignored. */
+/* A patient's clips are taken where a pleural line shows: of 24 clips of 4 patients at least 20 have it, at 60 % or more, on a
+ * tenth of the columns. */
+static void test_patient_shows_pleura(void)
+{
+  guint8 gray[PLANE], labels[3 * PLANE];
+  int shown = 0;
+  for (guint i = 0; i < 24; i++) {
+    LusPhantomConfig config = small_config(77, i);
+    int columns = 0;
+    config.patient = 1 + i / 6;
+    config.water = .1 + .15 * (i % 6);
+    still(&config, 0, gray, labels);
+    for (int x = 0; x < SIZE; x++) {
+      gboolean marked = FALSE;
+      for (int y = 0; y < SIZE; y++)
+        marked |= labels[y * SIZE + x] >= 60;
+      columns += marked;
+    }
+    shown += columns * 10 >= SIZE;
+  }
+  g_assert_cmpint(shown, >=, 20);
+}
+
 static void draw_squares(guint8 *labels)
 {
   memset(labels, 0, 3 * PLANE);
@@ -498,6 +521,7 @@ int main(int argc, char **argv)
   g_test_add_func("/phantom/sliding", test_sliding);
   g_test_add_func("/phantom/screen", test_screen);
   g_test_add_func("/phantom/patient-keeps-machine", test_patient_keeps_machine);
+  g_test_add_func("/phantom/patient-shows-pleura", test_patient_shows_pleura);
   g_test_add_func("/phantom/experts", test_experts);
   g_test_add_func("/phantom/jpeg", test_jpeg);
   g_test_add_func("/phantom/arithmetic", test_arithmetic);
