@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lung/recycler.h"
+#include "lung/resample.h"
 
 guint8 lus_confidence_quantise(float confidence)
 {
@@ -155,26 +156,21 @@ void lus_mask_unref(LusMask *mask)
 
 /* ---- planes to frames ---- */
 
-/* Where pixel centres of the frame lie in the plane, in 2^-32 plane pixels; steps are rounded up, by less than what
- * separates two positions, so that the whole part is exact. */
-typedef struct {
-  gint64 start, step;
-} Line;
-
-static Line find_line(int plane, int frame)
+/* Steps are rounded up, by less than what separates two positions, so that the whole part is exact. */
+static LusLine find_line(int plane, int frame)
 {
   gint64 length = (gint64)plane << 31;
-  return (Line){(length + frame - 1) / frame, (2 * length + frame - 1) / frame};
+  return (LusLine){(length + frame - 1) / frame, (2 * length + frame - 1) / frame};
 }
 
-static int nearest_at(Line line, int i)
+static int nearest_at(LusLine line, int i)
 {
   return (int)((line.start + i * line.step) >> 32);
 }
 
 /* The plane pixel before position i and the weight of the one after it, 0..255 of 256; before the first pixel's centre
  * and behind the last one's the weight is 0. */
-static int pixel_at(Line line, int i, int n, int *weight)
+static int pixel_at(LusLine line, int i, int n, int *weight)
 {
   const gint64 to_centre = (gint64)1 << 31, rounding = (gint64)1 << 23;
   gint64 at = CLAMP(line.start + i * line.step - to_centre + rounding, 0, (gint64)(n - 1) << 32);
@@ -182,13 +178,13 @@ static int pixel_at(Line line, int i, int n, int *weight)
   return (int)(at >> 32);
 }
 
-static void nearest_row(guint8 *out, const guint8 *plane, Line line, int first, int end)
+static void nearest_row(guint8 *out, const guint8 *plane, LusLine line, int first, int end)
 {
   for (int i = first; i < end; i++)
-    out[i] = plane[nearest_at(line, i)];
+    *out++ = plane[nearest_at(line, i)];
 }
 
-static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, int y_weight, Line line, int width,
+static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, int y_weight, LusLine line, int width,
                          int first, int end)
 {
   int at = -1, left = 0, right = 0;
@@ -200,15 +196,36 @@ static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, i
       right = (256 - y_weight) * top[next] + y_weight * bottom[next];
       at = x;
     }
-    out[i] = (guint8)(((256 - weight) * left + weight * right + (1 << 15)) >> 16);
+    *out++ = (guint8)(((256 - weight) * left + weight * right + (1 << 15)) >> 16);
   }
+}
+
+void lus_resample_init(LusResample *resample, int width, int height, LusRect rect)
+{
+  *resample = (LusResample){width, height, rect, find_line(width, rect.width), find_line(height, rect.height)};
+}
+
+int lus_resample_row_above(const LusResample *resample, int y)
+{
+  int weight;
+  return pixel_at(resample->y, y - resample->rect.y, resample->height, &weight);
+}
+
+void lus_resample_row(const LusResample *resample, guint8 *out, const guint8 *plane, int y, int x0, int x1)
+{
+  int weight, left = resample->rect.x, width = resample->width;
+  int v = pixel_at(resample->y, y - resample->rect.y, resample->height, &weight);
+  const guint8 *top = plane + (gsize)v * (gsize)width;
+  const guint8 *bottom = plane + (gsize)MIN(v + 1, resample->height - 1) * (gsize)width;
+  bilinear_row(out, top, bottom, weight, resample->x, width, x0 - left, x1 - left);
 }
 
 void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_height, const guint8 *plane, int width,
                         int height, LusRect rect, gboolean nearest)
 {
-  Line x_line = find_line(width, rect.width), y_line = find_line(height, rect.height);
+  LusResample resample;
   int first = MAX(rect.x, 0), end = MAX(MIN(rect.x + rect.width, frame_width), first);
+  lus_resample_init(&resample, width, height, rect);
   for (int y = 0; y < frame_height; y++) {
     guint8 *row = out + (gsize)y * out_stride;
     if (y < rect.y || y >= rect.y + rect.height || first == end) {
@@ -217,12 +234,10 @@ void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_
     }
     memset(row, 0, (gsize)first);
     memset(row + end, 0, (gsize)(frame_width - end));
-    int y_weight, v = pixel_at(y_line, y - rect.y, height, &y_weight);
     if (nearest)
-      nearest_row(row + rect.x, plane + (gsize)nearest_at(y_line, y - rect.y) * width, x_line, first - rect.x,
+      nearest_row(row + first, plane + (gsize)nearest_at(resample.y, y - rect.y) * width, resample.x, first - rect.x,
                   end - rect.x);
     else
-      bilinear_row(row + rect.x, plane + (gsize)v * width, plane + (gsize)MIN(v + 1, height - 1) * width, y_weight,
-                   x_line, width, first - rect.x, end - rect.x);
+      lus_resample_row(&resample, row + first, plane, y, first, end);
   }
 }

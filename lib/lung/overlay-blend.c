@@ -142,24 +142,36 @@ typedef struct {
   const Layout *layout;
   Conversion conversion;
   LusMatrix matrix;
-  const guint32 *argb;
-  int stride;
+  const LusDrawing *drawing;
   LusRect where; /* clipped to the frame */
 } Build;
+
+/* What is drawn on one sample, in the channels of the frame. */
+typedef struct {
+  guint32 pixel; /* it was made of pixels that are all this one, or 0 */
+  guint8 alpha, channels[3];
+} Sample;
+
+static const guint32 *pixels_at(const Build *build, int x, int y)
+{
+  return build->drawing->argb + (gssize)y * build->drawing->stride + x;
+}
 
 /* The mean of the pixels of one sample: alpha 0..255, and colours not multiplied by it. */
 static int average(int rgb[3], const Build *build, int x, int y, int width, int height)
 {
   int a = 0, n = width * height;
   rgb[0] = rgb[1] = rgb[2] = 0;
-  for (int j = 0; j < height; j++)
+  for (int j = 0; j < height; j++) {
+    const guint32 *row = pixels_at(build, x, y + j);
     for (int i = 0; i < width; i++) {
-      guint32 p = build->argb[(gssize)(y + j) * build->stride + x + i];
+      guint32 p = row[i];
       a += (int)(p >> 24);
       rgb[0] += (int)(p >> 16 & 255);
       rgb[1] += (int)(p >> 8 & 255);
       rgb[2] += (int)(p & 255);
     }
+  }
   if (!a)
     return 0;
   for (int i = 0; i < 3; i++)
@@ -175,51 +187,108 @@ static gint8 difference(LusMatrix matrix, int channel, const int rgb[3], int alp
   return (gint8)CLAMP(lrint(alpha / 255.0 * (rgb[channel] - luma)), -127, 127);
 }
 
-/* The samples of @component in @row of its plane, for the pixels x0..x1 (relative to where). */
-static void fill_component(const Build *build, const Component *component, const LusRun *run, int y, int x0, int x1)
+/* The one pixel that all pixels of a sample (of 2 x 2 at most) are, or 0. */
+static guint32 only_pixel(const Build *build, int x, int y, int width, int height, gboolean *transparent)
 {
-  guint8 *source = build->plate->source->data + run->at, *alpha = build->plate->alpha->data + run->at;
-  int w = 1 << component->x_shift, h = 1 << component->y_shift;
-  for (int x = x0; x < x1; x += w) {
-    int rgb[3];
-    int a = average(rgb, build, x, y, MIN(w, build->where.width - x), MIN(h, build->where.height - y));
-    if (!a)
+  const guint32 *top = pixels_at(build, x, y), *bottom = pixels_at(build, x, y + height - 1);
+  guint32 p = *top;
+  *transparent = !(p | top[width - 1] | bottom[0] | bottom[width - 1]);
+  return p == top[width - 1] && p == bottom[0] && p == bottom[width - 1] ? p : 0;
+}
+
+/* @sample is the one before; neighbours are mostly alike. */
+static void make_sample(Sample *sample, const Build *build, int x, int y, int width, int height)
+{
+  gboolean difference_only = build->plate->tint && build->layout->kind == KIND_RGB, transparent;
+  guint32 pixel = only_pixel(build, x, y, width, height, &transparent);
+  int rgb[3];
+  if (pixel && pixel == sample->pixel)
+    return;
+  sample->pixel = pixel;
+  sample->alpha = transparent ? 0 : (guint8)average(rgb, build, x, y, width, height);
+  if (!sample->alpha)
+    return;
+  for (int c = 0; c < 3; c++)
+    sample->channels[c] = difference_only ? (guint8)difference(build->matrix, c, rgb, sample->alpha)
+                                          : convert(build->conversion.m[c], rgb);
+  if (difference_only)
+    sample->alpha = 255;
+}
+
+/* Components that are sampled alike, in their runs, for the pixels x0..x1 (relative to where). */
+typedef struct {
+  const Component *component;
+  guint8 *source, *alpha; /* of the component's first byte */
+} Target;
+
+static void fill_targets(const Build *build, const Target *targets, int n, int y, int x0, int x1)
+{
+  Sample sample = {0, 0, {0, 0, 0}};
+  int x_shift = targets->component->x_shift, w = 1 << x_shift, h = 1 << targets->component->y_shift;
+  for (int x = x0, i = 0; x < x1; x += w, i++) {
+    make_sample(&sample, build, x, y, MIN(w, build->where.width - x), MIN(h, build->where.height - y));
+    if (!sample.alpha)
       continue;
-    int byte = ((build->where.x + x) >> component->x_shift) * component->step + component->offset - run->start;
-    if (build->plate->tint && build->layout->kind == KIND_RGB) {
-      source[byte] = (guint8)difference(build->matrix, component->channel, rgb, a);
-      alpha[byte] = 255;
-    } else {
-      source[byte] = convert(build->conversion.m[component->channel], rgb);
-      alpha[byte] = (guint8)a;
+    for (int k = 0; k < n; k++) {
+      targets[k].source[i * targets[k].component->step] = sample.channels[targets[k].component->channel];
+      targets[k].alpha[i * targets[k].component->step] = sample.alpha;
     }
+  }
+}
+
+/* A run of plane @p for the pixels x0..x1 of row @y, transparent; its index. */
+static guint new_run(const Build *build, int p, int y, int x0, int x1)
+{
+  const Plane *plane = &build->layout->planes[p];
+  LusPlate *plate = build->plate;
+  int start = ((build->where.x + x0) >> plane->x_shift) * plane->step, end = build->where.x + x1;
+  LusRun run = {p, (build->where.y + y) >> plane->y_shift, start, 0, plate->source->len};
+  run.length = ((end + (1 << plane->x_shift) - 1) >> plane->x_shift) * plane->step - run.start;
+  g_byte_array_set_size(plate->source, run.at + (guint)run.length);
+  g_byte_array_set_size(plate->alpha, run.at + (guint)run.length);
+  memset(plate->source->data + run.at, 0, (gsize)run.length);
+  memset(plate->alpha->data + run.at, 0, (gsize)run.length);
+  g_array_append_val(plate->runs, run);
+  return plate->runs->len - 1;
+}
+
+/* Fills the runs of row @y, @runs by plane (-1: none), component group by component group. */
+static void fill_runs(const Build *build, const int runs[3], int y, int x0, int x1)
+{
+  const Layout *layout = build->layout;
+  guint done = 0;
+  for (int c = 0; c < layout->n_components; c++) {
+    Target targets[3];
+    int n = 0;
+    const Component *like = &layout->components[c];
+    for (int k = c; k < layout->n_components; k++) {
+      const Component *other = &layout->components[k];
+      gboolean luma = layout->kind == KIND_YUV && other->channel == 0;
+      if ((done >> k & 1) || other->x_shift != like->x_shift || other->y_shift != like->y_shift ||
+          runs[other->plane] < 0 || (build->plate->tint && luma))
+        continue;
+      const LusRun *run = &g_array_index(build->plate->runs, LusRun, runs[other->plane]);
+      gssize at = (gssize)run->at + ((build->where.x + x0) >> other->x_shift) * other->step + other->offset - run->start;
+      targets[n++] = (Target){other, build->plate->source->data + at, build->plate->alpha->data + at};
+      done |= 1u << k;
+    }
+    if (n)
+      fill_targets(build, targets, n, y, x0, x1);
   }
 }
 
 /* One run of pixels, x0 and y even, @rows high, in all planes. */
 static void add_run(const Build *build, int y, int rows, int x0, int x1)
 {
-  for (int p = 0; p < build->layout->n_planes; p++) {
-    const Plane *plane = &build->layout->planes[p];
-    if (build->plate->tint && build->layout->kind == KIND_YUV && build->layout->n_planes > 1 && p == 0)
-      continue; /* luma stays */
-    for (int j = 0; j < rows; j += 1 << plane->y_shift) {
-      int start = ((build->where.x + x0) >> plane->x_shift) * plane->step;
-      LusRun run = {p, (build->where.y + y + j) >> plane->y_shift, start, 0, build->plate->source->len};
-      int end = build->where.x + x1;
-      run.length = ((end + (1 << plane->x_shift) - 1) >> plane->x_shift) * plane->step - run.start;
-      g_byte_array_set_size(build->plate->source, run.at + (guint)run.length);
-      g_byte_array_set_size(build->plate->alpha, run.at + (guint)run.length);
-      memset(build->plate->source->data + run.at, 0, (gsize)run.length);
-      memset(build->plate->alpha->data + run.at, 0, (gsize)run.length);
-      for (int c = 0; c < build->layout->n_components; c++) {
-        const Component *component = &build->layout->components[c];
-        gboolean luma = build->layout->kind == KIND_YUV && component->channel == 0;
-        if (component->plane == p && !(build->plate->tint && luma))
-          fill_component(build, component, &run, y + j, x0, x1);
-      }
-      g_array_append_val(build->plate->runs, run);
+  const Layout *layout = build->layout;
+  for (int j = 0; j < rows; j++) {
+    int runs[3] = {-1, -1, -1};
+    for (int p = 0; p < layout->n_planes; p++) {
+      gboolean luma_only = build->plate->tint && layout->kind == KIND_YUV && layout->n_planes > 1 && p == 0;
+      if (!luma_only && !(j & ((1 << layout->planes[p].y_shift) - 1))) /* luma stays under a tint */
+        runs[p] = (int)new_run(build, p, y + j, x0, x1);
     }
+    fill_runs(build, runs, y + j, x0, x1);
   }
 }
 
@@ -235,7 +304,7 @@ static guint64 pair(const guint32 *row, int x, int width)
 static int next_drawn(const Build *build, int y, int rows, int x)
 {
   int width = build->where.width;
-  const guint32 *top = build->argb + (gssize)y * build->stride, *bottom = top + (gssize)(rows - 1) * build->stride;
+  const guint32 *top = pixels_at(build, 0, y), *bottom = pixels_at(build, 0, y + rows - 1);
   for (; x + 1 < width; x += 2)
     if (pair(top, x, G_MAXINT) | pair(bottom, x, G_MAXINT))
       return x;
@@ -255,18 +324,31 @@ static void build_rows(const Build *build, int y, int rows)
   }
 }
 
-void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where,
-                     gboolean tint)
+/* The same by whole tiles, without looking at pixels. */
+static void build_tiles(const Build *build, int y, int rows)
 {
-  Build build = {.plate = plate, .layout = &layouts[target->format], .matrix = target->matrix, .argb = argb,
-                 .stride = stride, .where = where};
+  int tiles = build->drawing->tiles;
+  const guint8 *top = build->drawing->touched + (gssize)y * tiles, *bottom = top + (gssize)(rows - 1) * tiles;
+  for (int t = 0; t < tiles; t++) {
+    int first = t;
+    while (t < tiles && (top[t] | bottom[t]))
+      t++;
+    if (t > first && first * LUS_TILE < build->where.width)
+      add_run(build, y, rows, first * LUS_TILE, MIN(t * LUS_TILE, build->where.width));
+  }
+}
+
+void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where, gboolean tint)
+{
+  Build build = {.plate = plate, .layout = &layouts[target->format], .matrix = target->matrix, .drawing = drawing,
+                 .where = where};
   lus_plate_empty(plate);
   plate->tint = tint;
   build.where.width = MIN(where.width, target->width - where.x);
   build.where.height = MIN(where.height, target->height - where.y);
   conversion_init(&build.conversion, target);
   for (int y = 0; y < build.where.height; y += 2)
-    build_rows(&build, y, MIN(2, build.where.height - y));
+    (drawing->touched ? build_tiles : build_rows)(&build, y, MIN(2, build.where.height - y));
   int longest = 0;
   for (guint i = 0; i < plate->runs->len; i++)
     longest = MAX(longest, g_array_index(plate->runs, LusRun, i).length);

@@ -56,30 +56,32 @@ static void draw_mark(cairo_t *cr, LusPoint corner, LusPoint away, double inward
   cairo_stroke(cr);
 }
 
-gboolean lus_corners_draw(LusPlate *plate, const LusCorners *corners, const LusImage *target, LusRect box, double u)
+/* Each mark on a small plate of its own. */
+static void draw_corner(LusPlate *plate, const LusImage *target, LusPoint corner, LusPoint away, double inward, double u)
 {
-  int margin = 2 * (int)ceil(3 * u);
-  int x0 = MAX(0, box.x - margin) & ~1, y0 = MAX(0, box.y - margin) & ~1;
-  int x1 = MIN(target->width, box.x + box.width + margin), y1 = MIN(target->height, box.y + box.height + margin);
-  cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, x1 - x0, y1 - y0);
-  gboolean drawn = cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS;
-  lus_plate_empty(plate);
-  if (drawn) {
-    LusColour colour = lus_ink_colour(LUS_INK_TEXT2);
-    cairo_t *cr = cairo_create(surface);
-    cairo_translate(cr, -x0, -y0);
-    cairo_set_source_rgba(cr, colour.r / 255.0, colour.g / 255.0, colour.b / 255.0, 0.7);
-    cairo_set_line_width(cr, MAX(1.5, 0.35 * u));
-    for (int i = 0; i < 2; i++) {
-      draw_mark(cr, corners->top[i], corners->bottom[i], i ? -1 : 1, u);
-      draw_mark(cr, corners->bottom[i], corners->top[i], i ? -1 : 1, u);
-    }
-    cairo_destroy(cr);
-    cairo_surface_flush(surface);
-    const void *data = cairo_image_surface_get_data(surface);
-    LusRect where = {x0, y0, x1 - x0, y1 - y0};
-    lus_plate_build(plate, target, data, cairo_image_surface_get_stride(surface) / 4, where, FALSE);
-  }
+  double margin = LENGTH * u + 2 * OUTSIDE * u + 2;
+  int x0 = MAX(0, (int)(corner.x - margin)) & ~1, y0 = MAX(0, (int)(corner.y - margin)) & ~1;
+  int x1 = MIN(target->width, (int)(corner.x + margin)), y1 = MIN(target->height, (int)(corner.y + margin));
+  LusColour colour = lus_ink_colour(LUS_INK_TEXT2);
+  cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, MAX(x1 - x0, 1), MAX(y1 - y0, 1));
+  cairo_t *cr = cairo_create(surface);
+  cairo_translate(cr, -x0, -y0);
+  cairo_set_source_rgba(cr, colour.r / 255.0, colour.g / 255.0, colour.b / 255.0, 0.7);
+  cairo_set_line_width(cr, MAX(1.5, 0.35 * u));
+  draw_mark(cr, corner, away, inward, u);
+  cairo_destroy(cr);
+  cairo_surface_flush(surface);
+  const void *data = cairo_image_surface_get_data(surface);
+  const LusDrawing drawing = {.argb = data, .stride = cairo_image_surface_get_stride(surface) / 4};
+  if (data && x1 > x0 && y1 > y0)
+    lus_plate_build(plate, target, &drawing, (LusRect){x0, y0, x1 - x0, y1 - y0}, FALSE);
   cairo_surface_destroy(surface);
-  return drawn;
+}
+
+void lus_corners_draw(LusPlate plates[LUS_CORNERS], const LusCorners *corners, const LusImage *target, double u)
+{
+  for (int i = 0; i < 2; i++) {
+    draw_corner(&plates[i], target, corners->top[i], corners->bottom[i], i ? -1 : 1, u);
+    draw_corner(&plates[2 + i], target, corners->bottom[i], corners->top[i], i ? -1 : 1, u);
+  }
 }

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "lung/overlay-parts.h"
+#include "lung/resample.h"
 
 /* From a mask to contours and tints in frame pixels. The confidence plane is raised inside the mask and lowered
- * outside of it (so that minimum area and hysteresis count), resampled to the frame with the shared function, and
- * its iso-line at the threshold is the mask's edge. The contour is the band of distances gap..gap + width outside
- * of that edge: every crossing of the iso-line with the pixel grid lowers the distances around it, which costs only
- * what the edge is long. */
+ * outside of it (so that minimum area and hysteresis count); resampled to the frame as PNG output resamples it, its
+ * iso-line at the threshold is the mask's edge. The contour is the band of distances gap..gap + width outside of that
+ * edge. All of it costs what the edge is long and the tints are large, not what the sector is. */
 
 #define CONTOUR_GAP 1.0 /* pixels that stay bare around a structure */
 
@@ -19,15 +19,19 @@ void lus_mask_drawing_init(LusMaskDrawing *drawing)
   lus_plate_init(&drawing->tint);
 }
 
+static void free_layer(LusLayer *layer)
+{
+  g_clear_pointer(&layer->argb, g_free);
+  g_clear_pointer(&layer->touched, g_free);
+}
+
 static void free_buffers(LusMaskDrawing *drawing)
 {
   g_clear_pointer(&drawing->plane, g_free);
   g_clear_pointer(&drawing->field, g_free);
-  g_clear_pointer(&drawing->distance, g_free);
-  g_clear_pointer(&drawing->lines, g_free);
-  g_clear_pointer(&drawing->tints, g_free);
-  g_clear_pointer(&drawing->row_first, g_free);
-  g_clear_pointer(&drawing->row_end, g_free);
+  free_layer(&drawing->lines);
+  free_layer(&drawing->tints);
+  lus_edge_map_clear(&drawing->edge);
   drawing->box_size = drawing->plane_size = 0;
 }
 
@@ -35,6 +39,8 @@ void lus_mask_drawing_clear(LusMaskDrawing *drawing)
 {
   free_buffers(drawing);
   g_clear_pointer(&drawing->sector, g_free);
+  for (int c = 0; c < LUS_MAX_CLASSES; c++)
+    g_clear_pointer(&drawing->strokes[c].paint, g_free);
   lus_plate_clear(&drawing->contour);
   lus_plate_clear(&drawing->tint);
 }
@@ -77,6 +83,13 @@ gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentat
   return TRUE;
 }
 
+static gboolean make_layer(LusLayer *layer, gsize tiles)
+{
+  layer->argb = g_try_malloc0_n(tiles * LUS_TILE, sizeof *layer->argb);
+  layer->touched = g_try_malloc0(tiles);
+  return layer->argb && layer->touched;
+}
+
 /* The buffers, for the pixels that the planes cover. */
 static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmentation)
 {
@@ -87,119 +100,41 @@ static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmenta
   if (x1 <= x0 || y1 <= y0)
     return FALSE;
   drawing->box = (LusRect){x0, y0, x1 - x0, y1 - y0};
-  gsize n = (gsize)(x1 - x0) * (gsize)(y1 - y0), m = (gsize)segmentation->width * (gsize)segmentation->height;
-  if (n <= drawing->box_size && m <= drawing->plane_size)
-    return TRUE;
-  free_buffers(drawing);
-  drawing->plane = g_try_malloc(m);
-  drawing->field = g_try_malloc(n);
-  drawing->distance = g_try_malloc_n(n, sizeof *drawing->distance);
-  drawing->lines = g_try_malloc0_n(n, sizeof *drawing->lines);
-  drawing->tints = g_try_malloc0_n(n, sizeof *drawing->tints);
-  drawing->row_first = g_try_malloc_n((gsize)segmentation->frame_height, sizeof *drawing->row_first);
-  drawing->row_end = g_try_malloc_n((gsize)segmentation->frame_height, sizeof *drawing->row_end);
-  if (!drawing->plane || !drawing->field || !drawing->distance || !drawing->lines || !drawing->tints ||
-      !drawing->row_first || !drawing->row_end) {
+  drawing->tiles = (x1 - x0 + LUS_TILE - 1) / LUS_TILE;
+  gsize n = (gsize)drawing->tiles * (gsize)(y1 - y0), m = (gsize)segmentation->width * (gsize)segmentation->height;
+  if (n > drawing->box_size || m > drawing->plane_size) {
     free_buffers(drawing);
-    return FALSE;
+    drawing->plane = g_try_malloc(m);
+    drawing->field = g_try_malloc(LUS_FRAME_MAX);
+    gboolean layers = make_layer(&drawing->lines, n) && make_layer(&drawing->tints, n);
+    if (!drawing->plane || !drawing->field || !layers) {
+      free_buffers(drawing);
+      return FALSE;
+    }
+    drawing->box_size = n;
+    drawing->plane_size = m;
   }
-  memset(drawing->distance, 255, n * sizeof *drawing->distance);
-  drawing->box_size = n;
-  drawing->plane_size = m;
-  return TRUE;
+  return lus_edge_map_set_size(&drawing->edge, drawing->box.width, drawing->box.height);
 }
 
-/* The part of the box, in its own pixels, around @part of the planes with two samples and @reach pixels on each
- * side. */
-static LusRect find_window(const LusMaskDrawing *drawing, const LusSegmentation *segmentation, LusRect part, int reach)
+/* The class's plane, raised and lowered; @part: what its mask covers. FALSE if that is empty. */
+static gboolean make_plane(LusMaskDrawing *drawing, const LusSegmentation *segmentation, const LusMask *mask, int c,
+                           LusRect *part)
 {
-  LusRect rect = segmentation->rect, box = drawing->box;
-  double sx = (double)rect.width / segmentation->width, sy = (double)rect.height / segmentation->height;
-  int x0 = (int)floor(rect.x - box.x + (part.x - 2) * sx) - reach;
-  int y0 = (int)floor(rect.y - box.y + (part.y - 2) * sy) - reach;
-  int x1 = (int)ceil(rect.x - box.x + (part.x + part.width + 2) * sx) + reach;
-  int y1 = (int)ceil(rect.y - box.y + (part.y + part.height + 2) * sy) + reach;
-  x0 = CLAMP(x0, 0, box.width);
-  y0 = CLAMP(y0, 0, box.height);
-  return (LusRect){x0, y0, CLAMP(x1, x0, box.width) - x0, CLAMP(y1, y0, box.height) - y0};
-}
-
-/* The class's field, on the window around its mask; FALSE if that is empty. */
-static gboolean make_field(LusMaskDrawing *drawing, const LusSegmentation *segmentation, const LusMask *mask, int c,
-                           int reach)
-{
-  gsize m = (gsize)segmentation->width * (gsize)segmentation->height;
+  int width = segmentation->width, height = segmentation->height;
+  gsize m = (gsize)width * (gsize)height;
   const guint8 *q = segmentation->confidence + (gsize)c * m, *in = mask->planes + (gsize)c * m;
-  LusRect part = bounds(in, segmentation->width, segmentation->height);
-  if (part.width < 1)
+  guint8 cut = MAX(mask->cut[c], 1), below = (guint8)(cut - 1);
+  *part = bounds(in, width, height);
+  if (part->width < 1)
     return FALSE;
-  guint8 cut = MAX(mask->cut[c], 1);
-  for (gsize i = 0; i < m; i++)
-    drawing->plane[i] = in[i] ? MAX(q[i], cut) : MIN(q[i], (guint8)(cut - 1));
-  LusRect box = drawing->box, window = find_window(drawing, segmentation, part, reach);
-  LusRect rect = {segmentation->rect.x - box.x - window.x, segmentation->rect.y - box.y - window.y,
-                  segmentation->rect.width, segmentation->rect.height};
-  guint8 *first = drawing->field + (gsize)window.y * (gsize)box.width + window.x;
-  lus_plane_to_frame(first, box.width, window.width, window.height, drawing->plane, segmentation->width,
-                     segmentation->height, rect, FALSE);
-  drawing->window = window;
-  return window.width > 0 && window.height > 0;
-}
-
-/* Distances, squared, of the pixels within @reach of an edge; @scale is units per pixel. */
-typedef struct {
-  LusMaskDrawing *drawing;
-  double reach;
-  int scale;
-} Edge;
-
-static void edge_point(const Edge *edge, double x, double y)
-{
-  LusMaskDrawing *drawing = edge->drawing;
-  LusRect window = drawing->window;
-  double reach = edge->reach;
-  int x0 = MAX(window.x, (int)ceil(x - reach)), x1 = MIN(window.x + window.width, (int)floor(x + reach) + 1);
-  int y0 = MAX(window.y, (int)ceil(y - reach)), y1 = MIN(window.y + window.height, (int)floor(y + reach) + 1);
-  int px = (int)(x * edge->scale + 0.5), py = (int)(y * edge->scale + 0.5);
-  for (int j = y0; j < y1; j++) {
-    guint16 *row = drawing->distance + (gsize)j * (gsize)drawing->box.width;
-    int dy = j * edge->scale - py;
-    for (int i = x0; i < x1; i++) {
-      int dx = i * edge->scale - px, d = dx * dx + dy * dy;
-      row[i] = (guint16)MIN(row[i], d);
-    }
-    drawing->row_first[j] = MIN(drawing->row_first[j], x0);
-    drawing->row_end[j] = MAX(drawing->row_end[j], x1);
+  int first = MAX(part->y - 1, 0), end = MIN(part->y + part->height + 1, height);
+  guint8 *restrict plane = drawing->plane;
+  for (gsize i = (gsize)first * (gsize)width; i < (gsize)end * (gsize)width; i++) {
+    guint8 raised = MAX(q[i], cut), lowered = MIN(q[i], below);
+    plane[i] = in[i] ? raised : lowered;
   }
-}
-
-/* All crossings of the field with @level on the lines between neighbouring pixels. */
-static void find_edge(const Edge *edge, int cut)
-{
-  LusMaskDrawing *drawing = edge->drawing;
-  LusRect window = drawing->window;
-  int end_x = window.x + window.width, end_y = window.y + window.height;
-  double level = cut - 0.5;
-  for (int j = window.y; j < end_y; j++) {
-    drawing->row_first[j] = drawing->box.width;
-    drawing->row_end[j] = 0;
-  }
-  for (int j = window.y; j < end_y; j++) {
-    const guint8 *row = drawing->field + (gsize)j * (gsize)drawing->box.width;
-    const guint8 *below = j + 1 < end_y ? row + drawing->box.width : row;
-    guint8 highest = 0;
-    for (int i = window.x; i < end_x; i++)
-      highest = MAX(highest, MAX(row[i], below[i]));
-    if (highest < cut)
-      continue;
-    for (int i = window.x; i < end_x; i++) {
-      gboolean in = row[i] >= cut;
-      if (i + 1 < end_x && in != (row[i + 1] >= cut))
-        edge_point(edge, i + (level - row[i]) / (row[i + 1] - row[i]), j);
-      if (in != (below[i] >= cut))
-        edge_point(edge, i, j + (level - row[i]) / (below[i] - row[i]));
-    }
-  }
+  return TRUE;
 }
 
 static guint32 premultiplied(LusColour colour, double alpha)
@@ -217,131 +152,168 @@ static guint32 over(guint32 top, guint32 bottom)
   return out;
 }
 
-typedef struct {
-  LusColour colour;
-  double width, opacity; /* pixels; 0..1 */
-  int dash;              /* pixels on and off, 0 = solid */
-} Stroke;
-
 /* Coverage of the band gap..gap + width by a pixel whose centre is @d from the edge. */
 static double coverage(double d, double width)
 {
   return CLAMP(d - CONTOUR_GAP + 0.5, 0, 1) - CLAMP(d - CONTOUR_GAP - width + 0.5, 0, 1);
 }
 
-static void stroke_row(LusMaskDrawing *drawing, const Edge *edge, const Stroke *stroke, int cut, int j)
+static void stroke_tile(LusMaskDrawing *drawing, const LusStroke *stroke, int tile, int y)
 {
-  gsize at = (gsize)j * (gsize)drawing->box.width;
-  int frame_y = drawing->box.y + j;
-  const guint8 *sector = drawing->sector + (gsize)frame_y * (gsize)drawing->frame_width + drawing->box.x;
-  for (int i = drawing->row_first[j]; i < drawing->row_end[j]; i++) {
-    guint16 d = drawing->distance[at + (gsize)i];
-    drawing->distance[at + (gsize)i] = G_MAXUINT16;
-    if (d == G_MAXUINT16 || drawing->field[at + (gsize)i] >= cut || !sector[i])
+  float distance[LUS_TILE];
+  int x0 = tile * LUS_TILE, n = MIN(LUS_TILE, drawing->box.width - x0), frame_y = drawing->box.y + y;
+  gsize at = (gsize)y * (gsize)drawing->tiles + (gsize)tile;
+  const guint8 *sector = drawing->sector + (gsize)frame_y * (gsize)drawing->frame_width + drawing->box.x + x0;
+  guint32 *out = drawing->lines.argb + at * LUS_TILE;
+  lus_edge_take(&drawing->edge, tile, y, distance);
+  for (int i = 0; i < n; i++) {
+    float d = distance[i] * stroke->scale;
+    if (!(d > 0 && d < LUS_STROKE_STEPS - 1) || !sector[i])
       continue;
-    if (stroke->dash && (drawing->box.x + i + frame_y) % (2 * stroke->dash) >= stroke->dash)
+    guint32 paint = stroke->paint[(int)(d + 0.5f)];
+    if (!paint || (stroke->dash && (drawing->box.x + x0 + i + frame_y) % (2 * stroke->dash) >= stroke->dash))
       continue;
-    double alpha = coverage(sqrt(d) / edge->scale, stroke->width) * stroke->opacity;
-    guint32 *p = &drawing->lines[at + (gsize)i];
-    *p = over(premultiplied(stroke->colour, alpha), *p);
+    out[i] = out[i] ? over(paint, out[i]) : paint;
+    drawing->lines.touched[at] = 1;
   }
 }
 
-static void draw_contour(LusMaskDrawing *drawing, const Stroke *stroke, int cut)
+static void draw_contour(LusMaskDrawing *drawing, const LusStroke *stroke, const LusPlaneField *field, LusRect part,
+                         int cut)
 {
-  Edge edge = {.drawing = drawing, .reach = CONTOUR_GAP + stroke->width + 0.5};
-  edge.scale = (int)CLAMP(180 / edge.reach, 1, 16); /* squares of the corners' distances fit 16 bits */
-  find_edge(&edge, cut);
-  for (int j = drawing->window.y; j < drawing->window.y + drawing->window.height; j++)
-    stroke_row(drawing, &edge, stroke, cut, j);
+  int tiles = drawing->tiles;
+  lus_edge_find(&drawing->edge, field, part, cut, CONTOUR_GAP + stroke->width + 0.5);
+  for (int y = 0; y < drawing->box.height; y++) {
+    const guint8 *row = drawing->edge.touched + (gsize)y * (gsize)tiles, *next = row;
+    while ((next = memchr(next, 1, (gsize)(row + tiles - next)))) {
+      stroke_tile(drawing, stroke, (int)(next - row), y);
+      if (++next == row + tiles)
+        break;
+    }
+  }
+}
+
+/* Columns of the box, in its row @y, that @row_first..@row_end of the planes can colour. */
+static gboolean tint_span(const LusMaskDrawing *drawing, const LusResample *resample, int cut, int y, int *x0, int *x1)
+{
+  int width = resample->width, v = lus_resample_row_above(resample, y), first = width, last = -1;
+  for (int k = v; k <= MIN(v + 1, resample->height - 1); k++) {
+    const guint8 *row = drawing->plane + (gsize)k * (gsize)width;
+    int a = 0, b = width - 1;
+    while (a < first && row[a] < cut)
+      a++;
+    while (b > last && row[b] < cut)
+      b--;
+    first = MIN(first, a);
+    last = MAX(last, b);
+  }
+  double sx = (double)resample->rect.width / width;
+  *x0 = MAX(MAX(resample->rect.x, 0), (int)floor(resample->rect.x + (first - 0.5) * sx));
+  *x1 = MIN(MIN(resample->rect.x + resample->rect.width, drawing->box.width),
+            (int)ceil(resample->rect.x + (last + 1.5) * sx));
+  return first <= last && *x0 < *x1;
 }
 
 /* Strength 0.22 + 0.28 (c - t) / (1 - t). */
-static void draw_tint(LusMaskDrawing *drawing, LusColour colour, double opacity, int cut)
+static void draw_tint(LusMaskDrawing *drawing, const LusPlaneField *field, LusColour colour, double opacity,
+                      LusRect part, int cut)
 {
   guint32 pixels[256];
+  LusResample resample;
+  double sy = (double)field->rect.height / field->height;
+  int first = MAX(0, (int)floor(field->rect.y + (part.y - 0.5) * sy)), x0, x1;
+  int end = MIN(drawing->box.height, (int)ceil(field->rect.y + (part.y + part.height + 0.5) * sy));
   for (int q = 0; q < 256; q++)
     pixels[q] = q < cut ? 0 : premultiplied(colour, opacity * (0.22 + 0.28 * (q - cut) / MAX(255.0 - cut, 1)));
-  LusRect window = drawing->window;
-  for (int j = window.y; j < window.y + window.height; j++) {
-    gsize at = (gsize)j * (gsize)drawing->box.width;
-    const guint8 *sector = drawing->sector + (gsize)(drawing->box.y + j) * (gsize)drawing->frame_width + drawing->box.x;
-    for (int i = window.x; i < window.x + window.width; i++)
-      if (drawing->field[at + (gsize)i] >= cut && sector[i])
-        drawing->tints[at + (gsize)i] = pixels[drawing->field[at + (gsize)i]];
+  lus_resample_init(&resample, field->width, field->height, field->rect);
+  for (int y = MAX(first, field->rect.y); y < MIN(end, field->rect.y + field->rect.height); y++) {
+    if (!tint_span(drawing, &resample, cut, y, &x0, &x1))
+      continue;
+    gsize at = (gsize)y * (gsize)drawing->tiles;
+    const guint8 *sector =
+      drawing->sector + (gsize)(drawing->box.y + y) * (gsize)drawing->frame_width + drawing->box.x;
+    guint32 *out = drawing->tints.argb + at * LUS_TILE;
+    lus_resample_row(&resample, drawing->field, drawing->plane, y, x0, x1);
+    for (int x = x0; x < x1; x++) {
+      guint32 pixel = sector[x] ? pixels[drawing->field[x - x0]] : 0;
+      out[x] = pixel ? pixel : out[x];
+    }
+    memset(drawing->tints.touched + at + x0 / LUS_TILE, 1, (gsize)((x1 - 1) / LUS_TILE - x0 / LUS_TILE + 1));
   }
 }
 
-static void make_stroke(Stroke *stroke, const LusClassLook *class_look, const LusMaskLook *look, double u)
+/* The paint for every distance, made anew only when the line looks different from the last time. */
+static void make_stroke(LusStroke *stroke, const LusClassLook *class_look, const LusMaskLook *look, double u)
 {
-  double width = MAX(1.5, rint(2 * class_look->width * u) / 2);
-  *stroke = (Stroke){class_look->colour, width, class_look->opacity * look->opacity, 0};
+  double width = MAX(1.5, rint(2 * class_look->width * u) / 2), opacity = class_look->opacity * look->opacity;
+  LusColour colour = class_look->colour;
+  stroke->dash = look->stale ? MAX(1, (int)lrint(u)) : 0;
   if (look->stale) {
-    const LusColour c = stroke->colour;
-    int luma = (int)lrint(0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b);
-    stroke->colour = (LusColour){(guint8)((c.r + luma) / 2), (guint8)((c.g + luma) / 2), (guint8)((c.b + luma) / 2)};
-    stroke->opacity *= 0.75;
-    stroke->dash = MAX(1, (int)lrint(u));
+    int luma = (int)lrint(0.2126 * colour.r + 0.7152 * colour.g + 0.0722 * colour.b);
+    colour = (LusColour){(guint8)((colour.r + luma) / 2), (guint8)((colour.g + luma) / 2),
+                         (guint8)((colour.b + luma) / 2)};
+    opacity *= 0.75;
   } else if (look->style == LUS_OVERLAY_FILL) {
-    stroke->width *= 0.6;
-    stroke->opacity *= 0.65;
+    width *= 0.6;
+    opacity *= 0.65;
   } else if (look->style == LUS_OVERLAY_BOTH) {
-    stroke->opacity *= 0.95;
+    opacity *= 0.95;
+  }
+  if (stroke->paint && stroke->width == width && stroke->opacity == opacity &&
+      memcmp(&stroke->colour, &colour, sizeof colour) == 0)
+    return;
+  double reach = CONTOUR_GAP + width + 0.5;
+  if (!stroke->paint)
+    stroke->paint = g_new(guint32, LUS_STROKE_STEPS);
+  stroke->width = width;
+  stroke->opacity = opacity;
+  stroke->colour = colour;
+  stroke->scale = (float)MIN(64, (LUS_STROKE_STEPS - 2) / (reach * reach));
+  for (int i = 0; i < LUS_STROKE_STEPS; i++) {
+    double alpha = coverage(sqrt(i / (double)stroke->scale), width) * opacity;
+    stroke->paint[i] = alpha > 0 ? premultiplied(colour, alpha) : 0;
   }
 }
 
-/* Makes a plate of what was drawn in @part of the box, and clears that. */
-static void finish(LusMaskDrawing *drawing, LusPlate *plate, const LusImage *target, guint32 *pixels, LusRect part,
-                   gboolean tint)
+/* Makes a plate of what was drawn, and clears that. */
+static void finish(LusMaskDrawing *drawing, LusPlate *plate, const LusImage *target, LusLayer *layer, gboolean tint)
 {
-  guint32 *first = pixels + (gsize)part.y * (gsize)drawing->box.width + part.x;
-  LusRect where = {drawing->box.x + part.x, drawing->box.y + part.y, part.width, part.height};
-  lus_plate_build(plate, target, first, drawing->box.width, where, tint);
-  for (int j = 0; j < part.height; j++)
-    memset(first + (gsize)j * (gsize)drawing->box.width, 0, (gsize)part.width * sizeof *pixels);
-}
-
-/* Both of two parts of the box, from an even pixel. */
-static LusRect join(LusRect a, LusRect b)
-{
-  int x0 = b.x & ~1, y0 = b.y & ~1, x1 = b.x + b.width, y1 = b.y + b.height;
-  if (a.width > 0) {
-    x0 = MIN(x0, a.x);
-    y0 = MIN(y0, a.y);
-    x1 = MAX(x1, a.x + a.width);
-    y1 = MAX(y1, a.y + a.height);
+  int tiles = drawing->tiles;
+  const LusDrawing drawn = {layer->argb, tiles * LUS_TILE, layer->touched, tiles};
+  gsize n = (gsize)tiles * (gsize)drawing->box.height;
+  lus_plate_build(plate, target, &drawn, drawing->box, tint);
+  guint8 *next = layer->touched, *end = next + n;
+  while (next < end && (next = memchr(next, 1, (gsize)(end - next)))) {
+    memset(layer->argb + (next - layer->touched) * LUS_TILE, 0, LUS_TILE * sizeof *layer->argb);
+    *next++ = 0;
   }
-  return (LusRect){x0, y0, x1 - x0, y1 - y0};
 }
 
 void lus_mask_drawing_update(LusMaskDrawing *drawing, const LusImage *target, const LusSegmentation *segmentation,
                              const LusMask *mask, const LusMaskLook *look)
 {
   LusClassLook looks[LUS_MAX_CLASSES];
-  LusRect drawn = {0, 0, 0, 0};
   gboolean tint = look->style != LUS_OVERLAY_CONTOUR && !look->stale;
   lus_plate_empty(&drawing->contour);
   lus_plate_empty(&drawing->tint);
   if (!drawing->sector || !set_box(drawing, segmentation))
     return;
+  LusRect rect = segmentation->rect, part;
+  const LusPlaneField field = {drawing->plane, segmentation->width, segmentation->height,
+                               {rect.x - drawing->box.x, rect.y - drawing->box.y, rect.width, rect.height}};
   lus_class_looks(looks, segmentation, target->format == LUS_FORMAT_GRAY8);
   for (int order = 0; order <= LUS_CLASS_TOP; order++)
     for (int c = 0; c < mask->n_classes; c++) {
-      Stroke stroke;
       int cut = MAX(mask->cut[c], 1);
-      if (looks[c].order != order || !(look->class_mask >> c & 1))
+      if (looks[c].order != order || !(look->class_mask >> c & 1) ||
+          !make_plane(drawing, segmentation, mask, c, &part))
         continue;
-      make_stroke(&stroke, &looks[c], look, target->height / 180.0);
-      if (!make_field(drawing, segmentation, mask, c, (int)ceil(stroke.width) + 3))
-        continue;
-      drawn = join(drawn, drawing->window);
+      make_stroke(&drawing->strokes[c], &looks[c], look, target->height / 180.0);
       if (tint)
-        draw_tint(drawing, looks[c].colour, look->opacity, cut);
-      draw_contour(drawing, &stroke, cut);
+        draw_tint(drawing, &field, looks[c].colour, look->opacity, part, cut);
+      draw_contour(drawing, &drawing->strokes[c], &field, part, cut);
     }
-  if (drawn.width < 1)
-    return;
-  finish(drawing, &drawing->contour, target, drawing->lines, drawn, FALSE);
+  finish(drawing, &drawing->contour, target, &drawing->lines, FALSE);
   if (tint)
-    finish(drawing, &drawing->tint, target, drawing->tints, drawn, TRUE);
+    finish(drawing, &drawing->tint, target, &drawing->tints, TRUE);
 }

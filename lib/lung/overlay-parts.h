@@ -53,15 +53,67 @@ void lus_plate_init(LusPlate *plate);
 void lus_plate_clear(LusPlate *plate);
 /** Empties it; the memory stays. */
 void lus_plate_empty(LusPlate *plate);
-/** From the pixels @argb (rows of @stride pixels) that belong at @where of frames like @target; what lies outside
- *  of the  frame is left out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the
- *  frame's luma. */
-void lus_plate_build(LusPlate *plate, const LusImage *target, const guint32 *argb, int stride, LusRect where,
-                     gboolean tint);
+/** Rows of pixels, some of them drawn. */
+typedef struct {
+  const guint32 *argb;
+  int stride;            /* pixels */
+  const guint8 *touched; /* [rows][tiles]: 0 where LUS_TILE pixels are transparent; NULL: not known */
+  int tiles;
+} LusDrawing;
+
+#define LUS_TILE 16
+
+/** From the pixels of @drawing that belong at @where of frames like @target; what lies outside of the frame is left
+ *  out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the frame's luma. */
+void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where, gboolean tint);
 /** Draws on a frame of the format and size it was built for. */
 void lus_plate_draw(const LusPlate *plate, LusImage *frame);
 
+typedef struct { double x, y; } LusPoint;
+
+/* --- edges of masks: overlay-edge.c --- */
+
+/** A plane and where it lies: what lus_plane_to_frame() resamples. */
+typedef struct {
+  const guint8 *plane; /* [height][width] */
+  int width, height;
+  LusRect rect; /* pixels of the map */
+} LusPlaneField;
+
+/** Squared distances in pixels, positive outside of the mask, negative inside; only near its edge. */
+typedef struct {
+  int width, height, tiles; /* tiles of LUS_TILE pixels per row */
+  float *distance;          /* [height][tiles * LUS_TILE] */
+  guint8 *touched;          /* [height][tiles]: there is a distance */
+  gsize size;               /* tiles there is memory for */
+} LusEdgeMap;
+
+void lus_edge_map_clear(LusEdgeMap *map);
+/** FALSE when out of memory: the map is empty then. */
+gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height);
+/** The distances of at least all pixels within @reach of the line where the field crosses @cut - 0.5, in or around
+ *  @part of the plane. */
+void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach);
+/** A tile's distances; the map forgets them. */
+void lus_edge_take(LusEdgeMap *map, int tile, int y, float out[LUS_TILE]);
+
 /* --- masks: overlay-mask.c --- */
+
+/** Pixels drawn so far, and where. */
+typedef struct {
+  guint32 *argb;   /* [height][tiles * LUS_TILE] */
+  guint8 *touched; /* [height][tiles] */
+} LusLayer;
+
+/** How a class's contour looks, as paint for every squared distance. */
+#define LUS_STROKE_STEPS 4096
+typedef struct {
+  LusColour colour;
+  double width, opacity; /* pixels; 0..1 */
+  int dash;              /* pixels on and off, 0 = solid */
+  float scale;           /* steps per squared pixel */
+  guint32 *paint;        /* [LUS_STROKE_STEPS], premultiplied */
+} LusStroke;
 
 /** Contours and tints of the mask at hand. */
 typedef struct {
@@ -69,12 +121,13 @@ typedef struct {
   guint8 *sector;     /* [frame_height][frame_width], 255 inside; NULL before the first */
   LusRect sector_box; /* the pixels inside it */
   LusRect box;        /* what the buffers below cover, even, frame pixels */
-  LusRect window;     /* what the class at hand can touch, in the box */
-  gsize box_size, plane_size;
-  guint8 *plane, *field;
-  guint16 *distance;
-  guint32 *lines, *tints;
-  int *row_first, *row_end;
+  int tiles;          /* per row of the box */
+  gsize box_size, plane_size; /* tiles, samples there is memory for */
+  guint8 *plane;      /* confidence, raised inside the mask and lowered outside of it */
+  guint8 *field;      /* one row of it at the frame's size */
+  LusEdgeMap edge;
+  LusStroke strokes[LUS_MAX_CLASSES];
+  LusLayer lines, tints;
   LusPlate contour, tint;
 } LusMaskDrawing;
 
@@ -94,15 +147,15 @@ void lus_mask_drawing_update(LusMaskDrawing *drawing, const LusImage *target, co
 
 /* --- the sector's corners: overlay-marks.c --- */
 
-typedef struct { double x, y; } LusPoint;
 typedef struct {
   LusPoint top[2], bottom[2]; /* left, right; frame pixels */
   gboolean straight;          /* the sides are upright: depth runs down the picture from the top */
 } LusCorners;
 
 void lus_corners_find(LusCorners *corners, const guint8 *sector, int width, LusRect box);
-/** Marks outside of the corners: this is analysed. FALSE when out of memory. */
-gboolean lus_corners_draw(LusPlate *plate, const LusCorners *corners, const LusImage *target, LusRect box, double u);
+#define LUS_CORNERS 4
+/** Marks outside of the corners, one plate each: this is analysed. */
+void lus_corners_draw(LusPlate plates[LUS_CORNERS], const LusCorners *corners, const LusImage *target, double u);
 
 /* --- text and shapes: overlay-text.c --- */
 

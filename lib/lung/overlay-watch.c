@@ -21,9 +21,14 @@ static int mask_percent(const LusSegmentation *segmentation, const LusMask *mask
   gsize n = (gsize)mask->width * (gsize)mask->height;
   const guint8 *q = segmentation->confidence + (gsize)c * n, *in = mask->planes + (gsize)c * n;
   guint64 sum = 0, count = 0;
-  for (gsize i = 0; i < n; i++) {
-    sum += in[i] ? q[i] : 0;
-    count += in[i] != 0;
+  for (int y = 0; y < mask->height; y++, q += mask->width, in += mask->width) {
+    guint32 row_sum = 0, row_count = 0;
+    for (int x = 0; x < mask->width; x++) {
+      row_sum += q[x] & in[x]; /* 255 or 0 */
+      row_count += in[x] & 1;
+    }
+    sum += row_sum;
+    count += row_count;
   }
   return count ? (int)((sum * 200 + 255 * count) / (510 * count)) : LUS_PERCENT_NOT_SEEN;
 }

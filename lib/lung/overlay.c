@@ -35,7 +35,7 @@ struct _LusOverlay {
   int sector_width, sector_height;
   LusRect sector_rect;
   LusCorners corners;
-  LusPlate marks;
+  LusPlate marks[LUS_CORNERS];
 
   LusWatch watch;
   LusLegendSource known;
@@ -84,7 +84,8 @@ LusOverlay *lus_overlay_new(void)
   lus_canvas_open(&overlay->canvas);
   lus_room_init(&overlay->room);
   lus_mask_drawing_init(&overlay->masks);
-  lus_plate_init(&overlay->marks);
+  for (int i = 0; i < LUS_CORNERS; i++)
+    lus_plate_init(&overlay->marks[i]);
   for (int i = 0; i < LUS_BLOCK_N; i++)
     lus_plate_init(&overlay->plates[i]);
   lus_overlay_reset(overlay);
@@ -97,7 +98,8 @@ void lus_overlay_free(LusOverlay *overlay)
     return;
   for (int i = 0; i < LUS_BLOCK_N; i++)
     lus_plate_clear(&overlay->plates[i]);
-  lus_plate_clear(&overlay->marks);
+  for (int i = 0; i < LUS_CORNERS; i++)
+    lus_plate_clear(&overlay->marks[i]);
   lus_mask_drawing_clear(&overlay->masks);
   lus_room_clear(&overlay->room);
   lus_canvas_close(&overlay->canvas);
@@ -111,6 +113,12 @@ void lus_overlay_set_config(LusOverlay *overlay, const LusOverlayConfig *config)
   overlay->config.opacity = CLAMP(config->opacity, 0, 1);
 }
 
+static void forget_marks(LusOverlay *overlay)
+{
+  for (int i = 0; i < LUS_CORNERS; i++)
+    lus_plate_empty(&overlay->marks[i]);
+}
+
 void lus_overlay_reset(LusOverlay *overlay)
 {
   memset(&overlay->target, 0, sizeof overlay->target); /* the next frame starts anew */
@@ -120,7 +128,7 @@ void lus_overlay_reset(LusOverlay *overlay)
   overlay->sector_width = overlay->sector_height = 0;
   g_clear_pointer(&overlay->masks.sector, g_free);
   overlay->masks.sector_box = (LusRect){0, 0, 0, 0};
-  lus_plate_empty(&overlay->marks);
+  forget_marks(overlay);
   memset(overlay->is_drawn, 0, sizeof overlay->is_drawn);
   overlay->layout_due = TRUE;
 }
@@ -172,7 +180,7 @@ static void learn_sector(LusOverlay *overlay, const LusSegmentation *segmentatio
     overlay->sector_size = overlay->sector ? n : 0;
   }
   overlay->sector_width = overlay->sector_height = 0;
-  lus_plate_empty(&overlay->marks);
+  forget_marks(overlay);
   if (!overlay->sector || !lus_mask_drawing_set_sector(&overlay->masks, segmentation))
     return;
   memcpy(overlay->sector, segmentation->sector, n);
@@ -181,8 +189,7 @@ static void learn_sector(LusOverlay *overlay, const LusSegmentation *segmentatio
   overlay->sector_rect = segmentation->rect;
   if (overlay->masks.sector_box.width > 0) {
     lus_corners_find(&overlay->corners, overlay->masks.sector, segmentation->frame_width, overlay->masks.sector_box);
-    lus_corners_draw(&overlay->marks, &overlay->corners, &overlay->target, overlay->masks.sector_box,
-                     overlay->target.height / 180.0);
+    lus_corners_draw(overlay->marks, &overlay->corners, &overlay->target, overlay->target.height / 180.0);
   }
   start_measuring(overlay, now_ns);
 }
@@ -224,7 +231,8 @@ static void draw_masks(LusOverlay *overlay, LusImage *frame, const LusOverlaySta
   }
   lus_plate_draw(&overlay->masks.tint, frame);
   lus_plate_draw(&overlay->masks.contour, frame);
-  lus_plate_draw(&overlay->marks, frame);
+  for (int i = 0; i < LUS_CORNERS; i++)
+    lus_plate_draw(&overlay->marks[i], frame);
 }
 
 static double mm_per_pixel(const LusImage *frame, const LusOverlayState *state)
@@ -310,9 +318,9 @@ static void render_block(LusOverlay *overlay, LusBlockId id)
   canvas->cr = NULL;
   cairo_surface_flush(surface);
   const void *data = cairo_image_surface_get_data(surface);
+  const LusDrawing drawing = {.argb = data, .stride = cairo_image_surface_get_stride(surface) / 4};
   if (data)
-    lus_plate_build(&overlay->plates[id], &overlay->target, data, cairo_image_surface_get_stride(surface) / 4,
-                    slot->rect, FALSE);
+    lus_plate_build(&overlay->plates[id], &overlay->target, &drawing, slot->rect, FALSE);
   cairo_surface_destroy(surface);
 }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "lung/overlay-parts.h"
+
+/* The edge of a mask as segments, found between the samples of the planes, and the distances of the pixels around it.
+ *
+ * On the lines between neighbouring samples the resampled confidence is linear, so that the places where it crosses
+ * the threshold are exact; within a cell of four samples the iso-line is taken as straight. Every segment lowers the
+ * distances around it: the cost is that of the edge's length, whatever the area. */
+
+#define FAR 1e30f
+
+void lus_edge_map_clear(LusEdgeMap *map)
+{
+  g_clear_pointer(&map->distance, g_free);
+  g_clear_pointer(&map->touched, g_free);
+  map->size = 0;
+}
+
+gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height)
+{
+  int tiles = (width + LUS_TILE - 1) / LUS_TILE;
+  gsize n = (gsize)tiles * (gsize)height;
+  if (n > map->size) {
+    lus_edge_map_clear(map);
+    map->distance = g_try_malloc_n(n * LUS_TILE, sizeof *map->distance);
+    map->touched = g_try_malloc0(n);
+    if (!map->distance || !map->touched) {
+      lus_edge_map_clear(map);
+      return FALSE;
+    }
+    for (gsize i = 0; i < n * LUS_TILE; i++)
+      map->distance[i] = FAR;
+    map->size = n;
+  }
+  map->width = width;
+  map->height = height;
+  map->tiles = tiles;
+  return TRUE;
+}
+
+/* Squared distances, positive outside. Where two segments meet they are equally near to the pixels behind their common
+ * end; the one that is more nearly abeam knows the side, hence the small weight on what lies beyond an end. */
+static void draw_segment(LusEdgeMap *map, LusPoint p, LusPoint q, float reach)
+{
+  float dx = (float)(q.x - p.x), dy = (float)(q.y - p.y), length = dx * dx + dy * dy, inverse = 1 / length;
+  int x0 = MAX(0, (int)ceil(MIN(p.x, q.x) - reach)), x1 = MIN(map->width, (int)floor(MAX(p.x, q.x) + reach) + 1);
+  int y0 = MAX(0, (int)ceil(MIN(p.y, q.y) - reach)), y1 = MIN(map->height, (int)floor(MAX(p.y, q.y) + reach) + 1);
+  if (length < 1e-6f || x0 >= x1)
+    return;
+  int t0 = x0 / LUS_TILE, t1 = (x1 - 1) / LUS_TILE + 1;
+  for (int y = y0; y < y1; y++) {
+    float *restrict row = map->distance + (gsize)y * (gsize)map->tiles * LUS_TILE;
+    float ry = (float)(y - p.y), rx = (float)(x0 - p.x);
+    for (int x = x0; x < x1; x++) {
+      float fx = rx + (float)(x - x0), dot = fx * dx + ry * dy, cross = fx * dy - ry * dx;
+      float past = dot - length, beyond = dot < 0 ? dot : past > 0 ? past : 0;
+      float d = (cross * cross + 1.001f * beyond * beyond) * inverse, old = row[x];
+      row[x] = d < fabsf(old) ? (cross >= 0 ? d : -d) : old;
+    }
+    memset(map->touched + (gsize)y * (gsize)map->tiles + t0, 1, (gsize)(t1 - t0));
+  }
+}
+
+/* What one edge is found in. */
+typedef struct {
+  LusEdgeMap *map;
+  const LusPlaneField *field;
+  float reach;
+  double x0, y0, sx, sy; /* sample (u, v) lies at pixel (x0 + u sx, y0 + v sy) of the map */
+} Edge;
+
+/* A cell's corners: 0 top left, 1 top right, 2 bottom right, 3 bottom left; side i leads from corner i to i + 1. */
+typedef struct {
+  LusPoint corner[4];
+  int value[4];
+  double level;
+} Cell;
+
+static LusPoint crossing(const Cell *cell, int side)
+{
+  int a = side, b = (side + 1) & 3;
+  double t = (cell->level - cell->value[a]) / (cell->value[b] - cell->value[a]);
+  return (LusPoint){cell->corner[a].x + t * (cell->corner[b].x - cell->corner[a].x),
+                    cell->corner[a].y + t * (cell->corner[b].y - cell->corner[a].y)};
+}
+
+/* A segment with @inside to its left, which is where the cross product is negative. */
+static void add_segment(const Edge *edge, LusPoint p, LusPoint q, LusPoint inside)
+{
+  double cross = (inside.x - p.x) * (q.y - p.y) - (inside.y - p.y) * (q.x - p.x);
+  draw_segment(edge->map, cross < 0 ? p : q, cross < 0 ? q : p, edge->reach);
+}
+
+static void add_cell(const Edge *edge, const Cell *cell, int code)
+{
+  int sides[4], n = 0, inside = 0;
+  for (int i = 0; i < 4; i++)
+    if ((code >> i ^ code >> ((i + 1) & 3)) & 1)
+      sides[n++] = i;
+  if (n == 2) {
+    while (!(code >> inside & 1))
+      inside++;
+    add_segment(edge, crossing(cell, sides[0]), crossing(cell, sides[1]), cell->corner[inside]);
+    return;
+  }
+  /* Opposite corners: the saddle tells which are one. */
+  const int *f = cell->value;
+  double saddle = (double)(f[0] * f[2] - f[1] * f[3]) / (f[0] + f[2] - f[1] - f[3]);
+  gboolean joined = saddle >= cell->level;
+  for (int i = 0; i < 4; i++) {
+    gboolean in = code >> i & 1;
+    if (in == joined)
+      continue; /* every corner that stands alone is cut off */
+    LusPoint p = crossing(cell, (i + 3) & 3), q = crossing(cell, i);
+    LusPoint other = cell->corner[(i + 1) & 3];
+    add_segment(edge, p, q, in ? cell->corner[i] : other);
+  }
+}
+
+/* The cells between sample rows @v and @v + 1, which lie half a sample outside of the plane at its borders. */
+static void add_row(const Edge *edge, int v, int u0, int u1, int cut)
+{
+  const LusPlaneField *field = edge->field;
+  int width = field->width, height = field->height;
+  const guint8 *top = field->plane + (gsize)MAX(v, 0) * (gsize)width;
+  const guint8 *bottom = field->plane + (gsize)MIN(v + 1, height - 1) * (gsize)width;
+  double y0 = v < 0 ? -0.5 : v, y1 = v + 1 == height ? height - 0.5 : v + 1;
+  int a = MAX(u0, 0), left = (top[a] >= cut) | (bottom[a] >= cut) << 3;
+  for (int u = u0; u < u1; u++) {
+    int b = MIN(u + 1, width - 1), right = (top[b] >= cut) << 1 | (bottom[b] >= cut) << 2;
+    int code = left | right;
+    if (code != 0 && code != 15) {
+      a = MAX(u, 0);
+      double x0 = u < 0 ? -0.5 : u, x1 = u + 1 == width ? width - 0.5 : u + 1;
+      double px0 = edge->x0 + x0 * edge->sx, px1 = edge->x0 + x1 * edge->sx;
+      double py0 = edge->y0 + y0 * edge->sy, py1 = edge->y0 + y1 * edge->sy;
+      const Cell cell = {{{px0, py0}, {px1, py0}, {px1, py1}, {px0, py1}},
+                         {top[a], top[b], bottom[b], bottom[a]}, cut - 0.5};
+      add_cell(edge, &cell, code);
+    }
+    left = (right >> 1 & 1) | (right >> 2 & 1) << 3;
+  }
+}
+
+void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach)
+{
+  LusRect rect = field->rect;
+  Edge edge = {.map = map, .field = field, .reach = (float)reach, .sx = (double)rect.width / field->width,
+               .sy = (double)rect.height / field->height};
+  edge.x0 = rect.x + 0.5 * edge.sx - 0.5;
+  edge.y0 = rect.y + 0.5 * edge.sy - 0.5;
+  for (int v = part.y - 1; v < part.y + part.height; v++)
+    add_row(&edge, v, part.x - 1, part.x + part.width, cut);
+}
+
+void lus_edge_take(LusEdgeMap *map, int tile, int y, float out[LUS_TILE])
+{
+  gsize at = (gsize)y * (gsize)map->tiles + (gsize)tile;
+  float *distance = map->distance + at * LUS_TILE;
+  memcpy(out, distance, LUS_TILE * sizeof *out);
+  for (int i = 0; i < LUS_TILE; i++)
+    distance[i] = FAR;
+  map->touched[at] = 0;
+}
