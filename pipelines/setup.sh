@@ -5,7 +5,7 @@
 # What building and the main job need.
 LUS_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
   libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
-  liborc-0.4-dev libopenblas-dev libjansson-dev libpng-dev libpango1.0-dev
+  liborc-0.4-dev libopenblas-dev libjansson-dev libsqlite3-dev libpng-dev libpango1.0-dev
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-inter jq"
 # What the tests need on top of it.

@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "clips.h"
-#include "inputs.h"
-
-static void clip_free(gpointer data)
-{
-  LusToolClip *clip = data;
-  g_free(clip->path);
-  g_free(clip->name);
-  g_free(clip);
-}
 
 static LusToolClip *add(GPtrArray *clips, const char *path, const char *name)
 {
@@ -42,14 +33,21 @@ static gboolean add_inputs(GPtrArray *clips, char *const *arguments, GError **er
     return FALSE;
   for (guint i = 0; i < inputs->len; i++) {
     const LusToolInput *input = g_ptr_array_index(inputs, i);
-    lus_clip_name_parse(&add(clips, input->path, input->name)->told, input->path);
+    LusClipName *told = &add(clips, input->path, input->name)->told;
+    lus_clip_name_parse(told, input->path);
+    if (input->told.patient[0])
+      g_strlcpy(told->patient, input->told.patient, sizeof(told->patient));
+    if (input->told.zone[0])
+      g_strlcpy(told->zone, input->told.zone, sizeof(told->zone));
+    if (input->told.day >= 0)
+      told->day = input->told.day;
   }
   return TRUE;
 }
 
 GPtrArray *lus_tool_clips(char *const *arguments, GError **error)
 {
-  g_autoptr(GPtrArray) clips = g_ptr_array_new_with_free_func(clip_free);
+  g_autoptr(GPtrArray) clips = g_ptr_array_new_with_free_func(lus_tool_input_free);
   g_autofree char *manifest = g_build_filename(arguments[0], "dataset.json", NULL);
   gboolean dataset = !arguments[1] && g_file_test(manifest, G_FILE_TEST_EXISTS);
   gboolean done = dataset ? add_dataset(clips, arguments[0], error) : add_inputs(clips, arguments, error);

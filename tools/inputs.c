@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "inputs.h"
+#include "table.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_DEPTH 16 /* of folders; a folder that links to its parent must end somewhere */
 
-static void input_free(gpointer data)
+void lus_tool_input_free(gpointer data)
 {
   LusToolInput *input = data;
   g_free(input->path);
@@ -24,7 +31,7 @@ static gboolean is_video(const char *name)
 }
 
 /** The base name without its extension, behind @folder unless that is "". */
-static void add(GPtrArray *inputs, const char *path, const char *folder)
+static LusToolInput *add(GPtrArray *inputs, const char *path, const char *folder)
 {
   LusToolInput *input = g_new0(LusToolInput, 1);
   g_autofree char *stem = g_path_get_basename(path);
@@ -33,7 +40,9 @@ static void add(GPtrArray *inputs, const char *path, const char *folder)
     *dot = 0;
   input->path = g_strdup(path);
   input->name = *folder ? g_build_filename(folder, stem, NULL) : g_strdup(stem);
+  input->told.day = -1;
   g_ptr_array_add(inputs, input);
+  return input;
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -69,40 +78,52 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
   return TRUE;
 }
 
-/** Puts the last folder before each name that occurs more than once. */
-static void keep_folders(GPtrArray *inputs, GHashTable *counts)
-{
-  for (guint i = 0; i < inputs->len; i++) {
-    LusToolInput *input = inputs->pdata[i];
-    if (GPOINTER_TO_UINT(g_hash_table_lookup(counts, input->name)) < 2)
-      continue;
-    g_autofree char *absolute = g_canonicalize_filename(input->path, NULL);
-    g_autofree char *stem = g_path_get_basename(input->name), *parent = g_path_get_dirname(absolute);
-    g_autofree char *folder = g_path_get_basename(parent);
-    g_free(input->name);
-    input->name = g_build_filename(folder, stem, NULL);
-  }
-}
-
 static GHashTable *count_names(const GPtrArray *inputs)
 {
-  GHashTable *counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  GHashTable *counts = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < inputs->len; i++) {
     const LusToolInput *input = inputs->pdata[i];
     guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, input->name));
-    g_hash_table_insert(counts, g_strdup(input->name), GUINT_TO_POINTER(n + 1));
+    g_hash_table_replace(counts, input->name, GUINT_TO_POINTER(n + 1));
   }
   return counts;
 }
 
-static gboolean tell_apart(GPtrArray *inputs, GError **error)
+/** The stem behind the last @input->folders folders of the path; all of them where there are no more. */
+static char *name_with_folders(const LusToolInput *input)
+{
+  g_autofree char *absolute = g_canonicalize_filename(input->path, NULL), *stem = g_path_get_basename(input->name);
+  g_autofree char *parent = g_path_get_dirname(absolute);
+  g_auto(GStrv) folders = g_strsplit(parent, G_DIR_SEPARATOR_S, -1);
+  int n = (int)g_strv_length(folders);
+  g_autofree char *kept = g_strjoinv(G_DIR_SEPARATOR_S, folders + MAX(n - input->folders, 1));
+  return *kept ? g_build_filename(kept, stem, NULL) : g_steal_pointer(&stem);
+}
+
+/** Puts one more folder before each name that occurs more than once. FALSE: there was none. */
+static gboolean keep_folders(GPtrArray *inputs)
 {
   g_autoptr(GHashTable) counts = count_names(inputs);
-  keep_folders(inputs, counts);
-  g_autoptr(GHashTable) kept = count_names(inputs);
+  g_autoptr(GPtrArray) old = g_ptr_array_new_with_free_func(g_free); /* the table's keys */
+  for (guint i = 0; i < inputs->len; i++) {
+    LusToolInput *input = inputs->pdata[i];
+    if (GPOINTER_TO_UINT(g_hash_table_lookup(counts, input->name)) < 2)
+      continue;
+    input->folders++;
+    g_ptr_array_add(old, input->name);
+    input->name = name_with_folders(input);
+  }
+  return old->len > 0;
+}
+
+static gboolean tell_apart(GPtrArray *inputs, GError **error)
+{
+  for (int i = 0; i < MAX_DEPTH && keep_folders(inputs); i++)
+    ;
+  g_autoptr(GHashTable) counts = count_names(inputs);
   for (guint i = 0; i < inputs->len; i++) {
     const LusToolInput *input = inputs->pdata[i];
-    if (GPOINTER_TO_UINT(g_hash_table_lookup(kept, input->name)) < 2)
+    if (GPOINTER_TO_UINT(g_hash_table_lookup(counts, input->name)) < 2)
       continue;
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
                 "%s: another input would be kept as '%s' too; rename one, or give them "
@@ -113,19 +134,156 @@ static gboolean tell_apart(GPtrArray *inputs, GError **error)
   return TRUE;
 }
 
+/** A path of a list or manifest, which begins at @folder unless it is absolute or @folder is NULL. */
+static LusToolInput *add_listed(GPtrArray *inputs, const char *file, const char *folder)
+{
+  g_autofree char *path = folder && !g_path_is_absolute(file) ? g_build_filename(folder, file, NULL) : g_strdup(file);
+  return add(inputs, path, "");
+}
+
+static gboolean add_list(GPtrArray *inputs, const char *path, GError **error)
+{
+  gboolean stdin_list = g_str_equal(path, "-");
+  FILE *file = stdin_list ? stdin : g_fopen(path, "re");
+  if (!file) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot open: %s", path, g_strerror(errno));
+    return FALSE;
+  }
+  char *line = NULL;
+  size_t room = 0;
+  for (gssize length = getline(&line, &room, file); length >= 0; length = getline(&line, &room, file)) {
+    line[strcspn(line, "\r\n")] = 0;
+    if (*line && *line != '#')
+      add_listed(inputs, line, NULL);
+  }
+  free(line);
+  gboolean ok = !ferror(file);
+  if (!ok)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot read: %s", path, g_strerror(errno));
+  if (!stdin_list)
+    fclose(file);
+  return ok;
+}
+
+static gboolean take_told(LusClipName *told, const LusToolTable *table, GError **error)
+{
+  const char *day = lus_tool_table_field(table, lus_tool_table_column(table, "day"));
+  const char *zone = lus_tool_table_field(table, lus_tool_table_column(table, "zone"));
+  gint64 number = -1;
+  if (*day && !g_ascii_string_to_signed(day, 10, 0, 1000000, &number, NULL)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: day '%s' is not 0 to 1000000", table->path, table->line, day);
+    return FALSE;
+  }
+  if (*zone && !lus_zone_known(zone)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: zone '%s' is none of R1 to R6, L1 to L6, R4V, L4V", table->path,
+                table->line, zone);
+    return FALSE;
+  }
+  told->day = (int)number;
+  g_strlcpy(told->zone, zone, sizeof(told->zone));
+  g_strlcpy(told->patient, lus_tool_table_field(table, lus_tool_table_column(table, "patient")), sizeof(told->patient));
+  return TRUE;
+}
+
+static gboolean add_table(GPtrArray *inputs, const char *path, GError **error)
+{
+  g_autoptr(LusToolTable) table = lus_tool_table_open(path, error);
+  if (!table)
+    return FALSE;
+  int column = lus_tool_table_column(table, "file");
+  if (column < 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: has no column 'file'; a manifest names the clips there", path);
+    return FALSE;
+  }
+  g_autofree char *folder = g_path_get_dirname(path);
+  gboolean end = FALSE;
+  while (lus_tool_table_next(table, &end, error)) {
+    const char *file = lus_tool_table_field(table, column);
+    if (!*file) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: names no file", path, table->line);
+      return FALSE;
+    }
+    if (!take_told(&add_listed(inputs, file, folder)->told, table, error))
+      return FALSE;
+  }
+  return end;
+}
+
+static gboolean add_exam(GPtrArray *inputs, const char *path, GError **error)
+{
+  g_autoptr(LusManifest) manifest = lus_manifest_load(path, error);
+  for (int i = 0; manifest && i < manifest->n_clips; i++) {
+    LusClipName *told = &add(inputs, manifest->clips[i].file, "")->told;
+    told->day = manifest->day;
+    g_strlcpy(told->zone, manifest->clips[i].zone, sizeof(told->zone));
+    g_strlcpy(told->patient, manifest->patient ? manifest->patient : "", sizeof(told->patient));
+  }
+  return manifest != NULL;
+}
+
+static gboolean add_pattern(GPtrArray *inputs, const char *pattern)
+{
+  glob_t found;
+  if (glob(pattern, 0, NULL, &found) != 0)
+    return FALSE;
+  for (gsize i = 0; i < found.gl_pathc; i++)
+    add(inputs, found.gl_pathv[i], "");
+  globfree(&found);
+  return TRUE;
+}
+
+static gboolean add_argument(GPtrArray *inputs, const char *argument, GError **error)
+{
+  gboolean exists = g_file_test(argument, G_FILE_TEST_EXISTS);
+  if (g_file_test(argument, G_FILE_TEST_IS_DIR))
+    return walk(inputs, argument, "", 0, error);
+  if (g_str_equal(argument, "-") || g_str_has_suffix(argument, ".txt"))
+    return add_list(inputs, argument, error);
+  if (g_str_has_suffix(argument, ".csv"))
+    return add_table(inputs, argument, error);
+  if (g_str_has_suffix(argument, ".json"))
+    return add_exam(inputs, argument, error);
+  if (exists || !strpbrk(argument, "*?[") || !add_pattern(inputs, argument))
+    add(inputs, argument, ""); /* that there is no such file is told when it is opened */
+  return TRUE;
+}
+
 GPtrArray *lus_tool_inputs(char *const *arguments, GError **error)
 {
-  g_autoptr(GPtrArray) inputs = g_ptr_array_new_with_free_func(input_free);
+  g_autoptr(GPtrArray) inputs = g_ptr_array_new_with_free_func(lus_tool_input_free);
   for (; *arguments; arguments++) {
     guint before = inputs->len;
-    if (!g_file_test(*arguments, G_FILE_TEST_IS_DIR)) {
-      add(inputs, *arguments, "");
-    } else if (!walk(inputs, *arguments, "", 0, error)) {
+    if (!add_argument(inputs, *arguments, error))
       return NULL;
-    } else if (inputs->len == before) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no video file in this folder", *arguments);
+    if (inputs->len == before) {
+      gboolean folder = g_file_test(*arguments, G_FILE_TEST_IS_DIR);
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", *arguments,
+                  folder ? "no video file in this folder" : "names no clip");
       return NULL;
     }
   }
   return tell_apart(inputs, error) ? g_steal_pointer(&inputs) : NULL;
+}
+
+gboolean lus_tool_inputs_shard(GPtrArray *inputs, const char *text, GError **error)
+{
+  guint part = 1, parts = 1;
+  char rest = 0;
+  if (text && (sscanf(text, "%6u/%6u%c", &part, &parts, &rest) != 2 || part < 1 || part > parts)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--shard %s: write K/N with K from 1 to N", text);
+    return FALSE;
+  }
+  GPtrArray *all = g_ptr_array_new();
+  for (guint i = 0; i < inputs->len; i++)
+    g_ptr_array_add(all, inputs->pdata[i]);
+  g_ptr_array_set_free_func(inputs, NULL);
+  g_ptr_array_set_size(inputs, 0);
+  g_ptr_array_set_free_func(inputs, lus_tool_input_free);
+  for (guint i = 0; i < all->len; i++)
+    if (i % parts == part - 1)
+      g_ptr_array_add(inputs, all->pdata[i]);
+    else
+      lus_tool_input_free(all->pdata[i]);
+  g_ptr_array_unref(all);
+  return TRUE;
 }

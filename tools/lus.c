@@ -18,6 +18,8 @@ static const LusCommand commands[] = {
   {"fuse", "make one annotator out of several", lus_cmd_fuse},
   {"fpn", "write a segmentation network with random weights, for measuring", lus_cmd_fpn},
   {"segment", "segment video files: frames.jsonl, masks, confidences, overlay", lus_cmd_segment},
+  {"mask", "masks at another threshold from stored confidences, without the model", lus_cmd_mask},
+  {"merge", "one table out of those of several runs", lus_cmd_merge},
   {"features", "measure lung features of video files into a table", lus_cmd_features},
   {"fit", "fit the S/F estimator on features and outcomes", lus_cmd_fit},
   {"exam", "make an exam with its S/F estimate from the clips of one patient and day", lus_cmd_exam},

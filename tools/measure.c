@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "measure.h"
 
+gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double threshold, int threads, GError **error)
+{
+  const LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_AUTO, .threads = threads};
+  *measure = (LusToolMeasure){.model = lus_model_ref(model)};
+  measure->threshold = threshold >= 0 ? threshold : (double)lus_model_info(model)->threshold;
+  for (int i = 0; i < LUS_MAX_CLASSES; i++)
+    measure->masks.thresholds[i] = measure->threshold;
+  measure->segmenter = lus_segmenter_new(model, &config, error);
+  measure->masker = lus_masker_new();
+  return measure->segmenter != NULL;
+}
+
 gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads,
                                GError **error)
 {
   g_autofree char *path = model_path ? g_strdup(model_path) : lus_model_bundled_path("default.onnx");
-  LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_AUTO, .threads = threads};
   *measure = (LusToolMeasure){0};
-  measure->model = lus_model_load(path, error);
-  if (!measure->model)
-    return FALSE;
-  measure->threshold = threshold >= 0 ? threshold : (double)lus_model_info(measure->model)->threshold;
-  for (int i = 0; i < LUS_MAX_CLASSES; i++)
-    measure->masks.thresholds[i] = measure->threshold;
-  measure->segmenter = lus_segmenter_new(measure->model, &config, error);
-  measure->masker = lus_masker_new();
+  g_autoptr(LusModel) model = lus_model_load(path, error);
+  gboolean ok = model && lus_tool_measure_share(measure, model, threshold, threads, error);
   measure->progress = lus_tool_progress_new();
-  return measure->segmenter != NULL;
+  return ok;
 }
 
 void lus_tool_measure_clear(LusToolMeasure *measure)
@@ -76,7 +81,9 @@ static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone,
     if (!measure_frame(measure, exam, zone, &image, pts_ns, error))
       return FALSE;
     lus_tool_clip_rate(source, &fps_n, &fps_d, &total);
-    if (lus_tool_progress(measure->progress, what, done + 1, total))
+    if (measure->worker && !lus_tool_worker_frame(measure->worker, done + 1, total, error))
+      return FALSE;
+    if (measure->worker || lus_tool_progress(measure->progress, what, done + 1, total))
       continue;
     g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "interrupted; nothing was written");
     return FALSE;

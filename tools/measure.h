@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "tool.h"
+#include "batch.h"
 
 /** Segmenter, masks and features in a row, as in the pipeline lussegment ! lusconfmask ! lussfestimate. */
 typedef struct {
@@ -11,12 +11,15 @@ typedef struct {
   double threshold;  /* 0..1, of all classes */
   void *scratch;
   gsize scratch_size;
-  LusToolProgress *progress;
+  LusToolProgress *progress; /* of lus_tool_measure_open() */
+  LusToolWorker *worker;     /* NULL, or who is told of each frame instead */
 } LusToolMeasure;
 
 /** @model_path NULL: the bundled model. @threshold 0..1, negative: the model's own. Clear it also after an error. */
 gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, double threshold, int threads,
                                GError **error);
+/** The same for one of several that share a loaded model; without progress. */
+gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double threshold, int threads, GError **error);
 void lus_tool_measure_clear(LusToolMeasure *measure);
 /** Adds every frame of the clip at @path in which a sector is seen to a zone of the exam. @what: for the progress. */
 gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,

@@ -146,19 +146,24 @@ static void append_bar(GString *text, gint64 done, gint64 total)
   g_string_append_c(text, ']');
 }
 
+static void print_line(LusToolProgress *progress, const char *text, gint64 now)
+{
+  if (progress->terminal)
+    fprintf(stderr, "\r%s\033[K", text);
+  else
+    fprintf(stderr, "%s\n", text);
+  fflush(stderr);
+  progress->line_open = progress->terminal;
+  progress->shown = now;
+}
+
 static void show(LusToolProgress *progress, const char *what, gint64 done, gint64 now)
 {
   g_autoptr(GString) text = g_string_new(what);
   if (progress->terminal && progress->total > 0)
     append_bar(text, done, progress->total);
   append_counts(text, progress, done, now);
-  if (progress->terminal)
-    fprintf(stderr, "\r%s\033[K", text->str);
-  else
-    fprintf(stderr, "%s\n", text->str);
-  fflush(stderr);
-  progress->line_open = progress->terminal;
-  progress->shown = now;
+  print_line(progress, text->str, now);
 }
 
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total)
@@ -179,6 +184,31 @@ gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gi
   gboolean last = total > 0 && done >= total && now - progress->started >= interval;
   if (last || now - progress->shown >= interval)
     show(progress, what, done, now);
+  return !interrupted;
+}
+
+gboolean lus_tool_progress_clips(LusToolProgress *progress, const LusToolClips *clips)
+{
+  gint64 now = g_get_monotonic_time();
+  if (progress->total != clips->all) {
+    progress->shown = now;
+    progress->total = clips->all;
+  }
+  if (now - progress->shown < (progress->terminal ? TERMINAL_INTERVAL : LOG_INTERVAL))
+    return !interrupted;
+  g_autoptr(GString) text = g_string_new("clips");
+  if (progress->terminal)
+    append_bar(text, clips->done + clips->failed, clips->all);
+  g_string_append_printf(text, " %u/%u", clips->done + clips->failed, clips->all);
+  if (clips->failed > 0)
+    g_string_append_printf(text, " (%u failed)", clips->failed);
+  g_string_append_printf(text, " %.3g frames/s", (double)clips->frames / clips->seconds);
+  if (clips->share > 0 && clips->share < 1) {
+    g_string_append(text, ", ");
+    append_time(text, clips->seconds * (1 - clips->share) / clips->share);
+    g_string_append(text, " left");
+  }
+  print_line(progress, text->str, now);
   return !interrupted;
 }
 

@@ -22,6 +22,8 @@ int lus_cmd_sweep(int argc, char **argv);
 int lus_cmd_quantize(int argc, char **argv);
 int lus_cmd_fpn(int argc, char **argv);
 int lus_cmd_segment(int argc, char **argv);
+int lus_cmd_mask(int argc, char **argv);
+int lus_cmd_merge(int argc, char **argv);
 int lus_cmd_info(int argc, char **argv);
 int lus_cmd_infer(int argc, char **argv);
 int lus_cmd_bench(int argc, char **argv);
@@ -64,6 +66,14 @@ void lus_tool_progress_free(LusToolProgress *progress); /* ends the line */
 /** Ends the line, so that a message can be printed; the next progress begins anew. */
 void lus_tool_progress_end(LusToolProgress *progress);
 gboolean lus_tool_progress(gpointer user_data, const char *what, gint64 done, gint64 total);
+/** The same for clips done side by side, of which some were done before this run. */
+typedef struct {
+  guint done, failed, all; /* clips */
+  gint64 frames;           /* by this run */
+  double seconds;          /* since it began */
+  double share;            /* of this run's work that is done, 0..1 */
+} LusToolClips;
+gboolean lus_tool_progress_clips(LusToolProgress *progress, const LusToolClips *clips);
 /** TRUE once SIGINT or SIGTERM came while a LusToolProgress was there. */
 gboolean lus_tool_interrupted(void);
 

@@ -13,6 +13,8 @@
 #define SIDE_MAX 8192
 #define MAX_FILE_BYTES ((gsize)256 << 20)
 #define IGNORE 255
+#define QUICK 1 /* zlib's levels */
+#define SMALL 6
 #define MAX_DEFLATE 1032 /* bytes that one can stand for (zlib, technical details); checked before memory is asked for */
 
 /** One PNG being read or written. libpng leaves on an error by longjmp; all that must survive it lives in here. */
@@ -245,9 +247,9 @@ static gboolean write_rows(Png *self, int width, int height, int depth, int colo
   return TRUE;
 }
 
-/** @pixels are only read; libpng's interface lacks the const. */
-static gboolean write_png(const char *path, guint8 *pixels, int width, int height, gsize stride, int depth,
-                          int colour, GError **error)
+/** @pixels are only read; libpng's interface lacks the const. @level: of compression, 1 to 9. */
+static GByteArray *encode_png(const char *path, guint8 *pixels, int width, int height, gsize stride, int depth, int colour,
+                              int level, GError **error)
 {
   Png self = {.path = path};
   self.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &self, on_error, on_warning);
@@ -260,15 +262,23 @@ static gboolean write_png(const char *path, guint8 *pixels, int width, int heigh
     for (int y = 0; y < height; y++)
       self.rows[y] = pixels + y * stride;
     png_set_write_fn(self.png, &self, write_bytes, flush_bytes);
+    png_set_compression_level(self.png, level);
     ok = write_rows(&self, width, height, depth, colour, error);
   } else {
     out_of_memory(path, error);
   }
-  ok = ok && lus_file_write(path, self.out->data, self.out->len, error);
   png_destroy_write_struct(&self.png, &self.info);
-  g_byte_array_unref(self.out);
   g_free(self.rows);
-  return ok;
+  if (!ok)
+    g_clear_pointer(&self.out, g_byte_array_unref);
+  return self.out;
+}
+
+static gboolean write_png(const char *path, guint8 *pixels, int width, int height, gsize stride, int depth, int colour,
+                          GError **error)
+{
+  g_autoptr(GByteArray) png = encode_png(path, pixels, width, height, stride, depth, colour, SMALL, error);
+  return png && lus_file_write(path, png->data, png->len, error);
 }
 
 static gboolean check_size(const char *path, int width, int height, int smallest, GError **error)
@@ -324,16 +334,30 @@ gboolean lus_label_write(const char *path, const guint8 *percent, int width, int
          write_png(path, grey, width, height, (gsize)width * 2, 16, PNG_COLOR_TYPE_GRAY, error);
 }
 
+static gboolean check_png(const char *path, int width, int height, int channels, GError **error)
+{
+  if (channels == 1 || channels == 3 || channels == 4)
+    return check_size(path, width, height, 1, error);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1, 3 or 4", path, channels);
+  return FALSE;
+}
+
+static int colour_type(int channels)
+{
+  return channels == 1 ? PNG_COLOR_TYPE_GRAY : channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_RGBA;
+}
+
+GByteArray *lus_png_encode(const char *path, const guint8 *pixels, int width, int height, int stride, int channels,
+                           GError **error)
+{
+  if (!check_png(path, width, height, channels, error))
+    return NULL;
+  return encode_png(path, (guint8 *)pixels, width, height, (gsize)stride, 8, colour_type(channels), QUICK, error);
+}
+
 gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride, int channels,
                        GError **error)
 {
-  static const int colours[] = {PNG_COLOR_TYPE_GRAY, -1, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGBA};
-  if (channels < 1 || channels == 2 || channels > 4) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: cannot write a PNG of %d channels; 1, 3 or 4", path,
-                channels);
-    return FALSE;
-  }
-  return check_size(path, width, height, 1, error) &&
-         write_png(path, (guint8 *)pixels, width, height, (gsize)stride, 8, colours[channels - 1],
-                   error);
+  return check_png(path, width, height, channels, error) &&
+         write_png(path, (guint8 *)pixels, width, height, (gsize)stride, 8, colour_type(channels), error);
 }

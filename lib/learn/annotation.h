@@ -18,7 +18,10 @@ LUS_API gboolean lus_label_write(const char *path, const guint8 *percent, int wi
  *  [height][width][channels], sides 16..8192. */
 LUS_API guint8 *lus_png_read(const char *path, int channels, int *width, int *height, GError **error);
 
-/** 8-bit grey, RGB or RGBA (channels 1, 3, 4) PNG, atomically. */
+/** 8-bit grey, RGB or RGBA (channels 1, 3, 4) as PNG in memory: a new array, to be freed with g_byte_array_unref(). @path: for messages. Quick rather than small. */
+LUS_API GByteArray *lus_png_encode(const char *path, const guint8 *pixels, int width, int height, int stride,
+                                   int channels, GError **error);
+/** The same as a file, atomically. */
 LUS_API gboolean lus_png_write(const char *path, const guint8 *pixels, int width, int height, int stride,
                                int channels, GError **error);
 

@@ -18,10 +18,11 @@ void lus_features_csv_begin(GString *out, const char *model_sha256, double thres
   g_string_append(out, "clip,patient,day,zone,frames,pleura_frames");
   for (int i = 0; i < LUS_FEATURE_N; i++)
     g_string_append_printf(out, ",%s", lus_feature_info(i)->name);
-  g_string_append_c(out, '\n');
+  g_string_append(out, ",clip_sha256\n");
 }
 
-void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured)
+void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
+                          const char *clip_sha256)
 {
   lus_csv_append(out, clip);
   g_string_append_c(out, ',');
@@ -36,7 +37,7 @@ void lus_features_csv_add(GString *out, const char *clip, const LusClipName *nam
       g_ascii_formatd(number, sizeof(number), "%.10g", measured->features[i]);
     g_string_append_printf(out, ",%s", number);
   }
-  g_string_append_c(out, '\n');
+  g_string_append_printf(out, ",%s\n", clip_sha256);
 }
 
 /** One patient's day. */

@@ -5,9 +5,11 @@
 LUS_BEGIN_DECLS
 
 /** features.csv: a comment line with version, model_sha256, threshold and the notice; then
- *  clip,patient,day,zone,frames,pleura_frames and every feature's mean, one clip per row. Unknown values are empty. */
+ *  clip,patient,day,zone,frames,pleura_frames, every feature's mean, and the clip's SHA-256, one clip per row. Unknown values
+ *  are empty. */
 LUS_API void lus_features_csv_begin(GString *out, const char *model_sha256, double threshold);
-LUS_API void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured);
+LUS_API void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
+                                  const char *clip_sha256);
 
 /** features.csv and outcomes.csv (patient, day, spo2_percent, fio2 or o2_l_min; further columns are not looked at)
  *  joined into exams, one per patient and day. */

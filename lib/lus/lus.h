@@ -25,6 +25,7 @@
 #include "../lung/estimate.h"
 #include "../lung/manifest.h"
 #include "../lung/overlay.h"
+#include "../lung/rle.h"
 #include "../lung/phantom.h"
 #include "../learn/annotation.h"
 #include "../learn/dataset.h"

@@ -95,7 +95,7 @@ static void add_clip(GString *table, const char *patient, int day, const char *z
   g_strlcpy(name.zone, zone, sizeof(name.zone));
   for (int i = 0; i < LUS_FEATURE_N; i++)
     measured.features[i] = i == LUS_FEATURE_FASCIA_AREA ? NAN : percent;
-  lus_features_csv_add(table, clip, &name, &measured);
+  lus_features_csv_add(table, clip, &name, &measured, "");
 }
 
 static void test_written(void)
@@ -108,14 +108,14 @@ static void test_written(void)
   g_assert_nonnull(strstr(lines[0], " model_sha256=" SHA " threshold=0.6 - " LUS_NOTICE));
   g_assert_true(g_str_has_prefix(lines[1], "clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_depth,"));
   g_assert_cmpstr(lines[2], ==,
-                  "\"p,1_d1_R1\",\"p,1\",1,R1,20,10,12.5,12.5,12.5,12.5,12.5,,12.5,12.5,12.5,12.5,12.5");
+                  "\"p,1_d1_R1\",\"p,1\",1,R1,20,10,12.5,12.5,12.5,12.5,12.5,,12.5,12.5,12.5,12.5,12.5,");
   LusClipName unknown = {.day = -1};
   LusZone none = {.frames = 0};
   for (int i = 0; i < LUS_FEATURE_N; i++)
     none.features[i] = NAN;
   g_string_truncate(table, 0);
-  lus_features_csv_add(table, "x", &unknown, &none);
-  g_assert_cmpstr(table->str, ==, "x,,,,0,0,,,,,,,,,,,\n");
+  lus_features_csv_add(table, "x", &unknown, &none, SHA);
+  g_assert_cmpstr(table->str, ==, "x,,,,0,0,,,,,,,,,,,," SHA "\n");
 }
 
 /** Features of three patients: p1 on two days, p2 without outcome, p3 with three zones only. */
@@ -194,7 +194,7 @@ static void test_features_refused(void)
   static const char *const wrong[][3] = {
       {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
       {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
-      {"# lus ", "", "features.csv:2: 17 fields"},
+      {"# lus ", "", "features.csv:2: 18 fields"},
       {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
       {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
       {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101",

@@ -33,7 +33,7 @@ check "--help" gives 0 "segment" --help
 check "--version" gives 0 "Research software - not for diagnosis or treatment" --version
 check "unknown command" gives 2 "did you mean 'segment'?" segmnt
 check "nothing near" gives 2 "unknown command 'fly'" fly
-for command in simulate import export check train evaluate sweep agree fuse quantize segment features fit exam info infer bench fpn; do
+for command in simulate import export check train evaluate sweep agree fuse quantize segment mask merge features fit exam info infer bench fpn; do
   check "$command --help shows an example" gives 0 "Example: lus $command" $command --help
   check "$command: unknown option" gives 2 "Unknown option --no-such" $command --no-such
 done
@@ -156,7 +156,7 @@ check "its frames" grep -q '"frame":0,' cut/cut/frames.jsonl
 # Results
 check "segment" gives 0 "" segment y.mkv -m model.onnx -o r --masks --confidences --overlay
 check "one line per frame and one before" lines r/y/frames.jsonl 4
-check "first line" grep -q '^{"lus":"[0-9.]*","schema":1,"notice":"Research.*"clip":"y.mkv","model":"model.onnx","model_sha256":"[0-9a-f]\{64\}","kernels":".*","threshold":0.6}$' r/y/frames.jsonl
+check "first line" grep -q '^{"lus":"[0-9.]*","schema":1,"notice":"Research.*"clip":"y.mkv","model":"model.onnx","model_sha256":"[0-9a-f]\{64\}","kernels":".*","threshold":0.6,"clip_sha256":"[0-9a-f]\{64\}","classes":\[.*\],"input":\[64,64\],"outputs":{"overlay":true,"masks":"png","confidences":"png"}}$' r/y/frames.jsonl
 check "frame line" grep -q '^{"frame":2,"pts_ns":[0-9]*,"age_ns":0,"classes":{"pleural_line":{"area":[0-9.e-]*,"confidence":[0-9.e-]*},"fascia_band"' r/y/frames.jsonl
 check "masks and confidences" test "$(ls r/y/*.png | wc -l)" -eq 12
 check "overlay" launch filesrc location=r/y/overlay.mkv ! decodebin ! fakesink
@@ -177,7 +177,7 @@ check "of both" lines f/b/x/frames.jsonl 5
 check "as files" gives 0 "" segment clips/a/x.mkv clips/b/x.mkv -m model.onnx -o g
 check "folders are kept for files" lines g/b/x/frames.jsonl 5
 check "same stem, same folder" gives 1 "rename one" segment y.mkv y.mkv -m model.onnx -o r
-check "one fails, the others are done" gives 1 "text.mkv" segment text.mkv y.mkv -m model.onnx -o h
+check "one fails, the others are done" gives 1 "text.mkv" segment text.mkv y.mkv -m model.onnx -o h --keep-going
 check "the other" lines h/y/frames.jsonl 4
 
 # Resume: a finished clip is left alone, another threshold or more outputs are not.
