@@ -56,8 +56,8 @@ done
 # Slurm: munge, a controller and a node, all here
 mkdir -p state spool munge
 dd if=/dev/urandom of=munge/key bs=1024 count=1 2> /dev/null
-chmod 700 munge && chmod 400 munge/key && chown -R munge:munge munge
-setpriv --reuid munge --regid munge --clear-groups munged --foreground --key-file="$tmp/munge/key" --socket="$tmp/munge.socket" \
+chmod 755 munge && chmod 400 munge/key && chown -R munge:munge munge
+setpriv --reuid munge --regid munge --clear-groups munged --foreground --key-file="$tmp/munge/key" --socket="$tmp/munge/socket" \
   --pid-file="$tmp/munge/pid" --log-file="$tmp/munge/log" --seed-file="$tmp/munge/seed" --force > munge.out 2>&1 &
 pids+=($!)
 host=$(hostname -s)
@@ -68,7 +68,7 @@ SlurmUser=root
 SlurmctldPort=16817
 SlurmdPort=16818
 AuthType=auth/munge
-AuthInfo=socket=$tmp/munge.socket
+AuthInfo=socket=$tmp/munge/socket
 StateSaveLocation=$tmp/state
 SlurmdSpoolDir=$tmp/spool
 SlurmctldPidFile=$tmp/slurmctld.pid
@@ -85,7 +85,7 @@ NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
 export SLURM_CONF="$tmp/slurm.conf" SBATCH_MEM_PER_CPU=0 SBATCH_TIMELIMIT=5
-wait_for 20 test -S munge.socket
+wait_for 20 test -S munge/socket
 chmod 755 "$tmp"
 slurmctld -D -f slurm.conf > slurmctld.out 2>&1 &
 pids+=($!)
