@@ -150,7 +150,7 @@ static char **get_texts(Reader *r, int n)
 
 static void get_histogram(Reader *r, LusHistogram *h)
 {
-  int n = get_count(r, 0, 256 * 101);
+  int n = get_count(r, 0, (int)MIN(256 * 101, (r->end - r->at) / 8));
   h->cells = g_new(guint64, MAX(n, 1));
   for (h->n = 0; h->n < n && !r->bad; h->n++)
     h->cells[h->n] = get_u64(r);
@@ -165,6 +165,9 @@ static void get_evaluation(Reader *r, LusSweepResult *result)
   e->n_levels = get_count(r, 1, LUS_EVALUATION_LEVELS);
   e->mm = get_count(r, 0, 1);
   e->cut = get_f64(r);
+  /* What follows takes so many bytes at least: memory is asked for what is there alone. */
+  if ((guint64)e->n_classes * e->n_patients * (4 + 24 * (guint64)e->n_levels) > (guint64)(r->end - r->at))
+    r->bad = TRUE;
   if (r->bad)
     e->n_classes = e->n_patients = e->n_levels = 0;
   gsize kl = (gsize)e->n_classes * e->n_levels, kp = (gsize)e->n_classes * e->n_patients;

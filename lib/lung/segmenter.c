@@ -2,6 +2,8 @@
 #include "lung/segmenter.h"
 
 #include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -177,13 +179,15 @@ static void infer(LusSegmenter *segmenter, const LusImage *image)
 typedef struct {
   const LusSegmenter *segmenter;
   LusSegmentation *segmentation;
+  atomic_bool broken; /* NaN or infinity was seen */
 } Quantisation;
 
 /* One row of all classes: out of the network's output to the crop's place, as confidences, 0 outside the sector. */
 static void quantise_row(void *data, int y, int thread)
 {
   (void)thread;
-  const Quantisation *job = data;
+  Quantisation *job = data;
+  gboolean finite = TRUE;
   const LusSegmenter *segmenter = job->segmenter;
   const LusGeometry *geometry = &segmenter->geometry;
   const guint8 *inside = segmenter->inside + (gsize)y * geometry->width;
@@ -194,9 +198,12 @@ static void quantise_row(void *data, int y, int thread)
     guint8 *out = job->segmentation->confidence + k * plane + (gsize)y * geometry->width;
     for (int x = 0; x < geometry->width; x++) {
       float confidence = segmenter->info->logits ? 1.0f / (1.0f + expf(-in[x])) : in[x];
+      finite &= isfinite(in[x]) != 0;
       out[x] = inside[x] & lus_confidence_quantise(confidence);
     }
   }
+  if (!finite)
+    atomic_store_explicit(&job->broken, true, memory_order_relaxed);
 }
 
 /* A segmentation with its planes behind it in one block. */
@@ -245,8 +252,15 @@ gboolean lus_segmenter_run(LusSegmenter *segmenter, LusSegmentation **out, const
   if (!segmentation)
     return no_memory(error, "a result");
   infer(segmenter, image);
-  Quantisation job = {segmenter, segmentation};
+  Quantisation job = {.segmenter = segmenter, .segmentation = segmentation};
   lus_parallel_for(segmenter->pool, segmenter->geometry.height, quantise_row, &job);
+  if (atomic_load_explicit(&job.broken, memory_order_relaxed)) {
+    lus_segmentation_unref(segmentation);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the network computed NaN or infinity from this frame, so "
+                "there is no mask; its weights are damaged or too large: use another model",
+                lus_model_path(segmenter->model));
+    return FALSE;
+  }
   *out = segmentation;
   return TRUE;
 }

@@ -43,7 +43,8 @@ LUS_API gboolean lus_segmenter_set_frame_size(LusSegmenter *segmenter, int width
 LUS_API void lus_segmenter_reset(LusSegmenter *segmenter);
 
 /** At frame time: TRUE with *out = a new reference, or NULL when there is nothing to infer (no sector seen yet: black
- *  frame). Allocates nothing once warm. */
+ *  frame). NaN or infinity out of the network is LUS_ERROR_INVALID: no mask is better than a wrong one. Allocates
+ *  nothing once warm. */
 LUS_API gboolean lus_segmenter_run(LusSegmenter *segmenter, LusSegmentation **out, const LusImage *image, gint64 pts_ns,
                                    GError **error);
 /** Name of the kernel set in use, e.g. "avx512+OpenBLAS 0.3.21 SkylakeX", with "int8, " before it where convolutions run on

@@ -3,6 +3,24 @@
 
 G_DEFINE_QUARK(lus-error-quark, lus_error)
 
+void lus_error_make_printable(GError **error)
+{
+  if (!error || !*error)
+    return;
+  GString *text = g_string_new(NULL);
+  for (const char *at = (*error)->message; *at;) {
+    gunichar c = g_utf8_get_char_validated(at, -1);
+    gboolean valid = c < (gunichar)-2;
+    if (!valid || g_unichar_isprint(c)) /* other bytes are the path's, which is told as it is */
+      g_string_append_len(text, at, valid ? g_unichar_to_utf8(c, NULL) : 1);
+    else
+      g_string_append_printf(text, "\\x%02x", c);
+    at += valid ? g_unichar_to_utf8(c, NULL) : 1;
+  }
+  g_free((*error)->message);
+  (*error)->message = g_string_free(text, FALSE);
+}
+
 const char *lus_version(void)
 {
   return LUS_VERSION;

@@ -24,6 +24,10 @@ typedef enum {
 
 LUS_API GQuark lus_error_quark(void);
 
+/** For messages that quote a file: characters that steer terminals or break lines become "\x0a" and the like. NULL, or a
+ *  pointer to NULL, is accepted. */
+LUS_API void lus_error_make_printable(GError **error);
+
 /** Library version, "MAJOR.MINOR.PATCH". Static string. */
 LUS_API const char *lus_version(void);
 

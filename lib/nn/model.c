@@ -297,7 +297,7 @@ static gboolean check_output(LusGraph *graph, const LusModelInfo *info, const ch
   return TRUE;
 }
 
-LusModel *lus_model_load(const char *path, GError **error)
+static LusModel *load(const char *path, GError **error)
 {
   gsize length = 0;
   g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, error);
@@ -322,6 +322,14 @@ LusModel *lus_model_load(const char *path, GError **error)
     return NULL;
   }
   model->graph = g_steal_pointer(&onnx->graph);
+  return model;
+}
+
+LusModel *lus_model_load(const char *path, GError **error)
+{
+  LusModel *model = load(path, error);
+  if (!model)
+    lus_error_make_printable(error);
   return model;
 }
 

@@ -57,17 +57,19 @@ gboolean lus_type_holds(int type, gint64 value)
 
 /* ---- limits ---- */
 
-LusOnnxBudget lus_onnx_budget(void)
+LusOnnxBudget lus_onnx_budget(gsize length)
 {
-  return (LusOnnxBudget){LUS_ONNX_MAX_FOLDED_BYTES, LUS_ONNX_MAX_FOLDED_WORK};
+  guint64 more = (guint64)MIN(length, LUS_ONNX_MAX_FOLDED_BYTES) * LUS_ONNX_FOLDED_PER_BYTE;
+  return (LusOnnxBudget){(gsize)MIN(LUS_ONNX_FREE_FOLDED_BYTES + more, LUS_ONNX_MAX_FOLDED_BYTES),
+                         MIN(LUS_ONNX_FREE_FOLDED_WORK + more, LUS_ONNX_MAX_FOLDED_WORK)};
 }
 
 gboolean lus_onnx_spend(LusOnnxBudget *budget, guint64 work, GError **error)
 {
   if (work > budget->work) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
-                "more than %" G_GUINT64_FORMAT " elements would be computed from constants alone; export the model "
-                "with constant folding", LUS_ONNX_MAX_FOLDED_WORK);
+                "more elements would be computed from constants alone than a file of this size may ask for; export the "
+                "model with constant folding");
     return FALSE;
   }
   budget->work -= work;
@@ -78,8 +80,8 @@ gboolean lus_onnx_spend_bytes(LusOnnxBudget *budget, gsize bytes, GError **error
 {
   if (bytes > budget->bytes) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT,
-                "what is computed from constants alone would take more than %" G_GSIZE_FORMAT " bytes",
-                LUS_ONNX_MAX_FOLDED_BYTES);
+                "what is computed from constants alone would take more bytes than a file of this size may ask for; "
+                "export the model with constant folding");
     return FALSE;
   }
   budget->bytes -= bytes;

@@ -3,9 +3,13 @@
 #include "onnx-proto.h"
 
 /** Most bytes that all constants worked out from one file may take together, and most elements that may be computed on
- * the way, a multiplication of a convolution or matrix counted as one. */
+ * the way, a multiplication of a convolution or matrix counted as one. They grow with the file, so that a small one
+ * cannot ask for much: a part that each file has, and so much more per byte of it. */
 #define LUS_ONNX_MAX_FOLDED_BYTES ((gsize)1 << 27)
 #define LUS_ONNX_MAX_FOLDED_WORK ((guint64)1 << 25)
+#define LUS_ONNX_FREE_FOLDED_BYTES ((gsize)1 << 23)
+#define LUS_ONNX_FREE_FOLDED_WORK ((guint64)1 << 22)
+#define LUS_ONNX_FOLDED_PER_BYTE 16
 
 /** What is left of the two. */
 typedef struct {
@@ -13,7 +17,8 @@ typedef struct {
   guint64 work;
 } LusOnnxBudget;
 
-LusOnnxBudget lus_onnx_budget(void);
+/** What a file of @length bytes is given; G_MAXSIZE: the most. */
+LusOnnxBudget lus_onnx_budget(gsize length);
 /** Takes @work, or memory; an error where less is left. */
 gboolean lus_onnx_spend(LusOnnxBudget *budget, guint64 work, GError **error);
 gboolean lus_onnx_spend_bytes(LusOnnxBudget *budget, gsize bytes, GError **error);

@@ -27,6 +27,7 @@ typedef struct {
   ValueInfo input;
   char *output;
   int n_initializers, n_inputs, n_outputs, n_nodes;
+  gsize metadata_bytes;
   int width, height; /* of the input where the file leaves both open, or 0 */
 } Reader;
 
@@ -100,6 +101,7 @@ static gboolean read_opset(Reader *reader, const LusWire *wire, const LusWireFie
 
 typedef struct {
   char *key, *value;
+  gsize bytes, most; /* of the value */
 } MetadataEntry;
 
 static gboolean metadata_field(gpointer data, const LusWire *wire, const LusWireField *field, GError **error)
@@ -113,6 +115,12 @@ static gboolean metadata_field(gpointer data, const LusWire *wire, const LusWire
   if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
     return FALSE;
   /* Values may be long (a training record), and foreign ones may be anything. */
+  if (field->length > entry->most) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "more than %" G_GSIZE_FORMAT " bytes of metadata",
+                LUS_ONNX_MAX_METADATA_BYTES);
+    return FALSE;
+  }
+  entry->bytes = field->length;
   g_free(entry->value);
   entry->value = g_utf8_make_valid((const char *)field->bytes, (gssize)field->length);
   return TRUE;
@@ -120,9 +128,10 @@ static gboolean metadata_field(gpointer data, const LusWire *wire, const LusWire
 
 static gboolean read_metadata(Reader *reader, const LusWire *wire, const LusWireField *field, GError **error)
 {
-  MetadataEntry entry = {0};
+  MetadataEntry entry = {.most = LUS_ONNX_MAX_METADATA_BYTES - reader->metadata_bytes};
   GHashTable *metadata = reader->onnx->metadata;
   gboolean ok = enter_each(wire, field, metadata_field, &entry, error);
+  reader->metadata_bytes += entry.bytes;
   if (ok && g_hash_table_size(metadata) >= LUS_ONNX_MAX_METADATA)
     ok = fail(error, LUS_ERROR_LIMIT, "more than 1024 metadata entries");
   if (ok && entry.key && g_hash_table_contains(metadata, entry.key)) {
@@ -395,7 +404,7 @@ LusOnnx *lus_onnx_parse_sized(const guint8 *data, gsize length, const char *name
       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_symbol_free);
   Reader reader = {
     .onnx = onnx,
-    .builder = {.graph = onnx->graph, .symbols = symbols, .budget = lus_onnx_budget()},
+    .builder = {.graph = onnx->graph, .symbols = symbols, .budget = lus_onnx_budget(length)},
     .width = width,
     .height = height,
   };
@@ -403,8 +412,10 @@ LusOnnx *lus_onnx_parse_sized(const guint8 *data, gsize length, const char *name
   gboolean ok = read_model(&reader, &model, error);
   g_free(reader.input.name);
   g_free(reader.output);
-  if (!ok)
+  if (!ok) {
     g_prefix_error(error, "%s: ", name);
+    lus_error_make_printable(error);
+  }
   return ok ? g_steal_pointer(&onnx) : NULL;
 }
 

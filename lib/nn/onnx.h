@@ -10,6 +10,7 @@ LUS_BEGIN_DECLS
 #define LUS_ONNX_MAX_DEPTH 16
 #define LUS_ONNX_MAX_NODES 100000
 #define LUS_ONNX_MAX_METADATA 1024
+#define LUS_ONNX_MAX_METADATA_BYTES ((gsize)1 << 22) /* of all values together */
 
 /** A fixed or default input size read from the file; 0 where the dimension is symbolic. */
 typedef struct {

@@ -50,7 +50,7 @@ static inline char *fuzz_named_file(const char *name, const uint8_t *data, size_
  *  the folder. @depth_mm 0: the scale is given, else it follows from the fan. */
 static inline void fuzz_import(const char *format, const char *path, double depth_mm)
 {
-  static char *const map[] = {"pleura=pleural_line", "left_out=", NULL};
+  static const char *const map[] = {"pleura=pleural_line", "left_out=", NULL};
   LusImportConfig config = {.class_map = (char *const *)map, .depth_mm = depth_mm, .line_width = 3};
   config.mm_per_pixel = depth_mm > 0 ? 0 : 0.5;
   if (!g_str_equal(format, "layers") && !g_str_equal(format, "masks")) {

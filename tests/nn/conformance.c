@@ -400,7 +400,7 @@ static Verdict judge_constants(const Test *test, const char **reason, char **tex
   for (guint k = 0; k < n; k++) {
     g_autoptr(GHashTable) values = test_values();
     g_autoptr(GError) error = NULL;
-    LusOnnxBudget budget = lus_onnx_budget();
+    LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
     if (!run_constants(test, k, values, &budget, &error)) {
       *reason = find_reason(refusals, error->message);
       *text = g_strdup_printf("%s (%s)", *reason ? *reason : "no reason in the table", error->message);
@@ -430,7 +430,7 @@ static Verdict judge_plan(const Test *test, const char **reason, char **text)
   gboolean batches = x->rank == 4 && g_strv_contains(per_picture, source->types->pdata[0]);
   int batch = batches ? x->dims[0] : 1, dims[LUS_TENSOR_MAX_RANK];
   gsize n = 0;
-  LusOnnxBudget budget = lus_onnx_budget();
+  LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
   memcpy(dims, x->dims, sizeof dims);
   if (batches)
     dims[0] = 1;

@@ -14,7 +14,7 @@
 
 static LusArray *new_array(int type, int rank, const int *dims)
 {
-  LusOnnxBudget budget = lus_onnx_budget();
+  LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
   g_autoptr(GError) error = NULL;
   LusArray *array = lus_array_new(type, rank, dims, &budget, &error);
   g_assert_no_error(error);
@@ -66,7 +66,7 @@ typedef struct {
 static LusArray *run(GByteArray *node, int opset, Inputs in, GError **error)
 {
   g_autoptr(GHashTable) values = test_values();
-  LusOnnxBudget budget = lus_onnx_budget();
+  LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
   for (int i = 0; i < 5; i++)
     if (in.arrays[i])
       g_hash_table_insert(values, g_strdup_printf("%c", 'a' + i), in.arrays[i]);
@@ -157,7 +157,7 @@ static void test_types(void)
 
 static void test_limits(void)
 {
-  LusOnnxBudget budget = lus_onnx_budget();
+  LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
   g_autoptr(GError) error = NULL;
   static const struct {
     int type, rank, dims[LUS_TENSOR_MAX_RANK + 1], code;

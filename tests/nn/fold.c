@@ -93,17 +93,18 @@ static void test_limits(void)
 {
   GByteArray *graph = test_graph(1, 2, 2);
   INTS(graph, "one", 1);
-  INTS(graph, "shape", 1 << 12, 1 << 11);
-  add_node(graph, "Expand", "one,shape", "a"); /* 8-byte numbers, half of the bytes; the shape takes a few */
+  INTS(graph, "shape", 1 << 10, 1 << 9);
+  add_node(graph, "Expand", "one,shape", "a"); /* 8-byte numbers, half of the bytes */
   add_node(graph, "Expand", "one,shape", "b");
+  add_node(graph, "Expand", "one,shape", "c");
   test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT,
-              "'b_node' (Expand, opset 17): what is computed from constants");
+              "'c_node' (Expand, opset 17): what is computed from constants");
   graph = test_graph(1, 2, 2);
   INTS(graph, "shape", 1 << 10, 1 << 10);
   add_node(graph, "ConstantOfShape", "shape", "square");
   add_node(graph, "MatMul", "square,square", "product");
   test_refuse(test_model(graph, 17), LUS_ERROR_LIMIT,
-              "'product_node' (MatMul, opset 17): more than 33554432 elements");
+              "'product_node' (MatMul, opset 17): more elements would be computed");
 }
 
 static void test_refused(void)
@@ -145,7 +146,7 @@ static void test_refused(void)
 static GHashTable *run_constants(const GByteArray *graph, int opset, const float *x, int c, int h, int w)
 {
   GHashTable *values = test_values();
-  LusOnnxBudget budget = lus_onnx_budget();
+  LusOnnxBudget budget = lus_onnx_budget(G_MAXSIZE);
   g_autoptr(GError) error = NULL;
   LusArray *input = lus_array_new(LUS_ONNX_FLOAT, 4, (const int[]){1, c, h, w}, &budget, &error);
   for (gsize i = 0; i < input->count; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "onnx-bytes.h"
 #include "nn/error.h"
+#include "nn/file.h"
 
 #include <string.h>
 
@@ -118,8 +119,18 @@ GByteArray *test_model(GByteArray *graph, int opset)
   return model;
 }
 
+void test_keep(const GByteArray *model)
+{
+  const char *folder = g_getenv("LUS_SEED_DIR");
+  if (!folder)
+    return;
+  g_autofree char *hash = lus_sha256(model->data, model->len), *path = g_build_filename(folder, hash, NULL);
+  g_assert_true(g_file_set_contents(path, (const char *)model->data, (gssize)model->len, NULL));
+}
+
 LusOnnx *test_parse(GByteArray *model)
 {
+  test_keep(model);
   g_autoptr(GError) error = NULL;
   LusOnnx *onnx = lus_onnx_parse(model->data, model->len, "test.onnx", &error);
   g_assert_no_error(error);
@@ -130,6 +141,7 @@ LusOnnx *test_parse(GByteArray *model)
 
 void test_refuse(GByteArray *model, int code, const char *text)
 {
+  test_keep(model);
   g_autoptr(GError) error = NULL;
   g_autoptr(LusOnnx) onnx = lus_onnx_parse(model->data, model->len, "test.onnx", &error);
   g_assert_null(onnx);
@@ -147,11 +159,48 @@ GHashTable *test_values(void)
   return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)lus_array_free);
 }
 
+static GByteArray *test_array(const char *name, const LusArray *array)
+{
+  GByteArray *tensor = g_byte_array_new();
+  for (int i = 0; i < array->rank; i++)
+    lus_wire_put_varint(tensor, TENSOR_DIMS, (guint64)array->dims[i]);
+  lus_wire_put_varint(tensor, TENSOR_DATA_TYPE, (guint64)array->type);
+  lus_wire_put_string(tensor, TENSOR_NAME, name);
+  if (array->type != LUS_ONNX_STRING)
+    lus_wire_put_bytes(tensor, TENSOR_RAW_DATA, array->data, array->count * lus_type_size(array->type));
+  for (gsize i = 0; array->type == LUS_ONNX_STRING && i < array->count; i++)
+    lus_wire_put_string(tensor, TENSOR_STRING_DATA, lus_array_string(array, i));
+  return tensor;
+}
+
+/** A model that works this node out of constants, beside a network that does not need it. */
+static void keep_node(GHashTable *values, const LusOnnxNode *node, const LusWire *message, int opset)
+{
+  if (!g_getenv("LUS_SEED_DIR"))
+    return;
+  GByteArray *graph = test_graph(1, 8, 8), *copy = g_byte_array_new();
+  for (int i = 0; i < node->n_inputs; i++) {
+    const LusArray *array = g_hash_table_lookup(values, node->inputs[i]);
+    gboolean seen = FALSE;
+    for (int k = 0; k < i; k++)
+      seen = seen || g_str_equal(node->inputs[k], node->inputs[i]);
+    if (array && !seen)
+      test_add(graph, GRAPH_INITIALIZER, test_array(node->inputs[i], array));
+  }
+  g_byte_array_append(copy, message->data, (guint)message->length);
+  test_add(graph, GRAPH_NODE, copy);
+  test_add(graph, GRAPH_NODE, test_node("Relu", "x", g_strcmp0(node->outputs[0], "y") == 0 ? "z" : "y"));
+  g_autoptr(GByteArray) model = test_model(graph, opset);
+  test_keep(model);
+}
+
 gboolean test_run_node(GHashTable *values, const LusWire *message, int opset, LusOnnxBudget *budget, GError **error)
 {
   LusOnnxNode node;
   gboolean ok = lus_onnx_node_parse(&node, message, error);
   LusEval eval = {.node = &node, .opset = opset, .budget = budget};
+  if (ok)
+    keep_node(values, &node, message, opset);
   for (int i = 0; i < node.n_inputs && ok; i++)
     eval.in[i] = g_hash_table_lookup(values, node.inputs[i]);
   ok = ok && lus_eval_run(&eval, error);

@@ -25,6 +25,8 @@ GByteArray *test_graph(gint64 c, gint64 h, gint64 w);
 /** The file around @graph, which is taken over. */
 GByteArray *test_model(GByteArray *graph, int opset);
 
+/** With the environment variable LUS_SEED_DIR, writes @model there: tests/fuzz/seeds.sh makes seeds of them. */
+void test_keep(const GByteArray *model);
 /** Parses @model (taken over) and expects success. */
 LusOnnx *test_parse(GByteArray *model);
 /** Parses @model (taken over) and expects this error with this text in its message. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tables (CSV): '0' features and '1' outcomes, each beside a good one of the other kind. '@' stands for the columns of all
+ * features, '~' for as many values, so that seeds hold when features come and go. */
+#include "import.h"
+#include "learn/tables.h"
+
+static char *write_good(const char *name)
+{
+  static const char outcomes[] = "patient,day,spo2_percent,fio2\nP1,1,95,0.3\nP2,1,92,0.5\n";
+  static const char *const zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
+  if (g_str_equal(name, "outcomes.csv"))
+    return fuzz_named_file(name, (const uint8_t *)outcomes, sizeof outcomes - 1);
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_autofree char *hash = g_strnfill(64, 'a');
+  LusZone zone = {.frames = 40, .pleura_frames = 30};
+  lus_features_csv_begin(text, hash, .6);
+  for (int i = 0; i < 12; i++) {
+    LusClipName clip = {.day = 1};
+    g_strlcpy(clip.patient, i < 6 ? "P1" : "P2", sizeof clip.patient);
+    g_strlcpy(clip.zone, zones[i % 6], sizeof clip.zone);
+    g_autofree char *file = g_strdup_printf("%s_d1_%s.mkv", clip.patient, clip.zone);
+    lus_features_csv_add(text, file, &clip, &zone);
+  }
+  return fuzz_named_file(name, (const uint8_t *)text->str, text->len);
+}
+
+static GString *fill_in(const uint8_t *data, size_t size)
+{
+  GString *text = g_string_new(NULL);
+  for (size_t i = 0; i < size; i++) {
+    if (data[i] != '@' && data[i] != '~')
+      g_string_append_c(text, (char)data[i]);
+    for (int k = 0; k < LUS_FEATURE_N && (data[i] == '@' || data[i] == '~'); k++)
+      g_string_append_printf(text, "%s%s", k > 0 ? "," : "", data[i] == '@' ? lus_feature_info(k)->name : "1.5");
+  }
+  return text;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  if (size == 0)
+    return 0;
+  GError *error = NULL;
+  gboolean second = data[0] & 1;
+  g_autoptr(GString) text = fill_in(data + 1, size - 1);
+  g_autofree char *fuzzed = fuzz_named_file(second ? "outcomes.csv" : "features.csv", (const uint8_t *)text->str, text->len);
+  g_autofree char *good = write_good(second ? "features.csv" : "outcomes.csv");
+  g_autoptr(LusFitTable) table = lus_fit_table_load(second ? good : fuzzed, second ? fuzzed : good, 30, &error);
+  g_assert_true((table != NULL) == (error == NULL));
+  if (error && !strstr(error->message, fuzz_folder))
+    g_error("no place: %s", error->message);
+  g_clear_error(&error);
+  return 0;
+}
