@@ -5,6 +5,7 @@
 #   sbom.sh BUILD_DIR --table    the table of docs/third-party.md
 # Direct: a library that liblus, the elements or the tool name themselves. Others come with these.
 set -euo pipefail
+export LC_ALL=C
 build=${1:?build directory} form=${2:-}
 root=$(cd "$(dirname "$0")/.." && pwd)
 for tool in readelf ldd dpkg-query jq; do
@@ -17,30 +18,29 @@ for file in "$build"/lib/liblus.so.*.*.*[0-9] "$build"/gst/libgstlus-1.0.so.*.*.
 done
 version=$(sed -n "s/^ *version: '\([^']*\)',$/\1/p" "$root/meson.build" | head -n 1)
 
-package_of() { # FILE: the Debian package it belongs to, or nothing
-  local path found
-  for path in "$1" "$(realpath "$1")" "/usr$(realpath "$1")"; do
-    found=$(dpkg-query -S "$path" 2> /dev/null | head -n 1) && { echo "${found%%:*}"; return; }
-  done
-}
-# LICENCES of the package's copyright file, if it is machine-readable.
+# Licences of the package's copyright file, if it is machine-readable.
 licences() {
   sed -nE 's/^License: *([^ ].*)$/\1/p' "/usr/share/doc/$1/copyright" 2> /dev/null | sort -u | paste -sd ';' | sed 's/;/; /g'
 }
 needed=$(for file in "${artefacts[@]}"; do readelf -dW "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; done | sort -u)
-rows=$(for file in "${artefacts[@]}"; do ldd "$file" | sed -nE 's/^\t([^ ]+) => (\/[^ ]+) .*/\1 \2/p'; done | sort -u |
-  while read -r name path; do
-    case $path in *liblus.so*|*libgstlus*) continue ;; esac
-    package=$(package_of "$path")
-    [ -n "$package" ] || { echo "error: $path belongs to no package" >&2; exit 1; }
-    kind=indirect
-    grep -qxF "$name" <<< "$needed" && kind=direct
-    printf '%s\t%s\n' "$package" "$kind"
-  done | sort | awk -F '\t' '{ if (!($1 in kind) || $2 == "direct") kind[$1] = $2 } END { for (p in kind) print p "\t" kind[p] }' | sort |
-  while IFS=$'\t' read -r package kind; do
-    printf '%s\t%s\t%s\t%s\t%s\n' "$package" "$kind" "$(dpkg-query -W -f '${Version}\t${source:Package}' "$package" | head -n 1)" \
-      "$(licences "$package")"
-  done)
+libraries=$(for file in "${artefacts[@]}"; do ldd "$file" | sed -nE 's/^\t([^ ]+) => (\/[^ ]+) .*/\1 \2/p'; done | sort -u |
+  grep -vE '/lib(lus|gstlus)[^/]*\.so')
+# dpkg knows a file by the name it was unpacked to, the linker by another: all of them are asked for at once.
+owners=$(awk '{ print $2 }' <<< "$libraries" | while read -r path; do real=$(realpath "$path"); printf '%s\n' "$path" "$real" "/usr$real" "${real#/usr}"; done |
+  sort -u | xargs dpkg-query -S 2> /dev/null | sed -nE 's/^([^:, ]+)(:[a-z0-9]+)?: (.*)$/\3 \1/p' || true)
+packages=$(while read -r name path; do
+  real=$(realpath "$path")
+  package=$(awk -v a="$path" -v b="$real" -v c="/usr$real" -v d="${real#/usr}" \
+    '$1 == a || $1 == b || $1 == c || $1 == d { print $2; exit }' <<< "$owners")
+  [ -n "$package" ] || { echo "error: $path belongs to no package" >&2; exit 1; }
+  kind=indirect
+  grep -qxF "$name" <<< "$needed" && kind=direct
+  echo "$package $kind"
+done <<< "$libraries" | awk '{ if (!($1 in kind) || $2 == "direct") kind[$1] = $2 } END { for (p in kind) print p "\t" kind[p] }' | sort)
+versions=$(cut -f 1 <<< "$packages" | xargs dpkg-query -W -f '${Package}\t${Version}\t${source:Package}\n' | sort -u -k 1,1)
+rows=$(join -t "$(printf '\t')" <(LC_ALL=C sort <<< "$packages") <(LC_ALL=C sort <<< "$versions") | while IFS= read -r row; do
+  printf '%s\t%s\n' "$row" "$(licences "${row%%$'\t'*}")"
+done)
 if [ "$form" = --table ]; then
   echo "| package | version | source | licences in its copyright file |"
   echo "|---|---|---|---|"

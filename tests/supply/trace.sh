@@ -5,7 +5,7 @@
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:?build directory}
-known=$(meson introspect --tests "$build" | jq -r '.[] | "\(.suite[0] | sub("^lus:"; ""))/\(.name)"' | sort -u)
+known=$(meson introspect --tests "$build" | jq -r '.[].name' | sort -u)
 [ -n "$known" ] || { echo "error: $build has no tests" >&2; exit 1; }
 rows=$(sed -nE 's/^\| ([A-Z][0-9]+) \| (.*) \| ([^|]*) \|$/\1\t\2\t\3/p' "$root/docs/requirements.md")
 tests_of() { grep -oE '`[^`]+`' <<< "$1" | tr -d '`'; }
@@ -27,7 +27,7 @@ if [ "${2:-}" = --check ]; then
 fi
 log=$build/meson-logs/testlog.json
 [ -e "$log" ] || { echo "error: run the tests first: meson test -C $build" >&2; exit 1; }
-results=$(jq -r '"\(.name | sub("^lus:"; "") | sub(" / "; "/"))\t\(.result)"' "$log")
+results=$(jq -r '"\(.name | sub("^lus:[^/]* / "; ""))\t\(.result)"' "$log")
 echo "Results of $(date -r "$log" +%F), $(git -C "$root" rev-parse --short HEAD 2> /dev/null)"
 while IFS=$'\t' read -r id text tests; do
   echo "$id  $text"
