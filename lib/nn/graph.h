@@ -16,7 +16,8 @@ typedef enum {
   LUS_OP_ADD,        /* two activations of one shape */
   LUS_OP_MAX_POOL,
   LUS_OP_RESIZE,     /* to size[2], size[3] where these are set, else by the real factors scale[] */
-  /* The rest runs forward only; a plan for training refuses them. Where one takes several activations, constants may
+  /* Of the rest Concat, Slice, Pad, Transpose, Expand and ReduceMean can be trained through; a plan for training refuses the
+   * others. Where one takes several activations, constants may
    * stand in their place: they count as [1][c][h][w] with ones in front. */
   LUS_OP_BROADCAST_ADD, /* two activations each, whose sizes agree or are 1 */
   LUS_OP_SUB,

@@ -365,6 +365,46 @@ static gboolean put_group_norm(Writer *writer, const LusNode *node, GError **err
   return TRUE;
 }
 
+/** The dimensions of a mask, which stay with size 1. */
+static void put_axes(GByteArray *node, unsigned axes)
+{
+  int values[4], n = 0;
+  for (int i = 0; i < 4; i++)
+    if (axes >> i & 1)
+      values[n++] = i;
+  put_attribute_ints(node, "axes", values, n);
+  put_attribute_int(node, "keepdims", 1);
+}
+
+/** A tensor of whole numbers that belongs to the node's result; its name. */
+static const char *put_part(Writer *writer, const LusNode *node, const char *part, const int values[4])
+{
+  const char *name = part_name(writer, node->output, part);
+  const gint64 numbers[4] = {values[0], values[1], values[2], values[3]};
+  put_ints(writer, name, numbers, 4);
+  return name;
+}
+
+/** Forward slices only; dimension by dimension. */
+static gboolean put_slice(Writer *writer, const LusNode *node, GError **error)
+{
+  const LusOpAttrs *a = &node->attrs;
+  static const int axes[4] = {0, 1, 2, 3};
+  int ends[4];
+  for (int i = 0; i < 4; i++) {
+    if (a->step[i] < 1) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "node '%s': a Slice backwards is not written", node->name);
+      return FALSE;
+    }
+    ends[i] = a->begin[i] + (a->size[i] - 1) * a->step[i] + 1;
+  }
+  const char *inputs[] = {writer->names[node->inputs[0]], put_part(writer, node, "/starts", a->begin),
+                          put_part(writer, node, "/ends", ends), put_part(writer, node, "/axes", axes),
+                          put_part(writer, node, "/steps", a->step)};
+  end_node(writer, begin_node("Slice", node->name, writer->names[node->output], 5, inputs));
+  return TRUE;
+}
+
 /** All operators that ONNX has under the same name with the same inputs. */
 static gboolean put_plain(Writer *writer, const LusNode *node, GError **error)
 {
@@ -385,6 +425,10 @@ static gboolean put_plain(Writer *writer, const LusNode *node, GError **error)
     put_attribute_int(out, "group", node->attrs.groups);
   if (node->type == LUS_OP_BATCH_NORM)
     put_attribute_float(out, "epsilon", node->attrs.epsilon);
+  if (node->type == LUS_OP_CONCAT)
+    put_attribute_int(out, "axis", node->attrs.axis);
+  if (node->type == LUS_OP_REDUCE_MEAN)
+    put_axes(out, node->attrs.axes);
   end_node(writer, out);
   return TRUE;
 }
@@ -403,6 +447,11 @@ static gboolean put_node(Writer *writer, const LusNode *node, GError **error)
   case LUS_OP_QUANTIZE:
     put_quantize(writer, node);
     return TRUE;
+  case LUS_OP_SLICE:
+    return put_slice(writer, node, error);
+  case LUS_OP_CONCAT:
+  case LUS_OP_REDUCE_MEAN:
+    return put_plain(writer, node, error);
   default:
     if (node->type > LUS_OP_RESIZE) {
       g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED,

@@ -2,6 +2,7 @@
 /* Operators that move elements: Concat, Slice, Pad, Transpose, Expand, Reshape. */
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "nn/error.h"
 #include "nn/ops.h"
 
@@ -32,7 +33,38 @@ static void concat_forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, step->y->h, concat_row, (void *)step);
 }
 
-const LusStepClass lus_step_concat = {.forward = concat_forward};
+/* Row @i of each part's gradient is what stands in its place in the result's. */
+static void concat_backward_part(const LusStep *step, int k, const int at[3])
+{
+  const LusMap *x = lus_step_map(step, k), *y = step->y;
+  gsize n = (gsize)x->w * (gsize)x->c;
+  gboolean add = lus_step_accumulates(step, k);
+  for (int i = 0; i < x->h; i++)
+    for (int j = 0; j < x->w; j++) {
+      float *to = x->grad + (gsize)i * n + (gsize)j * (gsize)x->c;
+      const float *from =
+          y->grad + ((gsize)(i + at[0]) * (gsize)y->w + (gsize)(j + at[1])) * (gsize)y->c + (gsize)at[2];
+      if (add)
+        lus_kernels()->add_scaled(to, 1, from, (gsize)x->c);
+      else
+        memcpy(to, from, (gsize)x->c * sizeof *to);
+    }
+}
+
+static void concat_backward(const LusStep *step, const LusRun *run)
+{
+  (void)run;
+  int axis = step->node->attrs.axis, at[3] = {0, 0, 0};
+  for (int k = 0; k < step->n_maps; k++) {
+    const LusMap *x = lus_step_map(step, k);
+    concat_backward_part(step, k, at);
+    at[0] += axis == 2 ? x->h : 0;
+    at[1] += axis == 3 ? x->w : 0;
+    at[2] += axis == 1 ? x->c : 0;
+  }
+}
+
+const LusStepClass lus_step_concat = {.forward = concat_forward, .backward = concat_backward};
 
 /* ---- Slice, Pad, Transpose, Expand: each axis has a table of where its elements come from ---- */
 
@@ -98,6 +130,25 @@ static void gather_forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, step->y->h, gather_row, (void *)step);
 }
 
+/* Several elements may come from one, so that their gradients add up in the result's order. */
+static void gather_backward(const LusStep *step, const LusRun *run)
+{
+  const Gather *gather = step->state;
+  const LusMap *x = step->x, *y = step->y;
+  const float *dy = y->grad;
+  if (step->x_is_input && !run->d_input)
+    return;
+  if (!step->x_accumulate)
+    memset(x->grad, 0, (gsize)x->h * (gsize)x->w * (gsize)x->c * sizeof *x->grad);
+  for (int i = 0; i < y->h; i++)
+    for (int j = 0; j < y->w; j++)
+      for (int k = 0; k < y->c; k++, dy++) {
+        gssize row = gather->from[0][i], pixel = gather->from[1][j], channel = gather->from[2][k];
+        if (row >= 0 && pixel >= 0 && channel >= 0)
+          x->grad[row + pixel + channel] += *dy;
+      }
+}
+
 static void gather_free(gpointer state)
 {
   Gather *gather = state;
@@ -107,7 +158,7 @@ static void gather_free(gpointer state)
 }
 
 const LusStepClass lus_step_gather = {
-    .prepare = gather_prepare, .forward = gather_forward, .free_state = gather_free};
+    .prepare = gather_prepare, .forward = gather_forward, .backward = gather_backward, .free_state = gather_free};
 
 /* ---- Reshape: the order is that of [c][h][w] ---- */
 

@@ -121,6 +121,20 @@ static void reduce_forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, n_lines(&walk), mean_line, (void *)step);
 }
 
+/* Each element of a line has the same share in its mean. */
+static void reduce_backward(const LusStep *step, const LusRun *run)
+{
+  (void)run;
+  const LusMap *x = step->x;
+  Walk walk = walk_over(x, step->node->attrs.axes);
+  float share = (float)(1 / ((double)walk.line[0] * walk.line[1] * walk.line[2]));
+  for (int k = 0; k < n_lines(&walk); k++) {
+    float dx = share * step->y->grad[k];
+    FOR_LINE(&walk, at, line_begin(&walk, k))
+      x->grad[at] = step->x_accumulate ? x->grad[at] + dx : dx;
+  }
+}
+
 /* exp(x - m) / sum of exp(x - m), m the largest x */
 static void softmax_line(void *data, int k, int thread)
 {
@@ -149,5 +163,6 @@ static void softmax_forward(const LusStep *step, const LusRun *run)
   lus_parallel_for(run->pool, n_lines(&walk), softmax_line, (void *)step);
 }
 
-const LusStepClass lus_step_reduce = {.prepare = reduce_prepare, .forward = reduce_forward};
+const LusStepClass lus_step_reduce = {
+    .prepare = reduce_prepare, .forward = reduce_forward, .backward = reduce_backward};
 const LusStepClass lus_step_softmax = {.forward = softmax_forward};

@@ -149,6 +149,7 @@ struct _LusStep {
   gboolean train;
   gboolean x_accumulate,
       r_accumulate;    /* backward: the gradient adds to what is there, else it is written */
+  unsigned maps_accumulate; /* the same for the activations read beside x: bit i is the node's input i */
   gboolean x_is_input; /* backward: x->grad is wanted only when run->d_input */
   gpointer state;
   gsize scratch, shared; /* floats, see LusRun */
@@ -166,6 +167,12 @@ extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resi
 static inline const LusMap *lus_step_map(const LusStep *step, int i)
 {
   return &step->maps[step->node->inputs[i]];
+}
+
+/** Whether the gradient of the node's activation @i adds to what is there. */
+static inline gboolean lus_step_accumulates(const LusStep *step, int i)
+{
+  return i == 0 ? step->x_accumulate : (gboolean)(step->maps_accumulate >> i & 1);
 }
 
 /** Data of the node's input @i, a constant, or NULL where it is absent. */

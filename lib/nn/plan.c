@@ -149,6 +149,13 @@ static gboolean place_gradients(LusPlan *plan, GError **error)
     if (!step->x_accumulate)
       blocks[step->x_value] =
           (LusArenaBlock){.size = map_floats(step->x), .begin = now, .end = last};
+    for (int k = 1; k < step->n_maps; k++) {
+      LusArenaBlock *block = &blocks[step->node->inputs[k]];
+      if (block->size > 0)
+        step->maps_accumulate |= 1u << k;
+      else
+        *block = (LusArenaBlock){.size = map_floats(lus_step_map(step, k)), .begin = now, .end = last};
+    }
   }
   plan->grad_floats = lus_arena_place(blocks, plan->n_maps);
   if (!allocate(&plan->grads, plan->grad_floats, plan->samples, "gradients", error))

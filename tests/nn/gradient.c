@@ -302,6 +302,87 @@ static int build_depthwise_shared(LusGraph *graph, LusRng *rng, int x)
                      fixture_unary(graph, LUS_OP_SIGMOID, fixture_conv(graph, rng, x, 6, 6, FALSE, &attrs)));
 }
 
+static int add_moved(LusGraph *graph, LusOpType type, int x, const LusOpAttrs *attrs)
+{
+  g_autofree char *name = g_strdup_printf("moved%d", graph->n_nodes);
+  return lus_graph_add_node(graph, type, name, 1, &x, attrs);
+}
+
+static int take(LusGraph *graph, int x, const int begin[4], const int size[4], int step)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  for (int i = 0; i < 4; i++) {
+    attrs.begin[i] = begin[i];
+    attrs.size[i] = size[i];
+    attrs.step[i] = i > 1 ? step : 1;
+  }
+  return add_moved(graph, LUS_OP_SLICE, x, &attrs);
+}
+
+/* Slices that overlap, joined along @axis with a value that is also read elsewhere, one of them twice. */
+static int build_concat(LusGraph *graph, LusRng *rng, int x, int axis)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  (void)rng;
+  int size[4] = {1, 6, 7, 8}, begin[4] = {0, 0, 0, 0};
+  int y = fixture_unary(graph, LUS_OP_SIGMOID, x);
+  size[axis] = 3;
+  int first = take(graph, y, begin, size, 1);
+  begin[axis] = 2;
+  int second = take(graph, y, begin, size, 1);
+  int parts[] = {first, y, second, first};
+  attrs.axis = axis;
+  int joined = lus_graph_add_node(graph, LUS_OP_CONCAT, "joined", 4, parts, &attrs);
+  return fixture_unary(graph, LUS_OP_SIGMOID, joined);
+}
+
+#define CONCAT(name, axis)                                                                         \
+  static int build_concat_##name(LusGraph *graph, LusRng *rng, int x)                              \
+  {                                                                                                \
+    return build_concat(graph, rng, x, axis);                                                      \
+  }
+CONCAT(channels, 1)
+CONCAT(rows, 2)
+CONCAT(columns, 3)
+
+static int build_slice_steps(LusGraph *graph, LusRng *rng, int x)
+{
+  (void)rng;
+  return take(graph, fixture_unary(graph, LUS_OP_SIGMOID, x), (int[]){0, 1, 1, 0}, (int[]){1, 4, 3, 4}, 2);
+}
+
+static int build_pad_edge(LusGraph *graph, LusRng *rng, int x)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  (void)rng;
+  attrs.pad_mode = LUS_PAD_EDGE;
+  attrs.begin[2] = 2;
+  attrs.end[2] = -1;
+  attrs.end[3] = 3;
+  return add_moved(graph, LUS_OP_PAD, x, &attrs);
+}
+
+static int build_mean(LusGraph *graph, int x, unsigned axes)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.axes = axes;
+  int y = fixture_unary(graph, LUS_OP_SIGMOID, x);
+  return fixture_add(graph, add_moved(graph, LUS_OP_REDUCE_MEAN, y, &attrs),
+                     add_moved(graph, LUS_OP_REDUCE_MEAN, x, &attrs));
+}
+
+static int build_channel_mean(LusGraph *graph, LusRng *rng, int x)
+{
+  (void)rng;
+  return build_mean(graph, x, 1u << 2 | 1u << 3);
+}
+
+static int build_row_mean(LusGraph *graph, LusRng *rng, int x)
+{
+  (void)rng;
+  return build_mean(graph, x, 1u << 1 | 1u << 2);
+}
+
 typedef struct {
   const char *name;
   int (*build)(LusGraph *graph, LusRng *rng, int x);
@@ -334,6 +415,13 @@ static const OpCase op_cases[] = {
     {"linear-corners", build_linear_corners, 5, 4, FALSE},
     {"linear-asymmetric", build_linear_asymmetric, 5, 8, FALSE},
     {"linear-down", build_linear_down, 8, 10, FALSE},
+    {"concat-channels", build_concat_channels, 7, 8, FALSE},
+    {"concat-rows", build_concat_rows, 7, 8, FALSE},
+    {"concat-columns", build_concat_columns, 7, 8, FALSE},
+    {"slice-steps", build_slice_steps, 7, 8, FALSE},
+    {"pad-edge", build_pad_edge, 5, 6, FALSE},
+    {"channel-mean", build_channel_mean, 5, 6, FALSE},
+    {"row-mean", build_row_mean, 5, 6, FALSE},
 };
 
 /* A shuffle of 0.4, -0.8, 1.2, ... */
