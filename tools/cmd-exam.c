@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "clips.h"
 #include "measure.h"
+#include "report.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -9,12 +10,14 @@
 
 static const char description[] =
   "INPUT is a folder or the video files of one patient's exam, whose names tell the zones (p003_d1_R2.mkv),\n"
-  "or one manifest (.json, docs/exam.md). Writes DIR/exam.json and prints a summary.\n\n"
+  "or one manifest (.json, docs/exam.md). Writes DIR/exam.json and prints a summary;\n"
+  "--report adds a page with key frames (lus report adds earlier days).\n\n"
   "Example: lus exam clips/p003_d1_*.mkv -o exam";
 
 typedef struct {
   char *output, *zone, *zones, *heads, *model, *exam_id;
   int min_frames, threads;
+  gboolean report;
 } Options;
 
 /** Everything one exam consists of. */
@@ -37,6 +40,7 @@ static void run_clear(Run *run)
   g_free(run->zones);
   lus_heads_unref(run->heads);
   lus_exam_free(run->exam);
+  lus_key_frames_free(run->measure.keys);
   lus_tool_measure_clear(&run->measure);
 }
 
@@ -150,6 +154,7 @@ static gboolean measure_clips(Run *run, GError **error)
   double threshold = run->heads ? lus_heads_threshold(run->heads) : -1;
   if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error))
     return FALSE;
+  run->measure.keys = run->options->report ? lus_key_frames_new() : NULL;
   for (guint i = 0; i < run->clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(run->clips, i);
     int zone = lus_exam_zone(run->exam, clip->told.zone);
@@ -189,6 +194,13 @@ static void print_zones(const Run *run)
   }
 }
 
+static gboolean write_report(const Run *run, const char *path, GError **error)
+{
+  const char *const paths[] = {path, NULL};
+  return lus_tool_write_keys(run->measure.keys, run->exam, path, error) &&
+         lus_tool_write_report(run->options->output, paths, error);
+}
+
 static gboolean write_exam(const Run *run, GError **error)
 {
   LusEstimate estimate;
@@ -209,7 +221,10 @@ static gboolean write_exam(const Run *run, GError **error)
     printf("S/F estimate %.0f, 90 %% interval %.0f to %.0f\n", estimate.sf.value, estimate.sf.low, estimate.sf.high);
   else
     printf("S/F estimate --: %s\n", estimate.sf.reason);
-  printf("%s\n%s\n", path, LUS_NOTICE);
+  printf("%s\n", path);
+  if (run->options->report && !write_report(run, path, error))
+    return FALSE;
+  printf("%s\n", LUS_NOTICE);
   return TRUE;
 }
 
@@ -256,8 +271,9 @@ int lus_cmd_exam(int argc, char **argv)
     {"heads", 0, 0, G_OPTION_ARG_FILENAME, &o.heads, "S/F estimator (default: the bundled one)", "FILE"},
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Model to segment with (default: the bundled one)", "MODEL"},
     {"exam-id", 0, 0, G_OPTION_ARG_STRING, &o.exam_id, "Name of the exam in exam.json", "TEXT"},
+    {"report", 0, 0, G_OPTION_ARG_NONE, &o.report, "Key frames, report.pdf and report.png as well", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
-    {0}};
+    G_OPTION_ENTRY_NULL};
   g_auto(GStrv) inputs = NULL;
   g_autoptr(GError) error = NULL;
   int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, &inputs);

@@ -7,11 +7,12 @@
 static const char description[] =
   "Measures the clips' lung features into a table, several clips at once. " LUS_TOOL_INPUTS
   "Patient, day and zone come from the manifest, from a data set (a folder with dataset.json), or from names like\n"
-  "p003_d1_R2.mkv; what is not known stays empty. docs/features.md tells what each column means.\n\n"
+  "p003_d1_R2.mkv; what is not known stays empty. docs/features.md tells what each column means. --planes\n"
+  "keeps what a video network learns from (docs/video.md).\n\n"
   "Example: lus features data -o features.csv\n\n" LUS_NOTICE;
 
 typedef struct {
-  char *output, *model, *database, *shard;
+  char *output, *model, *database, *shard, *planes;
   double threshold; /* percent, negative: the model's */
   gboolean resume, keep_going;
   int threads;
@@ -35,6 +36,7 @@ typedef struct {
 static void close_worker(gpointer data)
 {
   Worker *worker = data;
+  lus_clip_planes_free(worker->measure.planes);
   lus_tool_measure_clear(&worker->measure);
   lus_exam_free(worker->one);
   g_free(worker);
@@ -46,10 +48,34 @@ static gpointer open_worker(gpointer data, int threads, GError **error)
   Worker *worker = g_new0(Worker, 1);
   worker->one = lus_exam_new("clip", error);
   if (worker->one &&
-      lus_tool_measure_share(&worker->measure, run->model, run->options->threshold / 100, threads, error))
+      lus_tool_measure_share(&worker->measure, run->model, run->options->threshold / 100, threads, error)) {
+    worker->measure.planes = run->options->planes ? lus_clip_planes_new() : NULL;
     return worker;
+  }
   close_worker(worker);
   return NULL;
+}
+
+/** The clip's planes as FOLDER/CLIP.png; a clip's name may have folders. NULL: none are kept. */
+static char *planes_path(const Run *run, const LusToolClip *clip)
+{
+  g_autofree char *name = g_strconcat(clip->name, ".png", NULL);
+  return run->options->planes ? g_build_filename(run->options->planes, name, NULL) : NULL;
+}
+
+/** Nothing where no frame showed a sector. */
+static gboolean write_planes(const LusToolMeasure *measure, const char *path, GError **error)
+{
+  int classes;
+  g_autofree guint8 *planes = path ? lus_clip_planes_take(measure->planes, &classes) : NULL;
+  g_autofree char *folder = path ? g_path_get_dirname(path) : NULL;
+  if (!planes)
+    return TRUE;
+  if (g_mkdir_with_parents(folder, 0777) != 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder", folder);
+    return FALSE;
+  }
+  return lus_video_planes_write(path, planes, classes, error);
 }
 
 static gboolean measure_clip(gpointer data, gpointer opened, guint index, LusToolWorker *batch_worker, GError **error)
@@ -61,14 +87,17 @@ static gboolean measure_clip(gpointer data, gpointer opened, guint index, LusToo
   g_autofree char *sha256 = lus_tool_worker_hash(batch_worker, clip->path, error);
   if (!sha256)
     return FALSE;
-  if (lus_tool_features_known(run->features, sha256, measured)) {
+  g_autofree char *planes = planes_path(run, clip);
+  gboolean kept = !planes || g_file_test(planes, G_FILE_TEST_EXISTS);
+  if (kept && lus_tool_features_known(run->features, sha256, measured)) {
     lus_tool_worker_skip(batch_worker);
     run->sha256[index] = g_steal_pointer(&sha256);
     return TRUE;
   }
   worker->measure.worker = batch_worker;
   lus_exam_reset(worker->one);
-  if (!lus_tool_measure_clip(&worker->measure, worker->one, 0, clip->path, clip->name, error))
+  if (!lus_tool_measure_clip(&worker->measure, worker->one, 0, clip->path, clip->name, error) ||
+      !write_planes(&worker->measure, planes, error))
     return FALSE;
   lus_exam_get_zone(worker->one, 0, measured);
   if (measured->frames == 0)
@@ -146,6 +175,7 @@ int lus_cmd_features(int argc, char **argv)
     {"resume", 0, 0, G_OPTION_ARG_NONE, &o.resume, "Take over what FILE and FILE.resume say of the same clips", NULL},
     {"keep-going", 0, 0, G_OPTION_ARG_NONE, &o.keep_going, "Do the other clips after one failed; list those that did",
      NULL},
+    {"planes", 0, 0, G_OPTION_ARG_FILENAME, &o.planes, "Folder for a small picture of each clip's planes", "DIR"},
     {"shard", 0, 0, G_OPTION_ARG_STRING, &o.shard, "Do only the Kth of N parts of the clips; K from 1 on", "K/N"},
     {"db", 0, 0, G_OPTION_ARG_FILENAME, &o.database, "Put the table into this SQLite database too", "FILE"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
@@ -164,5 +194,6 @@ int lus_cmd_features(int argc, char **argv)
   g_free(o.model);
   g_free(o.database);
   g_free(o.shard);
+  g_free(o.planes);
   return code;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fit-network.h"
 #include "tool.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@ static const char description[] =
 typedef struct {
   char *task, *output;
   int min_frames;
+  LusToolFitNetwork network;
 } Options;
 
 static void print_report(const LusFitTable *table, const LusFitReport *report, const char *output)
@@ -51,23 +53,33 @@ static gboolean fit(const Options *options, const char *features, const char *ou
 int lus_cmd_fit(int argc, char **argv)
 {
   Options options = {.min_frames = 10};
+  lus_tool_fit_network_init(&options.network);
   const GOptionEntry entries[] = {
     {"task", 0, 0, G_OPTION_ARG_STRING, &options.task, "What to estimate: sf (default)", "TASK"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "Heads file to write (JSON)", "HEADS"},
     {"min-frames", 0, 0, G_OPTION_ARG_INT, &options.min_frames, "Frames a zone must have (default 10)", "N"},
-    {0}};
+    LUS_TOOL_FIT_NETWORK_ENTRIES(&options.network),
+    G_OPTION_ENTRY_NULL};
   g_auto(GStrv) arguments = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *command = g_strjoinv(" ", argv);
   int code = lus_tool_parse(argc, argv, entries, "FEATURES OUTCOMES", description, 2, 2, &arguments);
-  if (code == LUS_EXIT_DONE && options.task && !g_str_equal(options.task, "sf"))
-    code = lus_tool_usage("fit", "--task knows sf only");
+  int task = 0;
+  while (options.task && task < LUS_VIDEO_TASK_N && !g_str_equal(options.task, lus_video_task_name((LusVideoTask)task)))
+    task++;
+  if (code == LUS_EXIT_DONE && task > 0 && (task == LUS_VIDEO_TASK_N || !options.network.planes))
+    code = lus_tool_usage("fit", "--task knows sf, with --network also change and readmission");
   else if (code == LUS_EXIT_DONE && !options.output)
     code = lus_tool_usage("fit", "say where to write with -o HEADS");
   else if (code == LUS_EXIT_DONE && options.min_frames < 1)
     code = lus_tool_usage("fit", "--min-frames must be 1 or more");
-  else if (code == LUS_EXIT_DONE && !fit(&options, arguments[0], arguments[1], command, &error))
+  else if (code == LUS_EXIT_DONE && options.network.planes) {
+    if (!lus_tool_fit_network(&options.network, (LusVideoTask)task, arguments[0], arguments[1], options.output, command,
+                              &error))
+      code = lus_tool_fail("fit", g_steal_pointer(&error));
+  } else if (code == LUS_EXIT_DONE && !fit(&options, arguments[0], arguments[1], command, &error))
     code = lus_tool_fail("fit", g_steal_pointer(&error));
+  lus_tool_fit_network_clear(&options.network);
   g_free(options.task);
   g_free(options.output);
   return code;

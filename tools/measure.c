@@ -55,7 +55,14 @@ static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, 
   double features[LUS_FEATURE_N];
   lus_features_measure(features, segmentation, mask, measure->scratch);
   lus_exam_add_frame(exam, zone, features);
-  return TRUE;
+  if (measure->planes && !lus_clip_planes_add(measure->planes, image, segmentation)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a clip's planes");
+    return FALSE;
+  }
+  if (!measure->keys || lus_key_frames_offer(measure->keys, zone, image, segmentation, mask, features))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a key frame");
+  return FALSE;
 }
 
 /** Measures frame by frame until the clip's end. */
@@ -98,6 +105,8 @@ gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone,
   if (!source)
     return FALSE;
   lus_segmenter_reset(measure->segmenter);
+  if (measure->planes)
+    lus_clip_planes_reset(measure->planes);
   gboolean done = measure_frames(measure, exam, zone, source, what, &problem);
   source->free(source);
   if (done)

@@ -13,6 +13,8 @@ typedef struct {
   gsize scratch_size;
   LusToolProgress *progress; /* of lus_tool_measure_open() */
   LusToolWorker *worker;     /* NULL, or who is told of each frame instead */
+  LusClipPlanes *planes; /* gets every clip's frames anew; NULL, or whoever measures frees it */
+  LusKeyFrames *keys; /* frames are offered to it; NULL, or whoever measures frees it */
 } LusToolMeasure;
 
 /** @model_path NULL: the bundled model. @threshold 0..1, negative: the model's own. Clear it also after an error. */

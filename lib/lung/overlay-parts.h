@@ -382,3 +382,24 @@ void lus_draw_outlook(LusCanvas *canvas, const LusContent *content, const LusLay
 void lus_draw_notice(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 void lus_draw_depth(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 void lus_draw_footer(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
+
+/* --- the sketch of the thorax, for the overlay and the report: overlay-thorax.c --- */
+
+/* Its own coordinates: this wide and high, the patient's right lung on the left. */
+#define LUS_THORAX_WIDTH 54.0
+#define LUS_THORAX_HEIGHT 40.0
+
+/** A zone's part of the lung's unit box. */
+typedef struct { double x0, y0, x1, y1; } LusThoraxCell;
+
+/** Place of the @i-th of a side's @n zones. */
+LusThoraxCell lus_thorax_cell(int i, int n);
+/** From the sketch's coordinates to the unit box of one lung. */
+void lus_thorax_enter_lung(cairo_t *cr, gboolean left);
+/** In the unit box: the lung's outline; the cell's rectangle. */
+void lus_thorax_lung_path(cairo_t *cr);
+void lus_thorax_cell_path(cairo_t *cr, const LusThoraxCell *cell);
+/** In the sketch's coordinates, with the colour last set: trunk and a cell's edge; where a cell's label stands. */
+void lus_thorax_stroke_trunk(cairo_t *cr, double width);
+void lus_thorax_stroke_cell(cairo_t *cr, const LusThoraxCell *cell, gboolean left, double width, gboolean dashed);
+void lus_thorax_label_place(cairo_t *cr, const LusThoraxCell *cell, gboolean left, double *x, double *y);

@@ -6,14 +6,14 @@
 /* Front view: the patient's right lung is on the viewer's left. All in the sketch's own coordinates: 54 wide, 40
  * high. */
 
-#define WIDTH 54.0
-#define HEIGHT 40.0
+#define WIDTH LUS_THORAX_WIDTH
+#define HEIGHT LUS_THORAX_HEIGHT
 #define GAP 1.1
 
-typedef struct { double x0, y0, x1, y1; } Cell; /* of the lung's unit box */
+typedef LusThoraxCell Cell;
 
 /* The right lung in its unit box; the left one is its mirror image. */
-static void lung_path(cairo_t *cr)
+void lus_thorax_lung_path(cairo_t *cr)
 {
   cairo_move_to(cr, .93, .30);
   cairo_curve_to(cr, .93, .08, .80, 0, .66, 0);
@@ -25,7 +25,7 @@ static void lung_path(cairo_t *cr)
 }
 
 /* From the unit box to the sketch. */
-static void enter_lung(cairo_t *cr, gboolean left)
+void lus_thorax_enter_lung(cairo_t *cr, gboolean left)
 {
   cairo_translate(cr, WIDTH / 2, 0.15 * HEIGHT);
   if (left)
@@ -35,10 +35,8 @@ static void enter_lung(cairo_t *cr, gboolean left)
 }
 
 /* Neck and shoulder, flank; the other side is the mirror image. */
-static void draw_trunk(LusCanvas *canvas, double thin)
+void lus_thorax_stroke_trunk(cairo_t *cr, double width)
 {
-  cairo_t *cr = canvas->cr;
-  lus_canvas_ink(canvas, LUS_INK_LINE);
   for (int left = 0; left < 2; left++) {
     cairo_save(cr);
     if (left) {
@@ -54,13 +52,13 @@ static void draw_trunk(LusCanvas *canvas, double thin)
     cairo_restore(cr);
   }
   cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
-  cairo_set_line_width(cr, thin);
+  cairo_set_line_width(cr, width);
   cairo_stroke(cr);
   cairo_set_line_cap(cr, CAIRO_LINE_CAP_BUTT);
 }
 
 /* Up to four zones of a side lie one below the other, more in two columns, the inner one first. */
-static Cell cell_of(int i, int n)
+LusThoraxCell lus_thorax_cell(int i, int n)
 {
   static const double cuts[5][5] = {{0, 1}, {0, 1}, {0, .5, 1}, {0, .345, .655, 1}, {0, .28, .52, .75, 1}};
   int rows = n <= 4 ? MAX(n, 1) : (n + 1) / 2, row = i % rows, column = i / rows;
@@ -72,7 +70,7 @@ static Cell cell_of(int i, int n)
 }
 
 /* The cell's rectangle: half a gap is left free at every inner cut. */
-static void cell_path(cairo_t *cr, const Cell *cell)
+void lus_thorax_cell_path(cairo_t *cr, const LusThoraxCell *cell)
 {
   double gx = GAP / 2 / (0.335 * WIDTH), gy = GAP / 2 / (0.84 * HEIGHT);
   double x0 = cell->x0 > 0 ? cell->x0 + gx : -1, x1 = cell->x1 < 1 ? cell->x1 - gx : 2;
@@ -81,19 +79,18 @@ static void cell_path(cairo_t *cr, const Cell *cell)
 }
 
 /* The outline of a cell: the edges of lung and rectangle, clipped to both, so that only their inner halves stay. */
-static void draw_edge(LusCanvas *canvas, const Cell *cell, gboolean left, double width, gboolean dashed)
+void lus_thorax_stroke_cell(cairo_t *cr, const LusThoraxCell *cell, gboolean left, double width, gboolean dashed)
 {
-  cairo_t *cr = canvas->cr;
   const double dashes[] = {1.2, 0.8};
   cairo_matrix_t sketch;
   cairo_save(cr);
   cairo_get_matrix(cr, &sketch);
-  enter_lung(cr, left);
-  cell_path(cr, cell);
+  lus_thorax_enter_lung(cr, left);
+  lus_thorax_cell_path(cr, cell);
   cairo_clip(cr);
-  lung_path(cr);
+  lus_thorax_lung_path(cr);
   cairo_clip_preserve(cr);
-  cell_path(cr, cell);
+  lus_thorax_cell_path(cr, cell);
   cairo_set_matrix(cr, &sketch);
   if (dashed)
     cairo_set_dash(cr, dashes, 2, 0);
@@ -103,14 +100,14 @@ static void draw_edge(LusCanvas *canvas, const Cell *cell, gboolean left, double
 }
 
 /* Where a cell's label stands: the middle of the lung at the cell's middle. */
-static void label_place(cairo_t *cr, const Cell *cell, gboolean left, double *x, double *y)
+void lus_thorax_label_place(cairo_t *cr, const LusThoraxCell *cell, gboolean left, double *x, double *y)
 {
   double first = 2, last = -1, bottom = cell->y1 < 1 ? cell->y1 : 0.96;
   *y = (cell->y0 + bottom) / 2 + (cell->y0 > 0 ? 0 : 0.02);
   cairo_save(cr);
   cairo_identity_matrix(cr);
   cairo_new_path(cr);
-  lung_path(cr);
+  lus_thorax_lung_path(cr);
   cairo_set_tolerance(cr, 0.001);
   for (double at = cell->x0; at <= cell->x1; at += 0.01)
     if (cairo_in_fill(cr, at, *y)) {
@@ -121,7 +118,7 @@ static void label_place(cairo_t *cr, const Cell *cell, gboolean left, double *x,
   cairo_restore(cr);
   *x = (first + last) / 2;
   cairo_save(cr);
-  enter_lung(cr, left);
+  lus_thorax_enter_lung(cr, left);
   cairo_user_to_device(cr, x, y);
   cairo_restore(cr);
   cairo_device_to_user(cr, x, y);
@@ -135,10 +132,10 @@ static void draw_zone(LusCanvas *canvas, const LusThoraxContent *thorax, int ind
   double bottom = cell->y1 < 1 ? cell->y1 : 1, part = thorax->parts[index] / 100.0;
   double thin = MAX(0.3 / scale, 1 / (canvas->u * scale)), x, y;
   cairo_save(cr);
-  enter_lung(cr, left);
-  cell_path(cr, cell);
+  lus_thorax_enter_lung(cr, left);
+  lus_thorax_cell_path(cr, cell);
   cairo_clip(cr);
-  lung_path(cr);
+  lus_thorax_lung_path(cr);
   lus_canvas_ink(canvas, done ? LUS_INK_DONE : LUS_INK_TODO);
   cairo_fill_preserve(cr);
   if (!done && part > 0) {
@@ -151,14 +148,14 @@ static void draw_zone(LusCanvas *canvas, const LusThoraxContent *thorax, int ind
   cairo_restore(cr);
   if (current) {
     lus_canvas_ink(canvas, LUS_INK_TEXT1);
-    draw_edge(canvas, cell, left, MAX(0.75 / scale * (scale < 1 ? 0.6 : 1), thin), thorax->finished && !done);
+    lus_thorax_stroke_cell(cr, cell, left, MAX(0.75 / scale * (scale < 1 ? 0.6 : 1), thin), thorax->finished && !done);
   } else if (!done) {
     lus_canvas_ink(canvas, LUS_INK_TEXT2);
-    draw_edge(canvas, cell, left, thin, thorax->finished);
+    lus_thorax_stroke_cell(cr, cell, left, thin, thorax->finished);
   }
   if (!labelled)
     return;
-  label_place(cr, cell, left, &x, &y);
+  lus_thorax_label_place(cr, cell, left, &x, &y);
   lus_canvas_ink(canvas, done ? LUS_INK_PLATE : current ? LUS_INK_TEXT1 : LUS_INK_TEXT2);
   lus_canvas_text(canvas, x, y + 1.8, 5, LUS_TEXT_BOLD | LUS_TEXT_CENTRE | LUS_TEXT_BARE, 14, thorax->names[index]);
 }
@@ -174,10 +171,11 @@ void lus_draw_thorax(LusCanvas *canvas, const LusContent *content, const LusLayo
   cairo_save(cr);
   cairo_translate(cr, layout->compact ? 162.2 : 254, layout->compact ? 22.5 : 35);
   cairo_scale(cr, scale, scale);
-  draw_trunk(canvas, MAX(0.3 / scale, 1 / (canvas->u * scale)));
+  lus_canvas_ink(canvas, LUS_INK_LINE);
+  lus_thorax_stroke_trunk(cr, MAX(0.3 / scale, 1 / (canvas->u * scale)));
   for (int i = 0; i < thorax->n; i++) {
     gboolean left = thorax->names[i][0] == 'L';
-    Cell cell = cell_of(seen[left]++, n[left]);
+    Cell cell = lus_thorax_cell(seen[left]++, n[left]);
     draw_zone(canvas, thorax, i, &cell, left, scale, !layout->compact && n[left] <= 4);
   }
   cairo_restore(cr);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lung/clip-network.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lung/clip-network-file.h"
+#include "nn/error.h"
+#include "nn/plan.h"
+
+#define PLANE ((gsize)LUS_CLIP_PIXELS * LUS_CLIP_PIXELS)
+
+struct _LusClipNetwork {
+  LusVideoHead head;
+  LusGraph *graph;
+  LusPlan *plan;
+  float *input; /* [frames x planes][LUS_CLIP_PIXELS][LUS_CLIP_PIXELS] */
+  char *sha256;
+};
+
+static const char *const task_names[LUS_VIDEO_TASK_N] = {"sf", "change", "readmission"};
+
+const char *lus_video_task_name(LusVideoTask task)
+{
+  return task_names[task];
+}
+
+int lus_video_zone(const char *name)
+{
+  if (!lus_zone_known(name))
+    return -1;
+  int side = name[0] == 'L';
+  return name[2] == 'V' ? 12 + side : 6 * side + name[1] - '1';
+}
+
+int lus_video_outputs(LusVideoTask task)
+{
+  return task == LUS_VIDEO_CHANGE ? 3 : 1;
+}
+
+int lus_video_inputs(const LusVideoHead *head)
+{
+  return head->task == LUS_VIDEO_READMISSION ? 2 * head->embedding : head->embedding;
+}
+
+static int n_planes(const LusVideoHead *head)
+{
+  return head->classes + (head->grey ? 1 : 0);
+}
+
+LusClipNetwork *lus_clip_network_new(LusGraph *graph, const LusVideoHead *head, GError **error)
+{
+  g_autoptr(LusClipNetwork) network = g_new0(LusClipNetwork, 1);
+  int channels = head->frames * n_planes(head), shape[3];
+  network->graph = graph;
+  network->head = *head;
+  network->plan = lus_plan_new(graph, channels, LUS_CLIP_PIXELS, LUS_CLIP_PIXELS, LUS_PLAN_INFER_FP32, 1, error);
+  if (!network->plan)
+    return NULL;
+  lus_plan_output_shape(network->plan, shape);
+  if (shape[0] != head->embedding + 1 || shape[1] != 1 || shape[2] != 1) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "the network gives %dx%dx%d numbers, expected %d", shape[0], shape[1],
+                shape[2], head->embedding + 1);
+    return NULL;
+  }
+  network->input = g_try_malloc_n((gsize)channels * PLANE, sizeof(float));
+  if (!network->input) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a clip's planes");
+    return NULL;
+  }
+  return g_steal_pointer(&network);
+}
+
+void lus_clip_network_free(LusClipNetwork *network)
+{
+  if (!network)
+    return;
+  lus_plan_free(network->plan);
+  lus_graph_free(network->graph);
+  g_free(network->input);
+  g_free(network->sha256);
+  g_free(network);
+}
+
+LusClipNetwork *lus_clip_network_load(const char *path, GError **error)
+{
+  LusVideoHead head;
+  g_autofree char *sha256 = NULL;
+  LusGraph *graph = lus_clip_network_read(path, &head, &sha256, error);
+  LusClipNetwork *network = graph ? lus_clip_network_new(graph, &head, error) : NULL;
+  if (network)
+    network->sha256 = g_steal_pointer(&sha256);
+  else if (graph)
+    g_prefix_error(error, "%s: ", path);
+  return network;
+}
+
+gboolean lus_clip_network_save(const LusClipNetwork *network, const char *record, const char *path, GError **error)
+{
+  return lus_clip_network_write(network->graph, &network->head, record, path, error);
+}
+
+const LusVideoHead *lus_clip_network_head(const LusClipNetwork *network)
+{
+  return &network->head;
+}
+
+void lus_clip_network_set_head(LusClipNetwork *network, const LusVideoHead *head)
+{
+  network->head = *head;
+}
+
+const char *lus_clip_network_sha256(const LusClipNetwork *network)
+{
+  return network->sha256;
+}
+
+void lus_clip_network_input(float *out, const guint8 *planes, const LusVideoHead *head, int first, gboolean mirror)
+{
+  gsize frame = ((gsize)head->classes + 1) * PLANE, n = (gsize)n_planes(head) * LUS_CLIP_PIXELS;
+  int step = LUS_CLIP_FRAMES / head->frames;
+  for (int t = 0; t < head->frames; t++) {
+    const guint8 *in = planes + (gsize)(first + t * step) * frame;
+    for (gsize row = 0; row < n; row++, in += LUS_CLIP_PIXELS, out += LUS_CLIP_PIXELS)
+      for (int x = 0; x < LUS_CLIP_PIXELS; x++)
+        out[mirror ? LUS_CLIP_PIXELS - 1 - x : x] = (float)in[x] / 255;
+  }
+}
+
+void lus_clip_network_embed(LusClipNetwork *network, float *out, const guint8 *planes, LusParallel *pool)
+{
+  lus_clip_network_input(network->input, planes, &network->head, 0, FALSE);
+  lus_plan_forward(network->plan, out, network->input, pool);
+}
+
+void lus_video_attend(float *p, float *attention, const float *clips, const int *zones, int n, const LusVideoHead *head)
+{
+  int e = head->embedding;
+  double largest = -INFINITY, sum = 0;
+  for (int pass = 0; pass < 3; pass++) {
+    for (int k = 0; pass == 2 && k < e; k++)
+      p[k] = 0;
+    for (int i = 0; i < n; i++) {
+      const float *clip = clips + (gsize)i * ((gsize)e + 1);
+      double score = (double)clip[e] + (zones[i] >= 0 ? (double)head->zone_bias[zones[i]] : 0);
+      if (pass == 0)
+        largest = MAX(largest, score);
+      double weight = exp(score - largest);
+      if (pass == 1)
+        sum += weight;
+      float share = pass == 2 ? (float)(weight / sum) : 0;
+      for (int k = 0; pass == 2 && k < e; k++)
+        p[k] += share * clip[k];
+      if (pass == 2 && attention)
+        attention[i] = share;
+    }
+  }
+}
+
+void lus_video_apply(float out[3], const float *p, const float *earlier, const LusVideoHead *head)
+{
+  int e = head->embedding;
+  for (int o = 0; o < lus_video_outputs(head->task); o++) {
+    const float *w = head->weight[o];
+    float sum = head->bias[o];
+    for (int k = 0; k < e; k++) {
+      float difference = earlier ? p[k] - earlier[k] : 0;
+      if (head->task == LUS_VIDEO_READMISSION)
+        sum += w[k] * p[k] + w[e + k] * difference;
+      else
+        sum += w[k] * (head->task == LUS_VIDEO_SF ? p[k] : difference);
+    }
+    out[o] = sum;
+  }
+}
