@@ -8,10 +8,16 @@ build=${1:-$root/build-coverage}
 limit=95
 
 # What the targets read, and the functions of these files that read nothing: writers, limits of memory, measuring.
-targets=(dataset import-json import-png import-xml label)
-parsers=(lib/learn/{annotation,dataset,region,import-{coco,cvat,cvat-xml,json,pictures,slicer}}.c)
+targets=(onnx npy modelinfo label heads manifest dataset table saved import-json import-png import-xml)
+parsers=(lib/learn/{annotation,dataset,region,import-{coco,cvat,cvat-xml,json,pictures,slicer}}.c
+  lib/learn/{csv,tables,checkpoint,sweep-result}.c lib/lung/{heads-file,manifest}.c lib/nn/{model,npy}.c
+  lib/nn/onnx-{array,build,eval,general,move,node,ops,quantize,read,resize,stack,tensor,wire}.c
+  lib/nn/onnx-eval-{convert,matrix,move,norm,pointwise,resize,shape,window}.c)
 others='^(out_of_memory|(write|flush)_bytes|write_(rows|png|ignored)|check_size|lus_(label|png)_write'
-others+='|lus_clip_measure|lus_dataset_select_classes)$'
+others+='|lus_clip_measure|lus_dataset_select_classes|lus_tensor_write_npy|put_[a-z0-9]+|append_(varint|tag)|lus_wire_put_[a-z]+'
+others+='|lus_checkpoint_write|lus_sweep_result_write|lus_features_csv_[a-z]+|lus_csv_append|lus_model_save|info_to_metadata'
+others+='|float_text|set_setting|lus_(model|heads)_[a-z0-9_]*(sha256|path|producer|graph|ref|threshold|opset|quantized|describe)'
+others+='|describe_[a-z]+|compare_inputs|lus_model_info_init)$'
 
 programs=("${targets[@]/#/tests/fuzz/fuzz-}")
 [ -e "$build/build.ninja" ] ||

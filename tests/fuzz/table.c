@@ -43,7 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   GError *error = NULL;
   gboolean second = data[0] & 1;
   g_autoptr(GString) text = fill_in(data + 1, size - 1);
-  g_autofree char *fuzzed = fuzz_named_file(second ? "outcomes.csv" : "features.csv", (const uint8_t *)text->str, text->len);
+  const uint8_t *bytes = (const uint8_t *)text->str;
+  g_autofree char *fuzzed = fuzz_named_file(second ? "outcomes.csv" : "features.csv", bytes, text->len);
   g_autofree char *good = write_good(second ? "features.csv" : "outcomes.csv");
   g_autoptr(LusFitTable) table = lus_fit_table_load(second ? good : fuzzed, second ? fuzzed : good, 30, &error);
   g_assert_true((table != NULL) == (error == NULL));

@@ -211,8 +211,8 @@ static void test_input_size(void)
   load(LUS_ERROR_LIMIT, "at most 4096x4096");
 }
 
-/** Beyond the limit nothing is read: the file has a hole of a GiB. At the limit it fails for its content, which a machine
- *  with little memory may not get to. */
+/** Beyond the limit nothing is read: the file has a hole of a GiB. A file at the limit would be read
+ *  into memory as a whole, and is not tried. */
 static void test_file_size(void)
 {
   g_assert_true(g_file_set_contents(path, "", 0, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/** Each large allocation of the ways from a file to the first result fails once: one clean error, and the next try works.
+/** Each large allocation on the way from a file to the first result fails once: one clean error, and the next try works.
  *  GLib ends the process where a small one fails: those are left out. */
 #include "../heap.h"
 #include "lung/segmenter.h"
@@ -33,8 +33,8 @@ static void make_model(void)
 static gboolean walk(GError **error)
 {
   static guint8 pixels[SIDE * SIDE];
-  const LusImage image = {.format = LUS_FORMAT_GRAY8, .width = SIDE, .height = SIDE, .planes = {pixels}, .strides = {SIDE},
-                          .full_range = TRUE};
+  const LusImage image = {.format = LUS_FORMAT_GRAY8, .width = SIDE, .height = SIDE, .planes = {pixels},
+                          .strides = {SIDE}, .full_range = TRUE};
   const LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_NONE, .threads = 2};
   LusSegmentation *segmentation = NULL;
   for (int i = 0; i < SIDE * SIDE; i++)

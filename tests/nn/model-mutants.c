@@ -41,7 +41,8 @@ static GByteArray *tiny_model(void)
   g_autoptr(LusGraph) graph = lus_graph_new();
   LusOpAttrs attrs = lus_op_attrs_default();
   int x = lus_graph_add_input(graph, "x");
-  LusTensor *weight = lus_tensor_new(4, (const int[]){2, 1, 3, 3}, NULL), *scale = lus_tensor_new(1, (const int[]){2}, NULL);
+  LusTensor *weight = lus_tensor_new(4, (const int[]){2, 1, 3, 3}, NULL);
+  LusTensor *scale = lus_tensor_new(1, (const int[]){2}, NULL);
   for (int i = 0; i < 18; i++)
     weight->data[i] = .1f * (float)(i - 7);
   scale->data[0] = scale->data[1] = 1;
@@ -123,8 +124,8 @@ static Kind inner_kind(Kind kind, guint32 field)
 
 static guint64 odd_number(LusRng *rng)
 {
-  static const guint64 numbers[] = {0, 1, 2, 3, 7, 8, 16, 17, 255, 1 << 16, 1 << 28, G_MAXINT32, G_MAXUINT32, G_MAXINT64,
-                                    G_MAXUINT64, (guint64)1 << 63, (guint64)-2};
+  static const guint64 numbers[] = {0, 1, 2, 3, 7, 8, 16, 17, 255, 1 << 16, 1 << 28, G_MAXINT32, G_MAXUINT32,
+                                    G_MAXINT64, G_MAXUINT64, (guint64)1 << 63, (guint64)-2};
   return numbers[lus_rng_below(rng, G_N_ELEMENTS(numbers))];
 }
 
@@ -228,12 +229,14 @@ static GByteArray *mutate(const GByteArray *good, LusRng *rng)
 static void put(const guint8 *data, gsize length)
 {
   g_unlink(path); /* without fsync an older file would only be overwritten, not cut */
-  g_assert_true(g_file_set_contents_full(path, (const char *)data, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0666, NULL));
+  g_assert_true(g_file_set_contents_full(path, (const char *)data, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0666,
+                                         NULL));
 }
 
 static void expect_error(const GError *error)
 {
-  if (!error || !g_str_has_prefix(error->message, path) || error->code == LUS_ERROR_MEMORY || strchr(error->message, '\n'))
+  if (!error || !g_str_has_prefix(error->message, path) || error->code == LUS_ERROR_MEMORY ||
+      strchr(error->message, '\n'))
     g_error("'%s'", error ? error->message : "no error");
 }
 
@@ -244,8 +247,8 @@ static gboolean runs(LusModel *model)
   static guint8 pixels[SIDE * SIDE];
   const LusModelInfo *info = lus_model_info(model);
   const LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_NONE, .threads = 1};
-  const LusImage image = {.format = LUS_FORMAT_GRAY8, .width = SIDE, .height = SIDE, .planes = {pixels}, .strides = {SIDE},
-                          .full_range = TRUE};
+  const LusImage image = {.format = LUS_FORMAT_GRAY8, .width = SIDE, .height = SIDE, .planes = {pixels},
+                          .strides = {SIDE}, .full_range = TRUE};
   g_autoptr(GError) error = NULL;
   LusSegmentation *segmentation = NULL;
   for (int i = 0; i < SIDE * SIDE; i++)
@@ -292,8 +295,8 @@ static void try(Tally *tally, const guint8 *data, gsize length)
 
 static void tell(const char *what, const Tally *tally)
 {
-  g_test_message("%s: %d refused, %d ran, %d refused when they ran; slowest %.1f ms, at most %.2f MB above the file", what,
-                 tally->refused, tally->ran, tally->broken, 1e3 * tally->slowest, (double)tally->bytes / (1 << 20));
+  g_test_message("%s: %d refused, %d ran, %d refused when they ran; slowest %.1f ms, at most %.2f MB above the file",
+                 what, tally->refused, tally->ran, tally->broken, 1e3 * tally->slowest, (double)tally->bytes / (1 << 20));
   g_assert_cmpfloat(tally->slowest, <=, MOST_SECONDS);
   g_assert_cmpuint(tally->bytes, <=, MOST_BYTES);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/** Lets the whole chain run for a time and tells what grows: memory, file descriptors, threads, latency, what is logged.
+/** Lets the whole chain run for a time and tells what grows: memory, descriptors, threads, latency, the log.
  *    soak --model FILE [--frames N] [--seconds S] [--live] [--source LINE] [--chain LINE] [--most-growth KB]
  *  Exit 1: an error, descriptors or threads more than at first, or memory growth beyond --most-growth. */
 #include <gst/gst.h>
@@ -84,8 +84,8 @@ static GstPadProbeReturn reach_sink(GstPad *pad, GstPadProbeInfo *info, gpointer
   return GST_PAD_PROBE_OK;
 }
 
-static void count_log(GstDebugCategory *category, GstDebugLevel level, const gchar *file, const gchar *function, gint line,
-                      GObject *object, GstDebugMessage *message, gpointer data)
+static void count_log(GstDebugCategory *category, GstDebugLevel level, const gchar *file, const gchar *function,
+                      gint line, GObject *object, GstDebugMessage *message, gpointer data)
 {
   Soak *soak = data;
   (void)category;
@@ -157,11 +157,13 @@ static gboolean report(const Soak *soak, double seconds)
 
 static GstElement *make_pipeline(Soak *soak, GError **error)
 {
-  g_autofree char *count = options.frames ? g_strdup_printf(" num-buffers=%" G_GINT64_FORMAT, options.frames) : g_strdup("");
+  const char *size = options.source ? "" : " ! video/x-raw,format=GRAY8,width=160,height=120,framerate=30/1";
+  g_autofree char *count = g_strdup_printf(" num-buffers=%" G_GINT64_FORMAT, options.frames ? options.frames : -1);
   const char *source = options.source ? options.source : "videotestsrc pattern=ball";
-  const char *chain = options.chain ? options.chain : "lussegment name=segment sector=none ! lusconfmask ! lussfestimate zone=L1 ! lusoverlay";
-  g_autofree char *line = g_strdup_printf("%s name=source%s%s ! %s ! fakesink name=sink sync=%s", source, count,
-                                          options.source ? "" : " ! video/x-raw,format=GRAY8,width=160,height=120,framerate=30/1",
+  const char *chain = options.chain ? options.chain
+                                    : "lussegment name=segment sector=none threads=1 ! lusconfmask "
+                                      "! lussfestimate zone=L1 ! lusoverlay";
+  g_autofree char *line = g_strdup_printf("%s name=source%s%s ! %s ! fakesink name=sink sync=%s", source, count, size,
                                           chain, options.live ? "true" : "false");
   GstElement *pipeline = gst_parse_launch(line, error);
   if (!pipeline)
@@ -187,7 +189,8 @@ static gboolean run(GstElement *pipeline)
   gboolean ok = gst_element_set_state(pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
   gint64 end = g_get_monotonic_time() + options.seconds * G_USEC_PER_SEC;
   while (ok) {
-    GstClockTime left = limit == GST_CLOCK_TIME_NONE ? limit : (GstClockTime)MAX(end - g_get_monotonic_time(), 0) * 1000;
+    gint64 rest = MAX(end - g_get_monotonic_time(), 0);
+    GstClockTime left = limit == GST_CLOCK_TIME_NONE ? limit : (GstClockTime)rest * GST_USECOND;
     g_autoptr(GstMessage) message = gst_bus_timed_pop(bus, left); /* all of them: they must not pile up */
     if (!message || GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS)
       break;
@@ -211,7 +214,7 @@ int main(int argc, char **argv)
     {"live", 'l', 0, G_OPTION_ARG_NONE, &options.live, "At the pictures' rate instead of as fast as it goes", NULL},
     {"source", 0, 0, G_OPTION_ARG_STRING, &options.source, "Source element instead of 160x120 test pictures", "LINE"},
     {"chain", 0, 0, G_OPTION_ARG_STRING, &options.chain, "What lies between source and sink", "LINE"},
-    {"most-growth", 0, 0, G_OPTION_ARG_INT64, &options.growth, "Memory may grow by so much behind the first fifth", "KB"},
+    {"most-growth", 0, 0, G_OPTION_ARG_INT64, &options.growth, "Most growth of memory behind the first fifth", "KB"},
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr(GError) error = NULL;
