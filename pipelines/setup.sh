@@ -9,9 +9,10 @@ LUS_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-inter jq"
 # What the tests need on top of it.
-LUS_TEST_PACKAGES="strace gstreamer1.0-plugins-bad file libonnx-testdata libopenmpi-dev openmpi-bin"
+LUS_TEST_PACKAGES="strace gstreamer1.0-plugins-bad file libonnx-testdata libopenmpi-dev openmpi-bin help2man sqlite3"
 # What only the slower checks of .ci/run need.
-LUS_CI_PACKAGES="clang libclang-rt-dev valgrind xvfb gstreamer1.0-x"
+LUS_CI_PACKAGES="clang libclang-rt-dev valgrind xvfb gstreamer1.0-x
+  mkdocs slurm-wlm munge parallel openssh-server openssh-client"
 
 # need PACKAGE...: installs those that are missing, as root or by sudo. Says what it does; nothing when all is there.
 need() {

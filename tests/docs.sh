@@ -4,7 +4,7 @@
 # as a TAP test: docs.sh LUS SOURCE_ROOT
 set -u
 export LC_ALL=C
-lus=$(realpath "${1:?lus}") root=$(realpath "${2:?source root}")
+lus=$(realpath "${1:?lus}") root=$(realpath "${2:?source root}") man=$(dirname "$(dirname "$lus")")/data
 helps=$(mktemp -d)
 trap 'rm -rf "$helps"' EXIT
 cd "$root" || exit 1
@@ -41,7 +41,7 @@ links() { # a count of 0 would mean that the search is wrong
 listed() { # every page of docs/ and every script of pipelines/ is in the table beside it
   local name
   for name in docs/*.md docs/*/; do
-    case $name in docs/README.md | docs/images/ | docs/annotation/) continue ;; esac
+    case $name in docs/README.md | docs/images/ | docs/annotation/ | docs/site/) continue ;; esac
     grep -qF "](${name#docs/})" docs/README.md || echo "docs/README.md does not list ${name#docs/}"
   done
   for name in pipelines/*.sh; do
@@ -112,6 +112,31 @@ properties() { # ELEMENT: docs/elements.md beside gst-inspect: name, default, ra
       END { row() }' | sort) | sed -n 's/^< /docs\/elements.md: /p; s/^> /gst-inspect-1.0: /p'
 }
 
+completed() { # WORD...: what data/lus.bash offers for the last one
+  bash -c '. data/lus.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lus; printf "%s\n" "${COMPREPLY[@]}"' - "$lus" "$@"
+}
+completion() { # of commands, and of each command's flags, is what --help tells
+  local command
+  diff <(completed "" | sort) <({ ls "$helps"; echo --help; echo --version; } | sort)
+  for command in "$helps"/*; do
+    command=${command##*/}
+    diff <(completed "$command" -- | sort -u) <(grep -oE -- '^ +(-[a-zA-Z], )?--[a-z][a-z0-9-]*' "$helps/$command" | grep -oE -- '--.*' | sort -u)
+  done
+}
+manuals() { # each command has a page that names its flags; pages are there where Lus was built with help2man
+  local command flag
+  for command in "$helps"/*; do
+    command=${command##*/}
+    for flag in $(grep -oE -- '^ +(-[a-zA-Z], )?--[a-z][a-z0-9-]*' "$helps/$command" | grep -oE -- '--.*'); do
+      sed 's/\\f[A-Z]//g; s/\\//g' "$man/lus-$command.1" | grep -qE -- "$flag([^a-z0-9-]|$)" || echo "lus-$command.1 lacks $flag"
+    done
+  done
+}
+pictures() { # every picture of docs/ is in its table of commands, and the other way round
+  diff <(find docs -name '*.png' | sed 's/^docs.//' | sort) <(sed -n '/^| picture |/,/^$/p' docs/pictures.md | cut -d'|' -f2 | grep -oE '`[^`]+\.png`' | tr -d '`' | sort) |
+    sed -n 's/^< /no command makes /p; s/^> /there is no /p'
+}
+
 for command in $("$lus" --help | sed -nE 's/^  ([a-z]+)  +[a-z].*/\1/p'); do
   "$lus" "$command" --help > "$helps/$command" || echo "Bail out! lus $command --help failed"
 done
@@ -125,4 +150,10 @@ check "docs/learning.md names the keys of a configuration file" configuration
 for element in lustestsrc lussegment lusconfmask lussfestimate lusoverlay; do
   check "docs/elements.md: properties of $element" properties $element
 done
+check "bash completion and --help name the same" completion
+check "pictures are made by commands" pictures
+if [ -e "$man/lus.1" ]; then check "manual pages name every flag" manuals; else
+  n=$((n + 1))
+  echo "ok $n - manual pages name every flag # SKIP built without help2man"
+fi
 echo "1..$n"

@@ -213,7 +213,7 @@ static gboolean build(ClipSink *self, gboolean h264, GError **error)
     return FALSE;
   /* Nothing in the file depends on when it was made. */
   g_autoptr(GDateTime) epoch = g_date_time_new_utc(2001, 1, 1, 0, 0, 0);
-  g_object_set(mux, "creation-time", epoch, NULL);
+  g_object_set(mux, "creation-time", epoch, "min-index-interval", (gint64)GST_SECOND, NULL);
   g_object_set(file, "location", self->temporary, NULL);
   if (!gst_element_link(self->appsrc, convert) || !gst_element_link_many(encoder, mux, file, NULL)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED, "%s: GStreamer cannot connect encoder and file", pipeline->path);

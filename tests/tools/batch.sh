@@ -169,6 +169,26 @@ check "merge: others" gives 1 "another first line" merge parts.csv direct.csv -o
 check "merge: kinds" gives 1 "other columns" merge parts.csv f.csv -o m.csv
 check "merge: part of nothing" gives 1 "write K/N" segment in -m model.onnx -o n --shard 4/3
 
+# Memory does not depend on a clip's length
+still() { # NAME FRAMES
+  gst-launch-1.0 -q lustestsrc num-buffers=1 ! video/x-raw,format=GRAY8,width=164,height=131 ! imagefreeze num-buffers="$2" ! avenc_ffv1 \
+    ! matroskamux ! filesink location="$1"
+}
+peak() { # CLIP: most memory, in kB
+  python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$lus" segment "$1" -m model.onnx -o flat --masks rle --confidences=ffv1 --threads 1
+}
+flat() {
+  local short long
+  still short.mkv 150
+  still long.mkv 1500
+  short=$(peak short.mkv) long=$(peak long.mkv)
+  echo "$short kB, $long kB"
+  [ "$short" -gt 10000 ] && [ "$long" -lt $((short + 8192)) ] && [ "$(wc -l < flat/long/frames.jsonl)" -eq 1501 ]
+}
+check "memory: ten times as long a clip takes no more" flat
+
 # Interrupted at random points and resumed: the same files, and only the clips that were not finished are done again
 mkdir many && for i in $(seq 12); do clip many/c$i.mkv $((3 + i)); done
 options=(segment many -m model.onnx --masks --confidences=ffv1 --overlay)
