@@ -5,6 +5,8 @@
 struct _GstLusExam {
   LusExam *exam;
   LusHeads *heads;
+  LusBaseline *baseline; /* NULL: none */
+  char *baseline_name;
   LusEstimate estimate;
   gboolean estimated;      /* there is an estimate */
   guint64 estimated_frames; /* and these many frames are in it */
@@ -17,8 +19,7 @@ struct _GstLusExam {
   char *model_sha256;
   guint64 frames;
   double features[LUS_FEATURE_N];
-  void *scratch;
-  gsize scratch_size;
+  LusFeatureMeter *meter;
 };
 
 gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error)
@@ -46,6 +47,7 @@ GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error
   exam->exam = frames;
   exam->heads = heads ? lus_heads_ref(heads) : NULL;
   exam->zone_index = -1;
+  exam->meter = lus_feature_meter_new();
   for (int i = 0; i < LUS_FEATURE_N; i++)
     exam->features[i] = NAN;
   return exam;
@@ -60,12 +62,15 @@ void gst_lus_exam_free(GstLusExam *exam)
     lus_heads_unref(exam->heads);
   g_free(exam->clip);
   g_free(exam->model_sha256);
-  g_free(exam->scratch);
+  lus_feature_meter_free(exam->meter);
+  lus_baseline_free(exam->baseline);
+  g_free(exam->baseline_name);
   g_free(exam);
 }
 
 gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone)
 {
+  lus_feature_meter_reset(exam->meter);
   exam->zone_index = zone && *zone ? lus_exam_zone(exam->exam, zone) : -1;
   g_strlcpy(exam->zone, exam->zone_index >= 0 ? zone : "", sizeof(exam->zone));
   return exam->zone_index >= 0 || !zone || !*zone;
@@ -82,25 +87,29 @@ gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone
   return TRUE;
 }
 
+gboolean gst_lus_exam_set_baseline(GstLusExam *exam, const char *file, GError **error)
+{
+  LusBaseline *baseline = lus_baseline_load(file, error);
+
+  if (!baseline)
+    return FALSE;
+  lus_baseline_free(exam->baseline);
+  exam->baseline = baseline;
+  g_free(exam->baseline_name);
+  exam->baseline_name = g_strdup(file);
+  return TRUE;
+}
+
 void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip)
 {
   g_free(exam->clip);
   exam->clip = g_strdup(clip);
+  lus_feature_meter_reset(exam->meter);
 }
 
 static gboolean is_new_result(const GstLusSegMeta *meta)
 {
   return meta && meta->segmentation && meta->mask && !(meta->flags & GST_LUS_SEG_REUSED);
-}
-
-static gboolean reserve_scratch(GstLusExam *exam, gsize size)
-{
-  if (size > exam->scratch_size) {
-    g_free(exam->scratch);
-    exam->scratch = g_try_malloc(size);
-    exam->scratch_size = exam->scratch ? size : 0;
-  }
-  return exam->scratch_size >= size;
 }
 
 /* A clip that goes over several zones is listed in each. */
@@ -123,7 +132,7 @@ static gboolean is_cut_at(const LusMask *mask, double threshold)
   return TRUE;
 }
 
-GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
+GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, const LusImage *image)
 {
   const char *sha256;
 
@@ -134,12 +143,11 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
     exam->model_sha256 = g_strdup(sha256);
   if (strcmp(exam->model_sha256, sha256) != 0)
     return GST_LUS_EXAM_OTHER_MODEL;
-  if (!reserve_scratch(exam, lus_features_scratch_size(meta->segmentation)))
+  if (!lus_feature_meter_run(exam->meter, exam->features, meta->segmentation, meta->mask, image))
     return GST_LUS_EXAM_NO_MEMORY;
-  lus_features_measure(exam->features, meta->segmentation, meta->mask, exam->scratch);
+  list_clip(exam);
   lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
   exam->frames++;
-  list_clip(exam);
   if (exam->heads && !is_cut_at(meta->mask, lus_heads_threshold(exam->heads)))
     return GST_LUS_EXAM_OTHER_THRESHOLD;
   return GST_LUS_EXAM_ADDED;
@@ -147,15 +155,20 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta)
 
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames)
 {
+  LusEstimateQuery query;
+
   if (exam->estimated && exam->estimated_frames == exam->frames)
     return;
-  lus_estimate(&exam->estimate, exam->heads, exam->exam, min_frames, exam->model_sha256);
+  query = (LusEstimateQuery){.exam = exam->exam, .baseline = exam->baseline ? exam->baseline->exam : NULL,
+                             .baseline_model = exam->baseline ? exam->baseline->model_sha256 : NULL,
+                             .model_sha256 = exam->model_sha256, .min_frames = min_frames, .running = !exam->finished};
+  lus_estimate(&exam->estimate, exam->heads, &query);
   exam->estimated = TRUE;
   exam->estimated_frames = exam->frames;
 }
 
 static gboolean write_json(const GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
-                           GError **error)
+                           double sf_measured, GError **error)
 {
   const LusExamRecord record = {
       .exam_id = exam_id,
@@ -163,6 +176,8 @@ static gboolean write_json(const GstLusExam *exam, const char *path, const char 
       .model_sha256 = exam->model_sha256,
       .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
       .min_frames = min_frames,
+      .baseline = exam->baseline_name,
+      .sf_measured = sf_measured,
   };
   g_autofree char *json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
 
@@ -180,15 +195,18 @@ static void note_time(char out[8])
   g_snprintf(out, 8, "%02d:%02d", g_date_time_get_hour(now), g_date_time_get_minute(now));
 }
 
-gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error)
+gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
+                             double sf_measured, GError **error)
 {
-  gst_lus_exam_estimate(exam, min_frames);
-  if (!exam->finished)
+  if (!exam->finished) {
     note_time(exam->finished_at);
-  exam->finished = TRUE;
+    exam->finished = TRUE;
+    exam->estimated = FALSE; /* zones that are missing now stay so */
+  }
+  gst_lus_exam_estimate(exam, min_frames);
   if (!path || exam->frames == 0 || exam->written)
     return TRUE;
-  exam->written = write_json(exam, path, exam_id, min_frames, error);
+  exam->written = write_json(exam, path, exam_id, min_frames, sf_measured, error);
   return exam->written;
 }
 

@@ -20,6 +20,8 @@ void gst_lus_exam_free(GstLusExam *exam);
 gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone);
 /** Name of the expected zone at @index; FALSE if there are fewer. */
 gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone[LUS_ZONE_LENGTH]);
+/** The exam.json of an earlier exam, for the change. */
+gboolean gst_lus_exam_set_baseline(GstLusExam *exam, const char *file, GError **error);
 /** Name for the clip of the frames to come; listed in the file. */
 void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip);
 
@@ -31,13 +33,15 @@ typedef enum {
   GST_LUS_EXAM_NO_MEMORY
 } GstLusExamAdded;
 
-/** Measures a frame that carries a new result and its mask, and adds it to the current zone. */
-GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta);
+/** Measures a frame that carries a new result and its mask, and adds it to the current zone. @image: the picture, or NULL
+ * if it can't be read. */
+GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, const LusImage *image);
 /** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
 /** The last estimate; no frame is added from here on. Writes exam.json atomically to @path, unless that is NULL, no
- * frame was added, or it is written already. @exam_id may be NULL. */
-gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, GError **error);
+ * frame was added, or it is written already. @exam_id may be NULL; @sf_measured 0 = unknown. */
+gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
+                             double sf_measured, GError **error);
 
 /** What lusoverlay shows and, by name, those features of the frame added last that are known; to @summary. */
 void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary);

@@ -15,6 +15,7 @@
 #include "gstlusexam.h"
 #include "gstlusmeta.h"
 #include "gstlusvalues.h"
+#include "gstlusvideo.h"
 #include <gst/video/navigation.h>
 
 GST_DEBUG_CATEGORY_STATIC(lussfestimate_debug);
@@ -27,7 +28,7 @@ struct _GstLusSfEstimate {
 
   /* Everything below, under this lock. */
   GMutex lock;
-  char *zone, *exam_file, *heads_file, *exam_id;
+  char *zone, *exam_file, *heads_file, *exam_id, *baseline_file;
   char **zones;
   gint min_frames;
   gdouble spo2, fio2;
@@ -36,6 +37,8 @@ struct _GstLusSfEstimate {
 
   LusHeads *heads;
   GstLusExam *exam;         /* from PAUSED on */
+  GstVideoInfo info;
+  LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
   gboolean warned;          /* that frames do not fit together, once per exam */
   GstClockTime next_update; /* stream time of the next estimate */
@@ -48,7 +51,7 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussfestimate, "lussfestimate", GST_RANK_N
                                       GST_DEBUG_CATEGORY_INIT(lussfestimate_debug, "lussfestimate", 0, "S/F estimate"))
 
 enum {
-  PROP_0, PROP_ZONE, PROP_ZONES, PROP_MIN_FRAMES, PROP_EXAM_FILE, PROP_HEADS_FILE, PROP_EXAM_ID, PROP_SPO2,
+  PROP_0, PROP_ZONE, PROP_ZONES, PROP_MIN_FRAMES, PROP_EXAM_FILE, PROP_HEADS_FILE, PROP_EXAM_ID, PROP_BASELINE_FILE, PROP_SPO2,
   PROP_FIO2, PROP_POST_MESSAGES, PROP_INTERVAL
 };
 
@@ -71,6 +74,10 @@ static gboolean new_exam(GstLusSfEstimate *self, GError **error)
 
   if (!exam)
     return FALSE;
+  if (self->baseline_file && !gst_lus_exam_set_baseline(exam, self->baseline_file, error)) {
+    gst_lus_exam_free(exam);
+    return FALSE;
+  }
   gst_lus_exam_free(self->exam);
   self->exam = exam;
   self->warned = FALSE;
@@ -104,6 +111,16 @@ static void choose_zone(GstLusSfEstimate *self, const char *zone, gboolean from_
     warn_unknown_zone(self, zone);
 }
 
+/* 0 if it was not entered, or can't be. */
+static double measured_locked(GstLusSfEstimate *self)
+{
+  double measured = 0;
+
+  if (self->spo2 > 0 && self->fio2 > 0)
+    lus_sf_ratio(&measured, self->spo2, self->fio2, NULL);
+  return measured;
+}
+
 /* Ends the exam and writes its file, if there is one and anything new to write. */
 static void finish_exam(GstLusSfEstimate *self)
 {
@@ -112,7 +129,8 @@ static void finish_exam(GstLusSfEstimate *self)
 
   g_mutex_lock(&self->lock);
   if (self->exam)
-    done = gst_lus_exam_finish(self->exam, self->exam_file, self->exam_id, self->min_frames, &error);
+    done = gst_lus_exam_finish(self->exam, self->exam_file, self->exam_id, self->min_frames,
+                               measured_locked(self), &error);
   g_mutex_unlock(&self->lock);
   if (!done)
     GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
@@ -152,7 +170,7 @@ static gboolean start(GstBaseTransform *trans)
   zone = take_up_zone_locked(self);
   g_mutex_unlock(&self->lock);
   if (!done)
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message), ("See the property zones."));
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message), ("See the properties zones and baseline-file."));
   if (zone)
     warn_unknown_zone(self, zone);
   return done;
@@ -284,12 +302,12 @@ static gboolean is_due_locked(GstLusSfEstimate *self, GstClockTime now)
 
 static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
 {
-  double measured;
+  double measured = measured_locked(self);
 
   gst_lus_exam_summarise(self->exam, self->min_frames, summary);
   if (self->exam_id)
     gst_structure_set(summary, "exam-id", G_TYPE_STRING, self->exam_id, NULL);
-  if (self->spo2 > 0 && self->fio2 > 0 && lus_sf_ratio(&measured, self->spo2, self->fio2, NULL))
+  if (measured > 0)
     gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
 }
 
@@ -304,6 +322,28 @@ static void warn_mismatch(GstLusSfEstimate *self, GstLusExamAdded added)
                         ("Set lusconfmask's thresholds to the estimator's, which `lus fit` took from its features."));
 }
 
+static gboolean set_caps(GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
+{
+  GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+
+  (void)outcaps;
+  return gst_video_info_from_caps(&self->info, incaps) && gst_lus_image_from_info(&self->image, &self->info);
+}
+
+/* Called with the lock held. Only pictures whose result counts are read. */
+static GstLusExamAdded add_frame_locked(GstLusSfEstimate *self, GstBuffer *buffer, const GstLusSegMeta *meta)
+{
+  GstLusExamAdded added;
+  GstVideoFrame frame;
+
+  if (!meta || !meta->mask || !gst_video_frame_map(&frame, &self->info, buffer, GST_MAP_READ))
+    return gst_lus_exam_add(self->exam, meta, NULL);
+  gst_lus_image_set_frame(&self->image, &frame);
+  added = gst_lus_exam_add(self->exam, meta, &self->image);
+  gst_video_frame_unmap(&frame);
+  return added;
+}
+
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
@@ -313,7 +353,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   gboolean post = FALSE, warn;
 
   g_mutex_lock(&self->lock);
-  added = gst_lus_exam_add(self->exam, meta);
+  added = add_frame_locked(self, buffer, meta);
   if (is_due_locked(self, gst_lus_stream_time(trans, buffer))) {
     gst_lus_exam_estimate(self->exam, self->min_frames);
     post = self->post_messages;
@@ -358,6 +398,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_EXAM_FILE: set_text(&self->exam_file, value); break;
   case PROP_HEADS_FILE: set_text(&self->heads_file, value); break;
   case PROP_EXAM_ID: set_text(&self->exam_id, value); break;
+  case PROP_BASELINE_FILE: set_text(&self->baseline_file, value); break;
   case PROP_SPO2: self->spo2 = g_value_get_double(value); break;
   case PROP_FIO2: self->fio2 = g_value_get_double(value); break;
   case PROP_POST_MESSAGES: self->post_messages = g_value_get_boolean(value); break;
@@ -379,6 +420,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_EXAM_FILE: g_value_set_string(value, self->exam_file); break;
   case PROP_HEADS_FILE: g_value_set_string(value, self->heads_file); break;
   case PROP_EXAM_ID: g_value_set_string(value, self->exam_id); break;
+  case PROP_BASELINE_FILE: g_value_set_string(value, self->baseline_file); break;
   case PROP_SPO2: g_value_set_double(value, self->spo2); break;
   case PROP_FIO2: g_value_set_double(value, self->fio2); break;
   case PROP_POST_MESSAGES: g_value_set_boolean(value, self->post_messages); break;
@@ -398,6 +440,7 @@ static void finalize(GObject *object)
   g_free(self->exam_file);
   g_free(self->heads_file);
   g_free(self->exam_id);
+  g_free(self->baseline_file);
   g_strfreev(self->zones);
   g_mutex_clear(&self->lock);
   G_OBJECT_CLASS(gst_lus_sf_estimate_parent_class)->finalize(object);
@@ -434,6 +477,8 @@ static void install_properties(GObjectClass *object)
       "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
   install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",
       "Fitted estimator, JSON from `lus fit` (unset = the bundled one); read when an exam starts");
+  install_text(object, PROP_BASELINE_FILE, "baseline-file", "Baseline file",
+      "exam.json of an earlier exam, which the change refers to (unset = none); read when an exam starts");
   install_text(object, PROP_EXAM_ID, "exam-id", "Exam ID", "Name of the exam in its file and messages (unset = none)");
   g_object_class_install_property(object, PROP_SPO2, g_param_spec_double("spo2", "SpO2",
       "Measured oxygen saturation in %, to compare (0 = unknown)", 0, 100, 0, GST_LUS_PARAM_NUMBER));
@@ -466,5 +511,6 @@ static void gst_lus_sf_estimate_class_init(GstLusSfEstimateClass *klass)
   trans->sink_event = sink_event;
   trans->src_event = src_event;
   trans->before_transform = gst_lus_sync_values;
+  trans->set_caps = set_caps;
   trans->transform_ip = transform_ip;
 }

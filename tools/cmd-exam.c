@@ -15,9 +15,10 @@ static const char description[] =
   "Example: lus exam clips/p003_d1_*.mkv -o exam";
 
 typedef struct {
-  char *output, *zone, *zones, *heads, *model, *exam_id;
+  char *output, *zone, *zones, *heads, *model, *exam_id, *baseline;
   int min_frames, threads;
   gboolean report;
+  double spo2, fio2;
 } Options;
 
 /** Everything one exam consists of. */
@@ -28,6 +29,8 @@ typedef struct {
   int day;          /* -1 alike */
   LusHeads *heads;  /* NULL: no estimate */
   LusExam *exam;
+  LusBaseline *baseline; /* NULL: none */
+  double sf_measured;    /* 0: unknown */
   LusToolMeasure measure;
 } Run;
 
@@ -41,6 +44,7 @@ static void run_clear(Run *run)
   lus_heads_unref(run->heads);
   lus_exam_free(run->exam);
   lus_key_frames_free(run->measure.keys);
+  lus_baseline_free(run->baseline);
   lus_tool_measure_clear(&run->measure);
 }
 
@@ -164,9 +168,9 @@ static gboolean measure_clips(Run *run, GError **error)
       return FALSE;
     }
     g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
+    lus_exam_add_clip(run->exam, zone, clip->name);
     if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error))
       return FALSE;
-    lus_exam_add_clip(run->exam, zone, clip->name);
   }
   return TRUE;
 }
@@ -201,13 +205,54 @@ static gboolean write_report(const Run *run, const char *path, GError **error)
          lus_tool_write_report(run->options->output, paths, error);
 }
 
+static void print_value(const char *what, const LusEstimateValue *value, double scale, const char *unit)
+{
+  if (value->valid)
+    printf("%s %.0f%s, 90 %% interval %.0f to %.0f%s\n", what, scale * value->value, unit, scale * value->low,
+           scale * value->high, unit);
+  else
+    printf("%s --: %s\n", what, value->reason);
+}
+
+static void print_estimate(const Run *run, const LusEstimate *e)
+{
+  static const char *const names[LUS_CHANGE_N] = {"lower", "same", "higher"};
+  print_value("S/F estimate", &e->sf, 1, "");
+  if (run->sf_measured > 0)
+    printf("S/F measured %.0f%s\n", run->sf_measured, run->options->spo2 > 97 ? " (SpO2 above 97 %)" : "");
+  if (e->change_valid)
+    printf("S/F change: %s, %.0f %% likely\n", names[e->change_class + 1],
+           100 * e->change_probability[e->change_class + 1]);
+  else
+    printf("S/F change --: %s\n", e->change_reason);
+  print_value("Readmission within 30 days", &e->readmission, 100, " %");
+}
+
+/** What each zone contributes, against the average exam of the fit. */
+static void print_contributions(const Run *run, const LusEstimateQuery *query)
+{
+  LusContributions c;
+  if (!run->heads || !lus_heads_contributions(&c, run->heads, LUS_TASK_SF, query))
+    return;
+  printf("S/F by zone, against the average exam:");
+  for (int i = 0; i < lus_exam_n_zones(run->exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(run->exam, i, &zone);
+    printf(" %s %+.0f", zone.name, c.zones[i]);
+  }
+  printf(", other %+.0f\n", c.other);
+}
+
 static gboolean write_exam(const Run *run, GError **error)
 {
   LusEstimate estimate;
   const char *model = lus_model_sha256(run->measure.model);
-  lus_estimate(&estimate, run->heads, run->exam, run->options->min_frames, model);
+  const LusEstimateQuery query = {.exam = run->exam, .baseline = run->baseline ? run->baseline->exam : NULL,
+                                  .baseline_model = run->baseline ? run->baseline->model_sha256 : NULL,
+                                  .model_sha256 = model, .min_frames = run->options->min_frames};
+  lus_estimate(&estimate, run->heads, &query);
   LusExamRecord record = {run->exam_id, run->patient, run->day, model, run->heads ? lus_heads_sha256(run->heads) : NULL,
-                          run->options->min_frames};
+                          run->options->min_frames, run->options->baseline, run->sf_measured};
   g_autofree char *text = lus_exam_to_json(run->exam, &estimate, &record);
   g_autofree char *path = g_build_filename(run->options->output, "exam.json", NULL);
   if (!text) {
@@ -217,15 +262,25 @@ static gboolean write_exam(const Run *run, GError **error)
   if (!lus_file_write(path, text, strlen(text), error))
     return FALSE;
   print_zones(run);
+  print_estimate(run, &estimate);
   if (estimate.sf.valid)
-    printf("S/F estimate %.0f, 90 %% interval %.0f to %.0f\n", estimate.sf.value, estimate.sf.low, estimate.sf.high);
-  else
-    printf("S/F estimate --: %s\n", estimate.sf.reason);
+    print_contributions(run, &query);
   printf("%s\n", path);
   if (run->options->report && !write_report(run, path, error))
     return FALSE;
   printf("%s\n", LUS_NOTICE);
   return TRUE;
+}
+
+/** The earlier exam, and the S/F that was measured. */
+static gboolean load_comparison(Run *run, GError **error)
+{
+  if (run->options->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, run->options->spo2, run->options->fio2, error))
+    return FALSE;
+  if (!run->options->baseline)
+    return TRUE;
+  run->baseline = lus_baseline_load(run->options->baseline, error);
+  return run->baseline != NULL;
 }
 
 static gboolean make_folder(const char *path, GError **error)
@@ -239,7 +294,7 @@ static gboolean make_folder(const char *path, GError **error)
 static gboolean conduct(const Options *options, char *const *inputs, GError **error)
 {
   Run run = {.options = options};
-  gboolean done = find_clips(&run, inputs, error) && load_heads(&run, error) && make_folder(options->output, error) &&
+  gboolean done = find_clips(&run, inputs, error) && load_heads(&run, error) && load_comparison(&run, error) && make_folder(options->output, error) &&
                   measure_clips(&run, error) && write_exam(&run, error);
   run_clear(&run);
   return done;
@@ -262,7 +317,7 @@ static int check_options(Options *options, char *const *inputs)
 
 int lus_cmd_exam(int argc, char **argv)
 {
-  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES};
+  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES, .fio2 = 0.21};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o.output, "Folder for exam.json", "DIR"},
     {"zone", 0, 0, G_OPTION_ARG_STRING, &o.zone, "Zone of a single clip", "ZONE"},
@@ -272,6 +327,9 @@ int lus_cmd_exam(int argc, char **argv)
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Model to segment with (default: the bundled one)", "MODEL"},
     {"exam-id", 0, 0, G_OPTION_ARG_STRING, &o.exam_id, "Name of the exam in exam.json", "TEXT"},
     {"report", 0, 0, G_OPTION_ARG_NONE, &o.report, "Key frames, report.pdf and report.png as well", NULL},
+    {"baseline", 0, 0, G_OPTION_ARG_FILENAME, &o.baseline, "exam.json of an earlier exam, for the change", "FILE"},
+    {"spo2", 0, 0, G_OPTION_ARG_DOUBLE, &o.spo2, "Measured oxygen saturation, to compare", "PERCENT"},
+    {"fio2", 0, 0, G_OPTION_ARG_DOUBLE, &o.fio2, "Fraction of inspired oxygen 0.21..1 (default 0.21)", "FRACTION"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
     G_OPTION_ENTRY_NULL};
   g_auto(GStrv) inputs = NULL;
@@ -281,7 +339,7 @@ int lus_cmd_exam(int argc, char **argv)
     code = check_options(&o, inputs);
   if (code == LUS_EXIT_DONE && !conduct(&o, inputs, &error))
     code = lus_tool_fail("exam", g_steal_pointer(&error));
-  char *texts[] = {o.output, o.zone, o.zones, o.heads, o.model, o.exam_id};
+  char *texts[] = {o.output, o.zone, o.zones, o.heads, o.model, o.exam_id, o.baseline};
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   return code;

@@ -31,6 +31,12 @@ static gboolean read_number(double *out, const LusToolTable *table, const char *
   return !*text || (end != text && !*end && isfinite(*out));
 }
 
+static gboolean read_peak(double *out, const LusToolTable *table, const char *feature)
+{
+  g_autofree char *column = g_strconcat(feature, LUS_PEAK_SUFFIX, NULL);
+  return read_number(out, table, column);
+}
+
 static void take_row(LusToolFeatures *features, const LusToolTable *table)
 {
   const char *sha256 = lus_tool_table_field(table, lus_tool_table_column(table, "clip_sha256"));
@@ -39,7 +45,8 @@ static void take_row(LusToolFeatures *features, const LusToolTable *table)
   gboolean ok = strlen(sha256) == 64 && read_number(&frames, table, "frames") && frames >= 0 && frames < 1e9 &&
                 read_number(&pleura_frames, table, "pleura_frames") && pleura_frames >= 0 && pleura_frames <= frames;
   for (int i = 0; ok && i < LUS_FEATURE_N; i++)
-    ok = read_number(&measured.features[i], table, lus_feature_info(i)->name);
+    ok = read_number(&measured.features[i], table, lus_feature_info(i)->name) &&
+         read_peak(&measured.peaks[i], table, lus_feature_info(i)->name);
   if (!ok)
     return;
   measured.frames = (int)frames;
@@ -164,9 +171,13 @@ static gboolean store_clip(LusToolDatabase *database, const LusToolFeatures *fea
                           *told->patient ? told->patient : NULL, (gint64)told->day, *told->zone ? told->zone : NULL,
                           message ? (gint64)-1 : (gint64)measured->frames,
                           message ? (gint64)-1 : (gint64)measured->pleura_frames);
-  for (int i = 0; ok && !message && i < LUS_FEATURE_N; i++)
+  for (int i = 0; ok && !message && i < LUS_FEATURE_N; i++) {
+    g_autofree char *peak = g_strconcat(lus_feature_info(i)->name, LUS_PEAK_SUFFIX, NULL);
     ok = lus_tool_database_put(database, "INSERT INTO feature VALUES (?,?,?)", "ssd", error, clip->name,
-                               lus_feature_info(i)->name, measured->features[i]);
+                               lus_feature_info(i)->name, measured->features[i]) &&
+         lus_tool_database_put(database, "INSERT INTO feature VALUES (?,?,?)", "ssd", error, clip->name, peak,
+                               measured->peaks[i]);
+  }
   return ok;
 }
 

@@ -10,6 +10,7 @@ gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double
     measure->masks.thresholds[i] = measure->threshold;
   measure->segmenter = lus_segmenter_new(model, &config, error);
   measure->masker = lus_masker_new();
+  measure->meter = lus_feature_meter_new();
   return measure->segmenter != NULL;
 }
 
@@ -30,7 +31,7 @@ void lus_tool_measure_clear(LusToolMeasure *measure)
   lus_masker_free(measure->masker);
   lus_segmenter_free(measure->segmenter);
   lus_model_unref(measure->model);
-  g_free(measure->scratch);
+  lus_feature_meter_free(measure->meter);
 }
 
 static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, const LusImage *image, gint64 pts_ns,
@@ -42,18 +43,11 @@ static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, 
   if (!segmentation)
     return TRUE;
   g_autoptr(LusMask) mask = lus_masker_run(measure->masker, segmentation, &measure->masks);
-  gsize size = lus_features_scratch_size(segmentation);
-  if (size > measure->scratch_size) {
-    g_free(measure->scratch);
-    measure->scratch = g_try_malloc(size);
-    measure->scratch_size = measure->scratch ? size : 0;
-  }
-  if (!mask || !measure->scratch) {
+  double features[LUS_FEATURE_N];
+  if (!mask || !lus_feature_meter_run(measure->meter, features, segmentation, mask, image)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for the masks of a frame");
     return FALSE;
   }
-  double features[LUS_FEATURE_N];
-  lus_features_measure(features, segmentation, mask, measure->scratch);
   lus_exam_add_frame(exam, zone, features);
   if (measure->planes && !lus_clip_planes_add(measure->planes, image, segmentation)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for a clip's planes");
@@ -107,6 +101,7 @@ gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone,
   lus_segmenter_reset(measure->segmenter);
   if (measure->planes)
     lus_clip_planes_reset(measure->planes);
+  lus_feature_meter_reset(measure->meter);
   gboolean done = measure_frames(measure, exam, zone, source, what, &problem);
   source->free(source);
   if (done)

@@ -9,8 +9,7 @@ typedef struct {
   LusMasker *masker;
   LusConfidenceConfig masks;
   double threshold;  /* 0..1, of all classes */
-  void *scratch;
-  gsize scratch_size;
+  LusFeatureMeter *meter;
   LusToolProgress *progress; /* of lus_tool_measure_open() */
   LusToolWorker *worker;     /* NULL, or who is told of each frame instead */
   LusClipPlanes *planes; /* gets every clip's frames anew; NULL, or whoever measures frees it */

@@ -246,7 +246,7 @@ static void append_number(GString *text, double value, const char *format)
 
 static gboolean write_outcomes(const Simulation *s, GError **error)
 {
-  g_autoptr(GString) text = g_string_new("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n");
+  g_autoptr(GString) text = g_string_new("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d,readmission_risk\n");
   for (int i = 0; i < s->config->patients; i++) {
     LusPatient patient;
     lus_patient_simulate(&patient, s->config->seed, (guint64)i + 1);
@@ -256,7 +256,9 @@ static gboolean write_outcomes(const Simulation *s, GError **error)
       append_number(text, patient.spo2_percent[day], "%.6g");
       append_number(text, patient.fio2[day], "%.6g");
       append_number(text, patient.o2_l_min[day], "%.6g");
-      g_string_append_printf(text, ",%d\n", patient.readmitted_30d ? 1 : 0);
+      g_string_append_printf(text, ",%d", patient.readmitted_30d ? 1 : 0);
+      append_number(text, patient.readmission_risk, "%.4g");
+      g_string_append_c(text, '\n');
     }
   }
   g_autofree char *path = g_build_filename(s->path, "outcomes.csv", NULL);

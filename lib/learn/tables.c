@@ -4,6 +4,7 @@
 #include "nn/error.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MODEL_KEY "model_sha256="
@@ -17,8 +18,16 @@ void lus_features_csv_begin(GString *out, const char *model_sha256, double thres
                          model_sha256, number, LUS_NOTICE);
   g_string_append(out, "clip,patient,day,zone,frames,pleura_frames");
   for (int i = 0; i < LUS_FEATURE_N; i++)
-    g_string_append_printf(out, ",%s", lus_feature_info(i)->name);
+    g_string_append_printf(out, ",%s,%s" LUS_PEAK_SUFFIX, lus_feature_info(i)->name, lus_feature_info(i)->name);
   g_string_append(out, ",clip_sha256\n");
+}
+
+static void append_number(GString *out, double value)
+{
+  char number[G_ASCII_DTOSTR_BUF_SIZE] = "";
+  if (!isnan(value))
+    g_ascii_formatd(number, sizeof(number), "%.10g", value);
+  g_string_append_printf(out, ",%s", number);
 }
 
 void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
@@ -32,40 +41,30 @@ void lus_features_csv_add(GString *out, const char *clip, const LusClipName *nam
     g_string_append_printf(out, "%d", name->day);
   g_string_append_printf(out, ",%s,%d,%d", name->zone, measured->frames, measured->pleura_frames);
   for (int i = 0; i < LUS_FEATURE_N; i++) {
-    char number[G_ASCII_DTOSTR_BUF_SIZE] = "";
-    if (!isnan(measured->features[i]))
-      g_ascii_formatd(number, sizeof(number), "%.10g", measured->features[i]);
-    g_string_append_printf(out, ",%s", number);
+    append_number(out, measured->features[i]);
+    append_number(out, measured->peaks[i]);
   }
   g_string_append_printf(out, ",%s\n", clip_sha256);
 }
 
-/** One patient's day. */
 typedef struct {
-  char *key; /* patient and day, of the hash table */
-  int group;
-  LusExam *exam;
-  double sf, spo2; /* NaN: no outcome */
-} Exam;
-
-static void exam_free(gpointer data)
-{
-  Exam *exam = data;
-  lus_exam_free(exam->exam);
-  g_free(exam->key);
-  g_free(exam);
-}
-
-typedef struct {
-  GPtrArray *exams;     /* Exam*, in the order of features.csv */
-  GHashTable *by_key;   /* key -> Exam*, borrowed */
+  GArray *exams;        /* LusOutcomeExam, in the order of features.csv */
+  GHashTable *by_key;   /* key -> number + 1 */
   GHashTable *patients; /* char* -> group + 1 */
 } Join;
 
+static void exam_clear(gpointer data)
+{
+  LusOutcomeExam *exam = data;
+  lus_exam_free(exam->exam);
+  g_free(exam->patient);
+}
+
 static void join_init(Join *join)
 {
-  join->exams = g_ptr_array_new_with_free_func(exam_free);
-  join->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+  join->exams = g_array_new(FALSE, TRUE, sizeof(LusOutcomeExam));
+  g_array_set_clear_func(join->exams, exam_clear);
+  join->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   join->patients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
@@ -73,7 +72,13 @@ static void join_clear(Join *join)
 {
   g_hash_table_unref(join->by_key);
   g_hash_table_unref(join->patients);
-  g_ptr_array_unref(join->exams);
+  g_array_unref(join->exams);
+}
+
+static LusOutcomeExam *find_exam(const Join *join, const char *key)
+{
+  int number = GPOINTER_TO_INT(g_hash_table_lookup(join->by_key, key));
+  return number ? &g_array_index(join->exams, LusOutcomeExam, (guint)number - 1) : NULL;
 }
 
 /** Reads patient and day of a row into a key; both must be there. */
@@ -102,25 +107,23 @@ static int group_of(Join *join, const char *patient)
 }
 
 /** The exam of @key (taken over), new if there is none yet. */
-static Exam *exam_of(Join *join, char *key, const char *patient)
+static LusOutcomeExam *exam_of(Join *join, char *key, const char *patient)
 {
-  Exam *exam = g_hash_table_lookup(join->by_key, key);
-  if (exam) {
+  LusOutcomeExam *found = find_exam(join, key);
+  if (found) {
     g_free(key);
-    return exam;
+    return found;
   }
-  exam = g_new0(Exam, 1);
-  exam->key = key;
-  exam->group = group_of(join, patient);
-  exam->exam = lus_exam_new(NULL, NULL);
-  exam->sf = exam->spo2 = NAN;
-  g_ptr_array_add(join->exams, exam);
-  g_hash_table_insert(join->by_key, exam->key, exam);
-  return exam;
+  LusOutcomeExam exam = {.patient = g_strdup(patient), .day = atoi(key), .group = group_of(join, patient),
+                         .exam = lus_exam_new(NULL, NULL), .sf = NAN, .spo2 = NAN, .severity = NAN, .risk = NAN,
+                         .readmitted = -1};
+  g_array_append_val(join->exams, exam);
+  g_hash_table_insert(join->by_key, key, GINT_TO_POINTER((int)join->exams->len));
+  return find_exam(join, key);
 }
 
 typedef struct {
-  int clip, patient, day, zone, frames, pleura_frames, features[LUS_FEATURE_N];
+  int clip, patient, day, zone, frames, pleura_frames, features[LUS_FEATURE_N], peaks[LUS_FEATURE_N];
 } FeatureColumns;
 
 static gboolean find_feature_columns(FeatureColumns *columns, const LusCsv *csv, GError **error)
@@ -131,9 +134,12 @@ static gboolean find_feature_columns(FeatureColumns *columns, const LusCsv *csv,
       !lus_csv_require(&columns->frames, csv, "frames", error) ||
       !lus_csv_require(&columns->pleura_frames, csv, "pleura_frames", error))
     return FALSE;
-  for (int i = 0; i < LUS_FEATURE_N; i++)
-    if (!lus_csv_require(&columns->features[i], csv, lus_feature_info(i)->name, error))
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
+    g_autofree char *peak = g_strconcat(lus_feature_info(i)->name, LUS_PEAK_SUFFIX, NULL);
+    if (!lus_csv_require(&columns->features[i], csv, lus_feature_info(i)->name, error) ||
+        !lus_csv_require(&columns->peaks[i], csv, peak, error))
       return FALSE;
+  }
   return TRUE;
 }
 
@@ -150,6 +156,8 @@ static gboolean read_measured(LusZone *measured, const LusCsv *csv, const Featur
   measured->pleura_frames = (int)pleura_frames;
   for (int i = 0; i < LUS_FEATURE_N; i++)
     if (!lus_csv_number(&measured->features[i], csv, row, columns->features[i], lus_feature_info(i)->low,
+                        lus_feature_info(i)->high, error) ||
+        !lus_csv_number(&measured->peaks[i], csv, row, columns->peaks[i], lus_feature_info(i)->low,
                         lus_feature_info(i)->high, error))
       return FALSE;
   return TRUE;
@@ -187,13 +195,12 @@ static char *comment_value(const LusCsv *csv, const char *key)
   return g_strndup(at, strcspn(at, " \r\n"));
 }
 
-static gboolean read_comments(LusFitTable *table, const LusCsv *csv, GError **error)
+static gboolean read_comments(LusOutcomeTable *table, const LusCsv *csv, GError **error)
 {
   g_autofree char *threshold = comment_value(csv, THRESHOLD_KEY);
   table->model_sha256 = comment_value(csv, MODEL_KEY);
-  table->data.model_sha256 = table->model_sha256;
-  table->data.threshold = g_ascii_strtod(threshold, NULL);
-  if (strlen(table->model_sha256) == 64 && *threshold && table->data.threshold >= 0 && table->data.threshold <= 1)
+  table->threshold = g_ascii_strtod(threshold, NULL);
+  if (strlen(table->model_sha256) == 64 && *threshold && table->threshold >= 0 && table->threshold <= 1)
     return TRUE;
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
               "%s:1: the comment line with model_sha256= and threshold= is missing; "
@@ -202,7 +209,7 @@ static gboolean read_comments(LusFitTable *table, const LusCsv *csv, GError **er
   return FALSE;
 }
 
-static gboolean load_features(LusFitTable *table, Join *join, const char *path, GError **error)
+static gboolean load_features(LusOutcomeTable *table, Join *join, const char *path, GError **error)
 {
   FeatureColumns columns;
   g_autoptr(LusCsv) csv = lus_csv_load(path, error);
@@ -216,7 +223,7 @@ static gboolean load_features(LusFitTable *table, Join *join, const char *path, 
 }
 
 typedef struct {
-  int patient, day, spo2, fio2, flow;
+  int patient, day, spo2, fio2, flow, readmitted, severity, risk;
 } OutcomeColumns;
 
 /** S/F of a row, NaN where SpO2 is empty. */
@@ -239,94 +246,133 @@ static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const Outco
   return TRUE;
 }
 
+static gboolean read_outcome(LusOutcomeExam *exam, const LusCsv *csv, const OutcomeColumns *columns, int row,
+                             GError **error)
+{
+  double readmitted;
+  if (!read_sf(&exam->sf, &exam->spo2, csv, columns, row, error) ||
+      !lus_csv_number(&readmitted, csv, row, columns->readmitted, 0, 1, error) ||
+      !lus_csv_number(&exam->severity, csv, row, columns->severity, -1e6, 1e6, error) ||
+      !lus_csv_number(&exam->risk, csv, row, columns->risk, 0, 1, error))
+    return FALSE;
+  if (!isnan(readmitted) && readmitted > 0 && readmitted < 1)
+    return lus_csv_refuse(csv, row, error, "readmitted_30d is %g, expected 0 or 1", readmitted);
+  exam->readmitted = isnan(readmitted) ? -1 : (int)readmitted;
+  return TRUE;
+}
+
+static gboolean find_outcome_columns(OutcomeColumns *columns, const LusCsv *csv, GError **error)
+{
+  columns->spo2 = lus_csv_column(csv, "spo2_percent");
+  columns->fio2 = lus_csv_column(csv, "fio2");
+  columns->flow = lus_csv_column(csv, "o2_l_min");
+  columns->readmitted = lus_csv_column(csv, "readmitted_30d");
+  columns->severity = lus_csv_column(csv, "severity");
+  columns->risk = lus_csv_column(csv, "readmission_risk");
+  if (columns->readmitted < 0 && !lus_csv_require(&columns->spo2, csv, "spo2_percent", error))
+    return FALSE; /* one outcome there must be */
+  return lus_csv_require(&columns->patient, csv, "patient", error) && lus_csv_require(&columns->day, csv, "day", error);
+}
+
 static gboolean load_outcomes(Join *join, const char *path, GError **error)
 {
   OutcomeColumns columns;
   g_autoptr(LusCsv) csv = lus_csv_load(path, error);
-  if (!csv || !lus_csv_require(&columns.patient, csv, "patient", error) ||
-      !lus_csv_require(&columns.day, csv, "day", error) || !lus_csv_require(&columns.spo2, csv, "spo2_percent", error))
+  if (!csv || !find_outcome_columns(&columns, csv, error))
     return FALSE;
-  columns.fio2 = lus_csv_column(csv, "fio2");
-  columns.flow = lus_csv_column(csv, "o2_l_min");
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (int row = 0; row < csv->n_rows; row++) {
-    double sf, spo2;
+    LusOutcomeExam unused;
     char *key = read_key(csv, row, columns.patient, columns.day, error);
     if (!key)
       return FALSE;
-    Exam *exam = g_hash_table_lookup(join->by_key, key);
+    LusOutcomeExam *exam = find_exam(join, key);
     if (!g_hash_table_add(seen, key))
       return lus_csv_refuse(csv, row, error, "patient and day stand there twice");
-    if (!read_sf(&sf, &spo2, csv, &columns, row, error))
+    if (!read_outcome(exam ? exam : &unused, csv, &columns, row, error))
       return FALSE;
-    if (exam) {
-      exam->sf = sf;
-      exam->spo2 = spo2;
-    }
   }
   return TRUE;
 }
 
-static int zones_at_hand(const LusExam *exam, int min_frames)
+LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *outcomes_path, int min_frames,
+                                        GError **error)
 {
-  int n = 0;
-  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
-    LusZone zone;
-    lus_exam_get_zone(exam, i, &zone);
-    n += lus_zone_at_hand(&zone, min_frames);
-  }
-  return n;
-}
-
-/** Moves the exams that can be learned from into the table. */
-static gboolean fill_table(LusFitTable *table, const Join *join, int min_frames, GError **error)
-{
-  LusFitData *data = &table->data;
-  data->inputs = g_try_malloc_n(join->exams->len + 1, sizeof(*data->inputs));
-  data->sf = g_try_malloc_n(join->exams->len + 1, sizeof(double));
-  data->group = g_try_malloc_n(join->exams->len + 1, sizeof(int));
-  if (!data->inputs || !data->sf || !data->group) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for %u exams", join->exams->len);
-    return FALSE;
-  }
-  for (guint i = 0; i < join->exams->len; i++) {
-    const Exam *exam = g_ptr_array_index(join->exams, i);
-    data->zones = MAX(data->zones, zones_at_hand(exam->exam, min_frames));
-  }
-  for (guint i = 0; i < join->exams->len; i++) {
-    const Exam *exam = g_ptr_array_index(join->exams, i);
-    if (isnan(exam->sf)) {
-      table->without_outcome++;
-    } else if (zones_at_hand(exam->exam, min_frames) < MIN(LUS_FIT_MIN_ZONES, MAX(1, data->zones))) {
-      table->incomplete++;
-    } else {
-      lus_exam_inputs(data->inputs[data->n], exam->exam, min_frames);
-      data->sf[data->n] = exam->sf;
-      data->group[data->n++] = exam->group;
-      table->above_97 += exam->spo2 > 97;
-    }
-  }
-  return TRUE;
-}
-
-LusFitTable *lus_fit_table_load(const char *features_path, const char *outcomes_path, int min_frames, GError **error)
-{
-  g_autoptr(LusFitTable) table = g_new0(LusFitTable, 1);
+  g_autoptr(LusOutcomeTable) table = g_new0(LusOutcomeTable, 1);
   Join join;
   join_init(&join);
-  gboolean done = load_features(table, &join, features_path, error) && load_outcomes(&join, outcomes_path, error) &&
-                  fill_table(table, &join, min_frames, error);
+  gboolean done = load_features(table, &join, features_path, error) && load_outcomes(&join, outcomes_path, error);
+  if (done) {
+    table->n_groups = (int)g_hash_table_size(join.patients);
+    table->n = (int)join.exams->len;
+    g_array_set_clear_func(join.exams, NULL); /* they are the table's from here on */
+    table->exams = (LusOutcomeExam *)(void *)g_array_steal(join.exams, NULL);
+    table->min_frames = min_frames;
+  }
   join_clear(&join);
+  for (int i = 0; done && i < table->n; i++) {
+    table->zones = MAX(table->zones, lus_zones_count(lus_exam_at_hand(table->exams[i].exam, min_frames)));
+    table->above_97 += table->exams[i].spo2 > 97;
+  }
   return done ? g_steal_pointer(&table) : NULL;
 }
 
-void lus_fit_table_free(LusFitTable *table)
+void lus_outcome_table_free(LusOutcomeTable *table)
 {
   if (!table)
     return;
-  g_free(table->data.inputs);
-  g_free(table->data.sf);
-  g_free(table->data.group);
+  for (int i = 0; i < table->n; i++)
+    exam_clear(&table->exams[i]);
+  g_free(table->exams);
   g_free(table->model_sha256);
   g_free(table);
+}
+
+/** The patient's last exam before @exam, or -1. */
+static int find_earlier(const LusOutcomeTable *t, int exam)
+{
+  int found = -1;
+  for (int i = 0; i < t->n; i++)
+    if (t->exams[i].group == t->exams[exam].group && t->exams[i].day < t->exams[exam].day &&
+        (found < 0 || t->exams[i].day > t->exams[found].day))
+      found = i;
+  return found;
+}
+
+static gboolean is_last(const LusOutcomeTable *t, int exam)
+{
+  for (int i = 0; i < t->n; i++)
+    if (t->exams[i].group == t->exams[exam].group && t->exams[i].day > t->exams[exam].day)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean make_case(LusOutcomeCase *out, const LusOutcomeTable *t, LusTask task, int exam)
+{
+  const LusOutcomeExam *e = &t->exams[exam];
+  *out = (LusOutcomeCase){exam, find_earlier(t, exam), e->group, e->sf};
+  if (!lus_exam_at_hand(e->exam, t->min_frames))
+    return FALSE;
+  if (task == LUS_TASK_SF)
+    return !isnan(e->sf);
+  if (task == LUS_TASK_READMISSION) {
+    out->y = e->readmitted;
+    return e->readmitted >= 0 && is_last(t, exam);
+  }
+  if (out->earlier < 0 || !lus_exam_at_hand(t->exams[out->earlier].exam, t->min_frames))
+    return FALSE;
+  double difference = e->sf - t->exams[out->earlier].sf;
+  out->y = lus_change_class(difference);
+  return !isnan(difference);
+}
+
+GArray *lus_outcome_cases(const LusOutcomeTable *table, LusTask task)
+{
+  GArray *cases = g_array_new(FALSE, FALSE, sizeof(LusOutcomeCase));
+  for (int i = 0; i < table->n; i++) {
+    LusOutcomeCase one;
+    if (make_case(&one, table, task, i))
+      g_array_append_val(cases, one);
+  }
+  return cases;
 }

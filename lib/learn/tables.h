@@ -1,31 +1,58 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "heads.h"
+#include "../lung/estimate.h"
 
 LUS_BEGIN_DECLS
 
 /** features.csv: a comment line with version, model_sha256, threshold and the notice; then
- *  clip,patient,day,zone,frames,pleura_frames, every feature's mean, and the clip's SHA-256, one clip per row. Unknown values
- *  are empty. */
+ *  clip,patient,day,zone,frames,pleura_frames, for every feature its median and 90th percentile (NAME.p90) over the clip's
+ *  frames, and the clip's SHA-256, one clip per row. Unknown values are empty. */
+/** Of the columns of 90th percentiles; without it the median. */
+#define LUS_PEAK_SUFFIX ".p90"
 LUS_API void lus_features_csv_begin(GString *out, const char *model_sha256, double threshold);
 LUS_API void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
                                   const char *clip_sha256);
 
-/** features.csv and outcomes.csv (patient, day, spo2_percent, fio2 or o2_l_min; further columns are not looked at)
- *  joined into exams, one per patient and day. */
+/** One patient on one day. */
 typedef struct {
-  LusFitData data;     /* command is left NULL; all else belongs to the table */
+  char *patient;
+  int day, group;       /* group: number of the patient, 0.. */
+  LusExam *exam;
+  double sf, spo2;      /* NaN: no outcome */
+  double severity;      /* an expert's score, NaN: none */
+  double risk;          /* of readmission as known to a simulator, NaN: unknown */
+  int readmitted;       /* 0, 1; -1 unknown */
+} LusOutcomeExam;
+
+/** features.csv and outcomes.csv joined: patient, day; spo2_percent with fio2 or o2_l_min; readmitted_30d (0 or 1); and,
+ *  for comparison only, severity and readmission_risk. Columns that are missing are unknown throughout, further ones are
+ *  not looked at. */
+typedef struct {
   char *model_sha256;
-  int without_outcome; /* exams left out because there is no SpO2 of that patient and day */
-  int incomplete;      /* and those with fewer than LUS_FIT_MIN_ZONES zones at hand */
-  int above_97;        /* exams used whose SpO2 is above 97 %, where S/F no longer follows P/F (Rice et al. 2007) */
-} LusFitTable;
+  double threshold;       /* of the masks measured, 0..1 */
+  int min_frames;         /* a zone with fewer counts as missing */
+  int n, n_groups;
+  LusOutcomeExam *exams;  /* in the order of features.csv */
+  int zones;              /* most zones at hand in an exam */
+  int above_97;           /* exams whose SpO2 is above 97 %, where S/F no longer follows P/F (Rice et al. 2007) */
+} LusOutcomeTable;
+
 /** Errors name file and line: missing columns, wrong numbers, clips or outcomes twice, rows without patient, day or
  *  zone. */
-LUS_API LusFitTable *lus_fit_table_load(const char *features_path, const char *outcomes_path, int min_frames,
-                                        GError **error);
-LUS_API void lus_fit_table_free(LusFitTable *table);
+LUS_API LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *outcomes_path, int min_frames,
+                                                GError **error);
+LUS_API void lus_outcome_table_free(LusOutcomeTable *table);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusFitTable, lus_fit_table_free)
+/** What a task learns from: an exam, an earlier one of the same patient (-1: none), and the outcome: S/F; class of its
+ *  change; readmitted 0 or 1. sf: every exam with S/F and a zone at hand. change: exams that follow each other. readmission:
+ *  each patient's last exam, with the one before it. */
+typedef struct {
+  int exam, earlier, group;
+  double y;
+} LusOutcomeCase;
+/** Array of LusOutcomeCase; free with g_array_unref(). */
+LUS_API GArray *lus_outcome_cases(const LusOutcomeTable *table, LusTask task);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusOutcomeTable, lus_outcome_table_free)
 
 LUS_END_DECLS

@@ -1,73 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lung/estimate.h"
 #include "lung/heads-file.h"
 #include "nn/error.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
-enum { PART_MEAN, PART_MAX, PART_LOWER, PART_N };
-G_STATIC_ASSERT(PART_N * LUS_FEATURE_N == LUS_EXAM_INPUT_N);
+#define Z90 1.6448536 /* of the normal distribution: 90 % lie within */
 
-static char input_names[LUS_EXAM_INPUT_N][40];
-static pthread_once_t input_names_once = PTHREAD_ONCE_INIT;
+static const char *const task_names[LUS_TASK_N] = {"sf", "change", "readmission"};
 
-static void make_input_names(void)
+const char *lus_task_name(LusTask task)
 {
-  static const char *const parts[PART_N] = {"mean", "max", "lower"};
-  for (int i = 0; i < LUS_EXAM_INPUT_N; i++)
-    g_snprintf(input_names[i], sizeof(input_names[i]), "%s.%s", lus_feature_info(i / PART_N)->name, parts[i % PART_N]);
+  return task_names[task];
 }
 
-const char *lus_exam_input_name(int index)
+int lus_task_from_name(const char *name)
 {
-  g_return_val_if_fail(index >= 0 && index < LUS_EXAM_INPUT_N, NULL);
-  pthread_once(&input_names_once, make_input_names);
-  return input_names[index];
+  for (int i = 0; i < LUS_TASK_N; i++)
+    if (g_str_equal(task_names[i], name))
+      return i;
+  return -1;
+}
+
+int lus_change_class(double difference)
+{
+  return difference < -LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_LOWER
+         : difference > LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_HIGHER
+                                             : LUS_CHANGE_SAME;
 }
 
 static gboolean has_frames(const LusZone *zone, int min_frames)
 {
   return zone->frames > 0 && zone->frames >= min_frames;
-}
-
-gboolean lus_zone_at_hand(const LusZone *zone, int min_frames)
-{
-  return has_frames(zone, min_frames) && zone->pleura_frames >= (zone->frames + 9) / 10;
-}
-
-static gboolean is_lower(const char *zone)
-{
-  return g_str_equal(zone, "R3") || g_str_equal(zone, "L3");
-}
-
-void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, int min_frames)
-{
-  double sum[LUS_FEATURE_N] = {0}, lower_sum[LUS_FEATURE_N] = {0}, max[LUS_FEATURE_N];
-  int n[LUS_FEATURE_N] = {0}, lower_n[LUS_FEATURE_N] = {0};
-  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
-    LusZone zone;
-    lus_exam_get_zone(exam, i, &zone);
-    if (!lus_zone_at_hand(&zone, min_frames))
-      continue;
-    for (int f = 0; f < LUS_FEATURE_N; f++) {
-      double value = zone.features[f];
-      if (isnan(value))
-        continue;
-      max[f] = n[f] ? MAX(max[f], value) : value;
-      sum[f] += value;
-      n[f]++;
-      lower_sum[f] += is_lower(zone.name) ? value : 0;
-      lower_n[f] += is_lower(zone.name);
-    }
-  }
-  for (int f = 0; f < LUS_FEATURE_N; f++) {
-    double *parts = out + f * PART_N;
-    parts[PART_MEAN] = n[f] ? sum[f] / n[f] : NAN;
-    parts[PART_MAX] = n[f] ? max[f] : NAN;
-    parts[PART_LOWER] = lower_n[f] ? lower_sum[f] / lower_n[f] : parts[PART_MEAN];
-  }
 }
 
 /** How far the zones of an exam got. */
@@ -112,54 +76,105 @@ static void list_zones(char *reason, gsize size, const char *what, ZoneTest befo
   }
 }
 
-/** FALSE with the reason when fewer zones than the head needs are at hand: the first hurdle that too many
- *  don't take. */
-static gboolean check_zones(char *reason, gsize size, const LusHead *head, const LusExam *exam, int min_frames)
+/** FALSE with the reason when fewer than @needed zones are at hand: the first hurdle that too many don't take. */
+static gboolean check_zones(char *reason, gsize size, int needed, const LusExam *exam, int min_frames)
 {
   ZoneCounts counts = count_zones(exam, min_frames);
-  if (counts.seen < head->min_zones)
+  if (counts.seen < needed)
     list_zones(reason, size, "Zones missing", NULL, is_seen, exam, min_frames);
-  else if (counts.long_enough < head->min_zones)
+  else if (counts.long_enough < needed)
     list_zones(reason, size, "Too few frames", is_seen, has_frames, exam, min_frames);
-  else if (counts.at_hand < head->min_zones)
+  else if (counts.at_hand < needed)
     list_zones(reason, size, "No pleural line", has_frames, lus_zone_at_hand, exam, min_frames);
-  return counts.at_hand >= head->min_zones;
+  return counts.at_hand >= needed;
 }
 
-/** NaN when an input lies outside the range the head was fitted on. An unknown input counts as the mean of the fit. */
-static double apply_head(const LusHead *head, const double inputs[LUS_EXAM_INPUT_N])
+double lus_head_predict(const LusHead *head, const LusHeadValues *values)
 {
   double value = head->intercept;
   for (int i = 0; i < head->n_inputs; i++) {
     const LusHeadInput *input = &head->inputs[i];
-    double x = inputs[input->index], margin = head->range_margin * input->sd;
-    if (isnan(x))
-      continue;
-    if (x < input->low - margin || x > input->high + margin)
-      return NAN;
-    value += input->weight * (x - input->mean) / input->sd;
+    double x = input->difference ? values->difference[input->index] : values->level[input->index];
+    if (!isnan(x))
+      value += input->weight * (CLAMP(x, input->low, input->high) - input->mean) / input->sd;
   }
   return value;
 }
 
-static void estimate_sf(LusEstimateValue *out, const LusHead *head, const LusExam *exam, int min_frames)
+gboolean lus_head_in_range(const LusHead *head, const LusHeadValues *values)
 {
-  double inputs[LUS_EXAM_INPUT_N];
-  if (!check_zones(out->reason, sizeof(out->reason), head, exam, min_frames))
-    return;
-  lus_exam_inputs(inputs, exam, min_frames);
-  double value = apply_head(head, inputs);
-  if (isnan(value)) {
-    g_strlcpy(out->reason, "Outside trained range", sizeof(out->reason));
-    return;
+  for (int i = 0; i < head->n_inputs; i++) {
+    const LusHeadInput *input = &head->inputs[i];
+    double x = input->difference ? values->difference[input->index] : values->level[input->index];
+    double margin = head->range_margin * input->sd;
+    if (!isnan(x) && fabs(input->weight) > 0 && (x < input->low - margin || x > input->high + margin))
+      return FALSE;
   }
-  /* The inputs are means over zones, whose variance goes with 1 / zones. */
-  double missing = MAX(1.0, (double)head->zones / count_zones(exam, min_frames).at_hand);
-  double half_width = head->half_width * sqrt(missing);
-  out->valid = TRUE;
-  out->value = CLAMP(value, LUS_SF_MIN, LUS_SF_MAX);
-  out->low = MAX(out->value - half_width, LUS_SF_MIN);
-  out->high = MIN(out->value + half_width, LUS_SF_MAX);
+  return TRUE;
+}
+
+const LusHeadZones *lus_head_zones(const LusHead *head, int at_hand)
+{
+  return &head->by_zones[CLAMP(at_hand, 1, head->zones) - 1];
+}
+
+static double logistic(double x)
+{
+  return 1 / (1 + exp(-x));
+}
+
+void lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor)
+{
+  double below = 0;
+  for (int j = 0; j < LUS_CHANGE_N; j++) {
+    double up_to = j < LUS_CHANGE_N - 1 ? logistic(zones->cuts[j] - zones->slope * predictor) : 1;
+    probability[j] = MAX(0.0, up_to - below);
+    below = MAX(below, up_to);
+  }
+}
+
+guint lus_query_common_zones(const LusEstimateQuery *q)
+{
+  guint mask = 0, here = lus_exam_at_hand(q->exam, q->min_frames), there = lus_exam_at_hand(q->baseline, q->min_frames);
+  for (int i = 0; i < lus_exam_n_zones(q->exam); i++)
+    for (int j = 0; j < lus_exam_n_zones(q->baseline); j++) {
+      LusZone a, b;
+      lus_exam_get_zone(q->exam, i, &a);
+      lus_exam_get_zone(q->baseline, j, &b);
+      if ((here >> i & 1) && (there >> j & 1) && g_str_equal(a.name, b.name))
+        mask |= 1u << i;
+    }
+  return mask;
+}
+
+/** The bits of @mask, which are of @from's zones, as bits of @to's. */
+static guint same_zones(const LusExam *to, const LusExam *from, guint mask)
+{
+  guint out = 0;
+  for (int i = 0; i < lus_exam_n_zones(from); i++)
+    for (int j = 0; j < lus_exam_n_zones(to); j++) {
+      LusZone a, b;
+      lus_exam_get_zone(from, i, &a);
+      lus_exam_get_zone(to, j, &b);
+      if ((mask >> i & 1) && g_str_equal(a.name, b.name))
+        out |= 1u << j;
+    }
+  return out;
+}
+
+void lus_head_values(LusHeadValues *values, const LusHeads *heads, const LusEstimateQuery *q, guint mask, int replaced)
+{
+  lus_exam_inputs_replacing(values->level, q->exam, &heads->profile, mask, q->min_frames, replaced);
+  for (int i = 0; i < LUS_EXAM_INPUT_N; i++)
+    values->difference[i] = NAN;
+  guint common = q->baseline ? lus_query_common_zones(q) & mask : 0;
+  if (!common)
+    return;
+  double now[LUS_EXAM_INPUT_N], before[LUS_EXAM_INPUT_N];
+  lus_exam_inputs_replacing(now, q->exam, &heads->profile, common, q->min_frames, replaced);
+  lus_exam_inputs(before, q->baseline, &heads->profile, same_zones(q->baseline, q->exam, common), q->min_frames);
+  for (int i = 0; i < LUS_EXAM_INPUT_N; i++)
+    values->difference[i] = now[i] - before[i];
 }
 
 static void invalidate(LusEstimateValue *value, const char *reason)
@@ -168,19 +183,140 @@ static void invalidate(LusEstimateValue *value, const char *reason)
   g_strlcpy(value->reason, reason, sizeof(value->reason));
 }
 
-void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusExam *exam, int min_frames,
-                  const char *model_sha256)
+static void set_sf(LusEstimateValue *out, const LusHeadZones *zones, double predictor)
 {
-  gboolean other_model = heads && (!model_sha256 || !g_str_equal(heads->model_sha256, model_sha256));
-  const char *reason = other_model ? "Other model" : "No estimator";
+  out->valid = TRUE;
+  out->value = CLAMP(zones->offset + zones->slope * predictor, LUS_SF_MIN, LUS_SF_MAX);
+  out->low = MAX(out->value - zones->half_width, LUS_SF_MIN);
+  out->high = MIN(out->value + zones->half_width, LUS_SF_MAX);
+}
+
+static void set_readmission(LusEstimateValue *out, const LusHeadZones *zones, double e)
+{
+  double log_odds = zones->offset + zones->slope * e;
+  double variance = zones->variance[0] + 2 * zones->variance[1] * e + zones->variance[2] * e * e;
+  double reach = Z90 * sqrt(MAX(variance, 0.0));
+  out->valid = TRUE;
+  out->value = logistic(log_odds);
+  out->low = logistic(log_odds - reach);
+  out->high = logistic(log_odds + reach);
+}
+
+static void set_change(LusEstimate *out, const LusHeadZones *zones, double predictor)
+{
+  int best = 0;
+  lus_head_change(out->change_probability, zones, predictor);
+  for (int j = 1; j < LUS_CHANGE_N; j++)
+    if (out->change_probability[j] > out->change_probability[best])
+      best = j;
+  out->change_class = best - 1;
+  out->change_valid = TRUE;
+}
+
+/** What stands in the way of a head's number, as a reason; NULL: nothing so far. */
+static const char *find_obstacle(const LusHeads *heads, LusTask task, const LusEstimateQuery *q)
+{
+  if (!heads)
+    return "No estimator";
+  if (!q->model_sha256 || !g_str_equal(heads->model_sha256, q->model_sha256))
+    return "Other model";
+  if (heads->heads[task].n_inputs == 0)
+    return "No estimator";
+  if (task == LUS_TASK_CHANGE && !q->baseline)
+    return "No earlier exam";
+  if (task == LUS_TASK_CHANGE && q->baseline_model && !g_str_equal(q->baseline_model, heads->model_sha256))
+    return "Other model";
+  return NULL;
+}
+
+static void estimate_task(LusEstimate *out, LusEstimateValue *value, const LusHeads *heads, LusTask task,
+                          const LusEstimateQuery *q)
+{
+  const LusHead *head = &heads->heads[task];
+  LusHeadValues values;
+  guint mask = lus_exam_at_hand(q->exam, q->min_frames);
+  int needed = q->running ? MAX(head->min_zones, MIN(head->zones, lus_exam_n_expected(q->exam))) : head->min_zones;
+  if (!check_zones(value->reason, sizeof(value->reason), needed, q->exam, q->min_frames))
+    return;
+  if (task == LUS_TASK_CHANGE)
+    mask = lus_query_common_zones(q);
+  if (lus_zones_count(mask) < head->min_zones) {
+    g_strlcpy(value->reason, "No earlier exam of these zones", sizeof(value->reason));
+    return;
+  }
+  lus_head_values(&values, heads, q, mask, -1);
+  if (!lus_head_in_range(head, &values)) {
+    g_strlcpy(value->reason, "Outside trained range", sizeof(value->reason));
+    return;
+  }
+  const LusHeadZones *zones = lus_head_zones(head, lus_zones_count(mask));
+  double predictor = lus_head_predict(head, &values);
+  if (task == LUS_TASK_SF)
+    set_sf(&out->sf, zones, predictor);
+  else if (task == LUS_TASK_READMISSION)
+    set_readmission(&out->readmission, zones, predictor);
+  else
+    set_change(out, zones, predictor);
+}
+
+/** The running estimate of each zone: as if it were the only one at hand. */
+static void estimate_zones(LusEstimate *out, const LusHeads *heads, const LusEstimateQuery *q)
+{
+  const LusHead *head = &heads->heads[LUS_TASK_SF];
+  guint mask = lus_exam_at_hand(q->exam, q->min_frames);
+  for (int i = 0; i < lus_exam_n_zones(q->exam); i++) {
+    LusHeadValues values;
+    LusEstimateValue value;
+    if (!(mask >> i & 1))
+      continue;
+    lus_head_values(&values, heads, q, 1u << i, -1);
+    set_sf(&value, lus_head_zones(head, 1), lus_head_predict(head, &values));
+    out->zone_sf[i] = value.value;
+  }
+}
+
+void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusEstimateQuery *query)
+{
+  LusEstimateValue change, *values[LUS_TASK_N] = {&out->sf, &change, &out->readmission};
+  LusEstimateQuery q = *query;
   memset(out, 0, sizeof(*out));
-  invalidate(&out->readmission, reason);
-  g_strlcpy(out->change_reason, reason, sizeof(out->change_reason));
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < LUS_CHANGE_N; i++)
     out->change_probability[i] = NAN;
-  invalidate(&out->sf, heads && !other_model ? "" : reason);
-  if (heads && !other_model)
-    estimate_sf(&out->sf, &heads->sf, exam, min_frames);
+  for (int i = 0; i < LUS_MAX_ZONES; i++)
+    out->zone_sf[i] = NAN;
+  if (heads && q.baseline_model && !g_str_equal(q.baseline_model, heads->model_sha256))
+    q.baseline = NULL;
+  for (int task = 0; task < LUS_TASK_N; task++) {
+    const char *obstacle = find_obstacle(heads, (LusTask)task, query);
+    invalidate(values[task], obstacle ? obstacle : "");
+    if (!obstacle)
+      estimate_task(out, values[task], heads, (LusTask)task, &q);
+    if (!obstacle && task == LUS_TASK_SF)
+      estimate_zones(out, heads, &q);
+  }
+  g_strlcpy(out->change_reason, out->change_valid ? "" : change.reason, sizeof(out->change_reason));
+}
+
+gboolean lus_heads_contributions(LusContributions *out, const LusHeads *heads, LusTask task, const LusEstimateQuery *q)
+{
+  const LusHead *head = &heads->heads[task];
+  LusHeadValues values;
+  guint mask = task == LUS_TASK_CHANGE && q->baseline ? lus_query_common_zones(q) : lus_exam_at_hand(q->exam, q->min_frames);
+  *out = (LusContributions){.other = 0};
+  if (head->n_inputs == 0 || !mask)
+    return FALSE;
+  double slope = lus_head_zones(head, lus_zones_count(mask))->slope;
+  lus_head_values(&values, heads, q, mask, -1);
+  double all = lus_head_predict(head, &values);
+  out->other = slope * (all - head->intercept);
+  for (int i = 0; i < lus_exam_n_zones(q->exam); i++) {
+    if (!(mask >> i & 1))
+      continue;
+    lus_head_values(&values, heads, q, mask, i);
+    out->zones[i] = slope * (all - lus_head_predict(head, &values));
+    out->other -= out->zones[i];
+  }
+  return TRUE;
 }
 
 gboolean lus_sf_ratio(double *sf, double spo2_percent, double fio2, GError **error)

@@ -4,9 +4,20 @@
 
 LUS_BEGIN_DECLS
 
-/** From an exam to the S/F ratio (SpO2 [%] / FiO2 [fraction], 40..480) and, as further heads come, its change and the
- *  risk of readmission. Every number carries its validity and, where it is missing, the reason in the display's
- *  words. */
+/** From an exam to three outcomes: the S/F ratio (SpO2 [%] / FiO2 [fraction], 40..480), its change since an earlier exam,
+ *  and the risk of readmission within 30 days. Every number carries its validity and, where it is missing, the reason in
+ *  the display's words. */
+typedef enum { LUS_TASK_SF, LUS_TASK_CHANGE, LUS_TASK_READMISSION, LUS_TASK_N } LusTask;
+/** "sf", "change", "readmission"; and back (-1: none of these). */
+LUS_API const char *lus_task_name(LusTask task);
+LUS_API int lus_task_from_name(const char *name);
+
+/** A change of S/F is called same when it is no larger than this, lower or higher beyond. */
+#define LUS_CHANGE_DEAD_BAND 25.0
+enum { LUS_CHANGE_LOWER, LUS_CHANGE_SAME, LUS_CHANGE_HIGHER, LUS_CHANGE_N };
+/** Class of an S/F that rose by @difference. */
+LUS_API int lus_change_class(double difference);
+
 typedef struct {
   double value, low, high; /* S/F or probability 0..1; low..high is the 90 % interval */
   gboolean valid;
@@ -20,7 +31,8 @@ typedef struct {
   int change_class;            /* -1 lower, 0 same, +1 higher */
   double change_probability[3]; /* lower, same, higher */
   gboolean change_valid;
-  char change_reason[96];
+  char change_reason[96];      /* also "No earlier exam" */
+  double zone_sf[LUS_MAX_ZONES]; /* running: S/F as each zone of the exam alone would have it; NaN not at hand */
 } LusEstimate;
 
 /** Fitted heads: `lus fit` writes them as JSON, lib/models/default.heads.json is the bundled file. Immutable and
@@ -40,19 +52,60 @@ LUS_API double lus_heads_threshold(const LusHeads *heads);
 /** A zone is at hand when it has @min_frames frames or more, with a pleural line on at least a tenth of them. */
 LUS_API gboolean lus_zone_at_hand(const LusZone *zone, int min_frames);
 
-/** The inputs of the heads: for every feature the mean over the zones at hand ("vertical_percent.mean"), the largest
- *  zone (".max") and the mean of the lower zones R3, L3 (".lower"; the mean where neither is at hand). NaN where no
- *  zone at hand knows the feature. */
-#define LUS_EXAM_INPUT_N (3 * LUS_FEATURE_N)
-LUS_API void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, int min_frames);
-/** "vertical_percent.mean"; static. */
-LUS_API const char *lus_exam_input_name(int index);
+/** What each zone showed on average over the exams of a fit: what a missing zone is completed by, so that an exam without
+ *  the wet lower zones does not look dry. */
+typedef struct {
+  int n;
+  char zones[LUS_MAX_ZONES][LUS_ZONE_LENGTH];
+  double features[LUS_MAX_ZONES][LUS_FEATURE_N], peaks[LUS_MAX_ZONES][LUS_FEATURE_N]; /* NaN: unknown */
+} LusZoneProfile;
 
-/** @heads NULL gives "No estimator"; @model_sha256 is compared with the one the heads were fitted on ("Other model").
- *  @min_frames: a zone with fewer frames counts as missing. The heads say how many zones must be at hand; the interval
- *  grows with sqrt(zones / zones at hand). Change and readmission have no heads yet: "No estimator". */
-LUS_API void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusExam *exam, int min_frames,
-                          const char *model_sha256);
+/** The inputs of the heads. For every feature, over the zones: the mean of the clips' medians ("vertical_percent.mean"),
+ *  the largest (".max"), the lower zones R3, L3 (".lower"), the upper ones R1, L1 (".upper"), right against left
+ *  (".sides", absolute difference), and the mean of the 90th percentiles (".peak"). Then the part of the zones at hand
+ *  with three vertical lines or more ("zones.positive", %), and for each of the six usual zones whether it is missing
+ *  ("missing.R1", 0 or 1). */
+#define LUS_EXAM_PARTS 6
+#define LUS_EXAM_INPUT_N (LUS_EXAM_PARTS * LUS_FEATURE_N + 7)
+/** NaN where no zone at hand knows the feature. @profile: NULL: zones that are missing are left out. @mask: bit i set:
+ *  zone i of the exam may be used; all bits for all. */
+LUS_API void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, const LusZoneProfile *profile,
+                             guint mask, int min_frames);
+/** Zones at hand, as bits for the mask above; and how many bits are set. */
+LUS_API guint lus_exam_at_hand(const LusExam *exam, int min_frames);
+LUS_API int lus_zones_count(guint mask);
+/** "vertical_percent.mean"; static. And back, or -1. */
+LUS_API const char *lus_exam_input_name(int index);
+LUS_API int lus_exam_input_from_name(const char *name);
+/** +1 where medicine says that the input grows with lung water, -1 where it falls, else 0. */
+LUS_API int lus_exam_input_water(int index);
+/** TRUE for "missing.R1" and its like. */
+LUS_API gboolean lus_exam_input_is_missing(int index);
+
+/** What an estimate is made of. */
+typedef struct {
+  const LusExam *exam;
+  const LusExam *baseline;        /* an earlier exam of the patient, or NULL */
+  const char *baseline_model;     /* SHA-256 of the model that measured it; NULL unknown */
+  const char *model_sha256;       /* of the model that measured @exam */
+  int min_frames;                 /* a zone with fewer frames counts as missing */
+  gboolean running;               /* the exam goes on: a value is given once all expected zones are at hand */
+} LusEstimateQuery;
+
+/** @heads NULL gives "No estimator"; another model than the heads were fitted on "Other model". The heads say how many
+ *  zones must be at hand, and how the interval grows when fewer are. */
+LUS_API void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusEstimateQuery *query);
+
+/** How much of a linear predictor comes from where, against the average exam of the fit. */
+typedef struct {
+  double zones[LUS_MAX_ZONES];          /* of each zone of the exam */
+  double other;                         /* what belongs to no zone */
+} LusContributions;
+/** FALSE when there is no such head. In S/F for sf, else in log odds (change: towards higher). */
+LUS_API gboolean lus_heads_contributions(LusContributions *out, const LusHeads *heads, LusTask task,
+                                         const LusEstimateQuery *query);
+/** What the heads file says, as text: inputs with their weights, zones, intervals, how they were fitted. Newly allocated. */
+LUS_API char *lus_heads_describe(const LusHeads *heads);
 
 /** The exam.json of the contract; newly allocated text, NULL when out of memory. Strings may be NULL. */
 typedef struct {
@@ -60,8 +113,19 @@ typedef struct {
   int day;                 /* -1 unknown */
   const char *model_sha256, *heads_sha256;
   int min_frames;
+  const char *baseline;    /* the earlier exam that the change refers to; NULL: none */
+  double sf_measured;      /* entered beside it; 0 unknown */
 } LusExamRecord;
 LUS_API char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record);
+
+/** An earlier exam from its exam.json. */
+typedef struct {
+  LusExam *exam;
+  char *exam_id, *model_sha256; /* NULL: not told */
+  double sf;                    /* its estimate, NaN: none */
+} LusBaseline;
+LUS_API LusBaseline *lus_baseline_load(const char *path, GError **error);
+LUS_API void lus_baseline_free(LusBaseline *baseline);
 
 /** S/F from SpO2 [%] and FiO2 [0.21..1]; FALSE with LUS_ERROR_INVALID outside 40..480 or when an input is
  *  out of range. */
@@ -70,5 +134,6 @@ LUS_API gboolean lus_sf_ratio(double *sf, double spo2_percent, double fio2, GErr
 LUS_API double lus_fio2_from_flow(double o2_l_min);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusHeads, lus_heads_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusBaseline, lus_baseline_free)
 
 LUS_END_DECLS

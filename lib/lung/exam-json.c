@@ -24,13 +24,15 @@ static json_t *number(double value)
 
 static json_t *zone_object(const LusExam *exam, int index, const LusZone *zone)
 {
-  json_t *clips = json_array(), *features = json_object();
+  json_t *clips = json_array(), *features = json_object(), *peaks = json_object();
   for (const char *const *clip = lus_exam_clips(exam, index); *clip; clip++)
     json_array_append_new(clips, text(*clip));
-  for (int i = 0; i < LUS_FEATURE_N; i++)
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
     json_object_set_new(features, lus_feature_info(i)->name, number(zone->features[i]));
-  return json_pack("{s:o, s:i, s:i, s:o}", "clips", clips, "frames", zone->frames, "pleura_frames", zone->pleura_frames,
-                   "features", features);
+    json_object_set_new(peaks, lus_feature_info(i)->name, number(zone->peaks[i]));
+  }
+  return json_pack("{s:o, s:i, s:i, s:o, s:o}", "clips", clips, "frames", zone->frames, "pleura_frames",
+                   zone->pleura_frames, "features", features, "features_p90", peaks);
 }
 
 static void add_zones(json_t *root, const LusExam *exam, int min_frames)
@@ -56,7 +58,7 @@ static json_t *value_object(const LusEstimateValue *value, const char *name)
                    "valid", value->valid, "reason", value->reason);
 }
 
-static json_t *change_object(const LusEstimate *estimate)
+static json_t *change_object(const LusEstimate *estimate, const char *baseline)
 {
   static const char *const names[3] = {"lower", "same", "higher"};
   const double *p = estimate->change_probability;
@@ -66,8 +68,8 @@ static json_t *change_object(const LusEstimate *estimate)
     probabilities =
         json_pack("{s:o, s:o, s:o}", names[0], number(p[0]), names[1], number(p[1]), names[2], number(p[2]));
   }
-  return json_pack("{s:o, s:o, s:n, s:b, s:s}", "class", class_name, "probabilities", probabilities, "baseline",
-                   "valid", estimate->change_valid, "reason", estimate->change_reason);
+  return json_pack("{s:o, s:o, s:o, s:b, s:s}", "class", class_name, "probabilities", probabilities, "baseline",
+                   text(baseline), "valid", estimate->change_valid, "reason", estimate->change_reason);
 }
 
 char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record)
@@ -77,7 +79,9 @@ char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const L
                 "patient", text(record->patient), "day", record->day < 0 ? json_null() : json_integer(record->day));
   add_zones(root, exam, record->min_frames);
   json_object_set_new(root, "sf", value_object(&estimate->sf, "value"));
-  json_object_set_new(root, "change", change_object(estimate));
+  if (record->sf_measured > 0)
+    json_object_set_new(json_object_get(root, "sf"), "measured", json_real(record->sf_measured));
+  json_object_set_new(root, "change", change_object(estimate, record->baseline));
   json_object_set_new(root, "readmission", value_object(&estimate->readmission, "probability"));
   json_object_set_new(root, "model_sha256", text(record->model_sha256));
   json_object_set_new(root, "heads_sha256", text(record->heads_sha256));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/exam.h"
+#include "lung/feature-stats.h"
 #include "nn/error.h"
 
 #include <math.h>
@@ -7,12 +8,20 @@
 
 #define DEFAULT_ZONES "R1,R2,R3,L1,L2,L3"
 
+#define PEAK 0.9
+
+/** Clips that are over: sums weighted by the frames on which each feature is known. */
+typedef struct {
+  double features[LUS_FEATURE_N], peaks[LUS_FEATURE_N];
+  gint64 known[LUS_FEATURE_N];
+} Clips;
+
 typedef struct {
   char name[LUS_ZONE_LENGTH];
   int frames, pleura_frames;
-  double sum[LUS_FEATURE_N];
-  gint64 known[LUS_FEATURE_N]; /* frames in sum */
-  GPtrArray *clips;            /* char*, NULL-terminated */
+  Clips over;
+  LusFeatureStats *clip; /* the one that is running; NULL: no frame yet */
+  GPtrArray *clips;      /* char*, NULL-terminated */
 } Zone;
 
 struct _LusExam {
@@ -47,6 +56,7 @@ static int append_zone(LusExam *exam, const char *name)
 
 static void clear_zone(Zone *zone)
 {
+  lus_feature_stats_free(zone->clip);
   g_ptr_array_unref(zone->clips);
   memset(zone, 0, sizeof(*zone));
 }
@@ -123,15 +133,31 @@ void lus_exam_add_frame(LusExam *exam, int zone, const double features[LUS_FEATU
 {
   g_return_if_fail(zone >= 0 && zone < exam->n_zones);
   Zone *z = &exam->zones[zone];
+  if (!z->clip)
+    z->clip = lus_feature_stats_new();
   z->frames++;
-  if (!isnan(features[LUS_FEATURE_PLEURA_DEPTH]))
-    z->pleura_frames++;
-  for (int i = 0; i < LUS_FEATURE_N; i++) {
-    if (isnan(features[i]))
-      continue;
-    z->sum[i] += features[i];
-    z->known[i]++;
-  }
+  z->pleura_frames += !isnan(features[LUS_FEATURE_PLEURA_DEPTH]);
+  lus_feature_stats_add(z->clip, features);
+}
+
+static void add_to_clips(Clips *clips, LusFeature feature, double value, double peak, int known)
+{
+  if (isnan(value) || isnan(peak) || known == 0)
+    return;
+  clips->features[feature] += value * known;
+  clips->peaks[feature] += peak * known;
+  clips->known[feature] += known;
+}
+
+/** The clips that are over, and the one that is running. */
+static Clips all_clips(const Zone *zone)
+{
+  Clips all = zone->over;
+  for (int i = 0; zone->clip && i < LUS_FEATURE_N; i++)
+    add_to_clips(&all, (LusFeature)i, lus_feature_stats_percentile(zone->clip, (LusFeature)i, 0.5),
+                 lus_feature_stats_percentile(zone->clip, (LusFeature)i, PEAK),
+                 lus_feature_stats_known(zone->clip, (LusFeature)i));
+  return all;
 }
 
 void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured)
@@ -140,21 +166,19 @@ void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured)
   Zone *z = &exam->zones[zone];
   z->frames = (int)MIN((gint64)z->frames + measured->frames, G_MAXINT);
   z->pleura_frames = (int)MIN((gint64)z->pleura_frames + measured->pleura_frames, G_MAXINT);
-  for (int i = 0; i < LUS_FEATURE_N; i++) {
-    if (isnan(measured->features[i]))
-      continue;
-    /* Without a pleural line only its coverage is known. */
-    int known = i == LUS_FEATURE_PLEURA_COVERAGE ? measured->frames : measured->pleura_frames;
-    z->sum[i] += measured->features[i] * known;
-    z->known[i] += known;
-  }
+  for (int i = 0; i < LUS_FEATURE_N; i++)
+    add_to_clips(&z->over, (LusFeature)i, measured->features[i], measured->peaks[i],
+                 lus_feature_info((LusFeature)i)->needs_pleura ? measured->pleura_frames : measured->frames);
 }
 
 void lus_exam_add_clip(LusExam *exam, int zone, const char *clip)
 {
   g_return_if_fail(zone >= 0 && zone < exam->n_zones);
-  GPtrArray *clips = exam->zones[zone].clips;
-  g_ptr_array_insert(clips, (gint)clips->len - 1, g_strdup(clip));
+  Zone *z = &exam->zones[zone];
+  g_ptr_array_insert(z->clips, (gint)z->clips->len - 1, g_strdup(clip));
+  z->over = all_clips(z);
+  if (z->clip)
+    lus_feature_stats_clear(z->clip);
 }
 
 const char *const *lus_exam_clips(const LusExam *exam, int zone)
@@ -180,8 +204,11 @@ void lus_exam_get_zone(const LusExam *exam, int index, LusZone *out)
   g_strlcpy(out->name, zone->name, LUS_ZONE_LENGTH);
   out->frames = zone->frames;
   out->pleura_frames = zone->pleura_frames;
-  for (int i = 0; i < LUS_FEATURE_N; i++)
-    out->features[i] = zone->known[i] > 0 ? zone->sum[i] / (double)zone->known[i] : NAN;
+  Clips all = all_clips(zone);
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
+    out->features[i] = all.known[i] > 0 ? all.features[i] / (double)all.known[i] : NAN;
+    out->peaks[i] = all.known[i] > 0 ? all.peaks[i] / (double)all.known[i] : NAN;
+  }
 }
 
 /** The next part of a file name made of letters and digits; its length, 0 at the end. */

@@ -5,7 +5,8 @@
 LUS_BEGIN_DECLS
 
 /** An exam: several lung zones of one patient on one day. Zones may be missing (they are listed, never invented) and
- *  may be scanned twice (their frames add up). */
+ *  may be scanned twice: a zone's features are those of its clips, mean weighted by frames. Breathing and single frames
+ *  that went wrong are left to the median and 90th percentile over each clip. */
 #define LUS_MAX_ZONES 16
 #define LUS_ZONE_LENGTH 8
 /** Frames that make a zone count, by default. */
@@ -15,7 +16,8 @@ typedef struct {
   char name[LUS_ZONE_LENGTH];
   int frames;                     /* frames inferred */
   int pleura_frames;              /* of these, frames with a pleural line */
-  double features[LUS_FEATURE_N]; /* mean over the frames on which each is known; NaN if none */
+  double features[LUS_FEATURE_N]; /* median over the frames on which each is known; NaN if none */
+  double peaks[LUS_FEATURE_N];    /* their 90th percentile */
 } LusZone;
 
 typedef struct _LusExam LusExam;
@@ -29,8 +31,9 @@ LUS_API void lus_exam_reset(LusExam *exam);
  *  and there is room; else -1. */
 LUS_API int lus_exam_zone(LusExam *exam, const char *name);
 LUS_API void lus_exam_add_frame(LusExam *exam, int zone, const double features[LUS_FEATURE_N]);
-/** Adds @measured's frames as a whole, as if each had been added (a row of features.csv); its name is not looked at. */
+/** Adds a whole clip as it was measured (a row of features.csv); its name is not looked at. */
 LUS_API void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured);
+/** Begins a clip of that name: frames added from here on are its. */
 LUS_API void lus_exam_add_clip(LusExam *exam, int zone, const char *clip);
 /** The clips added to a zone, a NULL-terminated array that lives as long as nothing is added. */
 LUS_API const char *const *lus_exam_clips(const LusExam *exam, int zone);

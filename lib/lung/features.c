@@ -1,45 +1,89 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/features.h"
 
-#include <math.h>
-#include <string.h>
-
-/* What counts as a pleural line in one column: it begins this far below the column's first sector pixel (the skin line
- * and the transducer's ring-down are as bright), is no thicker, and leaves this much sector below, in % of the sector's
- * height. */
-#define PLEURA_MIN_DEPTH 2.0
-#define PLEURA_MAX_THICKNESS 20.0
-#define PLEURA_MIN_BELOW 10.0
-/* On fewer columns than this part of the sector's, it is a speck and no pleural line was detected. */
-#define PLEURA_MIN_COVERAGE 3.0
-/* A column belongs to a vertical line when its mask fills this part of the depth below the pleura. */
-#define VERTICAL_MIN_FILL 20.0
-/* Gaps narrower than this part of the sector's columns (one column at least) are mask noise, in lines and between
- * them. */
-#define GAP_MIN_WIDTH 1.0
+/** The table; entries in the order of LusFeature. */
+#define PERCENT(name, pleura, water, source, definition) {name, "%", 0, 100, pleura, water, definition, source}
+#define MM(name, high, water, source, definition) {name, "mm", 0, high, TRUE, water, definition, source}
+#define COUNT(name, water, source, definition) {name, "count", 0, 100, TRUE, water, definition, source}
 
 static const LusFeatureInfo table[LUS_FEATURE_N] = {
-  [LUS_FEATURE_PLEURA_COVERAGE] = {"pleura_coverage", "%", 0, 100, "Columns of the sector that show the pleural line."},
-  [LUS_FEATURE_PLEURA_DEPTH] = {"pleura_depth", "%", 0, 100,
-    "Median depth of the pleural line's upper edge below the sector's top, of the sector's height."},
-  [LUS_FEATURE_PLEURA_THICKNESS] = {"pleura_thickness", "%", 0, 100,
-    "Median thickness of the pleural line, of the sector's height."},
-  [LUS_FEATURE_PLEURA_CONFIDENCE] = {"pleura_confidence", "%", 0, 100,
-    "Mean confidence over the pleural line's mask."},
-  [LUS_FEATURE_PLEURA_BREAKS] = {"pleura_breaks", "count", 0, 100,
-    "Gaps of the pleural line between its first and last column."},
-  [LUS_FEATURE_FASCIA_AREA] = {"fascia_area", "%", 0, 100,
-    "Area of the fascia mask above the pleural line, of the sector's area there."},
-  [LUS_FEATURE_VERTICAL_COUNT] = {"vertical_count", "count", 0, 100,
-    "Vertical lines (B-lines) below the pleural line."},
-  [LUS_FEATURE_VERTICAL_PERCENT] = {"vertical_percent", "%", 0, 100,
-    "B-line/pleura percentage: columns with a vertical line, of the columns that show the pleural line."},
-  [LUS_FEATURE_VERTICAL_WIDEST] = {"vertical_widest", "%", 0, 100,
-    "Columns of the widest vertical line, of the columns that show the pleural line."},
-  [LUS_FEATURE_VERTICAL_AREA] = {"vertical_area", "%", 0, 100,
-    "Area of the vertical-line mask below the pleural line, of the sector's area there."},
-  [LUS_FEATURE_VERTICAL_CONFIDENCE] = {"vertical_confidence", "%", 0, 100,
-    "Mean confidence of the class vertical line below the pleural line, in the mask or not."},
+  [LUS_FEATURE_PLEURA_COVERAGE] =
+    PERCENT("pleura_coverage", FALSE, 0, "mask", "Part of the sector's beams that show the pleural line."),
+  [LUS_FEATURE_PLEURA_VISIBILITY] = PERCENT("pleura_visibility", FALSE, 0, "confidence",
+    "Largest confidence of the pleural line in each column of the sector, mean over the columns."),
+  [LUS_FEATURE_PLEURA_DEPTH] = PERCENT("pleura_depth", TRUE, 0, "mask",
+    "Median depth of the pleural line's upper edge below the probe's face, along the beams, of the sector's height."),
+  [LUS_FEATURE_PLEURA_DEPTH_MM] = MM("pleura_depth_mm", 300, 0, "mask", "The same in mm."),
+  [LUS_FEATURE_PLEURA_THICKNESS] = PERCENT("pleura_thickness", TRUE, 0, "mask",
+    "Median thickness of the pleural line along the beams, of the sector's height."),
+  [LUS_FEATURE_PLEURA_THICKNESS_MM] = MM("pleura_thickness_mm", 100, 0, "mask", "The same in mm."),
+  [LUS_FEATURE_PLEURA_CONFIDENCE] =
+    PERCENT("pleura_confidence", TRUE, 0, "confidence", "Mean confidence over the pleural line's mask."),
+  [LUS_FEATURE_PLEURA_BREAKS] =
+    COUNT("pleura_breaks", 0, "mask", "Gaps of the pleural line between its first and last beam."),
+  [LUS_FEATURE_PLEURA_CONTINUITY] = PERCENT("pleura_continuity", TRUE, 0, "mask",
+    "Longest piece of the pleural line without a gap, of all beams from its first to its last."),
+  [LUS_FEATURE_PLEURA_INDENTATIONS] = COUNT("pleura_indentations", 0, "mask",
+    "Places where the pleural line's upper edge dips below its neighbourhood."),
+  [LUS_FEATURE_PLEURA_ROUGHNESS] = PERCENT("pleura_roughness", TRUE, 0, "mask",
+    "Root mean square distance of the pleural line's upper edge from its moving average, of the sector's height."),
+  [LUS_FEATURE_PLEURA_ROUGHNESS_MM] = MM("pleura_roughness_mm", 100, 0, "mask", "The same in mm."),
+  [LUS_FEATURE_FASCIA_AREA] = PERCENT("fascia_area", TRUE, 0, "mask",
+    "Area of the fascia mask above the pleural line, of the sector's area there."),
+  [LUS_FEATURE_FASCIA_COUNT] =
+    COUNT("fascia_count", 0, "mask", "Fascia bands above the pleural line, mean over its beams."),
+  [LUS_FEATURE_FASCIA_DEPTH] = PERCENT("fascia_depth", TRUE, 0, "mask",
+    "Median depth of the uppermost fascia band's upper edge below the probe's face, of the sector's height."),
+  [LUS_FEATURE_FASCIA_DEPTH_MM] = MM("fascia_depth_mm", 300, 0, "mask", "The same in mm."),
+  [LUS_FEATURE_FASCIA_THICKNESS] = PERCENT("fascia_thickness", TRUE, 0, "mask",
+    "Mean thickness of the fascia bands along the beams, of the sector's height."),
+  [LUS_FEATURE_FASCIA_THICKNESS_MM] = MM("fascia_thickness_mm", 100, 0, "mask", "The same in mm."),
+  [LUS_FEATURE_FASCIA_CONFIDENCE] = PERCENT("fascia_confidence", TRUE, 0, "confidence",
+    "Mean confidence of the class fascia band above the pleural line, in the mask or not."),
+  [LUS_FEATURE_VERTICAL_COUNT] =
+    COUNT("vertical_count", 1, "mask", "Vertical lines (B-lines) that begin at the detected pleural line."),
+  [LUS_FEATURE_VERTICAL_PERCENT] = PERCENT("vertical_percent", TRUE, 1, "mask",
+    "B-line/pleura percentage: angle (in a fan) or width of the beams with a vertical line, of those that show the "
+    "pleural line."),
+  [LUS_FEATURE_VERTICAL_WIDEST] = PERCENT("vertical_widest", TRUE, 1, "mask",
+    "Widest vertical line, of the beams that show the pleural line."),
+  [LUS_FEATURE_VERTICAL_WIDTH_MM] =
+    MM("vertical_width_mm", 500, 1, "mask", "Width of all vertical lines together, at the pleural line."),
+  [LUS_FEATURE_VERTICAL_WIDEST_MM] =
+    MM("vertical_widest_mm", 500, 1, "mask", "Width of the widest vertical line, at the pleural line."),
+  [LUS_FEATURE_VERTICAL_CONFLUENCE] = PERCENT("vertical_confluence", TRUE, 1, "mask",
+    "Part of the beams with a vertical line whose line is wider than a quarter of the pleural line."),
+  [LUS_FEATURE_VERTICAL_AREA] = PERCENT("vertical_area", TRUE, 1, "mask",
+    "Area of the vertical-line mask below the pleural line, of the sector's area there."),
+  [LUS_FEATURE_VERTICAL_INTENSITY] = PERCENT("vertical_intensity", TRUE, 0, "picture",
+    "Mean grey of the beams with a vertical line below the pleural line, of full white."),
+  [LUS_FEATURE_VERTICAL_CONFIDENCE] = PERCENT("vertical_confidence", TRUE, 1, "confidence",
+    "Mean confidence of the class vertical line below the pleural line, in the mask or not."),
+  [LUS_FEATURE_VERTICAL_PEAK] = PERCENT("vertical_peak", TRUE, 1, "confidence",
+    "Mean confidence of the class vertical line along each beam below the pleural line, 90th percentile over the beams."),
+  [LUS_FEATURE_VERTICAL_SPREAD] = PERCENT("vertical_spread", TRUE, 1, "confidence",
+    "Part of the pleural line's beams on which that mean confidence is 25 % or more."),
+  [LUS_FEATURE_VERTICAL_DEEP] = PERCENT("vertical_deep", TRUE, 1, "confidence",
+    "Mean confidence of the class vertical line in the lowest third below the pleural line."),
+  [LUS_FEATURE_VERTICAL_OVERALL] = PERCENT("vertical_overall", FALSE, 1, "confidence",
+    "Mean confidence of the class vertical line in the lower half of the sector, with a pleural line above or not."),
+  [LUS_FEATURE_VERTICAL_OVERALL_PEAK] = PERCENT("vertical_overall_peak", FALSE, 1, "confidence",
+    "The same for each column, 90th percentile over the sector's columns."),
+  [LUS_FEATURE_A_LINE_COUNT] = COUNT("a_line_count", -1, "mask or picture",
+    "A-lines: bands of the class a_line, mean over the pleural line's beams; for a model without it, echoes at two to "
+    "four times the pleural line's depth that stand out by 3 % of full white or more."),
+  [LUS_FEATURE_A_LINE_CONTRAST] = PERCENT("a_line_contrast", TRUE, -1, "picture",
+    "Grey of the strongest echo at two to four times the pleural line's depth above its surroundings, of full white."),
+  [LUS_FEATURE_SLIDING] = PERCENT("sliding", TRUE, 0, "picture",
+    "How much less the picture below the pleural line resembles the frame before than the picture above it does: "
+    "difference of the correlations."),
+  [LUS_FEATURE_IMAGE_BRIGHTNESS] =
+    PERCENT("image_brightness", FALSE, 0, "picture", "Mean grey of the sector, of full white."),
+  [LUS_FEATURE_IMAGE_CONTRAST] =
+    PERCENT("image_contrast", FALSE, 0, "picture", "Standard deviation of the sector's grey, of full white."),
+  [LUS_FEATURE_IMAGE_LIT] = PERCENT("image_lit", FALSE, 0, "picture", "Part of the sector that is not black (grey above 3)."),
+  [LUS_FEATURE_IMAGE_CONTACT] = PERCENT("image_contact", FALSE, 0, "picture",
+    "Part of the sector's beams whose uppermost fifth is lit: where the probe touches the skin."),
 };
 
 const LusFeatureInfo *lus_feature_info(LusFeature feature)
@@ -53,236 +97,4 @@ int lus_feature_from_name(const char *name)
     if (g_str_equal(table[i].name, name))
       return i;
   return -1;
-}
-
-/** One column of the sector; columns outside it have no rows. */
-typedef struct {
-  int top, bottom;               /* sector rows, top <= row < bottom */
-  int pleura_top, pleura_bottom; /* pleural line, alike; none: pleura_top < 0 */
-  gboolean vertical;             /* belongs to a vertical line */
-} Column;
-
-typedef struct {
-  const LusSegmentation *segmentation;
-  const LusMask *mask;
-  int pleura, fascia, vertical;  /* class indices, -1: the model has none */
-  Column *columns;               /* [width] */
-  int *histogram;                /* [height + 1] */
-  int top, height;               /* rows of the sector */
-  int n_columns, n_pleura;       /* columns of the sector; of these, with pleural line */
-} Measure;
-
-gsize lus_features_scratch_size(const LusSegmentation *segmentation)
-{
-  return (gsize)segmentation->width * sizeof(Column) + ((gsize)segmentation->height + 1) * sizeof(int);
-}
-
-static const guint8 *class_plane(const guint8 *planes, const Measure *m, int index)
-{
-  return planes + (gsize)index * (gsize)m->segmentation->width * (gsize)m->segmentation->height;
-}
-
-static gboolean is_set(const guint8 *plane, const Measure *m, int x, int y)
-{
-  return plane[(gsize)y * (gsize)m->segmentation->width + (gsize)x] != 0;
-}
-
-/** Sector rows of every column, and the sector's extent. */
-static void find_columns(Measure *m)
-{
-  const LusSegmentation *s = m->segmentation;
-  int bottom = 0;
-  m->top = s->height;
-  for (int x = 0; x < s->width; x++) {
-    Column *column = &m->columns[x];
-    *column = (Column){.top = 0, .bottom = s->height, .pleura_top = -1, .pleura_bottom = -1};
-    while (column->top < column->bottom && !is_set(s->sector, m, x, column->top))
-      column->top++;
-    while (column->bottom > column->top && !is_set(s->sector, m, x, column->bottom - 1))
-      column->bottom--;
-    if (column->top == column->bottom)
-      continue;
-    m->n_columns++;
-    m->top = MIN(m->top, column->top);
-    bottom = MAX(bottom, column->bottom);
-  }
-  m->height = MAX(0, bottom - m->top);
-}
-
-static gboolean is_plausible_pleura(const Measure *m, const Column *column, int top, int bottom)
-{
-  double percent = 100.0 / m->height;
-  return (top - column->top) * percent >= PLEURA_MIN_DEPTH && (bottom - top) * percent <= PLEURA_MAX_THICKNESS &&
-         (column->bottom - bottom) * percent >= PLEURA_MIN_BELOW;
-}
-
-/** The topmost plausible run of the pleural mask in every column. */
-static void find_pleura(Measure *m)
-{
-  const guint8 *plane = class_plane(m->mask->planes, m, m->pleura);
-  for (int x = 0; x < m->segmentation->width; x++) {
-    Column *column = &m->columns[x];
-    for (int y = column->top; y < column->bottom && column->pleura_top < 0; y++) {
-      int top = y;
-      while (y < column->bottom && is_set(plane, m, x, y))
-        y++;
-      if (y == top || !is_plausible_pleura(m, column, top, y))
-        continue;
-      column->pleura_top = top;
-      column->pleura_bottom = y;
-      m->n_pleura++;
-    }
-  }
-}
-
-/** Median of what find() tells of every pleura column, each 0..height. */
-static double pleura_median(const Measure *m, int (*find)(const Measure *m, const Column *column))
-{
-  memset(m->histogram, 0, ((gsize)m->segmentation->height + 1) * sizeof(int));
-  for (int x = 0; x < m->segmentation->width; x++)
-    if (m->columns[x].pleura_top >= 0)
-      m->histogram[find(m, &m->columns[x])]++;
-  int below = (m->n_pleura - 1) / 2, above = m->n_pleura / 2; /* ranks of the two middle values, equal for odd counts */
-  int low = 0, seen = m->histogram[0];
-  while (seen <= below)
-    seen += m->histogram[++low];
-  int high = low;
-  while (seen <= above)
-    seen += m->histogram[++high];
-  return (low + high) / 2.0;
-}
-
-static int depth_of(const Measure *m, const Column *column)
-{
-  return column->pleura_top - m->top;
-}
-
-static int thickness_of(const Measure *m, const Column *column)
-{
-  (void)m;
-  return column->pleura_bottom - column->pleura_top;
-}
-
-static int min_gap(const Measure *m)
-{
-  return MAX(1, (int)(m->n_columns * GAP_MIN_WIDTH / 100.0));
-}
-
-static int count_breaks(const Measure *m)
-{
-  int breaks = 0, last = -1;
-  for (int x = 0; x < m->segmentation->width; x++) {
-    if (m->columns[x].pleura_top < 0)
-      continue;
-    if (last >= 0 && x - last - 1 >= min_gap(m))
-      breaks++;
-    last = x;
-  }
-  return breaks;
-}
-
-/** Set pixels and sum of confidences of one class in rows of the columns with pleural line. */
-typedef struct {
-  gint64 area, set, confidence;
-} Region;
-
-static void add_rows(Region *region, const Measure *m, int class_index, int x, int from, int to)
-{
-  const guint8 *mask = class_plane(m->mask->planes, m, class_index);
-  const guint8 *confidence = class_plane(m->segmentation->confidence, m, class_index);
-  for (int y = from; y < to; y++) {
-    region->area++;
-    region->set += is_set(mask, m, x, y);
-    region->confidence += confidence[(gsize)y * (gsize)m->segmentation->width + (gsize)x];
-  }
-}
-
-static double share(gint64 part, gint64 whole)
-{
-  return whole > 0 ? 100.0 * (double)part / (double)whole : NAN;
-}
-
-static void measure_pleura(double *out, const Measure *m)
-{
-  Region line = {0};
-  for (int x = 0; x < m->segmentation->width; x++)
-    if (m->columns[x].pleura_top >= 0)
-      add_rows(&line, m, m->pleura, x, m->columns[x].pleura_top, m->columns[x].pleura_bottom);
-  out[LUS_FEATURE_PLEURA_DEPTH] = 100.0 * pleura_median(m, depth_of) / m->height;
-  out[LUS_FEATURE_PLEURA_THICKNESS] = 100.0 * pleura_median(m, thickness_of) / m->height;
-  out[LUS_FEATURE_PLEURA_CONFIDENCE] = share(line.confidence, 255 * line.area);
-  out[LUS_FEATURE_PLEURA_BREAKS] = count_breaks(m);
-}
-
-static void measure_fascia(double *out, const Measure *m)
-{
-  Region above = {0};
-  for (int x = 0; x < m->segmentation->width; x++)
-    if (m->columns[x].pleura_top >= 0)
-      add_rows(&above, m, m->fascia, x, m->columns[x].top, m->columns[x].pleura_top);
-  out[LUS_FEATURE_FASCIA_AREA] = share(above.set, above.area);
-}
-
-/** Groups the marked columns into lines. */
-static void measure_lines(double *out, const Measure *m)
-{
-  int lines = 0, total = 0, width = 0, widest = 0, last = -1;
-  for (int x = 0; x < m->segmentation->width; x++) {
-    if (!m->columns[x].vertical)
-      continue;
-    if (last < 0 || x - last - 1 >= min_gap(m)) {
-      lines++;
-      width = 0;
-    }
-    last = x;
-    total++;
-    width++;
-    widest = MAX(widest, width);
-  }
-  out[LUS_FEATURE_VERTICAL_COUNT] = lines;
-  out[LUS_FEATURE_VERTICAL_PERCENT] = share(total, m->n_pleura);
-  out[LUS_FEATURE_VERTICAL_WIDEST] = share(widest, m->n_pleura);
-}
-
-static void measure_vertical(double *out, const Measure *m)
-{
-  Region all = {0};
-  for (int x = 0; x < m->segmentation->width; x++) {
-    Column *column = &m->columns[x];
-    if (column->pleura_top < 0)
-      continue;
-    Region below = {0};
-    add_rows(&below, m, m->vertical, x, column->pleura_bottom, column->bottom);
-    column->vertical = share(below.set, below.area) >= VERTICAL_MIN_FILL;
-    all.area += below.area;
-    all.set += below.set;
-    all.confidence += below.confidence;
-  }
-  measure_lines(out, m);
-  out[LUS_FEATURE_VERTICAL_AREA] = share(all.set, all.area);
-  out[LUS_FEATURE_VERTICAL_CONFIDENCE] = share(all.confidence, 255 * all.area);
-}
-
-void lus_features_measure(double *out, const LusSegmentation *segmentation, const LusMask *mask, void *scratch)
-{
-  const LusModelInfo *info = lus_model_info(segmentation->model);
-  Measure m = {.segmentation = segmentation, .mask = mask, .columns = scratch};
-  m.histogram = (int *)(void *)(m.columns + segmentation->width);
-  m.pleura = lus_model_info_class(info, "pleural_line");
-  m.fascia = lus_model_info_class(info, "fascia_band");
-  m.vertical = lus_model_info_class(info, "vertical_line");
-  for (int i = 0; i < LUS_FEATURE_N; i++)
-    out[i] = NAN;
-  find_columns(&m);
-  if (m.n_columns == 0 || m.pleura < 0)
-    return;
-  find_pleura(&m);
-  out[LUS_FEATURE_PLEURA_COVERAGE] = share(m.n_pleura, m.n_columns);
-  if (out[LUS_FEATURE_PLEURA_COVERAGE] < PLEURA_MIN_COVERAGE)
-    return;
-  measure_pleura(out, &m);
-  if (m.fascia >= 0)
-    measure_fascia(out, &m);
-  if (m.vertical >= 0)
-    measure_vertical(out, &m);
 }

@@ -4,25 +4,34 @@
 
 #include <stdatomic.h>
 
-/** What estimate.c and heads-file.c share: a linear head on standardised exam inputs. */
+/** What estimate.c, heads-file.c and the fit share: linear predictors on standardised exam inputs. */
 
-#define LUS_HEADS_SCHEMA 1
-#define LUS_HEADS_MAX_BYTES ((gsize)1 << 20)
+#define LUS_HEADS_SCHEMA 2
+#define LUS_HEADS_MAX_BYTES ((gsize)4 << 20)
 
 typedef struct {
-  int index;        /* of the exam input */
-  double mean, sd;  /* over the exams fitted on */
-  double low, high; /* smallest and largest there */
-  double weight;    /* per sd */
+  int index;           /* of the exam input */
+  gboolean difference; /* its change since the earlier exam, not its value */
+  double mean, sd;     /* over the exams fitted on */
+  double low, high;    /* smallest and largest there */
+  double weight;       /* per sd */
 } LusHeadInput;
 
+/** From the linear predictor e to the outcome when so many zones are at hand. sf: offset + slope e, +- half_width.
+ *  change: log odds of a class no higher than j: cuts[j] - slope e. readmission: log odds offset + slope e with variance
+ *  variance[0] + 2 variance[1] e + variance[2] e^2. */
 typedef struct {
-  int n_inputs;
-  LusHeadInput inputs[LUS_EXAM_INPUT_N];
+  double offset, slope, half_width, cuts[LUS_CHANGE_N - 1], variance[3];
+} LusHeadZones;
+
+typedef struct {
+  int n_inputs;        /* 0: there is no such head */
+  LusHeadInput *inputs;
   double intercept;
-  double half_width;     /* of the 90 % interval when no zone is missing */
-  double range_margin;   /* sd an input may lie outside low..high */
-  int zones, min_zones;  /* of a complete exam; needed at least */
+  double range_margin; /* sd an input may lie outside low..high */
+  int zones, min_zones; /* of a complete exam; needed at least */
+  LusHeadZones by_zones[LUS_MAX_ZONES]; /* [zones], for 1, 2 ... zones at hand */
+  char *fit;           /* how it was fitted, JSON */
 } LusHead;
 
 struct _LusHeads {
@@ -30,5 +39,30 @@ struct _LusHeads {
   char *sha256;
   char *model_sha256;
   double threshold;
-  LusHead sf;
+  LusZoneProfile profile;
+  LusHead heads[LUS_TASK_N];
 };
+
+/** All inputs a head may ask for: of the exam, and their change since the earlier one (NaN without one). */
+typedef struct {
+  double level[LUS_EXAM_INPUT_N], difference[LUS_EXAM_INPUT_N];
+} LusHeadValues;
+
+/** Bits of the exam's zones that are at hand in both exams. */
+guint lus_query_common_zones(const LusEstimateQuery *query);
+/** Of the exam's zones in @mask, for the change those that are at hand in both exams; zone number @replaced (-1: none) as the
+ *  profile has it. */
+void lus_head_values(LusHeadValues *values, const LusHeads *heads, const LusEstimateQuery *query, guint mask,
+                     int replaced);
+/** Linear predictor; an unknown input counts as the mean of the fit, one outside low..high as the nearest of both. */
+double lus_head_predict(const LusHead *head, const LusHeadValues *values);
+/** FALSE if a weighty input lies too far outside the range fitted on. */
+gboolean lus_head_in_range(const LusHead *head, const LusHeadValues *values);
+/** The line for @at_hand zones. */
+const LusHeadZones *lus_head_zones(const LusHead *head, int at_hand);
+/** Class probabilities of a change. */
+void lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor);
+
+/** lus_exam_inputs() with zone number @replaced (-1: none) as the profile has it. */
+void lus_exam_inputs_replacing(double out[LUS_EXAM_INPUT_N], const LusExam *exam, const LusZoneProfile *profile,
+                               guint mask, int min_frames, int replaced);

@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+/* S/F beyond what water explains, 22 together: other lung disease, anaemia and age stay with the patient; an oximeter is right to
+ * within about 2 % saturation (ISO 80601-2-61 allows 4 root mean square), 10 in S/F on room air, from day to day. */
+#define OWN_SD 19.6
+#define DAILY_SD 10.0
+
 static double clampd(double x, double low, double high)
 {
   return x < low ? low : x > high ? high : x;
@@ -41,10 +46,11 @@ static double mean_water(const LusPatient *p, int day)
 }
 
 /* Whole litres per minute until the saturation is one that wards accept. S/F is what the rounded readings give, as in practice:
- * FiO2 = .21 + .04 per l/min of a nasal cannula, up to 15 l/min of a mask. */
-static void breathe(LusRng *r, LusPatient *p, int day)
+ * FiO2 = .21 + .04 per l/min of a nasal cannula, up to 15 l/min of a mask. @own: what the patient's lungs do apart from water, the
+ * same on both days. */
+static void breathe(LusRng *r, LusPatient *p, int day, double own)
 {
-  double wanted = clampd(465 - 330 * pow(mean_water(p, day), 1.1) + lus_rng_normal(r, 0, 22), 60, 474);
+  double wanted = clampd(465 - 330 * pow(mean_water(p, day), 1.1) + own + lus_rng_normal(r, 0, DAILY_SD), 60, 474);
   double target = lus_rng_uniform(r, 90, 96), flow = 0;
   while (flow < 15 && wanted * (.21 + .04 * flow) < target)
     flow++;
@@ -62,8 +68,9 @@ void lus_patient_simulate(LusPatient *patient, guint64 seed, guint64 number)
   lus_rng_init(&r, seed ^ G_GUINT64_CONSTANT(0x70617469656e74), number);
   draw_latent(&r, latent);
   spread(&r, patient, latent);
+  double own = lus_rng_normal(&r, 0, OWN_SD);
   for (int day = 0; day < 2; day++)
-    breathe(&r, patient, day);
+    breathe(&r, patient, day, own);
   double left = mean_water(patient, 1), change = left - mean_water(patient, 0);
   patient->readmission_risk = 1 / (1 + exp(-(-2.65 + 3.6 * left + 3 * change)));
   patient->readmitted_30d = lus_rng_uniform01(&r) < patient->readmission_risk;

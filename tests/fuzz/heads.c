@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int zone = 0; zone < 6; zone++)
       lus_exam_add_frame(exam, zone, features);
     LusEstimate estimate;
-    lus_estimate(&estimate, heads, exam, 1, NULL);
+    const LusEstimateQuery query = {.exam = exam, .model_sha256 = NULL, .min_frames = 1};
+    lus_estimate(&estimate, heads, &query);
+    g_autofree char *text = lus_heads_describe(heads);
   }
   return 0;
 }

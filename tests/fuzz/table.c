@@ -31,7 +31,8 @@ static GString *fill_in(const uint8_t *data, size_t size)
     if (data[i] != '@' && data[i] != '~')
       g_string_append_c(text, (char)data[i]);
     for (int k = 0; k < LUS_FEATURE_N && (data[i] == '@' || data[i] == '~'); k++)
-      g_string_append_printf(text, "%s%s", k > 0 ? "," : "", data[i] == '@' ? lus_feature_info(k)->name : "1.5");
+      g_string_append_printf(text, data[i] == '@' ? "%s%s,%s.p90" : "%s1.5,1.5", k > 0 ? "," : "",
+                             lus_feature_info(k)->name, lus_feature_info(k)->name);
   }
   return text;
 }
@@ -46,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   const uint8_t *bytes = (const uint8_t *)text->str;
   g_autofree char *fuzzed = fuzz_named_file(second ? "outcomes.csv" : "features.csv", bytes, text->len);
   g_autofree char *good = write_good(second ? "features.csv" : "outcomes.csv");
-  g_autoptr(LusFitTable) table = lus_fit_table_load(second ? good : fuzzed, second ? fuzzed : good, 30, &error);
+  g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(second ? good : fuzzed, second ? fuzzed : good, 30, &error);
   g_assert_true((table != NULL) == (error == NULL));
   if (error && !strstr(error->message, fuzz_folder))
     g_error("no place: %s", error->message);

@@ -386,11 +386,11 @@ static char *write_heads(void)
   g_autoptr(LusModel) model = lus_model_load(fixture_model(), NULL);
   char *path = fixture_path("fitted.json");
   g_autofree char *json = g_strdup_printf(
-      "{\"schema\":1,\"notice\":\"%s\",\"version\":\"0\",\"command\":\"none\",\"model_sha256\":\"%s\",\"threshold\":0."
+      "{\"schema\":2,\"notice\":\"%s\",\"version\":\"0\",\"command\":\"none\",\"model_sha256\":\"%s\",\"threshold\":0."
       "6,"
-      "\"heads\":{\"sf\":{\"intercept\":250,\"half_width\":20,\"range_margin\":1,\"zones\":2,\"min_zones\":2,\"fit\":{}"
-      ","
-      "\"inputs\":[{\"name\":\"pleura_coverage.mean\",\"mean\":50,\"sd\":50,\"low\":0,\"high\":100,\"weight\":10}]}}}",
+      "\"profile\":{},\"heads\":{\"sf\":{\"intercept\":250,\"range_margin\":1,\"zones\":2,\"min_zones\":2,\"fit\":{},"
+      "\"by_zones\":[{\"offset\":0,\"slope\":1,\"half_width\":40},{\"offset\":0,\"slope\":1,\"half_width\":20}],"
+      "\"inputs\":[{\"name\":\"pleura_coverage.mean\",\"of\":\"level\",\"mean\":50,\"sd\":50,\"low\":0,\"high\":100,\"weight\":10}]}}}",
       LUS_NOTICE, lus_model_sha256(model));
 
   g_assert_true(g_file_set_contents(path, json, -1, NULL));

@@ -46,9 +46,12 @@ static void test_heads(void)
   for (int zone = 0; zone < 6; zone++)
     lus_exam_add_frame(exam, zone, features);
   LusEstimate estimate;
-  lus_estimate(&estimate, heads, exam, 1, lus_model_sha256(model));
+  const LusEstimateQuery query = {.exam = exam, .model_sha256 = lus_model_sha256(model), .min_frames = 1};
+  lus_estimate(&estimate, heads, &query);
   g_assert_cmpstr(estimate.sf.reason, !=, "Other model");
   g_assert_cmpstr(estimate.sf.reason, !=, "No estimator");
+  g_assert_cmpstr(estimate.readmission.reason, !=, "No estimator");
+  g_assert_cmpstr(estimate.change_reason, ==, "No earlier exam");
 }
 
 /* Far below what docs/models.md reports: this catches a broken file, not a slightly worse one. */

@@ -84,7 +84,7 @@ static void test_contract(Fixture *f, gconstpointer data)
   g_autofree char *outcomes = (char *)read_file(f, "outcomes.csv", &length);
   g_auto(GStrv) lines = g_strsplit(outcomes, "\n", -1);
   g_assert_cmpint(g_strv_length(lines), ==, 6); /* the last is empty */
-  g_assert_cmpstr(lines[0], ==, "patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d");
+  g_assert_cmpstr(lines[0], ==, "patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d,readmission_risk");
   g_assert_true(g_str_has_prefix(lines[4], "P0002,2,"));
 }
 

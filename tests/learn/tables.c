@@ -94,7 +94,7 @@ static void add_clip(GString *table, const char *patient, int day, const char *z
   g_strlcpy(name.patient, patient, sizeof(name.patient));
   g_strlcpy(name.zone, zone, sizeof(name.zone));
   for (int i = 0; i < LUS_FEATURE_N; i++)
-    measured.features[i] = i == LUS_FEATURE_FASCIA_AREA ? NAN : percent;
+    measured.features[i] = measured.peaks[i] = i == LUS_FEATURE_FASCIA_AREA ? NAN : percent;
   lus_features_csv_add(table, clip, &name, &measured, "");
 }
 
@@ -106,16 +106,20 @@ static void test_written(void)
   g_auto(GStrv) lines = g_strsplit(table->str, "\n", -1);
   g_assert_true(g_str_has_prefix(lines[0], "# lus "));
   g_assert_nonnull(strstr(lines[0], " model_sha256=" SHA " threshold=0.6 - " LUS_NOTICE));
-  g_assert_true(g_str_has_prefix(lines[1], "clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_depth,"));
-  g_assert_cmpstr(lines[2], ==,
-                  "\"p,1_d1_R1\",\"p,1\",1,R1,20,10,12.5,12.5,12.5,12.5,12.5,,12.5,12.5,12.5,12.5,12.5,");
+  g_assert_true(g_str_has_prefix(lines[1], "clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_coverage.p90,pleura_visibility,"));
+  g_assert_true(g_str_has_prefix(lines[2], "\"p,1_d1_R1\",\"p,1\",1,R1,20,10,12.5,12.5,12.5,"));
+  g_auto(GStrv) names = g_strsplit(lines[1], ",", -1);
+  g_assert_cmpuint(g_strv_length(names), ==, 6 + 2 * LUS_FEATURE_N + 1);
+  g_assert_cmpstr(names[6 + 2 * LUS_FEATURE_FASCIA_AREA + 1], ==, "fascia_area.p90");
   LusClipName unknown = {.day = -1};
   LusZone none = {.frames = 0};
   for (int i = 0; i < LUS_FEATURE_N; i++)
-    none.features[i] = NAN;
+    none.features[i] = none.peaks[i] = NAN;
   g_string_truncate(table, 0);
   lus_features_csv_add(table, "x", &unknown, &none, SHA);
-  g_assert_cmpstr(table->str, ==, "x,,,,0,0,,,,,,,,,,,," SHA "\n");
+  g_autofree char *commas = g_strnfill(2 * LUS_FEATURE_N + 1, ',');
+  g_autofree char *row = g_strconcat("x,,,,0,0", commas, SHA "\n", NULL);
+  g_assert_cmpstr(table->str, ==, row);
 }
 
 /** Features of three patients: p1 on two days, p2 without outcome, p3 with three zones only. */
@@ -141,29 +145,53 @@ static void test_joined(void)
   g_autoptr(GError) error = NULL;
   g_autofree char *features = write_features();
   g_autofree char *outcomes = write_text(
-      "outcomes.csv", "patient,day,ward,spo2_percent,fio2,o2_l_min,readmitted_30d\n"
-                      "p1,2,a,97,0.21,0,0\np1,1,a,90,,2,0\np3,1,b,95,0.5,,1\np9,1,b,95,0.5,,1\np2,1,c,,,,\n");
-  g_autoptr(LusFitTable) table = lus_fit_table_load(features, outcomes, 10, &error);
+      "outcomes.csv", "patient,day,ward,spo2_percent,fio2,o2_l_min,readmitted_30d,severity\n"
+                      "p1,2,a,97,0.21,0,0,4\np1,1,a,90,,2,0,\np3,1,b,95,0.5,,1,\np9,1,b,95,0.5,,1,\np2,1,c,,,,,\n");
+  g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, 10, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(table->data.n, ==, 2);
-  g_assert_cmpint(table->without_outcome, ==, 1);
-  g_assert_cmpint(table->incomplete, ==, 1);
+  g_assert_cmpint(table->n, ==, 4);
+  g_assert_cmpint(table->n_groups, ==, 3);
   g_assert_cmpint(table->above_97, ==, 0);
-  g_assert_cmpint(table->data.zones, ==, 6);
-  g_assert_cmpint(table->data.group[0], ==, table->data.group[1]);
-  g_assert_cmpfloat_with_epsilon(table->data.sf[0], 90 / 0.29, 1e-9);
-  g_assert_cmpfloat_with_epsilon(table->data.sf[1], 97 / 0.21, 1e-9);
-  g_assert_cmpstr(table->data.model_sha256, ==, SHA);
-  g_assert_cmpfloat(table->data.threshold, ==, 0.5);
-  const double *inputs = table->data.inputs[1] + 3 * LUS_FEATURE_VERTICAL_PERCENT;
-  g_assert_cmpfloat_with_epsilon(inputs[0], 22.5, 1e-9);
-  g_assert_cmpfloat_with_epsilon(inputs[1], 25, 1e-9);
-  g_assert_cmpfloat_with_epsilon(inputs[2], 23.5, 1e-9); /* R3 22, L3 25 */
-  g_assert_true(isnan(table->data.inputs[1][3 * LUS_FEATURE_FASCIA_AREA]));
-  g_autoptr(LusFitTable) all = lus_fit_table_load(features, outcomes, 1, &error);
+  g_assert_cmpint(table->zones, ==, 6);
+  g_assert_cmpint(table->exams[0].group, ==, table->exams[1].group);
+  g_assert_cmpint(table->exams[0].day, ==, 1);
+  g_assert_cmpfloat_with_epsilon(table->exams[0].sf, 90 / 0.29, 1e-9);
+  g_assert_cmpfloat_with_epsilon(table->exams[1].sf, 97 / 0.21, 1e-9);
+  g_assert_cmpfloat(table->exams[1].severity, ==, 4);
+  g_assert_true(isnan(table->exams[2].sf));
+  g_assert_cmpint(table->exams[2].readmitted, ==, -1);
+  g_assert_cmpint(table->exams[3].readmitted, ==, 1);
+  g_assert_cmpstr(table->model_sha256, ==, SHA);
+  g_assert_cmpfloat(table->threshold, ==, 0.5);
+  double inputs[LUS_EXAM_INPUT_N];
+  lus_exam_inputs(inputs, table->exams[1].exam, NULL, ~0u, 10);
+  const double *parts = inputs + LUS_EXAM_PARTS * LUS_FEATURE_VERTICAL_PERCENT;
+  g_assert_cmpfloat_with_epsilon(parts[0], 22.5, 1e-9);
+  g_assert_cmpfloat_with_epsilon(parts[1], 25, 1e-9);
+  g_assert_cmpfloat_with_epsilon(parts[2], 23.5, 1e-9); /* R3 22, L3 25 */
+  g_assert_true(isnan(inputs[LUS_EXAM_PARTS * LUS_FEATURE_FASCIA_AREA]));
+}
+
+static void test_cases(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *features = write_features();
+  g_autofree char *outcomes = write_text("outcomes.csv", "patient,day,spo2_percent,fio2,readmitted_30d\n"
+                                                         "p1,2,97,0.21,1\np1,1,90,0.29,1\np3,1,95,0.5,0\n");
+  g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, 10, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(all->data.n, ==, 3); /* p3's five frames are enough now */
-  g_assert_cmpint(all->data.group[2], !=, all->data.group[0]);
+  g_autoptr(GArray) sf = lus_outcome_cases(table, LUS_TASK_SF);
+  g_autoptr(GArray) change = lus_outcome_cases(table, LUS_TASK_CHANGE);
+  g_autoptr(GArray) readmission = lus_outcome_cases(table, LUS_TASK_READMISSION);
+  g_assert_cmpint(sf->len, ==, 3); /* p2 has no S/F */
+  g_assert_cmpint(change->len, ==, 1);
+  const LusOutcomeCase *one = &g_array_index(change, LusOutcomeCase, 0);
+  g_assert_cmpint(one->exam, ==, 1);
+  g_assert_cmpint(one->earlier, ==, 0);
+  g_assert_cmpfloat(one->y, ==, LUS_CHANGE_HIGHER);
+  g_assert_cmpint(readmission->len, ==, 2); /* p1's last day, p3's only one */
+  g_assert_cmpfloat(g_array_index(readmission, LusOutcomeCase, 0).y, ==, 1);
+  g_assert_cmpint(g_array_index(readmission, LusOutcomeCase, 1).earlier, ==, -1);
 }
 
 static void test_outcomes_refused(void)
@@ -183,7 +211,7 @@ static void test_outcomes_refused(void)
   for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;
     g_autofree char *outcomes = write_text("outcomes.csv", wrong[i][0]);
-    g_assert_null(lus_fit_table_load(features, outcomes, 10, &error));
+    g_assert_null(lus_outcome_table_load(features, outcomes, 10, &error));
     assert_message(error, wrong[i][1]);
   }
 }
@@ -194,7 +222,7 @@ static void test_features_refused(void)
   static const char *const wrong[][3] = {
       {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
       {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
-      {"# lus ", "", "features.csv:2: 18 fields"},
+      {"# lus ", "", "features.csv:2: 87 fields"},
       {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
       {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
       {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101",
@@ -214,11 +242,11 @@ static void test_features_refused(void)
     g_assert_nonnull(parts[1]);
     g_autofree char *text = g_strjoinv(wrong[i][1], parts);
     g_autofree char *path = write_text("features.csv", text);
-    g_assert_null(lus_fit_table_load(path, outcomes, 10, &error));
+    g_assert_null(lus_outcome_table_load(path, outcomes, 10, &error));
     assert_message(error, wrong[i][2]);
   }
   g_autoptr(GError) error = NULL;
-  g_assert_null(lus_fit_table_load("/no/such/features.csv", outcomes, 10, &error));
+  g_assert_null(lus_outcome_table_load("/no/such/features.csv", outcomes, 10, &error));
   g_assert_error(error, LUS_ERROR, LUS_ERROR_IO);
 }
 
@@ -231,6 +259,7 @@ int main(int argc, char **argv)
   g_test_add_func("/tables/csv-append", test_csv_append);
   g_test_add_func("/tables/written", test_written);
   g_test_add_func("/tables/joined", test_joined);
+  g_test_add_func("/tables/cases", test_cases);
   g_test_add_func("/tables/outcomes-refused", test_outcomes_refused);
   g_test_add_func("/tables/features-refused", test_features_refused);
   int result = g_test_run();

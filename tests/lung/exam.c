@@ -54,7 +54,7 @@ static void test_zone_lists(void)
   g_assert_cmpint(lus_exam_zone(full, "R1"), ==, -1);
 }
 
-/** Two clips of one zone add up; a frame on which a feature is unknown doesn't count for it. */
+/** Of each clip the median counts, of a zone the mean of its clips, by frames on which the feature is known. */
 static void test_means(void)
 {
   g_autoptr(LusExam) exam = lus_exam_new("R1,L1", NULL);
@@ -74,8 +74,9 @@ static void test_means(void)
   lus_exam_get_zone(exam, 0, &zone);
   g_assert_cmpint(zone.frames, ==, 4);
   g_assert_cmpint(zone.pleura_frames, ==, 3);
-  g_assert_cmpfloat(zone.features[LUS_FEATURE_PLEURA_COVERAGE], ==, 23);
-  g_assert_cmpfloat(zone.features[LUS_FEATURE_VERTICAL_COUNT], ==, 30);
+  g_assert_cmpfloat(zone.features[LUS_FEATURE_PLEURA_COVERAGE], ==, 23); /* (2 x 15 + 2 x 31) / 4 */
+  g_assert_cmpfloat(zone.features[LUS_FEATURE_VERTICAL_COUNT], ==, 30);  /* (2 x 15 + 60) / 3 */
+  g_assert_cmpfloat(zone.peaks[LUS_FEATURE_VERTICAL_COUNT], ==, 100 / 3.0); /* (2 x 20 + 60) / 3 */
   const char *const *clips = lus_exam_clips(exam, 0);
   g_assert_cmpstr(clips[0], ==, "a");
   g_assert_cmpstr(clips[1], ==, "b");
@@ -87,7 +88,22 @@ static void test_means(void)
   g_assert_null(lus_exam_clips(exam, 0)[0]);
 }
 
-/** A zone taken over as a whole gives what its frames gave. */
+/** Outliers don't move the median; percentiles are exact where values repeat. */
+static void test_robust(void)
+{
+  g_autoptr(LusExam) exam = lus_exam_new("R1", NULL);
+  double features[LUS_FEATURE_N];
+  LusZone zone;
+  for (int i = 0; i < 100; i++) {
+    fill(features, i < 5 ? 100 : i < 85 ? 12.345 : 33);
+    lus_exam_add_frame(exam, 0, features);
+  }
+  lus_exam_get_zone(exam, 0, &zone);
+  g_assert_cmpfloat_with_epsilon(zone.features[LUS_FEATURE_VERTICAL_PERCENT], 12.345, 1e-9);
+  g_assert_cmpfloat_with_epsilon(zone.peaks[LUS_FEATURE_VERTICAL_PERCENT], 33, 1e-9);
+}
+
+/** A zone taken over as a whole gives what its clip gave. */
 static void test_measured(void)
 {
   g_autoptr(LusExam) frames = lus_exam_new("R1", NULL);
@@ -97,18 +113,21 @@ static void test_measured(void)
   fill(features, 8);
   lus_exam_add_frame(frames, 0, features);
   fill(features, NAN);
-  features[LUS_FEATURE_PLEURA_COVERAGE] = 0;
+  for (int i = 0; i < LUS_FEATURE_N; i++)
+    if (!lus_feature_info(i)->needs_pleura)
+      features[i] = 0;
   lus_exam_add_frame(frames, 0, features);
   lus_exam_get_zone(frames, 0, &part);
   lus_exam_add_measured(whole, 0, &part);
   fill(features, 16);
+  lus_exam_add_clip(frames, 0, "second");
   lus_exam_add_frame(frames, 0, features);
   lus_exam_add_frame(whole, 0, features);
   lus_exam_get_zone(frames, 0, &a);
   lus_exam_get_zone(whole, 0, &b);
   g_assert_cmpint(b.frames, ==, 3);
   g_assert_cmpint(b.pleura_frames, ==, 2);
-  g_assert_cmpfloat(b.features[LUS_FEATURE_PLEURA_COVERAGE], ==, 8);
+  g_assert_cmpfloat(b.features[LUS_FEATURE_PLEURA_COVERAGE], ==, 8); /* (2 x 4 + 16) / 3 */
   g_assert_cmpfloat(b.features[LUS_FEATURE_VERTICAL_AREA], ==, 12);
   g_assert_cmpmem(a.features, sizeof(a.features), b.features, sizeof(b.features));
   LusZone huge = {.frames = G_MAXINT, .pleura_frames = G_MAXINT};
@@ -231,6 +250,7 @@ int main(int argc, char **argv)
   g_test_add_func("/exam/zone-lists", test_zone_lists);
   g_test_add_func("/exam/means", test_means);
   g_test_add_func("/exam/measured", test_measured);
+  g_test_add_func("/exam/robust", test_robust);
   g_test_add_func("/exam/zone-names", test_zone_names);
   g_test_add_func("/exam/clip-names", test_clip_names);
   g_test_add_func("/exam/manifest", test_manifest);

@@ -85,13 +85,8 @@ static void draw(Drawing *d, int index, int x0, int x1, int y0, int y1)
 
 static void measure(double *out, const Drawing *d)
 {
-  /* Guard bytes behind the scratch. */
-  gsize size = lus_features_scratch_size(&d->segmentation);
-  g_autofree guint8 *scratch = g_malloc(size + 16);
-  memset(scratch, 0xa5, size + 16);
-  lus_features_measure(out, &d->segmentation, &d->mask, scratch);
-  for (gsize i = size; i < size + 16; i++)
-    g_assert_cmphex(scratch[i], ==, 0xa5);
+  g_autoptr(LusFeatureMeter) meter = lus_feature_meter_new();
+  g_assert_true(lus_feature_meter_run(meter, out, &d->segmentation, &d->mask, NULL));
 }
 
 static void assert_near(double value, double expected)
@@ -99,10 +94,12 @@ static void assert_near(double value, double expected)
   g_assert_cmpfloat_with_epsilon(value, expected, 1e-9);
 }
 
-static void assert_all_unknown(const double *out, int from)
+/** Nothing that needs a pleural line is known; @all: nor anything else. */
+static void assert_unknown(const double *out, gboolean all)
 {
-  for (int i = from; i < LUS_FEATURE_N; i++)
-    g_assert_true(isnan(out[i]));
+  for (int i = 0; i < LUS_FEATURE_N; i++)
+    if (all || lus_feature_info(i)->needs_pleura)
+      g_assert_true(isnan(out[i]));
 }
 
 static LusModel *standard_model;
@@ -119,7 +116,9 @@ static void test_table(void)
   for (int i = 0; i < LUS_FEATURE_N; i++) {
     const LusFeatureInfo *info = lus_feature_info(i);
     g_assert_cmpint(lus_feature_from_name(info->name), ==, i);
-    g_assert_true(g_str_equal(info->unit, "%") || g_str_equal(info->unit, "count"));
+    g_assert_true(g_str_equal(info->unit, "%") || g_str_equal(info->unit, "count") || g_str_equal(info->unit, "mm"));
+    g_assert_cmpint(abs(info->water), <=, 1);
+    g_assert_nonnull(info->source);
     g_assert_cmpfloat(info->low, <, info->high);
     g_assert_true(g_str_has_suffix(info->definition, "."));
   }
@@ -249,7 +248,7 @@ static void test_plausible(void)
   draw(&d, PLEURA, 5, 54, 39, 40); /* 3 rows below are 7.5 % */
   measure(out, &d);
   assert_near(out[LUS_FEATURE_PLEURA_COVERAGE], 0);
-  assert_all_unknown(out, LUS_FEATURE_PLEURA_DEPTH);
+  assert_unknown(out, FALSE);
   draw(&d, PLEURA, 5, 54, 20, 22);
   draw(&d, PLEURA, 5, 54, 30, 30);
   measure(out, &d);
@@ -268,7 +267,7 @@ static void test_detection_and_median(void)
   draw(&d, PLEURA, 20, 20, 12, 12);
   measure(out, &d);
   assert_near(out[LUS_FEATURE_PLEURA_COVERAGE], 2);
-  assert_all_unknown(out, LUS_FEATURE_PLEURA_DEPTH);
+  assert_unknown(out, FALSE);
   draw(&d, PLEURA, 21, 21, 12, 12);
   measure(out, &d);
   assert_near(out[LUS_FEATURE_PLEURA_DEPTH], 20);
@@ -305,6 +304,108 @@ static void test_fan(void)
   drawing_clear(&d);
 }
 
+/** A drawn fan: apex at (100.5, -40), sides at 30 degrees, 160 rows; structures by angle and row. */
+typedef struct {
+  double from, to; /* tangent */
+  int first, last; /* rows */
+} Wedge;
+
+static void draw_wedge(guint8 *plane, const Drawing *d, Wedge w, guint8 value)
+{
+  for (int y = w.first; y <= w.last; y++)
+    for (int x = 0; x < d->segmentation.width; x++) {
+      double tangent = (x + 0.5 - 100.5) / (y + 0.5 + 40);
+      if (tangent >= w.from && tangent < w.to)
+        plane[y * d->segmentation.width + x] = value;
+    }
+}
+
+/** Slanting lines are counted where they begin; percentages are of angle, and right to one beam. */
+static void test_fan_beams(void)
+{
+  static const Wedge lines[] = {{-0.5, -0.45, 40, 159}, {-0.2, -0.1, 40, 159}, {0.3, 0.5, 40, 159}};
+  const double side = tan(G_PI / 6), beam = 2 * side / 232;
+  Drawing d;
+  double out[LUS_FEATURE_N], wide = 0, whole = 2 * atan(0.55);
+  drawing_init(&d, standard_model, 232, 160);
+  d.segmentation.mm_per_pixel = 0.5;
+  draw_wedge(d.segmentation.sector, &d, (Wedge){-side, side, 0, 159}, 255);
+  draw_wedge(plane_of(d.mask.planes, &d, PLEURA), &d, (Wedge){-0.55, 0.55, 32, 39}, 255);
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+    draw_wedge(plane_of(d.mask.planes, &d, VERTICAL), &d, lines[i], 255);
+    wide += atan(lines[i].to) - atan(lines[i].from);
+  }
+  measure(out, &d);
+  g_assert_cmpfloat(out[LUS_FEATURE_VERTICAL_COUNT], ==, 3);
+  g_assert_cmpfloat_with_epsilon(out[LUS_FEATURE_VERTICAL_PERCENT], 100 * wide / whole, 3 * 100 * beam / whole);
+  g_assert_cmpfloat_with_epsilon(out[LUS_FEATURE_VERTICAL_WIDEST], 100 * (atan(0.5) - atan(0.3)) / whole,
+                                 100 * beam / whole);
+  g_assert_cmpfloat_with_epsilon(out[LUS_FEATURE_PLEURA_COVERAGE], 100 * whole / (G_PI / 3), 3 * 100 * beam);
+  g_assert_cmpfloat(out[LUS_FEATURE_PLEURA_BREAKS], ==, 0);
+  /* Median depth along the beams: 32 rows over the cosine, in the middle half of the tangents about 1.04. */
+  g_assert_cmpfloat_with_epsilon(out[LUS_FEATURE_PLEURA_DEPTH_MM], 16 * 1.04, 0.7);
+  drawing_clear(&d);
+}
+
+/** Bands above the pleural line: how many, how deep, how thick; and in mm. */
+static void test_fascia(void)
+{
+  Drawing d;
+  double out[LUS_FEATURE_N];
+  drawing_standard(&d);
+  d.segmentation.mm_per_pixel = 0.5;
+  draw(&d, PLEURA, 5, 54, 24, 25);
+  draw(&d, FASCIA, 5, 54, 8, 9);
+  draw(&d, FASCIA, 5, 54, 14, 17);
+  measure(out, &d);
+  assert_near(out[LUS_FEATURE_FASCIA_COUNT], 2);
+  assert_near(out[LUS_FEATURE_FASCIA_DEPTH], 10);
+  assert_near(out[LUS_FEATURE_FASCIA_DEPTH_MM], 2);
+  assert_near(out[LUS_FEATURE_FASCIA_THICKNESS_MM], 1.5);
+  assert_near(out[LUS_FEATURE_PLEURA_DEPTH_MM], 10);
+  assert_near(out[LUS_FEATURE_PLEURA_THICKNESS_MM], 1);
+  drawing_clear(&d);
+}
+
+/** One dent of four rows in a straight line. */
+static void test_edge(void)
+{
+  Drawing d;
+  double out[LUS_FEATURE_N];
+  drawing_standard(&d);
+  draw(&d, PLEURA, 5, 54, 14, 15);
+  measure(out, &d);
+  assert_near(out[LUS_FEATURE_PLEURA_ROUGHNESS], 0);
+  assert_near(out[LUS_FEATURE_PLEURA_INDENTATIONS], 0);
+  assert_near(out[LUS_FEATURE_PLEURA_CONTINUITY], 100);
+  paint(plane_of(d.mask.planes, &d, PLEURA), &d, 30, 30, 14, 15, 0);
+  draw(&d, PLEURA, 30, 30, 18, 19);
+  measure(out, &d);
+  assert_near(out[LUS_FEATURE_PLEURA_INDENTATIONS], 1);
+  g_assert_cmpfloat(out[LUS_FEATURE_PLEURA_ROUGHNESS], >, 1);
+  drawing_clear(&d);
+}
+
+/** Half of a confident line's beams: mean, peak, spread. The sector's lower half: 20 rows. */
+static void test_confidences(void)
+{
+  Drawing d;
+  double out[LUS_FEATURE_N];
+  drawing_standard(&d);
+  draw(&d, PLEURA, 5, 54, 13, 13);
+  paint(plane_of(d.segmentation.confidence, &d, PLEURA), &d, 5, 29, 13, 13, 204);
+  paint(plane_of(d.segmentation.confidence, &d, VERTICAL), &d, 5, 14, 14, 43, 102);
+  measure(out, &d);
+  assert_near(out[LUS_FEATURE_PLEURA_VISIBILITY], 40);
+  assert_near(out[LUS_FEATURE_VERTICAL_CONFIDENCE], 8);
+  assert_near(out[LUS_FEATURE_VERTICAL_SPREAD], 20);
+  assert_near(out[LUS_FEATURE_VERTICAL_PEAK], 40);
+  assert_near(out[LUS_FEATURE_VERTICAL_DEEP], 8);
+  assert_near(out[LUS_FEATURE_VERTICAL_OVERALL], 8);
+  assert_near(out[LUS_FEATURE_VERTICAL_OVERALL_PEAK], 40);
+  drawing_clear(&d);
+}
+
 static void test_no_sector(void)
 {
   Drawing d;
@@ -312,7 +413,7 @@ static void test_no_sector(void)
   drawing_init(&d, standard_model, 17, 19);
   draw(&d, PLEURA, 0, 16, 5, 6);
   measure(out, &d);
-  assert_all_unknown(out, 0);
+  assert_unknown(out, TRUE);
   drawing_clear(&d);
 }
 
@@ -338,7 +439,7 @@ static void test_classes(void)
   paint(d.segmentation.sector, &d, 0, 19, 0, 19, 255);
   draw(&d, 0, 0, 19, 5, 5);
   measure(out, &d);
-  assert_all_unknown(out, 0);
+  assert_unknown(out, FALSE);
   drawing_clear(&d);
 }
 
@@ -356,6 +457,10 @@ int main(int argc, char **argv)
   g_test_add_func("/features/plausible", test_plausible);
   g_test_add_func("/features/detection-and-median", test_detection_and_median);
   g_test_add_func("/features/fan", test_fan);
+  g_test_add_func("/features/fan-beams", test_fan_beams);
+  g_test_add_func("/features/fascia", test_fascia);
+  g_test_add_func("/features/edge", test_edge);
+  g_test_add_func("/features/confidences", test_confidences);
   g_test_add_func("/features/no-sector", test_no_sector);
   g_test_add_func("/features/classes", test_classes);
   int result = g_test_run();

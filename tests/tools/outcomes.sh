@@ -24,13 +24,14 @@ echo "not a video" > broken_R1.mkv
 table() { # SHA
   local p d z
   echo "# lus test features model_sha256=$1 threshold=0.6"
-  printf 'clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_depth,pleura_thickness,pleura_confidence,'
-  printf 'pleura_breaks,fascia_area,vertical_count,vertical_percent,vertical_widest,vertical_area,vertical_confidence\n'
+  sed -n 2p f.csv
   for p in 1 2 3 4 5 6; do for d in 1 2; do for z in R1 R2 R3 L1 L2 L3; do
-    echo "p${p}_d${d}_$z,p$p,$d,$z,30,30,50,30,2,80,1,2,2,$((p * 10 + d)),5,5,5"
+    sed -n 2p f.csv | tr , '\n' | awk -v row="p${p}_d${d}_$z,p$p,$d,$z,30,30" -v percent=$((p * 10 + d)) '
+      NR == 1 { printf "%s", row }
+      NR > 6 { printf ",%s", $0 == "clip_sha256" ? "" : $0 ~ /^vertical_percent/ ? percent : 5 }
+      END { print "" }'
   done; done; done
 }
-table "$sha" > features.csv
 { echo patient,day,spo2_percent,fio2
   for p in 1 2 3 4 5 6; do for d in 1 2; do echo "p$p,$d,$((100 - p * 7 - d)),0.4"; done; done; } > outcomes.csv
 
@@ -53,23 +54,43 @@ check "features: threshold" gives 2 "0 to 100" features exam -o n.csv --threshol
 check "features: no such model" gives 1 "none.onnx" features exam -o n.csv --model none.onnx
 
 # Fit
-check "fit" gives 0 "12 exams of 6 patients" fit --task sf features.csv outcomes.csv -o heads.json
+table "$sha" > features.csv
+check "fit" gives 0 "sf: 12 cases of 6 patients" fit --task sf features.csv outcomes.csv -o heads.json
 check "fit: says the median's error too" grep -q "always saying the median" out.txt
 check "fit: bound to the model" grep -q "\"model_sha256\": \"$sha\"" heads.json
+check "fit: explained" gives 0 "vertical_percent.mean" fit --task sf features.csv outcomes.csv -o heads.json --explain --report r
+check "fit: report" test -s r/outcomes.html -a -s r/predictions-sf.csv -a -s r/sf-calibration.png
+check "fit: tested" gives 0 "error over the median" fit features.csv outcomes.csv --test heads.json
+check "fit: test of a task that is not there" gives 1 "task change" fit --task change features.csv outcomes.csv --test heads.json
 check "fit: no output" gives 2 "-o HEADS" fit features.csv outcomes.csv
-check "fit: task" gives 2 "knows sf only" fit --task x features.csv outcomes.csv -o n.json
+check "fit: task" gives 2 "knows sf, change" fit --task x features.csv outcomes.csv -o n.json
 check "fit: one table" gives 2 "missing argument" fit features.csv -o n.json
-check "fit: too few frames" gives 1 "0 exams" fit features.csv outcomes.csv -o n.json --min-frames 31
+check "fit: too few frames" gives 1 "0 cases" fit features.csv outcomes.csv -o n.json --min-frames 31
 sed 's/,0.4$/,40/' outcomes.csv > percent.csv
 check "fit: FiO2 in percent" gives 1 "percent.csv:2: FiO2 40 is not a fraction" fit features.csv percent.csv -o n.json
 check "fit: nothing written after an error" test ! -e n.json
 
 # Exam
-check "exam" gives 0 "Zones missing R2 R3 L1 L2" exam exam -o e --model model.onnx --heads heads.json --min-frames 5
+check "exam" gives 0 "S/F by zone" exam exam -o e --model model.onnx --heads heads.json --min-frames 5
 check "exam: patient, day and zones" jq -e '.patient == "p007" and .day == 2 and .zones.L3.frames == 5
   and .zones.R1.clips == ["p007_d2_R1"] and .missing_zones == ["R2", "R3", "L1", "L2"]' e/exam.json
-check "exam: no value, a reason" jq -e '.sf.value == null and .sf.valid == false
-  and .sf.reason == "Zones missing R2 R3 L1 L2"' e/exam.json
+check "exam: a value of two zones" jq -e '.sf.valid and .sf.low <= .sf.value and .sf.value <= .sf.high' e/exam.json
+check "exam: a change needs heads" jq -e '.change.class == null and .change.reason == "No estimator"' e/exam.json
+check "exam: no value, a reason" gives 0 "S/F estimate --: Too few frames R1 L3" exam exam -o g --model model.onnx \
+  --heads heads.json --min-frames 6
+check "exam: the reason in the file" jq -e '.sf.value == null and .sf.valid == false
+  and .sf.reason == "Too few frames R1 L3"' g/exam.json
+check "exam: the same numbers as features" test "$(sed -n 3p f.csv | cut -d, -f7,9)" = \
+  "$(jq -r '.zones.R1.features | "\(.pleura_coverage),\(.pleura_visibility)"' e/exam.json)"
+gst-launch-1.0 -q filesrc location=exam/p007_d2_R1.mkv ! matroskademux ! avdec_ffv1 ! lussegment model-file=model.onnx \
+  ! lusconfmask ! lussfestimate heads-file=heads.json zone=R1 exam-file=pipeline.json ! fakesink
+check "exam: the same numbers as the pipeline" test "$(jq -c .zones.R1.features,.zones.R1.features_p90 e/exam.json)" = \
+  "$(jq -c .zones.R1.features,.zones.R1.features_p90 pipeline.json)"
+check "exam: measured S/F, earlier exam" gives 0 "S/F measured 240" exam exam -o b --model model.onnx --heads heads.json \
+  --min-frames 5 --spo2 96 --fio2 0.4 --baseline e/exam.json
+check "exam: measured S/F in the file" jq -e '.sf.measured == 240 and .change.baseline == "e/exam.json"' b/exam.json
+check "exam: impossible S/F" gives 1 "outside 40 to 480" exam exam -o b --model model.onnx --spo2 30 --fio2 1
+check "exam: no earlier exam" gives 1 "heads.json: " exam exam -o b --model model.onnx --baseline heads.json
 check "exam: hashes" jq -e --arg h "$(sha256sum heads.json | cut -d' ' -f1)" --arg m "$sha" \
   '.heads_sha256 == $h and .model_sha256 == $m' e/exam.json
 table "${sha//[0-9]/0}" > foreign.csv

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/heads-internal.h"
+#include "learn/penalised.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COVERAGE 0.9
+#define DRAWS 3        /* of zones, for each smaller number */
+#define MIN_TRIALS 8   /* a line is fitted on so many, else it is that of more zones */
+
+static LusEstimateQuery query_of(const LusOutcomeTable *table, const LusOutcomeCase *one)
+{
+  return (LusEstimateQuery){.exam = table->exams[one->exam].exam,
+                            .baseline = one->earlier >= 0 ? table->exams[one->earlier].exam : NULL,
+                            .model_sha256 = table->model_sha256, .min_frames = table->min_frames};
+}
+
+/** @count of the bits set in @mask, drawn at random. */
+static guint draw_zones(guint mask, int count, LusRng *rng)
+{
+  guint out = 0;
+  int left = lus_zones_count(mask);
+  for (int bit = 0; bit < LUS_MAX_ZONES && count > 0; bit++) {
+    if (!(mask >> bit & 1))
+      continue;
+    if ((int)lus_rng_below(rng, (guint32)left) < count) {
+      out |= 1u << bit;
+      count--;
+    }
+    left--;
+  }
+  return out;
+}
+
+static void add_trial(LusHeadTrials *t, const LusHeads *heads, int number, int fold, guint mask, gboolean all)
+{
+  LusEstimateQuery query = query_of(t->table, lus_case(t->cases, number));
+  LusHeadValues values;
+  lus_head_values(&values, heads, &query, mask, -1);
+  LusHeadTrial trial = {number, fold, lus_zones_count(mask), all, lus_head_predict(&heads->heads[t->task], &values)};
+  g_array_append_val(t->trials, trial);
+}
+
+void lus_head_try(LusHeadTrials *t, const LusHeads *heads, int number, int fold, LusRng *rng)
+{
+  LusEstimateQuery query = query_of(t->table, lus_case(t->cases, number));
+  guint mask = t->task == LUS_TASK_CHANGE ? lus_query_common_zones(&query)
+                                          : lus_exam_at_hand(query.exam, query.min_frames);
+  int n = lus_zones_count(mask);
+  if (n > 0)
+    add_trial(t, heads, number, fold, mask, TRUE);
+  for (int count = 1; count < n; count++)
+    for (int draw = 0; draw < DRAWS; draw++)
+      add_trial(t, heads, number, fold, draw_zones(mask, count, rng), FALSE);
+}
+
+/** Predictors and outcomes of the trials with a number of zones. */
+typedef struct {
+  int n;
+  double *e, *y;
+} Pairs;
+
+static void gather(Pairs *pairs, const LusHeadTrials *t, int zones, int left_out)
+{
+  pairs->n = 0;
+  for (guint i = 0; i < t->trials->len; i++) {
+    const LusHeadTrial *trial = &g_array_index(t->trials, LusHeadTrial, i);
+    /* With all zones of the protocol at hand or more, a case counts once. */
+    if (trial->fold == left_out || MIN(trial->zones, t->zones) != zones)
+      continue;
+    pairs->e[pairs->n] = trial->predictor;
+    pairs->y[pairs->n++] = lus_case(t->cases, trial->number)->y;
+  }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+void lus_line(double *offset, double *slope, const double *x, const double *y, int n)
+{
+  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (int i = 0; i < n; i++) {
+    sx += x[i] / n;
+    sy += y[i] / n;
+  }
+  for (int i = 0; i < n; i++) {
+    sxx += (x[i] - sx) * (x[i] - sx);
+    sxy += (x[i] - sx) * (y[i] - sy);
+  }
+  *slope = sxx > 1e-9 ? sxy / sxx : 0;
+  *offset = sy - *slope * sx;
+}
+
+/** Straight line through outcomes against predictors, and the ceil(0.9 (n + 1))-th smallest residual from it, as in split
+ *  conformal prediction (Lei et al. 2018). */
+static void calibrate_value(LusHeadZones *line, const Pairs *pairs)
+{
+  int n = pairs->n;
+  lus_line(&line->offset, &line->slope, pairs->e, pairs->y, n);
+  if (line->slope < 0) { /* a head that knows nothing: the mean */
+    line->offset = 0;
+    for (int i = 0; i < n; i++)
+      line->offset += pairs->y[i] / n;
+    line->slope = 0;
+  }
+  g_autofree double *residual = g_new(double, n);
+  for (int i = 0; i < n; i++) {
+    double value = CLAMP(line->offset + line->slope * pairs->e[i], LUS_SF_MIN, LUS_SF_MAX);
+    residual[i] = fabs(pairs->y[i] - value);
+  }
+  qsort(residual, (gsize)n, sizeof(double), compare_doubles);
+  line->half_width = residual[MIN(n, (int)ceil(COVERAGE * (n + 1))) - 1];
+}
+
+/** Logistic line (Platt 1999) and the covariance of its two numbers. */
+static void calibrate_probability(LusHeadZones *line, const Pairs *pairs)
+{
+  double cut = 0, scale = 1, a = 0, b = 0, c = 0;
+  lus_penalised_cuts(&cut, &scale, TRUE, pairs->e, pairs->y, pairs->n, 2);
+  line->offset = -cut;
+  line->slope = scale;
+  for (int i = 0; i < pairs->n; i++) {
+    double p = 1 / (1 + exp(-(line->offset + line->slope * pairs->e[i]))), h = MAX(1e-6, p * (1 - p));
+    a += h;
+    b += h * pairs->e[i];
+    c += h * pairs->e[i] * pairs->e[i];
+  }
+  double determinant = a * c - b * b;
+  if (determinant > 1e-9 * a * a) {
+    line->variance[0] = c / determinant;
+    line->variance[1] = -b / determinant;
+    line->variance[2] = a / determinant;
+  } else {
+    line->variance[0] = 1 / a;
+  }
+}
+
+void lus_head_calibrate(LusHead *head, const LusHeadTrials *t, int left_out)
+{
+  g_autofree double *memory = g_new(double, 2 * (gsize)t->trials->len + 2);
+  Pairs pairs = {0, memory, memory + t->trials->len};
+  for (int zones = t->zones; zones >= 1; zones--) {
+    LusHeadZones *line = &head->by_zones[zones - 1];
+    gather(&pairs, t, zones, left_out);
+    *line = zones < t->zones ? line[1] : (LusHeadZones){.slope = 0};
+    if (pairs.n < MIN_TRIALS && zones == t->zones) /* hardly any exam is complete: what there is */
+      for (int fewer = zones - 1; pairs.n < MIN_TRIALS && fewer >= 1; fewer--)
+        gather(&pairs, t, fewer, left_out);
+    if (pairs.n < MIN_TRIALS)
+      continue;
+    double widest = line->half_width;
+    if (t->task == LUS_TASK_SF)
+      calibrate_value(line, &pairs);
+    else if (t->task == LUS_TASK_READMISSION)
+      calibrate_probability(line, &pairs);
+    else
+      lus_penalised_cuts(line->cuts, &line->slope, TRUE, pairs.e, pairs.y, pairs.n, LUS_CHANGE_N);
+    line->half_width = MAX(widest, line->half_width); /* fewer zones never make it surer */
+  }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "learn/heads.h"
+#include "lung/heads-file.h"
+#include "nn/rng.h"
+
+/** Inside of the fit. */
+
+/** One case predicted from some of its zones. */
+typedef struct {
+  int number, fold, zones; /* of the case; zones used */
+  gboolean all;            /* these are all it has */
+  double predictor;
+} LusHeadTrial;
+
+/** Linear predictors of cases by heads that did not see their patients. */
+typedef struct {
+  const LusOutcomeTable *table;
+  LusTask task;
+  GArray *cases;           /* LusOutcomeCase */
+  GArray *trials;          /* LusHeadTrial */
+  int n_folds, zones;      /* zones of a complete exam */
+} LusHeadTrials;
+
+/** Adds a case's trials: all its zones, and a few draws of each smaller number. @heads: with the head of the task. */
+void lus_head_try(LusHeadTrials *trials, const LusHeads *heads, int number, int fold, LusRng *rng);
+/** head->by_zones from the trials of all folds but @left_out (-1: all folds). */
+void lus_head_calibrate(LusHead *head, const LusHeadTrials *trials, int left_out);
+/** The lines of a fold's cases come from the other folds. @lines: [n_folds][LUS_MAX_ZONES], or of one fold for all. */
+LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *trials, const LusHeadZones (*lines)[LUS_MAX_ZONES],
+                                      gboolean one_line, guint64 seed);
+
+/** Least squares. */
+void lus_line(double *offset, double *slope, const double *x, const double *y, int n);
+/** JSON text. */
+char *lus_heads_write(const LusHeads *heads, const LusOutcomeTable *table, const char *command,
+                      LusOutcomeReport *const reports[LUS_TASK_N]);
+
+static inline const LusOutcomeCase *lus_case(const GArray *cases, int i)
+{
+  return &g_array_index(cases, LusOutcomeCase, i);
+}
