@@ -5,59 +5,42 @@
  *
  * Runs a segmentation model over the pictures and attaches the confidences as #GstLusSegMeta. The pictures pass through
  * unchanged, in every format of liblus: luma is read where it lies, so no videoconvert is needed, and none should scale
- * before. Each picture waits for its result; the time this takes is reported as latency.
+ * before. From files each picture waits for its result, and the time this takes is reported as latency. From live sources
+ * none waits: the model runs beside the stream on the newest picture, and the newest result is attached with its age.
  *
  *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask ! lusoverlay ! videoconvert !
  * autovideosink
  */
-#include "gstluselements.h"
-#include "gstlusmeta.h"
-#include "gstlusstats.h"
+#include "gstlussegment.h"
 #include "gstlusvalues.h"
 #include "gstlusvideo.h"
 
-GST_DEBUG_CATEGORY_STATIC(lussegment_debug);
+GST_DEBUG_CATEGORY(lussegment_debug);
 #define GST_CAT_DEFAULT lussegment_debug
 
 #define MAX_THREADS 64
+/* What a picture costs beside a live stream: a guess before the first, and the steps of the latency reported for it. */
+#define LIVE_COST (800 * GST_USECOND)
+#define LIVE_STEP GST_MSECOND
 
-/* What a segmenter is made from. */
-typedef struct {
-  gchar *model_file;
-  LusSegmenterConfig config;
-} Recipe;
-
-struct _GstLusSegment {
-  GstBaseTransform parent;
-
-  /* Settings, under the object lock, as are stats and model. changed: the segmenter is to be made anew. */
-  Recipe recipe;
-  guint interval;
-  gdouble mm_per_pixel;
-  gboolean changed;
-  GstLusStats stats;
-  LusModel *model;
-
-  /* The streaming thread's own. */
-  LusSegmenter *segmenter;
-  GstVideoInfo info;
-  LusImage image;
-  char zone[LUS_ZONE_LENGTH];
-  gboolean has_result;     /* there is one to carry over, although it may be "no sector" */
-  LusSegmentation *result; /* NULL: no sector */
-  guint result_frames;     /* pictures that have it so far */
-};
-
-#define GST_TYPE_LUS_SEGMENT (gst_lus_segment_get_type())
-G_DECLARE_FINAL_TYPE(GstLusSegment, gst_lus_segment, GST, LUS_SEGMENT, GstBaseTransform)
 G_DEFINE_TYPE(GstLusSegment, gst_lus_segment, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussegment, "lussegment", GST_RANK_NONE, GST_TYPE_LUS_SEGMENT,
                                       GST_DEBUG_CATEGORY_INIT(lussegment_debug, "lussegment", 0, "segmentation"))
 
 enum {
-  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR, PROP_ROI, PROP_MM_PER_PIXEL,
-  PROP_STATS
+  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_MODE, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR, PROP_ROI,
+  PROP_MM_PER_PIXEL, PROP_SIGNAL_DETECT, PROP_FREEZE_DETECT, PROP_CONTACT_DETECT, PROP_DEPTH_DETECT, PROP_STATS
 };
+
+GST_LUS_DEFINE_ENUM(mode_get_type, "GstLusInferenceMode",
+                    {MODE_AUTO, "latest when upstream is live, else sync", "auto"},
+                    {MODE_SYNC, "Each picture waits for its own result", "sync"},
+                    {MODE_LATEST, "No picture waits; the newest result is attached with its age", "latest"})
+
+GST_LUS_DEFINE_ENUM(detect_get_type, "GstLusDetect",
+                    {DETECT_AUTO, "Where inference-mode is or becomes latest", "auto"},
+                    {DETECT_ON, "Always", "on"},
+                    {DETECT_OFF, "Never", "off"})
 
 GST_LUS_DEFINE_ENUM(sector_mode_get_type, "GstLusSectorMode",
                     {LUS_SECTOR_AUTO, "Found in the pictures", "auto"},
@@ -69,122 +52,46 @@ GST_LUS_DEFINE_ENUM(precision_get_type, "GstLusPrecision",
                     {LUS_PRECISION_FP32, "Floats; a quantised model is only rounded", "fp32"},
                     {LUS_PRECISION_INT8, "8-bit integers; the model must be quantised", "int8"})
 
-static void forget_result(GstLusSegment *self)
-{
-  g_clear_pointer(&self->result, lus_segmentation_unref);
-  self->has_result = FALSE;
-  self->result_frames = 0;
-}
-
-static void forget_scene(GstLusSegment *self)
-{
-  forget_result(self);
-  if (self->segmenter)
-    lus_segmenter_reset(self->segmenter);
-}
-
-/* The segmenter that the properties describe now, and its model. */
-static LusSegmenter *make_segmenter(GstLusSegment *self, LusModel **model, GError **error)
-{
-  g_autofree char *path = NULL;
-  LusSegmenter *segmenter;
-  LusSegmenterConfig config;
-
-  GST_OBJECT_LOCK(self);
-  path = self->recipe.model_file ? g_strdup(self->recipe.model_file) : lus_model_bundled_path("default.onnx");
-  config = self->recipe.config;
-  self->changed = FALSE;
-  GST_OBJECT_UNLOCK(self);
-  if (config.sector_mode == LUS_SECTOR_MANUAL && (config.roi.width < 1 || config.roi.height < 1)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "sector=manual needs a rectangle: set roi to <x, y, width, height> in pixels");
-    return NULL;
-  }
-  *model = lus_model_load(path, error);
-  if (!*model)
-    return NULL;
-  segmenter = lus_segmenter_new(*model, &config, error);
-  if (!segmenter)
-    g_clear_pointer(model, lus_model_unref);
-  return segmenter;
-}
-
-static void take_segmenter(GstLusSegment *self, LusSegmenter *segmenter, LusModel *model)
-{
-  LusModel *old;
-
-  forget_result(self);
-  g_clear_pointer(&self->segmenter, lus_segmenter_free);
-  self->segmenter = segmenter;
-  GST_OBJECT_LOCK(self);
-  old = self->model;
-  self->model = model;
-  GST_OBJECT_UNLOCK(self);
-  if (old)
-    lus_model_unref(old);
-}
-
-static gboolean open_model(GstLusSegment *self)
-{
-  g_autoptr(GError) error = NULL;
-  LusModel *model = NULL;
-  LusSegmenter *segmenter = make_segmenter(self, &model, &error);
-
-  if (segmenter) {
-    GST_INFO_OBJECT(self, "model %s, kernels %s", lus_model_path(model), lus_segmenter_kernels(segmenter));
-    take_segmenter(self, segmenter, model);
-    return TRUE;
-  }
-  GST_ELEMENT_ERROR(
-      self, RESOURCE, OPEN_READ, ("%s", error->message),
-      ("Set model-file to an ONNX model that `lus info` accepts, or leave it unset for the bundled one."));
-  return FALSE;
-}
-
-/* A setting changed while running. What cannot be used is reported, and the old one goes on. */
-static void reopen_model(GstLusSegment *self)
-{
-  g_autoptr(GError) error = NULL;
-  LusModel *model = NULL;
-  LusSegmenter *segmenter = make_segmenter(self, &model, &error);
-
-  if (segmenter && lus_segmenter_set_frame_size(segmenter, self->info.width, self->info.height, &error)) {
-    take_segmenter(self, segmenter, model);
-    return;
-  }
-  lus_segmenter_free(segmenter);
-  if (model)
-    lus_model_unref(model);
-  GST_ELEMENT_WARNING(self, RESOURCE, OPEN_READ, ("%s", error->message), ("The former model and sector stay in use."));
-}
-
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_model(self))
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !gst_lus_segment_open_model(self))
     return GST_STATE_CHANGE_FAILURE;
   ret = GST_ELEMENT_CLASS(gst_lus_segment_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    take_segmenter(self, NULL, NULL);
+    gst_lus_segment_close_model(self);
   return ret;
 }
+
+/* ---- stream ---- */
 
 static gboolean start(GstBaseTransform *trans)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
 
   GST_OBJECT_LOCK(self);
-  gst_lus_stats_reset(&self->stats);
+  self->frames = self->skipped = 0;
+  self->state = LUS_GUARD_CLEAR;
+  self->age = GST_CLOCK_TIME_NONE;
+  self->mode_known = FALSE;
+  gst_lus_stats_reset(&self->stats, self->model_cost, 0);
+  gst_lus_stats_reset(&self->cost, LIVE_COST, LIVE_STEP);
   GST_OBJECT_UNLOCK(self);
   self->zone[0] = '\0';
+  self->failed = FALSE;
+  self->overload = (GstLusOverload){.warned = FALSE};
+  gst_lus_segment_forget_result(self);
   return TRUE;
 }
 
 static gboolean stop(GstBaseTransform *trans)
 {
-  forget_scene(GST_LUS_SEGMENT(trans));
+  GstLusSegment *self = GST_LUS_SEGMENT(trans);
+
+  gst_lus_segment_forget_scene(self);
+  g_clear_pointer(&self->worker, gst_lus_worker_free);
   return TRUE;
 }
 
@@ -194,7 +101,7 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
   g_autoptr(GError) error = NULL;
 
   (void)out;
-  forget_result(self);
+  gst_lus_segment_forget_scene(self);
   if (!gst_video_info_from_caps(&self->info, in) || !gst_lus_image_from_info(&self->image, &self->info))
     return FALSE;
   if (lus_segmenter_set_frame_size(self->segmenter, self->info.width, self->info.height, &error))
@@ -202,6 +109,13 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
   GST_ELEMENT_ERROR(self, LIBRARY, INIT, ("%s", error->message),
                     ("for pictures of %dx%d", self->info.width, self->info.height));
   return FALSE;
+}
+
+static void ask_for_mode(GstLusSegment *self)
+{
+  GST_OBJECT_LOCK(self);
+  self->mode_known = FALSE;
+  GST_OBJECT_UNLOCK(self);
 }
 
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
@@ -213,19 +127,21 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_STREAM_START:
     self->zone[0] = '\0';
-    forget_scene(self);
+    gst_lus_segment_forget_scene(self);
+    ask_for_mode(self);
     break;
   case GST_EVENT_FLUSH_STOP:
-    forget_scene(self);
+    gst_lus_segment_forget_scene(self);
     break;
   case GST_EVENT_SEGMENT:
-    forget_result(self);
+    gst_lus_segment_forget_result(self);
+    lus_guard_reset(self->guard);
     break;
   case GST_EVENT_TAG:
     gst_event_parse_tag(event, &tags);
     if (gst_lus_zone_from_tags(tags, zone) && strcmp(zone, self->zone) != 0) {
       g_strlcpy(self->zone, zone, sizeof(self->zone));
-      forget_scene(self);
+      gst_lus_segment_forget_scene(self);
     }
     break;
   default:
@@ -243,100 +159,91 @@ static gboolean query(GstBaseTransform *trans, GstPadDirection direction, GstQue
   if (!GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->query(trans, direction, query))
     return FALSE;
   if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
-    GST_OBJECT_LOCK(self);
-    own = self->stats.latency;
-    GST_OBJECT_UNLOCK(self);
     gst_query_parse_latency(query, &live, &min, &max);
+    GST_OBJECT_LOCK(self);
+    own = self->mode == MODE_LATEST || (self->mode == MODE_AUTO && live) ? self->cost.latency : self->stats.latency;
+    GST_OBJECT_UNLOCK(self);
     gst_query_set_latency(query, live, min + own, GST_CLOCK_TIME_IS_VALID(max) ? max + own : max);
   }
   return TRUE;
 }
 
-static gboolean run_model(GstLusSegment *self, GstBuffer *buffer)
-{
-  g_autoptr(GError) error = NULL;
-  GstVideoFrame frame;
-  gboolean done, latency_changed;
-  gint64 before;
+/* ---- properties ---- */
 
-  if (!gst_video_frame_map(&frame, &self->info, buffer, GST_MAP_READ)) {
-    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("Cannot read the picture's memory; its size does not fit the caps."),
-                      (NULL));
-    return FALSE;
+static LusGuardState guard_of(guint id)
+{
+  switch (id) {
+  case PROP_SIGNAL_DETECT: return LUS_GUARD_NO_SIGNAL;
+  case PROP_FREEZE_DETECT: return LUS_GUARD_FROZEN;
+  case PROP_CONTACT_DETECT: return LUS_GUARD_NO_CONTACT;
+  case PROP_DEPTH_DETECT: return LUS_GUARD_NEW_DEPTH;
+  default: return LUS_GUARD_CLEAR;
   }
-  forget_result(self);
-  gst_lus_image_set_frame(&self->image, &frame);
-  before = g_get_monotonic_time();
-  done = lus_segmenter_run(self->segmenter, &self->result, &self->image, (gint64)GST_BUFFER_PTS(buffer), &error);
-  gst_video_frame_unmap(&frame);
-  if (!done) {
-    GST_ELEMENT_ERROR(self, LIBRARY, FAILED, ("%s", error->message), (NULL));
-    return FALSE;
-  }
-  self->has_result = TRUE;
-  if (!self->result)
-    return TRUE;
-  GST_OBJECT_LOCK(self);
-  latency_changed = gst_lus_stats_add(&self->stats, (GstClockTime)(g_get_monotonic_time() - before) * GST_USECOND);
-  GST_OBJECT_UNLOCK(self);
-  if (latency_changed)
-    gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self)));
-  return TRUE;
 }
 
-static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
+/* The segmenter's recipe. The object is locked. */
+static void set_recipe(GstLusSegment *self, guint id, const GValue *value)
 {
-  GstLusSegment *self = GST_LUS_SEGMENT(trans);
-  GstLusSegMeta *meta;
-  gboolean changed, reuse;
-  guint interval;
-
-  GST_OBJECT_LOCK(self);
-  changed = self->changed;
-  interval = self->interval;
-  self->image.mm_per_pixel = self->mm_per_pixel;
-  self->stats.frames++;
-  GST_OBJECT_UNLOCK(self);
-  if (changed)
-    reopen_model(self);
-  if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT))
-    forget_result(self);
-  reuse = self->has_result && self->result_frames < interval;
-  if (!reuse && !run_model(self, buffer))
-    return GST_FLOW_ERROR;
-  self->result_frames++;
-  meta = gst_buffer_add_lus_seg_meta(buffer, self->result, NULL, self->info.width, self->info.height);
-  if (reuse)
-    meta->flags |= GST_LUS_SEG_REUSED;
-  return GST_FLOW_OK;
-}
-
-static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  GstLusSegment *self = GST_LUS_SEGMENT(object);
   LusRect roi;
 
-  GST_OBJECT_LOCK(self);
-  self->changed |= id != PROP_INTERVAL && id != PROP_MM_PER_PIXEL;
+  self->changed = TRUE;
   switch (id) {
   case PROP_MODEL_FILE:
     g_free(self->recipe.model_file);
     self->recipe.model_file = g_value_dup_string(value);
     break;
   case PROP_THREADS: self->recipe.config.threads = g_value_get_int(value); break;
-  case PROP_INTERVAL: self->interval = g_value_get_uint(value); break;
   case PROP_PRECISION: self->recipe.config.precision = (LusPrecision)g_value_get_enum(value); break;
   case PROP_SECTOR: self->recipe.config.sector_mode = (LusSectorMode)g_value_get_enum(value); break;
-  case PROP_ROI:
+  default:
     if (gst_lus_rect_from_value(&roi, value))
       self->recipe.config.roi = roi;
     else
       g_warning("lussegment: roi needs four whole numbers <x, y, width, height> of a rectangle that is not empty");
+  }
+}
+
+static void set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstLusSegment *self = GST_LUS_SEGMENT(object);
+
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+  case PROP_MODEL_FILE:
+  case PROP_THREADS:
+  case PROP_PRECISION:
+  case PROP_SECTOR:
+  case PROP_ROI: set_recipe(self, id, value); break;
+  case PROP_MODE:
+    self->mode = (GstLusMode)g_value_get_enum(value);
+    self->mode_known = FALSE;
     break;
-  case PROP_MM_PER_PIXEL: self->mm_per_pixel = g_value_get_double(value); break;
+  case PROP_INTERVAL: self->settings.interval = g_value_get_uint(value); break;
+  case PROP_MM_PER_PIXEL:
+    self->settings.mm_per_pixel = g_value_get_double(value);
+    self->depth_changed = FALSE;
+    break;
+  case PROP_SIGNAL_DETECT:
+  case PROP_FREEZE_DETECT:
+  case PROP_CONTACT_DETECT:
+  case PROP_DEPTH_DETECT: self->settings.detect[guard_of(id)] = (GstLusDetect)g_value_get_enum(value); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
   GST_OBJECT_UNLOCK(self);
+}
+
+/* The object is locked. */
+static GstStructure *make_stats(const GstLusSegment *self)
+{
+  const GstLusStats *latency = self->latest ? &self->cost : &self->stats;
+
+  return gst_structure_new(
+      "lussegment-stats", "frames", G_TYPE_UINT64, self->frames, "inferred", G_TYPE_UINT64, self->stats.count, "skipped",
+      G_TYPE_UINT64, self->skipped, "mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(&self->stats), "p95-ms", G_TYPE_DOUBLE,
+      (gdouble)self->stats.p95 / GST_MSECOND, "latency-ms", G_TYPE_DOUBLE, (gdouble)latency->latency / GST_MSECOND,
+      "picture-mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(latency), "picture-p95-ms", G_TYPE_DOUBLE,
+      (gdouble)latency->p95 / GST_MSECOND, "age", G_TYPE_UINT64, self->age, "mode", G_TYPE_STRING,
+      self->latest ? "latest" : "sync", "guard", G_TYPE_STRING, lus_guard_name(self->state), NULL);
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
@@ -348,12 +255,17 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_MODEL_FILE: g_value_set_string(value, self->recipe.model_file); break;
   case PROP_MODEL_INFO: g_value_take_boxed(value, self->model ? gst_lus_model_to_structure(self->model) : NULL); break;
   case PROP_THREADS: g_value_set_int(value, self->recipe.config.threads); break;
-  case PROP_INTERVAL: g_value_set_uint(value, self->interval); break;
+  case PROP_MODE: g_value_set_enum(value, (gint)self->mode); break;
+  case PROP_INTERVAL: g_value_set_uint(value, self->settings.interval); break;
   case PROP_PRECISION: g_value_set_enum(value, self->recipe.config.precision); break;
   case PROP_SECTOR: g_value_set_enum(value, self->recipe.config.sector_mode); break;
   case PROP_ROI: gst_lus_rect_to_value(value, self->recipe.config.roi); break;
-  case PROP_MM_PER_PIXEL: g_value_set_double(value, self->mm_per_pixel); break;
-  case PROP_STATS: g_value_take_boxed(value, gst_lus_stats_to_structure(&self->stats, "lussegment-stats")); break;
+  case PROP_MM_PER_PIXEL: g_value_set_double(value, self->settings.mm_per_pixel); break;
+  case PROP_SIGNAL_DETECT:
+  case PROP_FREEZE_DETECT:
+  case PROP_CONTACT_DETECT:
+  case PROP_DEPTH_DETECT: g_value_set_enum(value, (gint)self->settings.detect[guard_of(id)]); break;
+  case PROP_STATS: g_value_take_boxed(value, make_stats(self)); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
   GST_OBJECT_UNLOCK(self);
@@ -363,16 +275,39 @@ static void finalize(GObject *object)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(object);
 
-  take_segmenter(self, NULL, NULL);
+  gst_lus_segment_close_model(self);
+  lus_segmenter_job_free(self->job);
+  lus_guard_free(self->guard);
   g_free(self->recipe.model_file);
   G_OBJECT_CLASS(gst_lus_segment_parent_class)->finalize(object);
 }
 
 static void gst_lus_segment_init(GstLusSegment *self)
 {
-  self->interval = 1;
+  self->settings.interval = 1;
+  self->job = lus_segmenter_job_new();
+  self->guard = lus_guard_new();
+  gst_lus_stats_reset(&self->cost, LIVE_COST, LIVE_STEP);
   /* The base class's QoS drops pictures, which nobody wants. */
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
+}
+
+static void install_detect(GObjectClass *object, guint id, const char *name, const char *nick, const char *blurb)
+{
+  g_object_class_install_property(
+      object, id, g_param_spec_enum(name, nick, blurb, detect_get_type(), DETECT_AUTO, GST_LUS_PARAM_FLAGS));
+}
+
+static void install_guards(GObjectClass *object)
+{
+  install_detect(object, PROP_SIGNAL_DETECT, "signal-detect", "Detect signal",
+                 "Take results away while there is no ultrasound: black, one grey, colour bars, noise");
+  install_detect(object, PROP_FREEZE_DETECT, "freeze-detect", "Detect freeze",
+                 "Take results away while the picture stays the same");
+  install_detect(object, PROP_CONTACT_DETECT, "contact-detect", "Detect contact",
+                 "Take results away while the probe is off the skin");
+  install_detect(object, PROP_DEPTH_DETECT, "depth-detect", "Detect depth",
+                 "Take results and mm per pixel away when depth or zoom change");
 }
 
 static void install_properties(GObjectClass *object)
@@ -392,6 +327,8 @@ static void install_properties(GObjectClass *object)
       g_param_spec_int("threads", "Threads",
                        "Threads that run the model (0 = one per CPU); results do not depend on it", 0, MAX_THREADS, 0,
                        GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_MODE, g_param_spec_enum("inference-mode", "Inference mode",
+      "Whether pictures wait for results", mode_get_type(), MODE_AUTO, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_INTERVAL, g_param_spec_uint("inference-interval", "Inference interval",
       "Run the model on every n-th picture; those between carry its last result, flagged as reused and with its age", 1,
       1000, 1, GST_LUS_PARAM_NUMBER));
@@ -404,12 +341,15 @@ static void install_properties(GObjectClass *object)
       g_param_spec_int("number", "Number", "x, y, width or height in pixels", 0, LUS_FRAME_MAX, 0, GST_LUS_PARAM_FLAGS),
       GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_MM_PER_PIXEL, g_param_spec_double("mm-per-pixel", "mm per pixel",
-      "Size of a picture's pixel in mm (0 = unknown)", 0, 10, 0, GST_LUS_PARAM_NUMBER));
+      "Size of a picture's pixel in mm (0 = unknown); after a change of depth unknown until it is set again", 0, 10, 0, GST_LUS_PARAM_NUMBER));
+  install_guards(object);
   g_object_class_install_property(
       object, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "frames (pictures seen), inferred (results computed), mean-ms and p95-ms (time per result in ms)",
+          "frames (pictures seen), inferred (results), skipped (pictures the model was too slow for), mean-ms and p95-ms "
+          "(time per result), latency-ms (reported), picture-mean-ms and picture-p95-ms (what a picture waits), age (of "
+          "the last result attached, in ns), mode, guard",
           GST_TYPE_STRUCTURE, GST_LUS_PARAM_READ));
 }
 
@@ -419,6 +359,8 @@ static void gst_lus_segment_class_init(GstLusSegmentClass *klass)
   GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
 
   install_properties(G_OBJECT_CLASS(klass));
+  gst_type_mark_as_plugin_api(mode_get_type(), 0);
+  gst_type_mark_as_plugin_api(detect_get_type(), 0);
   gst_type_mark_as_plugin_api(sector_mode_get_type(), 0);
   gst_type_mark_as_plugin_api(precision_get_type(), 0);
   gst_lus_add_video_pads(element);
@@ -431,5 +373,5 @@ static void gst_lus_segment_class_init(GstLusSegmentClass *klass)
   trans->sink_event = sink_event;
   trans->query = query;
   trans->before_transform = gst_lus_sync_values;
-  trans->transform_ip = transform_ip;
+  trans->transform_ip = gst_lus_segment_picture;
 }

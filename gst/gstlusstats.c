@@ -2,9 +2,31 @@
 #include "gstlusstats.h"
 #include <stdlib.h>
 
-void gst_lus_stats_reset(GstLusStats *stats)
+#define LASTING (1 * GST_SECOND)
+#define OVER (1 * GST_SECOND)
+
+/* An estimate comes from an idle machine and lacks the smaller parts of the work. */
+static GstClockTime with_reserve(GstClockTime estimate)
 {
-  *stats = (GstLusStats){.frames = 0};
+  return estimate + estimate * 3 / 20;
+}
+
+static GstClockTime round_up(const GstLusStats *stats, GstClockTime time)
+{
+  return stats->step ? (time + stats->step - 1) / stats->step * stats->step : time;
+}
+
+void gst_lus_stats_reset(GstLusStats *stats, GstClockTime estimate, GstClockTime step)
+{
+  *stats = (GstLusStats){.step = step};
+  gst_lus_stats_expect(stats, estimate);
+}
+
+void gst_lus_stats_expect(GstLusStats *stats, GstClockTime estimate)
+{
+  stats->n_recent = 0;
+  stats->p95 = 0;
+  stats->latency = round_up(stats, with_reserve(estimate));
 }
 
 static int compare_times(const void *a, const void *b)
@@ -28,21 +50,33 @@ gboolean gst_lus_stats_add(GstLusStats *stats, GstClockTime duration)
 {
   GstClockTime estimate;
 
-  stats->recent[stats->inferred++ % GST_LUS_STATS_WINDOW] = duration;
+  stats->recent[stats->n_recent++ % GST_LUS_STATS_WINDOW] = duration;
+  stats->count++;
   stats->total += duration;
-  stats->p95 = percentile95(stats->recent, (guint)MIN(stats->inferred, GST_LUS_STATS_WINDOW));
-  estimate = stats->p95 + stats->p95 / 20;
+  stats->p95 = percentile95(stats->recent, MIN(stats->n_recent, GST_LUS_STATS_WINDOW));
+  estimate = round_up(stats, stats->p95 + stats->p95 / 20);
   if (estimate <= stats->latency && estimate >= stats->latency - stats->latency / 4)
+    return FALSE;
+  if (stats->step && estimate < stats->latency && stats->latency - estimate <= stats->step)
     return FALSE;
   stats->latency = estimate;
   return TRUE;
 }
 
-GstStructure *gst_lus_stats_to_structure(const GstLusStats *stats, const char *name)
+gdouble gst_lus_stats_mean(const GstLusStats *stats)
 {
-  gdouble mean = stats->inferred ? (gdouble)stats->total / (gdouble)stats->inferred : 0;
+  return stats->count ? (gdouble)stats->total / (gdouble)stats->count / GST_MSECOND : 0;
+}
 
-  return gst_structure_new(name, "frames", G_TYPE_UINT64, stats->frames, "inferred", G_TYPE_UINT64, stats->inferred,
-                           "mean-ms", G_TYPE_DOUBLE, mean / GST_MSECOND, "p95-ms", G_TYPE_DOUBLE,
-                           (gdouble)stats->p95 / GST_MSECOND, NULL);
+gboolean gst_lus_overload_add(GstLusOverload *overload, GstClockTime now)
+{
+  if (!overload->since || now < overload->last || now - overload->last >= OVER) {
+    overload->since = now;
+    overload->warned = FALSE;
+  }
+  overload->last = now;
+  if (overload->warned || now - overload->since < LASTING)
+    return FALSE;
+  overload->warned = TRUE;
+  return TRUE;
 }

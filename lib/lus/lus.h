@@ -19,6 +19,7 @@
 #include "../lung/sector.h"
 #include "../lung/preprocess.h"
 #include "../lung/segmenter.h"
+#include "../lung/guard.h"
 #include "../lung/confidence.h"
 #include "../lung/features.h"
 #include "../lung/exam.h"

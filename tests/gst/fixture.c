@@ -198,7 +198,9 @@ LusMask *fixture_mask(LusSegmentation *segmentation)
 GstHarness *fixture_harness(const char *line, int width, int height)
 {
   g_auto(GStrv) parts = g_strsplit(line, "MODEL", -1);
-  g_autofree char *full = g_strjoinv(fixture_model(), parts);
+  /* A harness is a live source. */
+  g_autofree char *model = g_strconcat(fixture_model(), strstr(line, "inference-mode") ? "" : " inference-mode=sync", NULL);
+  g_autofree char *full = g_strjoinv(model, parts);
   g_autofree char *caps = fixture_caps("GRAY8", width, height);
   GstHarness *harness = gst_harness_new_parse(full);
 

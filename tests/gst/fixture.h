@@ -36,7 +36,8 @@ LusSegmentation *fixture_segmentation(FixturePattern pattern);
 /** Its masks at 0.6. */
 LusMask *fixture_mask(LusSegmentation *segmentation);
 
-/** A harness of gst_harness_new_parse(@line) whose "MODEL" is replaced by the fixture's model, with GRAY8 caps. */
+/** A harness of gst_harness_new_parse(@line) whose "MODEL" is replaced by the fixture's model, with GRAY8 caps. Every
+ *  picture waits for its result, unless @line says something of inference-mode. */
 GstHarness *fixture_harness(const char *line, int width, int height);
 /** Pushes picture @n with the pattern through it; the caller unrefs the result. */
 GstBuffer *fixture_push(GstHarness *harness, const char *caps, FixturePattern pattern, guint n);
