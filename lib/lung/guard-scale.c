@@ -8,7 +8,7 @@
 
 #define ALIKE 0.97       /* correlation of most pictures that follow one another */
 #define RESCALED 0.85    /* correlation that a scale must reach, */
-#define GAIN 0.4         /* with less of this part of what the best shift lacks to 1 */
+#define GAIN 0.55        /* with less of this part of what the best shift lacks to 1 */
 #define SIDE 32          /* of the picture that is compared; two cells make a pixel */
 #define SCALE_STEP 1.09
 #define SCALES 10        /* each way: 0.42 to 2.37 */

@@ -17,13 +17,14 @@
 #define DEEP_DEPTH 0.35    /* below this it is deep */
 #define EQUAL_SHARE 0.75   /* so many cells of one grey: a screen without a picture */
 #define EQUAL_RANGE 3      /* grey levels, each way */
-#define FLAT_SHARE 0.88    /* so many lit pixels like their neighbours: bars, menus, desktops */
+#define FLAT_SHARE 0.8     /* so many lit pixels like their neighbours: bars, menus, desktops */
 #define FLAT_STEP 2        /* grey levels */
 #define NOISE_CORRELATION 0.3 /* neighbouring cells of anatomy are more alike than this */
 
-/* Two pictures are the same when no more lit cells than this differ by more. */
-#define SAME_SHARE 0.02
-#define SAME_STEP 3 /* grey levels: the noise of a grabber, averaged over a cell */
+/* Two pictures are the same when no more lit cells than this differ by more than a step. */
+#define SAME_SHARE 0.03
+#define SAME_STEP 1.0 /* grey levels; more where the mean of a cell leaves more */
+#define NOISE_STEP 5.0 /* of the noise of a grabber, for cells of one frame pixel */
 
 #define HOLD_MIN (155 * MS)     /* a picture that stays the same so long is frozen, */
 #define HOLD_INTERVALS 1.9      /* and so many of the scanner's own intervals */
@@ -186,13 +187,15 @@ static gboolean is_same(const LusGuardCells *a, const LusGuardCells *b)
   int lit = 0, different = 0;
   if (!lus_guard_cells_match(a, b))
     return FALSE;
+  double side = (double)a->size * a->geometry.crop.width / a->geometry.width; /* of a cell, in frame pixels */
+  int step = (int)ceil(MAX(SAME_STEP, NOISE_STEP / MAX(side, 1)));
   for (int y = 0; y < a->rows; y++)
     for (int x = 0; x < a->columns; x++) {
       int at = y * LUS_GUARD_CELLS + x;
       if (!a->inside[at] || MAX(a->luma[at], b->luma[at]) <= LIT)
         continue;
       lit++;
-      different += abs(a->luma[at] - b->luma[at]) > SAME_STEP;
+      different += abs(a->luma[at] - b->luma[at]) > step;
     }
   return different <= lit * SAME_SHARE;
 }
