@@ -8,17 +8,24 @@
 
 #define ALIKE 0.97       /* correlation of most pictures that follow one another */
 #define RESCALED 0.85    /* correlation that a scale must reach, */
-#define GAIN 0.55        /* with less of this part of what the best shift lacks to 1 */
-#define SIDE 32          /* of the picture that is compared; two cells make a pixel */
+#define GAIN 0.6         /* with less than this part of what the best shift lacks to 1 */
+#define PROMISING 0.85   /* the same part, at the coarse search */
+#define SIDE 64          /* of the pictures that are compared; the coarse search takes every other pixel */
 #define SCALE_STEP 1.09
 #define SCALES 10        /* each way: 0.42 to 2.37 */
 #define OVERLAP 0.2      /* least part of the picture that must be comparable */
 
-/* What is compared: columns x rows, at most SIDE a side. */
+/* What is compared, at most SIDE x SIDE. */
 typedef struct {
   int columns, rows;
   guint8 luma[SIDE * SIDE], inside[SIDE * SIDE];
-} Small;
+} View;
+
+/* The new picture is the old one @scale times as large; what was (dx, dy) before the middle is as far behind it now, in parts of
+ * the picture's columns and rows. */
+typedef struct {
+  double scale, dx, dy, correlation;
+} Match;
 
 void lus_guard_cells_fill(LusGuardCells *cells, const LusSegmenterJob *job)
 {
@@ -49,31 +56,24 @@ gboolean lus_guard_cells_match(const LusGuardCells *a, const LusGuardCells *b)
   return memcmp(&a->geometry, &b->geometry, sizeof(a->geometry)) == 0;
 }
 
-static void halve(Small *small, const LusGuardCells *cells)
+static void copy_cells(View *view, const LusGuardCells *cells)
 {
-  small->columns = cells->columns / 2;
-  small->rows = cells->rows / 2;
-  for (int y = 0; y < small->rows; y++)
-    for (int x = 0; x < small->columns; x++) {
-      int at = 2 * y * LUS_GUARD_CELLS + 2 * x;
-      const guint8 *luma = cells->luma + at, *inside = cells->inside + at;
-      small->luma[y * SIDE + x] =
-        (guint8)((luma[0] + luma[1] + luma[LUS_GUARD_CELLS] + luma[LUS_GUARD_CELLS + 1] + 2) / 4);
-      small->inside[y * SIDE + x] =
-        inside[0] & inside[1] & inside[LUS_GUARD_CELLS] & inside[LUS_GUARD_CELLS + 1];
-    }
+  view->columns = cells->columns;
+  view->rows = cells->rows;
+  memcpy(view->luma, cells->luma, sizeof(view->luma));
+  memcpy(view->inside, cells->inside, sizeof(view->inside));
 }
 
 /* The job's picture at the place of @before: the sector may have grown since. */
-static void sample(Small *small, const LusGuardCells *before, const LusSegmenterJob *job)
+static void sample(View *view, const LusGuardCells *before, const LusSegmenterJob *job)
 {
   const LusGeometry *from = &before->geometry, *to = &job->geometry;
-  double step = 2.0 * before->size / from->width * from->crop.width; /* frame pixels per pixel of @small */
+  double step = (double)before->size / from->width * from->crop.width; /* frame pixels per pixel of @view */
   double scale = (double)to->width / to->crop.width;
-  small->columns = before->columns / 2;
-  small->rows = before->rows / 2;
-  for (int y = 0; y < small->rows; y++)
-    for (int x = 0; x < small->columns; x++) {
+  view->columns = before->columns;
+  view->rows = before->rows;
+  for (int y = 0; y < view->rows; y++)
+    for (int x = 0; x < view->columns; x++) {
       int sum = 0;
       for (int i = 0; i < 16; i++) {
         double fx = from->crop.x + (x + (i % 4 + 0.5) / 4) * step, fy = from->crop.y + (y + (i / 4 + 0.5) / 4) * step;
@@ -81,23 +81,61 @@ static void sample(Small *small, const LusGuardCells *before, const LusSegmenter
         int py = CLAMP((int)((fy - to->crop.y) * scale), 0, to->height - 1);
         sum += job->luma[(gsize)(to->y + py) * to->input_width + to->x + px];
       }
-      small->luma[y * SIDE + x] = (guint8)(sum / 16);
+      view->luma[y * SIDE + x] = (guint8)(sum / 16);
     }
 }
 
-/* Correlation of the new picture's pixel (x, y) with the old one's at column[x], row[y] (-1: outside), over those that are in
- * the old sector; -1 where too few are. */
-static double correlate(const Small *old, const Small *new, const int *column, const int *row)
+/* Every other pixel: the mean of four. */
+static void halve(View *half, const View *view)
+{
+  half->columns = view->columns / 2;
+  half->rows = view->rows / 2;
+  for (int y = 0; y < half->rows; y++)
+    for (int x = 0; x < half->columns; x++) {
+      int at = 2 * y * SIDE + 2 * x;
+      const guint8 *luma = view->luma + at, *inside = view->inside + at;
+      half->luma[y * SIDE + x] = (guint8)((luma[0] + luma[1] + luma[SIDE] + luma[SIDE + 1] + 2) / 4);
+      half->inside[y * SIDE + x] = inside[0] & inside[1] & inside[SIDE] & inside[SIDE + 1];
+    }
+}
+
+/* ---- how alike two pictures are ---- */
+
+/* Where along an axis the new picture's pixels come from, in 1/16 pixels; -1: from outside. */
+static void map_axis(int *map, int n, double scale, double shift)
+{
+  double middle = n / 2.0, by = shift * n;
+  for (int i = 0; i < n; i++) {
+    double at = middle - by + (i + 0.5 - middle - by) / scale - 0.5;
+    map[i] = at >= -0.5 && at < n - 0.5 ? (int)(CLAMP(at, 0, n - 1) * 16) : -1;
+  }
+}
+
+/* Bilinear, or the nearest pixel where @smooth is not set. */
+static int pixel_at(const View *view, int x, int y, gboolean smooth)
+{
+  if (!smooth)
+    return view->luma[(y + 8) / 16 * SIDE + (x + 8) / 16];
+  int right = x / 16 + 1 < view->columns, down = y / 16 + 1 < view->rows ? SIDE : 0, u = x % 16, v = y % 16;
+  const guint8 *p = view->luma + y / 16 * SIDE + x / 16;
+  return ((p[0] * (16 - u) + p[right] * u) * (16 - v) + (p[down] * (16 - u) + p[down + right] * u) * v + 128) / 256;
+}
+
+/* Over the pixels that come from the old sector and lie in it; -1 where too few do. */
+static double correlate(const View *old, const View *new, const Match *match, gboolean smooth)
 {
   gint64 n = 0, a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+  int row[SIDE], column[SIDE];
+  map_axis(row, new->rows, match->scale, match->dy);
+  map_axis(column, new->columns, match->scale, match->dx);
   for (int y = 0; y < new->rows; y++) {
     if (row[y] < 0)
       continue;
+    const guint8 *inside = old->inside + (row[y] + 8) / 16 * SIDE;
     for (int x = 0; x < new->columns; x++) {
-      int from = row[y] * SIDE + column[x];
-      if (column[x] < 0 || !old->inside[from] || !old->inside[y * SIDE + x])
+      if (column[x] < 0 || !old->inside[y * SIDE + x] || !inside[(column[x] + 8) / 16])
         continue;
-      int u = old->luma[from], v = new->luma[y * SIDE + x];
+      int u = pixel_at(old, column[x], row[y], smooth), v = new->luma[y * SIDE + x];
       n++, a += u, b += v, aa += u * u, bb += v * v, ab += u * v;
     }
   }
@@ -107,56 +145,57 @@ static double correlate(const Small *old, const Small *new, const int *column, c
   return (double)(n * ab - a * b) / sqrt(va * vb);
 }
 
-/* Where pixels come from that were @scale times nearer to each other, when @from goes to @to. */
-static void map_axis(int *map, int n, double scale, double from, double to)
+/* Tries shifts about @around: 2 @ny + 1 by 2 @nx + 1, @step_y and @step_x apart. */
+static void improve(Match *best, const View *old, const View *new, Match around, int ny, double step_y, int nx,
+                    double step_x, gboolean smooth)
 {
-  for (int i = 0; i < n; i++) {
-    int at = (int)floor(from + (i + 0.5 - to) / scale);
-    map[i] = at >= 0 && at < n ? at : -1;
-  }
-}
-
-/* The best correlation over @steps shifts along each axis, up to @reach_y and @reach_x each way, at @scale. */
-static double best_at(const Small *old, const Small *new, double scale, double reach_y, double reach_x, int steps)
-{
-  double best = -1, middle_x = new->columns / 2.0, middle_y = new->rows / 2.0;
-  for (int i = -steps; i <= steps; i++) {
-    int row[SIDE], column[SIDE];
-    double dy = reach_y * i / steps;
-    map_axis(row, new->rows, scale, middle_y - dy, middle_y + dy);
-    for (int j = -1; j <= 1; j++) {
-      double dx = reach_x * j;
-      map_axis(column, new->columns, scale, middle_x - dx, middle_x + dx);
-      best = MAX(best, correlate(old, new, column, row));
+  for (int j = -ny; j <= ny; j++)
+    for (int i = -nx; i <= nx; i++) {
+      Match match = {around.scale, around.dx + i * step_x, around.dy + j * step_y, -1};
+      match.correlation = correlate(old, new, &match, smooth);
+      if (match.correlation > best->correlation)
+        *best = match;
     }
-  }
-  return best;
 }
 
 /* About points from above the picture to below it: depth is changed about the probe, zoom about anything. */
-static double best_scaled(const Small *old, const Small *new, double scale)
+static void improve_scale(Match *best, const View *old, const View *new, double scale)
 {
-  double part = fabs(scale - 1) / (scale + 1) / 2;
-  return best_at(old, new, scale, 1.5 * part * new->rows, 0.5 * part * new->columns, 6);
+  double reach = fabs(scale - 1) / (scale + 1) / 2;
+  improve(best, old, new, (Match){scale, 0, 0, -1}, 6, reach / 4, 1, reach / 2, FALSE);
+}
+
+/* Finer steps about @match: half of the coarse search's, on the full picture. */
+static void refine(Match *match, const View *old, const View *new, gboolean scales)
+{
+  Match around = *match;
+  double scale = match->scale;
+  match->correlation = -1;
+  for (int i = scales ? -1 : 0; i <= (scales ? 1 : 0); i++) {
+    around.scale = scale * pow(SCALE_STEP, 0.4 * i);
+    improve(match, old, new, around, 2, 0.006, 1, 0.008, TRUE);
+  }
 }
 
 gboolean lus_guard_is_rescaled(const LusGuardCells *before, const LusSegmenterJob *job)
 {
-  Small old, new;
-  halve(&old, before);
+  View old, new, old_half, new_half;
+  copy_cells(&old, before);
   sample(&new, before, job);
-  int column[SIDE], row[SIDE];
-  map_axis(row, old.rows, 1, 0, 0);
-  map_axis(column, old.columns, 1, 0, 0);
-  double same = correlate(&old, &new, column, row);
-  if (same > ALIKE)
+  halve(&old_half, &old);
+  halve(&new_half, &new);
+  Match shifted = {1, 0, 0, -1}, scaled = shifted;
+  shifted.correlation = correlate(&old_half, &new_half, &shifted, FALSE);
+  if (shifted.correlation > ALIKE)
     return FALSE;
-  double best = MAX(best_at(&old, &new, 1, old.rows / 4.0, old.columns / 16.0, 8), same);
-  double needed = MAX(RESCALED, 1 - GAIN * (1 - best));
+  improve(&shifted, &old_half, &new_half, shifted, 8, 0.03, 1, 0.06, FALSE);
   for (int i = 1; i <= SCALES; i++) {
-    double scale = pow(SCALE_STEP, i);
-    if (best_scaled(&old, &new, scale) > needed || best_scaled(&old, &new, 1 / scale) > needed)
-      return TRUE;
+    improve_scale(&scaled, &old_half, &new_half, pow(SCALE_STEP, i));
+    improve_scale(&scaled, &old_half, &new_half, pow(SCALE_STEP, -i));
   }
-  return FALSE;
+  if (1 - scaled.correlation > PROMISING * (1 - shifted.correlation))
+    return FALSE;
+  refine(&shifted, &old, &new, FALSE);
+  refine(&scaled, &old, &new, TRUE);
+  return scaled.correlation > RESCALED && 1 - scaled.correlation < GAIN * (1 - shifted.correlation);
 }

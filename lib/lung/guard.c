@@ -21,10 +21,9 @@
 #define FLAT_STEP 2        /* grey levels */
 #define NOISE_CORRELATION 0.3 /* neighbouring cells of anatomy are more alike than this */
 
-/* Two pictures are the same when no more lit cells than this differ by more than a step. */
+/* Two pictures are the same when no more lit cells than this differ by more than a step, and equal when none differs. */
 #define SAME_SHARE 0.03
-#define SAME_STEP 1.0 /* grey levels; more where the mean of a cell leaves more */
-#define NOISE_STEP 5.0 /* of the noise of a grabber, for cells of one frame pixel */
+#define SAME_STEP 1 /* grey levels: what a grabber's noise leaves in the mean of a cell */
 
 #define HOLD_MIN (155 * MS)     /* a picture that stays the same so long is frozen, */
 #define HOLD_INTERVALS 1.9      /* and so many of the scanner's own intervals */
@@ -37,9 +36,10 @@
 #define N_INTERVALS 16
 
 struct _LusGuard {
-  LusGuardCells now, held, last; /* held: the picture that may be frozen; last: the newest clear one */
+  LusGuardCells now, before, held, last; /* held: the picture that may be frozen; last: the newest with a signal */
   gint64 time_ns;                /* of now; -1 before the first */
   gint64 held_ns, last_ns;       /* of held and last; -1: none */
+  gboolean repeats;              /* all pictures since held equal it */
   gint64 intervals[N_INTERVALS]; /* between changes of the picture, a ring */
   int n_intervals;
   gint64 began_ns[LUS_GUARD_N], seen_ns[LUS_GUARD_N]; /* since when, and last, a state's condition was met; -1: not */
@@ -182,13 +182,11 @@ static gboolean has_no_contact(const LusGuard *guard)
 
 /* ---- pictures in time ---- */
 
-static gboolean is_same(const LusGuardCells *a, const LusGuardCells *b)
+static gboolean is_same(const LusGuardCells *a, const LusGuardCells *b, int step, double share)
 {
   int lit = 0, different = 0;
   if (!lus_guard_cells_match(a, b))
     return FALSE;
-  double side = (double)a->size * a->geometry.crop.width / a->geometry.width; /* of a cell, in frame pixels */
-  int step = (int)ceil(MAX(SAME_STEP, NOISE_STEP / MAX(side, 1)));
   for (int y = 0; y < a->rows; y++)
     for (int x = 0; x < a->columns; x++) {
       int at = y * LUS_GUARD_CELLS + x;
@@ -197,7 +195,7 @@ static gboolean is_same(const LusGuardCells *a, const LusGuardCells *b)
       lit++;
       different += abs(a->luma[at] - b->luma[at]) > step;
     }
-  return different <= lit * SAME_SHARE;
+  return different <= lit * share;
 }
 
 static gint64 longest_interval(const LusGuard *guard)
@@ -208,16 +206,19 @@ static gint64 longest_interval(const LusGuard *guard)
   return longest;
 }
 
+/* A scanner that makes fewer pictures than the video has shows each for a while, bit by bit the same: that is its interval. */
 static gboolean is_frozen(LusGuard *guard)
 {
   gint64 age = guard->held_ns >= 0 ? guard->time_ns - guard->held_ns : 0;
-  if (guard->held_ns < 0 || !is_same(&guard->held, &guard->now)) {
-    if (age > 0 && age < INTERVAL_MAX)
+  if (guard->held_ns < 0 || !is_same(&guard->held, &guard->now, SAME_STEP, SAME_SHARE)) {
+    if (guard->repeats && age > 0 && age < INTERVAL_MAX)
       guard->intervals[guard->n_intervals++ % N_INTERVALS] = age;
     guard->held = guard->now;
     guard->held_ns = guard->time_ns;
+    guard->repeats = TRUE;
     return FALSE;
   }
+  guard->repeats &= is_same(&guard->before, &guard->now, 0, 0);
   return age >= MAX(HOLD_MIN, (gint64)(HOLD_INTERVALS * (double)longest_interval(guard)));
 }
 
@@ -255,6 +256,7 @@ LusGuardState lus_guard_watch(LusGuard *guard, const LusSegmenterJob *job, gint6
   gboolean no_signal = config->signal && has_no_signal(guard, job);
   gboolean no_contact = config->contact && !no_signal && has_no_contact(guard);
   gboolean frozen = is_frozen(guard) && config->freeze;
+  guard->before = guard->now;
   gboolean new_depth = FALSE;
   if (no_signal)
     guard->last_ns = -1;

@@ -3,7 +3,7 @@
 #include <glib/gstdio.h>
 
 static char *folder;
-static char *models[2];
+static char *models[3];
 
 char *fixture_path(const char *name)
 {
@@ -22,7 +22,7 @@ static void add_tensor(LusGraph *graph, int inputs[3], int slot, const char *nam
 }
 
 /* confidence = weight x + bias of x = luma / 255, per class. */
-static char *write_model(const char *name, const float weights[3], const float biases[3])
+static char *write_model(const char *name, int size, const float weights[3], const float biases[3])
 {
   LusGraph *graph = lus_graph_new();
   LusOpAttrs attrs = lus_op_attrs_default();
@@ -37,7 +37,7 @@ static char *write_model(const char *name, const float weights[3], const float b
   lus_graph_set_output(graph, lus_graph_add_node(graph, LUS_OP_CONV, "head", 3, inputs, &attrs));
   lus_model_info_init(&info);
   info.channels = 1;
-  info.width = info.height = FIXTURE_SIZE;
+  info.width = info.height = size;
   info.normalise = (LusNormalise){LUS_NORMALISE_FIXED, 0, 1};
   info.logits = FALSE;
   g_assert_true(lus_model_save(graph, &info, path, &error));
@@ -50,15 +50,22 @@ static char *write_model(const char *name, const float weights[3], const float b
 const char *fixture_model(void)
 {
   if (!models[0])
-    models[0] = write_model("luma.onnx", (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f});
+    models[0] = write_model("luma.onnx", FIXTURE_SIZE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f});
   return models[0];
 }
 
 const char *fixture_other_model(void)
 {
   if (!models[1])
-    models[1] = write_model("reversed.onnx", (const float[3]){-1, 1, 0}, (const float[3]){1, 0, 0.5f});
+    models[1] = write_model("reversed.onnx", FIXTURE_SIZE, (const float[3]){-1, 1, 0}, (const float[3]){1, 0, 0.5f});
   return models[1];
+}
+
+const char *fixture_large_model(void)
+{
+  if (!models[2])
+    models[2] = write_model("large.onnx", FIXTURE_LARGE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f});
+  return models[2];
 }
 
 static void remove_folder(void)
@@ -74,7 +81,7 @@ static void remove_folder(void)
     g_dir_close(dir);
   g_rmdir(folder);
   g_free(folder);
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     g_free(models[i]);
 }
 

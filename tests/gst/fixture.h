@@ -17,6 +17,9 @@ char *fixture_path(const char *name);
 const char *fixture_model(void);
 /** Another one, for swapping: all of it reversed (pleural_line 255 - l, fascia_band l). */
 const char *fixture_other_model(void);
+/** The first one for inputs of FIXTURE_LARGE pixels a side, as the bundled model has. */
+#define FIXTURE_LARGE 256
+const char *fixture_large_model(void);
 
 /** Luma of a picture's pixel. */
 typedef guint8 (*FixturePattern)(int x, int y);

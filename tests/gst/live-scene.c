@@ -24,10 +24,12 @@ void scene_close(void)
 
 GstHarness *scene_harness(const char *line, gint64 duration_ns)
 {
+  g_auto(GStrv) parts = g_strsplit(line, "MODEL", -1);
+  g_autofree char *full = g_strjoinv(fixture_large_model(), parts);
   GstHarness *harness;
 
   slow_begin(duration_ns);
-  harness = fixture_harness(line, SCENE_WIDTH, SCENE_HEIGHT);
+  harness = fixture_harness(full, SCENE_WIDTH, SCENE_HEIGHT);
   gst_harness_set_src_caps_str(harness, SCENE_CAPS);
   return harness;
 }

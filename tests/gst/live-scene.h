@@ -15,7 +15,8 @@
 /** Renders the pictures. */
 void scene_open(void);
 void scene_close(void);
-/** A harness of @line (see fixture_harness()) for SCENE_CAPS, with a model that takes @duration_ns. */
+/** A harness of @line, whose "MODEL" is replaced by the fixture's large model, for SCENE_CAPS, with a model that takes
+ *  @duration_ns. */
 GstHarness *scene_harness(const char *line, gint64 duration_ns);
 /** Lets the model finish and stops the harness. */
 void scene_teardown(GstHarness *harness);

@@ -285,7 +285,7 @@ static void test_swap(void)
   GstHarness *harness = scene_harness(SEG " sector=none signal-detect=off", 0);
   GstElement *seg = gst_harness_find_element(harness, "lussegment");
   GstBus *bus = scene_bus(harness);
-  const char *models[] = {fixture_other_model(), "/nowhere/none.onnx", fixture_model()};
+  const char *models[] = {fixture_other_model(), "/nowhere/none.onnx", fixture_large_model()};
   guint n = 0;
 
   for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
@@ -329,7 +329,7 @@ static void test_stalls(void)
       SEG " sector=manual roi=<110,40,100,120> freeze-detect=off signal-detect=off depth-detect=off contact-detect=off ! "
       "lusconfmask confidence-threshold=0.2 ! lusoverlay stale-policy=hide show-status=false show-legend=false "
       "show-estimate=false", 40 * MS);
-  const guint pictures = scene_full() ? 100000 : 1500;
+  const guint pictures = scene_full() ? 100000 : 600;
   const LusRect rect = {110, 40, 100, 120};
   g_autoptr(GRand) rand = g_rand_new_with_seed(7);
   GstClockTime now = 0;
