@@ -225,9 +225,10 @@ static void report_skipped(GstLusSegment *self, GstClockTime pts)
   gst_element_post_message(GST_ELEMENT(self), message);
   if (GST_CLOCK_TIME_IS_VALID(running) && gst_lus_overload_add(&self->overload, running))
     GST_ELEMENT_WARNING(self, RESOURCE, BUSY,
-                        ("The model is too slow for every picture: a result takes %.0f ms. The video is complete, its masks "
-                         "are older.", mean),
-                        ("Set inference-interval or threads, choose a smaller or a quantised model, or close programs."));
+                        ("The model is too slow for every picture: a result takes %.0f ms. The video is complete, "
+                         "its masks are older.", mean),
+                        ("Set inference-interval or threads, choose a smaller or a quantised model, or close "
+                         "programs."));
 }
 
 /* Latest: takes what is finished, gives what the model is to see next. */

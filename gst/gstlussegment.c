@@ -5,8 +5,9 @@
  *
  * Runs a segmentation model over the pictures and attaches the confidences as #GstLusSegMeta. The pictures pass through
  * unchanged, in every format of liblus: luma is read where it lies, so no videoconvert is needed, and none should scale
- * before. From files each picture waits for its result, and the time this takes is reported as latency. From live sources
- * none waits: the model runs beside the stream on the newest picture, and the newest result is attached with its age.
+ * before. From files each picture waits for its result, and the time this takes is reported as latency. From live
+ * sources none waits: the model runs beside the stream on the newest picture, and the newest result is attached with
+ * its age.
  *
  *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask ! lusoverlay ! videoconvert !
  * autovideosink
@@ -28,8 +29,9 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussegment, "lussegment", GST_RANK_NONE, G
                                       GST_DEBUG_CATEGORY_INIT(lussegment_debug, "lussegment", 0, "segmentation"))
 
 enum {
-  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_MODE, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR, PROP_ROI,
-  PROP_MM_PER_PIXEL, PROP_SIGNAL_DETECT, PROP_FREEZE_DETECT, PROP_CONTACT_DETECT, PROP_DEPTH_DETECT, PROP_STATS
+  PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_MODE, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR,
+  PROP_ROI, PROP_MM_PER_PIXEL, PROP_SIGNAL_DETECT, PROP_FREEZE_DETECT, PROP_CONTACT_DETECT, PROP_DEPTH_DETECT,
+  PROP_STATS
 };
 
 GST_LUS_DEFINE_ENUM(mode_get_type, "GstLusInferenceMode",
@@ -238,12 +240,12 @@ static GstStructure *make_stats(const GstLusSegment *self)
   const GstLusStats *latency = self->latest ? &self->cost : &self->stats;
 
   return gst_structure_new(
-      "lussegment-stats", "frames", G_TYPE_UINT64, self->frames, "inferred", G_TYPE_UINT64, self->stats.count, "skipped",
-      G_TYPE_UINT64, self->skipped, "mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(&self->stats), "p95-ms", G_TYPE_DOUBLE,
-      (gdouble)self->stats.p95 / GST_MSECOND, "latency-ms", G_TYPE_DOUBLE, (gdouble)latency->latency / GST_MSECOND,
-      "picture-mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(latency), "picture-p95-ms", G_TYPE_DOUBLE,
-      (gdouble)latency->p95 / GST_MSECOND, "age", G_TYPE_UINT64, self->age, "mode", G_TYPE_STRING,
-      self->latest ? "latest" : "sync", "guard", G_TYPE_STRING, lus_guard_name(self->state), NULL);
+      "lussegment-stats", "frames", G_TYPE_UINT64, self->frames, "inferred", G_TYPE_UINT64, self->stats.count,
+      "skipped", G_TYPE_UINT64, self->skipped, "mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(&self->stats), "p95-ms",
+      G_TYPE_DOUBLE, (gdouble)self->stats.p95 / GST_MSECOND, "latency-ms", G_TYPE_DOUBLE,
+      (gdouble)latency->latency / GST_MSECOND, "picture-mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(latency),
+      "picture-p95-ms", G_TYPE_DOUBLE, (gdouble)latency->p95 / GST_MSECOND, "age", G_TYPE_UINT64, self->age, "mode",
+      G_TYPE_STRING, self->latest ? "latest" : "sync", "guard", G_TYPE_STRING, lus_guard_name(self->state), NULL);
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
@@ -341,15 +343,16 @@ static void install_properties(GObjectClass *object)
       g_param_spec_int("number", "Number", "x, y, width or height in pixels", 0, LUS_FRAME_MAX, 0, GST_LUS_PARAM_FLAGS),
       GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_MM_PER_PIXEL, g_param_spec_double("mm-per-pixel", "mm per pixel",
-      "Size of a picture's pixel in mm (0 = unknown); after a change of depth unknown until it is set again", 0, 10, 0, GST_LUS_PARAM_NUMBER));
+      "Size of a picture's pixel in mm (0 = unknown); after a change of depth unknown until it is set again",
+      0, 10, 0, GST_LUS_PARAM_NUMBER));
   install_guards(object);
   g_object_class_install_property(
       object, PROP_STATS,
       g_param_spec_boxed(
           "stats", "Statistics",
-          "frames (pictures seen), inferred (results), skipped (pictures the model was too slow for), mean-ms and p95-ms "
-          "(time per result), latency-ms (reported), picture-mean-ms and picture-p95-ms (what a picture waits), age (of "
-          "the last result attached, in ns), mode, guard",
+          "frames (pictures seen), inferred (results), skipped (pictures the model was too slow for), mean-ms and "
+          "p95-ms (time per result), latency-ms (reported), picture-mean-ms and picture-p95-ms (what a picture waits), "
+          "age (of the last result attached, in ns), mode, guard",
           GST_TYPE_STRUCTURE, GST_LUS_PARAM_READ));
 }
 

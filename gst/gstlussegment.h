@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Inside of lussegment: what its files share. gstlussegment.c: properties, events, queries; gstlussegment-model.c: models
- * come and go; gstlussegment-picture.c: what happens to a picture. */
+/* Inside of lussegment: what its files share. gstlussegment.c: properties, events, queries; gstlussegment-model.c:
+ * models come and go; gstlussegment-picture.c: what happens to a picture. */
 #include "gstluselements.h"
 #include "gstlusmeta.h"
 #include "gstlusstats.h"
@@ -76,7 +76,8 @@ void gst_lus_segment_forget_scene(GstLusSegment *self);
 /** NULL to READY: FALSE after an error message. */
 gboolean gst_lus_segment_open_model(GstLusSegment *self);
 void gst_lus_segment_close_model(GstLusSegment *self);
-/** A setting changed while running: makes a segmenter and uses it. What cannot be used is a warning, the old one stays. */
+/** A setting changed while running: makes a segmenter and uses it. What cannot be used is a warning; the old one
+ *  stays. */
 void gst_lus_segment_reopen_model(GstLusSegment *self);
 /** The same without a stop: for gst_element_call_async(). The result is self->next. */
 void gst_lus_segment_load(GstElement *element, gpointer data);

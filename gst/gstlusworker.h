@@ -3,9 +3,9 @@
 #include <gst/gst.h>
 #include <lus/lus.h>
 
-/** Runs the model beside the stream: a thread and a mailbox of one place. The streaming thread fills a job with a picture's
- *  scaled luma and posts it; what still waits there is replaced. All functions but the thread itself are the streaming
- *  thread's. */
+/** Runs the model beside the stream: a thread and a mailbox of one place. The streaming thread fills a job with a
+ *  picture's scaled luma and posts it; what still waits there is replaced. All functions but the thread itself are the
+ *  streaming thread's. */
 typedef struct _GstLusWorker GstLusWorker;
 
 /** NULL: out of memory or threads. */

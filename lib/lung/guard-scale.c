@@ -21,8 +21,8 @@ typedef struct {
   guint8 luma[SIDE * SIDE], inside[SIDE * SIDE];
 } View;
 
-/* The new picture is the old one @scale times as large; what was (dx, dy) before the middle is as far behind it now, in parts of
- * the picture's columns and rows. */
+/* The new picture is the old one @scale times as large; what was (dx, dy) before the middle is as far behind it now, in
+ * parts of the picture's columns and rows. */
 typedef struct {
   double scale, dx, dy, correlation;
 } Match;

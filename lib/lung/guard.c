@@ -12,7 +12,7 @@
 
 /* One picture is judged by shares of the sector's cells and pixels. */
 #define DARK_SHARE 0.04    /* the deep part of fewer lit cells is empty */
-#define NEAR_SHARE 0.08    /* with so many lit ones at the probe's face it is a probe in the air, else no picture at all */
+#define NEAR_SHARE 0.08    /* with so many lit ones at the probe's face it is a probe in the air, else no picture */
 #define NEAR_DEPTH 0.25    /* of the sector's depth: the probe's face */
 #define DEEP_DEPTH 0.35    /* below this it is deep */
 #define EQUAL_SHARE 0.75   /* so many cells of one grey: a screen without a picture */
@@ -21,7 +21,8 @@
 #define FLAT_STEP 2        /* grey levels */
 #define NOISE_CORRELATION 0.3 /* neighbouring cells of anatomy are more alike than this */
 
-/* Two pictures are the same when no more lit cells than this differ by more than a step, and equal when none differs. */
+/* Two pictures are the same when no more lit cells than this differ by more than a step, and equal when none
+ * differs. */
 #define SAME_SHARE 0.03
 #define SAME_STEP 1 /* grey levels: what a grabber's noise leaves in the mean of a cell */
 
@@ -206,7 +207,8 @@ static gint64 longest_interval(const LusGuard *guard)
   return longest;
 }
 
-/* A scanner that makes fewer pictures than the video has shows each for a while, bit by bit the same: that is its interval. */
+/* A scanner that makes fewer pictures than the video has shows each for a while, bit by bit the same: that is its
+ * interval. */
 static gboolean is_frozen(LusGuard *guard)
 {
   gint64 age = guard->held_ns >= 0 ? guard->time_ns - guard->held_ns : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Live video in real time: a 1280x720 camera at 30 pictures per second before lussegment ! lusconfmask ! lusoverlay with the
- * bundled model. How long pictures wait, how old the masks drawn are when they leave the overlay (from the capture of the
- * picture they were computed from), and what preparing a picture costs.
+/* Live video in real time: a 1280x720 camera at 30 pictures per second before lussegment ! lusconfmask ! lusoverlay
+ * with the bundled model. How long pictures wait, how old the masks drawn are when they leave the overlay (from the
+ * capture of the picture they were computed from), and what preparing a picture costs.
  *   bench-live [PICTURES] [FORMAT] */
 #include <gst/check/gstharness.h>
 #include <gstlusmeta.h>
@@ -39,7 +39,8 @@ static void print_times(const char *what, gint64 *us, guint n)
 static void render(const char *caps)
 {
   g_autofree char *line = g_strdup_printf(
-      "lustestsrc seed=5 num-buffers=%d ! video/x-raw,format=I420," SIZE " ! videoconvert ! capsfilter caps=%s", RENDERED, caps);
+      "lustestsrc seed=5 num-buffers=%d ! video/x-raw,format=I420," SIZE " ! videoconvert ! capsfilter caps=%s",
+      RENDERED, caps);
   GstHarness *source = gst_harness_new_parse(line);
 
   gst_harness_play(source);
@@ -90,6 +91,7 @@ static void measure_stream(const char *caps, guint n)
   GstElement *seg = gst_harness_find_element(harness, "lussegment");
   g_autofree gint64 *waits = g_new(gint64, n), *ages = g_new(gint64, n);
   guint with_mask = 0;
+  g_autofree char *text = NULL;
   GstStructure *stats;
   gint64 start;
 
@@ -118,7 +120,8 @@ static void measure_stream(const char *caps, guint n)
   print_times("a picture from capture to behind the overlay", waits, n);
   print_times("its mask, from capture to behind the overlay", ages, with_mask);
   g_object_get(seg, "stats", &stats, NULL);
-  g_print("%u of %u pictures with a mask; %" GST_PTR_FORMAT "\n", with_mask, n, (gpointer)stats);
+  text = gst_structure_to_string(stats);
+  g_print("%u of %u pictures with a mask; %s\n", with_mask, n, text);
   gst_structure_free(stats);
   gst_object_unref(seg);
   gst_harness_teardown(harness);

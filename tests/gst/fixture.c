@@ -206,7 +206,8 @@ GstHarness *fixture_harness(const char *line, int width, int height)
 {
   g_auto(GStrv) parts = g_strsplit(line, "MODEL", -1);
   /* A harness is a live source. */
-  g_autofree char *model = g_strconcat(fixture_model(), strstr(line, "inference-mode") ? "" : " inference-mode=sync", NULL);
+  const char *mode = strstr(line, "inference-mode") ? "" : " inference-mode=sync";
+  g_autofree char *model = g_strconcat(fixture_model(), mode, NULL);
   g_autofree char *full = g_strjoinv(model, parts);
   g_autofree char *caps = fixture_caps("GRAY8", width, height);
   GstHarness *harness = gst_harness_new_parse(full);

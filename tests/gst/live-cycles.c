@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The same again and again beside a live source: states, flushes, caps, models. Nothing is left behind: objects, threads, memory. */
+/* The same again and again beside a live source: states, flushes, caps, models. Nothing is left behind: objects,
+ * threads, memory. */
 #include "live-scene.h"
 #include <math.h>
 #include <stdlib.h>
@@ -136,7 +137,8 @@ static void test_models(void)
   long threads = 0, memory = 0;
 
   for (guint i = 0; i < n; i++) {
-    g_object_set(seg, "model-file", i % 2 ? fixture_model() : fixture_other_model(), "threads", 1 + (int)(i / 2 % 2), NULL);
+    g_object_set(seg, "model-file", i % 2 ? fixture_model() : fixture_other_model(), "threads",
+                 1 + (int)(i / 2 % 2), NULL);
     for (guint k = 4 * i; k < 4 * i + 4; k++) {
       GstBuffer *out = scene_push(harness, k, SCENE_TIME(k));
       g_assert_nonnull(gst_buffer_get_lus_seg_meta(out));

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Faults of scanner, cable, probe and model while the video flows: within 200 ms of stream time no mask is on the picture and its
- * metadata say why; afterwards results come back. */
+/* Faults of scanner, cable, probe and model while the video flows: within 200 ms of stream time no mask is on the
+ * picture and its metadata say why; afterwards results come back. */
 #include "live-scene.h"
 
 #define LINE \
-  "lussegment model-file=MODEL threads=1 inference-mode=latest sector=manual roi=<120,72,136,110> ! lusconfmask confidence-threshold=0.2 ! " \
+  "lussegment model-file=MODEL threads=1 inference-mode=latest sector=manual roi=<120,72,136,110> ! " \
+  "lusconfmask confidence-threshold=0.2 ! " \
   "lusoverlay show-status=false show-legend=false show-estimate=false"
 #define IN_TIME (200 * GST_MSECOND)
 #define FAULT_PICTURES 13  /* 400 ms and a bit */
 #define AFTER_PICTURES 36  /* a new depth is told for half a second */
 
 typedef enum {
-  FROZEN, FROZEN_NOISY, FROZEN_CLOCK, BLACK, BARS, ONE_GREY, BOX_ON_GREY, SNOW, PROBE_OFF, DEEPER, SHALLOWER, FAILING_MODEL,
-  N_FAULTS
+  FROZEN, FROZEN_NOISY, FROZEN_CLOCK, BLACK, BARS, ONE_GREY, BOX_ON_GREY, SNOW, PROBE_OFF, DEEPER, SHALLOWER,
+  FAILING_MODEL, N_FAULTS
 } Fault;
 
 static const GstLusSegFlags expected[N_FAULTS] = {
@@ -93,7 +94,8 @@ static void rescale(const Injection *injection, Pixels pixels)
   memcpy(before, pixels, sizeof(before));
   for (int y = rect->y; y < rect->y + rect->height; y++)
     for (int x = rect->x; x < rect->x + rect->width; x++) {
-      int from_x = (int)(x0 + (x + 0.5 - x0) / injection->scale), from_y = (int)(y0 + (y + 0.5 - y0) / injection->scale);
+      int from_x = (int)(x0 + (x + 0.5 - x0) / injection->scale);
+      int from_y = (int)(y0 + (y + 0.5 - y0) / injection->scale);
       gboolean inside = from_x >= rect->x && from_x < rect->x + rect->width && from_y >= rect->y &&
                         from_y < rect->y + rect->height && y >= injection->top[x] && y < injection->end[x];
       pixels[y][x] = inside ? before[from_y][from_x] : 0;
@@ -246,8 +248,9 @@ static void test_messages(void)
 
 static void add_tests(void)
 {
-  static const char *names[N_FAULTS] = {"frozen",   "frozen-noisy", "frozen-clock", "black",     "bars",     "one-grey",
-                                        "box-on-grey", "snow",      "probe-off",    "deeper", "shallower", "failing-model"};
+  static const char *names[N_FAULTS] = {"frozen",   "frozen-noisy", "frozen-clock", "black",
+                                        "bars",     "one-grey",     "box-on-grey",  "snow",
+                                        "probe-off", "deeper",      "shallower",    "failing-model"};
 
   scene_open();
   for (int i = 0; i < N_FAULTS; i++) {

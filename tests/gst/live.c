@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lussegment beside a live stream. The model takes time by order of the test, so that all numbers are the same everywhere. */
+/* lussegment beside a live stream. The model takes time by order of the test, so that all numbers are the same
+ * everywhere. */
 #include "live-scene.h"
 #include <glib/gstdio.h>
 
@@ -53,8 +54,8 @@ static void test_auto(void)
   gst_object_unref(pipeline);
 }
 
-/* 50 ms of work per picture at 30 per second: every picture comes out at once, the lag does not grow, no mask is older than two
- * results take. */
+/* 50 ms of work per picture at 30 per second: every picture comes out at once, the lag does not grow, no mask is older
+ * than two results take. */
 static void test_overload(void)
 {
   GstHarness *harness = scene_harness(SEG, 50 * MS);
@@ -326,7 +327,8 @@ static gboolean is_drawn_on(GstBuffer *out, GstBuffer *in, const LusRect *rect)
 static void test_stalls(void)
 {
   GstHarness *harness = scene_harness(
-      SEG " sector=manual roi=<110,40,100,120> freeze-detect=off signal-detect=off depth-detect=off contact-detect=off ! "
+      SEG " sector=manual roi=<110,40,100,120> freeze-detect=off signal-detect=off depth-detect=off "
+      "contact-detect=off ! "
       "lusconfmask confidence-threshold=0.2 ! lusoverlay stale-policy=hide show-status=false show-legend=false "
       "show-estimate=false", 40 * MS);
   const guint pictures = scene_full() ? 100000 : 600;

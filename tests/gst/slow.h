@@ -2,8 +2,8 @@
 #pragma once
 #include <glib.h>
 
-/* Stands before liblus's lus_segmenter_job_run(), so that a test decides how long the model takes, in a time of its own, and
- * whether it fails. Nothing depends on how fast the machine is. */
+/* Stands before liblus's lus_segmenter_job_run(), so that a test decides how long the model takes, in a time of its
+ * own, and whether it fails. Nothing depends on how fast the machine is. */
 
 /** From now on a run takes @duration_ns, from when its picture came (PTS) or the run before it ended. Time is 0. */
 void slow_begin(gint64 duration_ns);

@@ -271,7 +271,7 @@ static void test_model_file(void)
 
   g_assert_true(g_file_get_contents(fixture_model(), &model, &length, NULL));
   write_file(path, model, (gssize)length);
-  line = g_strdup_printf("lussegment model-file=%s sector=none ! lusconfmask output=mask", path);
+  line = g_strdup_printf("lussegment model-file=%s inference-mode=sync sector=none ! lusconfmask output=mask", path);
   harness = gst_harness_new_parse(line);
   gst_harness_set_src_caps_str(harness, caps);
   before = fixture_push(harness, caps, fixture_line, 0);

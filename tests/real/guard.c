@@ -35,7 +35,8 @@ static void rescale(guint8 *out, const LusImage *from, double scale)
     }
 }
 
-static LusGuardState look(LusGuard *guard, LusSegmenter *segmenter, LusSegmenterJob *job, const LusImage *image, gint64 pts)
+static LusGuardState look(LusGuard *guard, LusSegmenter *segmenter, LusSegmenterJob *job, const LusImage *image,
+                          gint64 pts)
 {
   const LusGuardConfig all = {TRUE, TRUE, TRUE, TRUE};
   g_autoptr(GError) error = NULL;
