@@ -11,7 +11,9 @@ static gboolean plugin_init(GstPlugin *plugin)
   any |= GST_ELEMENT_REGISTER(lussegment, plugin);
   any |= GST_ELEMENT_REGISTER(lusconfmask, plugin);
   any |= GST_ELEMENT_REGISTER(lussfestimate, plugin);
+  any |= GST_ELEMENT_REGISTER(lusdeidentify, plugin);
   any |= GST_ELEMENT_REGISTER(lusoverlay, plugin);
+  any |= GST_ELEMENT_REGISTER(luspublish, plugin);
   return any;
 }
 

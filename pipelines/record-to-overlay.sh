@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A recorded clip becomes a video with masks and estimate drawn in.   record-to-overlay.sh CLIP OUT.mkv [ZONE]
+# A recorded clip becomes a video of its sector with masks and estimate drawn in; the rest of the frame is black.   record-to-overlay.sh CLIP OUT.mkv [ZONE]
 # LUS_SOURCE replaces the source, e.g. LUS_SOURCE="lustestsrc num-buffers=50" record-to-overlay.sh - out.mkv
 set -euo pipefail
 in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
@@ -11,7 +11,7 @@ trap 'rm -f "$out.part"' EXIT
 # shellcheck disable=SC2086
 gst-launch-1.0 -q -e ${LUS_SOURCE:-filesrc location="${in//\\/\\\\}" ! decodebin} \
   ! videoconvert ! "video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx}" \
-  ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusoverlay \
+  ! lussegment ! lusconfmask ! lussfestimate zone="$zone" ! lusdeidentify ! lusoverlay \
   ! videoconvert ! x264enc speed-preset=veryfast ! matroskamux ! filesink location="${out//\\/\\\\}.part"
 # Matroska keeps pictures in clusters; a file without one (its ID is 1F43B675) is headers alone.
 LC_ALL=C grep -qaF $'\x1f\x43\xb6\x75' "$out.part" || { echo "error: no picture came out of '$in': is it a video file?" >&2; exit 1; }

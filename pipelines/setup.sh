@@ -9,7 +9,8 @@ LUS_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-inter jq"
 # What the tests need on top of it.
-LUS_TEST_PACKAGES="strace gstreamer1.0-plugins-bad file libonnx-testdata libopenmpi-dev openmpi-bin help2man sqlite3"
+LUS_TEST_PACKAGES="strace gstreamer1.0-plugins-bad file libonnx-testdata libopenmpi-dev openmpi-bin help2man sqlite3
+  g++ libdcmtk-dev dcmtk libmosquitto-dev mosquitto python3-gi python3-numpy gir1.2-gstreamer-1.0"
 # What only the slower checks of .ci/run need.
 LUS_CI_PACKAGES="clang libclang-rt-dev valgrind xvfb gstreamer1.0-x
   mkdocs slurm-wlm munge parallel openssh-server openssh-client"

@@ -147,7 +147,7 @@ check "variables named exist" variables
 check "docs/tool.md and lus --help name the same commands" commands
 check "commands and flags named exist" flags
 check "docs/learning.md names the keys of a configuration file" configuration
-for element in lustestsrc lussegment lusconfmask lussfestimate lusoverlay; do
+for element in lustestsrc lussegment lusconfmask lussfestimate luspublish lusoverlay; do
   check "docs/elements.md: properties of $element" properties $element
 done
 check "bash completion and --help name the same" completion

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pipeline.h"
+#include "source.h"
 #include "gstlusvideo.h"
+#include <glib/gstdio.h>
 #include <gst/app/gstappsink.h>
+#include <stdio.h>
+#include <string.h>
 
 /* filesrc ! decodebin ! [videoconvert !] appsink, pulled frame by frame. videoconvert is there only for what no
  * LusFormat covers, such as 10-bit pictures. */
@@ -11,7 +15,7 @@
 #define QUEUE_LENGTH 3 /* decoded pictures kept ahead */
 
 typedef struct {
-  LusFrameSource base;
+  LusToolSource base;
   LusToolPipeline pipeline;
   GstElement *appsink;
   GQueue samples;        /* GstSample*, guarded by the pipeline's lock */
@@ -240,34 +244,7 @@ static gboolean build(ClipSource *self, GError **error)
   return gst_element_link(file, decode);
 }
 
-LusFrameSource *lus_tool_open_clip(const char *path, gpointer user_data, GError **error)
-{
-  (void)user_data;
-  /* Told here, since GStreamer's words for these are less clear. */
-  if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: no such file", path);
-    return NULL;
-  }
-  if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
-    return NULL;
-  }
-  if (!lus_tool_gstreamer_init(error))
-    return NULL;
-  ClipSource *self = g_new0(ClipSource, 1);
-  self->base = (LusFrameSource){.next = source_next, .free = source_free};
-  lus_tool_pipeline_init(&self->pipeline, path);
-  g_queue_init(&self->samples);
-  if (!build(self, error)) {
-    source_free(&self->base);
-    return NULL;
-  }
-  /* A failure to start posts an error, which the first next() returns. */
-  gst_element_set_state(self->pipeline.bin, GST_STATE_PLAYING);
-  return &self->base;
-}
-
-void lus_tool_clip_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gint64 *frames)
+static void source_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gint64 *frames)
 {
   const ClipSource *self = (const ClipSource *)source;
   *fps_n = GST_VIDEO_INFO_FPS_N(&self->info);
@@ -281,4 +258,60 @@ void lus_tool_clip_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gi
   if (gst_element_query_duration(self->pipeline.bin, GST_FORMAT_TIME, &duration) && duration > 0)
     *frames = (gint64)gst_util_uint64_scale_round((guint64)duration, (guint64)*fps_n,
                                                   (guint64)*fps_d * GST_SECOND);
+}
+
+gboolean lus_tool_is_dicom(const char *path)
+{
+  char head[132] = {0};
+  FILE *file = g_fopen(path, "rb");
+  gsize length = file ? fread(head, 1, sizeof(head), file) : 0;
+  if (file)
+    fclose(file);
+  if (length == sizeof(head) && memcmp(head + 128, "DICM", 4) == 0)
+    return TRUE;
+  g_autofree char *lower = g_ascii_strdown(path, -1);
+  return g_str_has_suffix(lower, ".dcm") || g_str_has_suffix(lower, ".dicom");
+}
+
+#ifndef LUS_HAVE_DICOM
+LusFrameSource *lus_tool_open_dicom(const char *path, GError **error)
+{
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: a DICOM file, and this program was built without DCMTK; build "
+              "it with -Ddicom=enabled (Debian: libdcmtk-dev, g++)", path);
+  return NULL;
+}
+#endif
+
+LusFrameSource *lus_tool_open_clip(const char *path, gpointer user_data, GError **error)
+{
+  (void)user_data;
+  /* Told here, since GStreamer's words for these are less clear. */
+  if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: no such file", path);
+    return NULL;
+  }
+  if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
+    return NULL;
+  }
+  if (lus_tool_is_dicom(path))
+    return lus_tool_open_dicom(path, error);
+  if (!lus_tool_gstreamer_init(error))
+    return NULL;
+  ClipSource *self = g_new0(ClipSource, 1);
+  self->base = (LusToolSource){{.next = source_next, .free = source_free}, source_rate};
+  lus_tool_pipeline_init(&self->pipeline, path);
+  g_queue_init(&self->samples);
+  if (!build(self, error)) {
+    source_free(&self->base.base);
+    return NULL;
+  }
+  /* A failure to start posts an error, which the first next() returns. */
+  gst_element_set_state(self->pipeline.bin, GST_STATE_PLAYING);
+  return &self->base.base;
+}
+
+void lus_tool_clip_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gint64 *frames)
+{
+  ((const LusToolSource *)source)->rate(source, fps_n, fps_d, frames);
 }

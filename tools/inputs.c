@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "inputs.h"
+#include "source.h"
 #include "table.h"
 
 #include <errno.h>
@@ -36,7 +37,7 @@ static LusToolInput *add(GPtrArray *inputs, const char *path, const char *folder
   LusToolInput *input = g_new0(LusToolInput, 1);
   g_autofree char *stem = g_path_get_basename(path);
   char *dot = strrchr(stem, '.');
-  if (dot && dot != stem)
+  if (dot && dot != stem && strspn(dot + 1, "0123456789") < strlen(dot + 1)) /* DICOM files may be named by a UID */
     *dot = 0;
   input->path = g_strdup(path);
   input->name = *folder ? g_build_filename(folder, stem, NULL) : g_strdup(stem);
@@ -71,7 +72,7 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
       g_autofree char *inner = *below ? g_build_filename(below, name, NULL) : g_strdup(name);
       if (depth < MAX_DEPTH && !walk(inputs, full, inner, depth + 1, error))
         return FALSE;
-    } else if (is_video(name)) {
+    } else if (is_video(name) || lus_tool_is_dicom(full)) {
       add(inputs, full, below);
     }
   }

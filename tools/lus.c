@@ -24,6 +24,7 @@ static const LusCommand commands[] = {
   {"fit", "fit the S/F estimator on features and outcomes", lus_cmd_fit},
   {"exam", "make an exam with its S/F estimate from the clips of one patient and day", lus_cmd_exam},
   {"report", "draw a page on an exam and its trend, as PDF and PNG", lus_cmd_report},
+  {"fhir", "write an exam as an HL7 FHIR R4 Observation", lus_cmd_fhir},
   {"info", "tell what a model file holds", lus_cmd_info},
   {"infer", "run a model's network on a tensor in an NPY file", lus_cmd_infer},
   {"bench", "measure a network's speed, memory and loading time", lus_cmd_bench},

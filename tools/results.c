@@ -103,12 +103,14 @@ static gboolean write_header(LusResults *results, GError **error)
 /** What earlier results of this clip left: the files of this program's names. */
 static void remove_old(const LusResults *results)
 {
+  static const char *const names[] = {
+    LUS_FRAMES_NAME, LUS_OVERLAY_NAME, LUS_WHOLE_NAME, LUS_SEGMENTATION_NAME, LUS_MASKS_NAME, LUS_CONFIDENCES_NAME,
+    LUS_OVERLAY_NAME ".part", LUS_WHOLE_NAME ".part", LUS_SEGMENTATION_NAME ".part", LUS_SEGMENTATION_NAME ".planes.part",
+    NULL};
   g_autoptr(GDir) folder = g_dir_open(results->folder, 0, NULL);
   g_autoptr(GRegex) frame = g_regex_new("^frame[0-9]{6,}\\.[^/]+\\.png(\\.part)?$", 0, 0, NULL);
   for (const char *name = folder ? g_dir_read_name(folder) : NULL; name; name = g_dir_read_name(folder)) {
-    gboolean ours = g_str_equal(name, LUS_FRAMES_NAME) || g_str_equal(name, LUS_OVERLAY_NAME) ||
-                    g_str_equal(name, LUS_MASKS_NAME) || g_str_equal(name, LUS_CONFIDENCES_NAME) ||
-                    g_str_equal(name, LUS_OVERLAY_NAME ".part") || g_regex_match(frame, name, 0, NULL);
+    gboolean ours = g_strv_contains(names, name) || g_regex_match(frame, name, 0, NULL);
     g_autofree char *path = g_build_filename(results->folder, name, NULL);
     if (ours)
       g_unlink(path);

@@ -8,6 +8,8 @@
 
 #define LUS_FRAMES_NAME "frames.jsonl"
 #define LUS_OVERLAY_NAME "overlay.mkv"
+#define LUS_WHOLE_NAME "overlay-whole-frame.mkv" /* with --keep-frame, instead */
+#define LUS_SEGMENTATION_NAME "segmentation.dcm"
 #define LUS_MASKS_NAME "masks.mkv"
 #define LUS_CONFIDENCES_NAME "confidences.mkv"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "segment-clip.h"
+#include "dicom-seg.h"
 #include "results-read.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ typedef struct {
   int width, height;     /* of the frames now */
   LusOverlay *overlay;
   LusFrameSink *video;
+  LusToolSeg *seg;       /* --dicom-seg */
   LusImage canvas;       /* the frame's copy that is drawn on */
   guint8 *canvas_memory;
   gint64 frame;
@@ -91,11 +93,17 @@ static void copy_to_canvas(Run *run, const LusImage *image)
   }
 }
 
+/** A video of whole frames, in which names may stand, is called so. */
+static const char *overlay_name(const LusSegmentOptions *options)
+{
+  return options->keep_frame ? LUS_WHOLE_NAME : LUS_OVERLAY_NAME;
+}
+
 static gboolean open_overlay(Run *run, GError **error)
 {
   int fps_n, fps_d;
   gint64 frames;
-  g_autofree char *path = g_build_filename(run->folder, LUS_OVERLAY_NAME, NULL);
+  g_autofree char *path = g_build_filename(run->folder, overlay_name(run->options), NULL);
   LusOverlayConfig config;
   lus_overlay_config_init(&config);
   run->overlay = lus_overlay_new();
@@ -113,6 +121,9 @@ static gboolean write_overlay(Run *run, const LusImage *image, const LusSegmenta
   if (!run->video && !open_overlay(run, error))
     return FALSE;
   copy_to_canvas(run, image);
+  if (!run->options->keep_frame)
+    lus_deidentify(&run->canvas, segmentation ? segmentation->sector : NULL, segmentation ? segmentation->width : 0,
+                   segmentation ? segmentation->height : 0, segmentation ? segmentation->rect : (LusRect){0});
   const LusOverlayState state = {
     .status = segmentation ? LUS_STATUS_LIVE : LUS_STATUS_STARTING,
     .mask_age_ns = segmentation ? 0 : -1,
@@ -142,6 +153,7 @@ static gboolean segment_frame(Run *run, const LusImage *image, gint64 pts_ns, co
   const LusMask *mask = NULL;
   return set_size(run, image, error) && lus_segmenter_run(run->segmenter, &segmentation, image, pts_ns, error) &&
          lus_results_add(run->results, &mask, segmentation, run->width, run->height, pts_ns, rate, error) &&
+         (!run->seg || lus_tool_seg_add(run->seg, run->frame, segmentation, error)) &&
          write_overlay(run, image, segmentation, mask, pts_ns, error);
 }
 
@@ -178,12 +190,15 @@ static gboolean begin(Run *run, const char *sha256, GError **error)
   lus_segmenter_reset(run->segmenter);
   run->source = lus_tool_open_clip(run->path, NULL, error);
   run->results = run->source ? lus_results_begin(run->folder, &header, error) : NULL;
-  return run->results != NULL;
+  if (run->results && run->options->dicom_seg)
+    run->seg = lus_tool_seg_new(run->path, run->folder, run->model, error);
+  return run->results && (run->seg || !run->options->dicom_seg);
 }
 
 static gboolean finish(Run *run, GError **error)
 {
-  return (!run->video || run->video->finish(run->video, error)) && lus_results_finish(run->results, error);
+  return (!run->video || run->video->finish(run->video, error)) && (!run->seg || lus_tool_seg_finish(run->seg, error)) &&
+         lus_results_finish(run->results, error);
 }
 
 static void clear(Run *run)
@@ -192,6 +207,7 @@ static void clear(Run *run)
     run->video->free(run->video);
   if (run->source)
     run->source->free(run->source);
+  lus_tool_seg_free(run->seg);
   lus_results_free(run->results);
   lus_overlay_free(run->overlay);
   g_free(run->canvas_memory);
@@ -224,7 +240,8 @@ static gboolean has_outputs(const LusResultsHeader *header, const char *folder, 
 {
   g_autofree char *confidence = g_strdup_printf("frame000000.%s.png", header->classes[0]);
   const LusPlanesForm masks = options->masks, confidences = options->confidences;
-  return (!options->overlay || has_file(folder, LUS_OVERLAY_NAME)) &&
+  return (!options->overlay || has_file(folder, overlay_name(options))) &&
+         (!options->dicom_seg || has_file(folder, LUS_SEGMENTATION_NAME)) &&
          (masks == LUS_PLANES_NONE || masks == header->masks) &&
          (masks != LUS_PLANES_PNG || has_file(folder, "frame000000.mask.png")) &&
          (masks != LUS_PLANES_FFV1 || has_file(folder, LUS_MASKS_NAME)) &&

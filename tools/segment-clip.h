@@ -6,7 +6,8 @@
 /** What is written for each clip besides frames.jsonl, and at which threshold (0..1). */
 typedef struct {
   double threshold;
-  gboolean overlay;
+  gboolean overlay, dicom_seg;
+  gboolean keep_frame; /* the overlay shows what is outside the sector too */
   LusPlanesForm masks, confidences;
 } LusSegmentOptions;
 

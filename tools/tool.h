@@ -31,6 +31,7 @@ int lus_cmd_features(int argc, char **argv);
 int lus_cmd_fit(int argc, char **argv);
 int lus_cmd_exam(int argc, char **argv);
 int lus_cmd_report(int argc, char **argv);
+int lus_cmd_fhir(int argc, char **argv);
 int lus_cmd_agree(int argc, char **argv);
 int lus_cmd_fuse(int argc, char **argv);
 

@@ -92,3 +92,41 @@ void lus_image_luma_row(guint8 *out, const LusImage *image, int x, int y, int n)
   if (!image->full_range && image->format != LUS_FORMAT_GRAY8)
     kernels->expand(out, n);
 }
+
+/** Neutral chroma for the samples first..last of the plane's row that covers row @y; two bytes each where they are
+ *  interleaved. */
+static void neutral_chroma(const LusImage *image, int y, int first, int last)
+{
+  const Format *format = &formats[image->format];
+  int bytes = image->planes[2] ? 1 : 2;
+  for (int i = 1; i < 3 && image->planes[i]; i++)
+    memset(image->planes[i] + (gssize)(y >> format->y_shift) * image->strides[i] + (gssize)first * bytes, 128,
+           (gsize)(last - first + 1) * (gsize)bytes);
+}
+
+static gboolean has_chroma_planes(LusFormat format)
+{
+  return formats[format].layout == LAYOUT_PLANAR && format != LUS_FORMAT_GRAY8;
+}
+
+void lus_image_black_row(const LusImage *image, int x, int y, int n)
+{
+  const Format *format = &formats[image->format];
+  guint8 *row = image->planes[0] + (gssize)y * image->strides[0];
+  guint8 black = image->full_range || image->format == LUS_FORMAT_GRAY8 ? 0 : 16;
+  if (n < 1)
+    return;
+  if (format->layout == LAYOUT_PLANAR)
+    memset(row + x, black, (gsize)n);
+  if (has_chroma_planes(image->format))
+    neutral_chroma(image, y, x >> format->x_shift, (x + n - 1) >> format->x_shift);
+  for (int i = x; format->layout == LAYOUT_RGB && i < x + n; i++)
+    row[i * format->step + format->r] = row[i * format->step + format->g] = row[i * format->step + format->b] = 0;
+  if (format->layout != LAYOUT_PACKED_YUV)
+    return;
+  for (int i = x; i < x + n; i++)
+    row[2 * i + format->luma] = black;
+  for (int i = x & ~1; i <= ((x + n - 1) | 1); i++) /* both samples of each pair */
+    if (i < image->width)
+      row[2 * i + 1 - format->luma] = 128;
+}

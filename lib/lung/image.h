@@ -46,4 +46,8 @@ LUS_API void lus_format_subsampling(LusFormat format, int *x_shift, int *y_shift
  *  round((Y - 16) 255 / 219) clipped, RGB goes through the matrix (Kr, Kg, Kb of @matrix), GRAY8 is copied. */
 LUS_API void lus_image_luma_row(guint8 *out, const LusImage *image, int x, int y, int n);
 
+/** Makes @n pixels from (@x, @y) of one row black, in the picture's own memory; a chroma sample that covers one of them becomes
+ *  neutral. Alpha stays. */
+LUS_API void lus_image_black_row(const LusImage *image, int x, int y, int n);
+
 LUS_END_DECLS
