@@ -47,6 +47,7 @@ else
   # videoconvert maps full-range grey to I420 without narrowing its range.
   readable_clip "$clip"
   input=(filesrc "location=${clip//\\/\\\\}")
+  chain=${chain/! lusoverlay/! lusdeidentify ! lusoverlay} # of a patient's screen the sector alone is written
   line="! decodebin ! videoconvert ! videoscale add-borders=true
     ! video/x-raw,format={I420,NV12,YUY2,UYVY,BGRx},width=1280,height=720,pixel-aspect-ratio=1/1 ! ${chain/ZONES/zone=$zone}"
 fi
