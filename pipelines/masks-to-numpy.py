@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Masks and lung features of a clip as numpy arrays, frame by frame, from two appsinks.
 
