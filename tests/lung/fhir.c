@@ -23,7 +23,8 @@ static char *make_exam(const char *patient)
   LusEstimate estimate = {.sf = {.valid = TRUE, .value = 287.5, .low = 236, .high = 337}};
   g_strlcpy(estimate.readmission.reason, "No estimator", sizeof(estimate.readmission.reason));
   g_strlcpy(estimate.change_reason, "No exam before", sizeof(estimate.change_reason));
-  const LusExamRecord record = {"e7", patient, 2, "0123456789abcdef0123", NULL, 30};
+  const LusExamRecord record = {
+    .exam_id = "e7", .patient = patient, .day = 2, .model_sha256 = "0123456789abcdef0123", .min_frames = 30};
   return lus_exam_to_json(exam, &estimate, &record);
 }
 

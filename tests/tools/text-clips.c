@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES 5
+#define FRAMES 3
 #define TEXTS 14
 #define CLEAR 20 /* pixels between a text and a drawn sector (docs/deidentify.md, limits) */
 
@@ -68,8 +68,8 @@ static gboolean is_free(const Layout *layout, const Places *places, LusRect foun
         other->y < area.y + area.height)
       return FALSE;
   }
-  for (int y = area.y - CLEAR; y < area.y + area.height + CLEAR; y++)
-    for (int x = area.x - CLEAR; x < area.x + area.width + CLEAR; x++)
+  for (int y = area.y - CLEAR; y < area.y + area.height + CLEAR; y += 3)
+    for (int x = area.x - CLEAR; x < area.x + area.width + CLEAR; x += 3)
       if (drawn(layout) ? in_shape(layout, (x + 0.5) / layout->width, (y + 0.5) / layout->height)
                         : x >= found.x && x < found.x + found.width && y >= found.y && y < found.y + found.height)
         return FALSE;
@@ -78,7 +78,7 @@ static gboolean is_free(const Layout *layout, const Places *places, LusRect foun
 
 static void place_texts(Places *places, const Layout *layout, LusRect found, LusRng *rng)
 {
-  for (int tries = 0; tries < 20000 && places->n < TEXTS; tries++) {
+  for (int tries = 0; tries < 4000 && places->n < TEXTS; tries++) {
     int size = 9 + (int)(20 * lus_rng_uniform01(rng));
     LusRect area = {(int)(lus_rng_uniform01(rng) * layout->width), (int)(lus_rng_uniform01(rng) * layout->height),
                     size * (2 + (int)(5 * lus_rng_uniform01(rng))), size + 4};
