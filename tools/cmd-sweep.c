@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "clips.h"
+#include "measure.h"
 #include "samples.h"
 #include "training.h"
 
@@ -28,6 +30,8 @@ static const double usual_levels[] = {0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100
 typedef struct {
   char *output, *targets_text, *shard_text;
   int folds, seeds;
+  gboolean outcomes;
+  int min_frames;
   int argc; /* the command line, from which each training is made anew */
   char **argv;
   LusTraining first; /* options as given: size, experts, threads, ... */
@@ -61,6 +65,9 @@ static int parse(Sweep *s, LusTraining *training, char ***arguments)
      "Target methods to compare, see below (default threshold:0,20,50,60,80,100 and soft)", "A,B,..."},
     {"folds", 0, 0, G_OPTION_ARG_INT, &s->folds, "Folds of patients; 1: the data set's own splits (default 3)", "N"},
     {"seeds", 0, 0, G_OPTION_ARG_INT, &s->seeds, "Trainings with different seeds of each (default 1)", "N"},
+    {"outcomes", 0, 0, G_OPTION_ARG_NONE, &s->outcomes,
+     "Estimate the data set's outcomes from each method's masks as well: features of all clips, heads, figures", NULL},
+    {"min-frames", 0, 0, G_OPTION_ARG_INT, &s->min_frames, "With --outcomes: frames a zone must have (default 10)", "N"},
     {"shard", 0, 0, G_OPTION_ARG_STRING, &s->shard_text, "Do only the Ith of N parts of the jobs; I from 1 on", "I/N"},
     G_OPTION_ENTRY_NULL};
   g_autofree char *text = lus_training_help(description, example);
@@ -152,6 +159,8 @@ static gboolean check_data(const Sweep *s, GError **error)
     wrong = "phantom stills have no annotators; use a data set";
   else if (!s->data.dataset && s->folds < 2)
     wrong = "phantom stills have no splits; use --folds 2 or more";
+  else if (!s->data.dataset && s->outcomes)
+    wrong = "phantom stills have no outcomes; use a data set";
   if (wrong)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", s->data_text, wrong);
   return !wrong;
@@ -239,6 +248,40 @@ static gboolean train(gpointer user_data, const LusTarget *target, guint64 seed,
   return ok;
 }
 
+static gboolean is_among(const char *const *patients, const char *patient)
+{
+  for (int i = 0; patients[i]; i++)
+    if (g_str_equal(patients[i], patient))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean measure(gpointer user_data, const char *model, const char *const *patients, const char *table,
+                        GError **error)
+{
+  Sweep *s = user_data;
+  char *inputs[] = {(char *)s->data_text, NULL};
+  g_autoptr(GPtrArray) clips = lus_tool_clips(inputs, error);
+  g_autoptr(LusExam) one = lus_exam_new("clip", error);
+  g_autoptr(GString) rows = g_string_new(NULL);
+  LusToolMeasure measure = {0};
+  gboolean done = clips && lus_tool_measure_open(&measure, model, -1, s->first.config.threads, error);
+  if (done)
+    lus_features_csv_begin(rows, lus_model_sha256(measure.model), measure.threshold);
+  for (guint i = 0; done && i < clips->len; i++) {
+    const LusToolClip *clip = g_ptr_array_index(clips, i);
+    LusZone measured;
+    if (!is_among(patients, clip->told.patient))
+      continue;
+    lus_exam_reset(one);
+    done = lus_tool_measure_clip(&measure, one, 0, clip->path, clip->name, error);
+    lus_exam_get_zone(one, 0, &measured);
+    lus_features_csv_add(rows, clip->name, &clip->told, &measured, "");
+  }
+  lus_tool_measure_clear(&measure);
+  return done && lus_file_write(table, rows->str, rows->len, error);
+}
+
 static gboolean sweep(Sweep *s, GError **error)
 {
   LusSweepConfig *c = &s->config;
@@ -262,6 +305,10 @@ static gboolean sweep(Sweep *s, GError **error)
   c->threads = s->first.config.threads;
   c->train = train;
   c->user_data = s;
+  g_autofree char *outcomes = s->outcomes ? g_build_filename(s->data_text, "outcomes.csv", NULL) : NULL;
+  c->measure = s->outcomes ? measure : NULL;
+  c->outcomes = outcomes;
+  c->min_frames = s->min_frames;
   c->note = note;
   c->progress = lus_tool_progress;
   c->progress_data = s->progress;
@@ -281,7 +328,7 @@ static gboolean sweep(Sweep *s, GError **error)
 
 int lus_cmd_sweep(int argc, char **argv)
 {
-  Sweep s = {.argc = argc, .argv = argv, .folds = 3, .seeds = 1};
+  Sweep s = {.argc = argc, .argv = argv, .folds = 3, .seeds = 1, .min_frames = 10};
   g_auto(GStrv) arguments = NULL;
   lus_training_init(&s.first);
   int code = parse(&s, &s.first, &arguments);

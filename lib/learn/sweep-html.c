@@ -254,6 +254,50 @@ static gboolean append_examples(GString *out, const LusSweepTable *t, GError **e
   return TRUE;
 }
 
+static void append_p(GString *out, const LusOutcomeReport *r)
+{
+  g_string_append(out, "<td>");
+  append_figure(out, r ? r->p_value : NAN, 3);
+  g_string_append(out, "</td>");
+}
+
+static void append_outcome_row(GString *out, const LusSweepTable *t, int target)
+{
+  const LusInterval unknown = {NAN, NAN, NAN};
+  LusOutcomeReport *const *reports = t->outcomes.reports[target];
+  const LusOutcomeReport *sf = reports[LUS_TASK_SF], *change = reports[LUS_TASK_CHANGE];
+  const LusOutcomeReport *readmission = reports[LUS_TASK_READMISSION];
+  LusInterval difference = lus_sweep_outcomes_difference(&t->outcomes, target, t->baseline, t->config->seed);
+  g_string_append_printf(out, "<tr%s><td>%s</td>", target == t->baseline ? " class=\"base\"" : "", t->names[target]);
+  append_cell(out, sf ? &sf->error : &unknown, 1, FALSE);
+  append_cell(out, target == t->baseline ? &unknown : &difference, 1, FALSE);
+  append_cell(out, sf ? &sf->median_error : &unknown, 1, FALSE);
+  append_p(out, sf);
+  append_cell(out, change ? &change->f1 : &unknown, 3, FALSE);
+  append_cell(out, change ? &change->majority_f1 : &unknown, 3, FALSE);
+  append_p(out, change);
+  append_cell(out, readmission ? &readmission->auroc : &unknown, 3, FALSE);
+  append_p(out, readmission);
+  g_string_append(out, "</tr>\n");
+}
+
+/** What the masks are good for. */
+static void append_outcomes(GString *out, const LusSweepTable *t)
+{
+  if (t->outcomes.n_targets == 0)
+    return;
+  g_string_append_printf(out, "<h2>Outcomes</h2>\n<p>From each method's masks: every patient's clips segmented by a model that has not "
+                              "seen them, lung features, and heads that are fitted without the patient they are tested on. p: share "
+                              "of permutations of the outcomes over patients that do as well. Errors of S/F are absolute ones; the "
+                              "difference is paired over patients. Each method's own pages: outcomes/TARGET/outcomes.html.</p>\n"
+                              "<div class=\"scroll\"><table><thead><tr><th>target</th><th>S/F: error</th><th>minus<br>%s</th>"
+                              "<th>median<br>predictor</th><th>p</th><th>change: macro F1</th><th>majority<br>class</th><th>p</th>"
+                              "<th>readmission: AUROC</th><th>p</th></tr></thead><tbody>\n", t->names[t->baseline]);
+  for (int i = 0; i < t->n_targets; i++)
+    append_outcome_row(out, t, i);
+  g_string_append(out, "</tbody></table></div>\n");
+}
+
 static void append_head(GString *out, const LusSweepTable *t)
 {
   const LusSweepConfig *c = t->config;
@@ -297,6 +341,7 @@ char *lus_sweep_html(const LusSweepTable *t, GError **error)
   g_string_append(out, "<h2>Table</h2>\n");
   for (int k = 0; k < t->n_classes; k++)
     append_table(out, t, k);
+  append_outcomes(out, t);
   if (!append_examples(out, t, error))
     return NULL;
   append_method(out, t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "learn/heads.h"
 #include "learn/sweep.h"
 
 /** Inside of learn: the parts of a sweep. */
@@ -28,6 +29,26 @@ void lus_sweep_result_clear(LusSweepResult *result);
 #define LUS_SWEEP_EXAMPLES 3
 gboolean lus_sweep_write_examples(const char *folder, LusModel *model, const LusSamples *test, GError **error);
 
+/** path/outcomes/TARGETSUFFIX, "threshold-60.features.csv" say. */
+char *lus_sweep_outcomes_path(const LusSweepConfig *config, int target, const char *suffix);
+/** Puts the features of a method's folds (those of the first seed) into one table, outcomes/TARGET.features.csv. */
+gboolean lus_sweep_outcomes_gather(const LusSweepConfig *config, int target, GError **error);
+
+/** Outcomes estimated from each method's masks. */
+typedef struct {
+  int n_targets;                                /* 0: no outcomes are asked for */
+  LusOutcomeReport *(*reports)[LUS_TASK_N];     /* [n_targets]; NULL: too few cases */
+} LusSweepOutcomes;
+
+/** Heads are fitted and tested on patients left out, on features by models that have not seen the patient either; figures and
+ *  predictions go to outcomes/TARGET/. */
+gboolean lus_sweep_outcomes_fit(LusSweepOutcomes *outcomes, const LusSweepConfig *config, GError **error);
+void lus_sweep_outcomes_clear(LusSweepOutcomes *outcomes);
+/** A method's mean absolute error of S/F minus the baseline's, paired over patients. */
+LusInterval lus_sweep_outcomes_difference(const LusSweepOutcomes *outcomes, int target, int baseline, guint64 seed);
+/** outcomes.csv: a row per method, task and figure. @names of the methods. */
+char *lus_sweep_outcomes_csv(const LusSweepOutcomes *outcomes, char *const *names);
+
 /** The methods side by side: all folds and seeds put together. */
 typedef struct {
   const LusSweepConfig *config;
@@ -38,6 +59,7 @@ typedef struct {
   LusMaskCount *counts;       /* [n_targets][2][n_classes][n_levels][n_patients]: masks at the models' threshold, and at
                                  the cuts that the calibrating patients gave for the level */
   LusBootstrap *bootstrap;
+  LusSweepOutcomes outcomes;
 } LusSweepTable;
 
 gboolean lus_sweep_table_fill(LusSweepTable *table, const LusSweepConfig *config, GError **error);

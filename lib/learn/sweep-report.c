@@ -37,6 +37,11 @@ gboolean lus_sweep_report(const LusSweepConfig *config, GError **error)
     g_autofree char *csv = lus_sweep_csv(&table);
     ok = write_text(config->path, "sweep.csv", csv, error);
   }
+  if (ok && config->measure) {
+    ok = lus_sweep_outcomes_fit(&table.outcomes, config, error);
+    g_autofree char *csv = ok ? lus_sweep_outcomes_csv(&table.outcomes, table.names) : NULL;
+    ok = ok && write_text(config->path, "outcomes.csv", csv, error);
+  }
   g_autofree char *html = ok ? lus_sweep_html(&table, error) : NULL;
   ok = html && write_text(config->path, "report.html", html, error);
   lus_sweep_table_clear(&table);

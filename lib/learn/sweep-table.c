@@ -24,6 +24,7 @@ void lus_sweep_table_clear(LusSweepTable *t)
   g_free(t->counts);
   g_strfreev(t->names);
   lus_bootstrap_free(t->bootstrap);
+  lus_sweep_outcomes_clear(&t->outcomes);
   *t = (LusSweepTable){0};
 }
 

@@ -258,6 +258,27 @@ static gboolean do_job(const LusSweepConfig *c, const LusSweepJob *job, const Lu
   return TRUE;
 }
 
+/* --- features for the outcomes --- */
+
+static gboolean is_measured(const LusSweepConfig *c, const LusSweepJob *job)
+{
+  g_autofree char *path = lus_sweep_job_path(c, job, "features.csv");
+  return !c->measure || g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/** The clips of the patients whom the job's model has not seen. */
+static gboolean measure(const LusSweepConfig *c, const LusSweepJob *job, const LusSplit *roles, GError **error)
+{
+  g_autoptr(GHashTable) tested = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GPtrArray) patients = g_ptr_array_new();
+  g_autofree char *model = lus_sweep_job_path(c, job, "model.onnx"), *path = lus_sweep_job_path(c, job, "features.csv");
+  for (int i = 0; i < c->samples->n; i++)
+    if (roles[i] == LUS_SPLIT_TEST && g_hash_table_add(tested, (gpointer)patient_of(c->samples, i)))
+      g_ptr_array_add(patients, (gpointer)patient_of(c->samples, i));
+  g_ptr_array_add(patients, NULL);
+  return c->measure(c->user_data, model, (const char *const *)patients->pdata, path, error);
+}
+
 static gboolean is_done(const LusSweepConfig *c, const LusSweepJob *job, const char *settings)
 {
   g_autofree char *path = lus_sweep_job_path(c, job, "result.bin");
@@ -287,7 +308,7 @@ static gboolean visit_job(const LusSweepConfig *c, const LusSweepJob *job, const
   gboolean mine = job->number % c->shards == c->shard;
   if (!claim(c, job, settings, error))
     return FALSE;
-  *done = is_done(c, job, settings);
+  *done = is_done(c, job, settings) && is_measured(c, job);
   if (*done && mine)
     note(c, job, "was done before");
   if (*done || !mine)
@@ -306,7 +327,8 @@ static gboolean visit_job(const LusSweepConfig *c, const LusSweepJob *job, const
   }
   gint64 start = g_get_monotonic_time();
   note(c, job, "begins");
-  *done = is_done(c, job, settings) || do_job(c, job, roles, settings, error);
+  *done = (is_done(c, job, settings) || do_job(c, job, roles, settings, error)) &&
+          (is_measured(c, job) || measure(c, job, roles, error));
   lus_train_lock_free(held);
   if (!*done) {
     g_prefix_error(error, "%s: ", job->name);

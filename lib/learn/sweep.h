@@ -23,6 +23,11 @@ typedef gboolean (*LusSweepTrain)(gpointer user_data, const LusTarget *target, g
                                   const LusSamples *held_out, const char *model, const char *checkpoint,
                                   GError **error);
 
+/** Measures all clips of @patients (NULL-terminated) with @model, whose masks are cut at its threshold, into a features.csv
+ *  at @table. */
+typedef gboolean (*LusSweepMeasure)(gpointer user_data, const char *model, const char *const *patients,
+                                    const char *table, GError **error);
+
 typedef struct {
   const char *path;         /* the report's folder; made if need be */
   const char *command, *data_name; /* for the report */
@@ -40,6 +45,9 @@ typedef struct {
   int n_levels;
   int threads;
   LusSweepTrain train;
+  LusSweepMeasure measure;  /* NULL: no outcomes are estimated */
+  const char *outcomes;     /* with measure: outcomes.csv */
+  int min_frames;           /* of a zone that counts */
   gpointer user_data;
   void (*note)(gpointer progress_data, const char *line); /* what was done, a line without its end */
   LusProgress progress;     /* of the evaluation */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 #include "learn/sweep-internal.h"
+#include "learn/tables.h"
 #include "learn/train-lock.h"
 #include "nn/error.h"
 #include "nn/file.h"
@@ -36,6 +37,7 @@ static LusSamples *make_samples(void)
 
 typedef struct {
   int calls, fail_at; /* fail_at: the call that is interrupted, 0: none */
+  int measured;
   GString *notes;
 } Trainings;
 
@@ -264,6 +266,83 @@ static void test_lock(void)
   folder_remove(folder);
 }
 
+/** Rows of the patients' six zones on two days, with more vertical lines the higher the patient's number. */
+static gboolean measure(gpointer user_data, const char *model, const char *const *patients, const char *table,
+                        GError **error)
+{
+  static const char *const zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
+  Trainings *t = user_data;
+  g_autoptr(LusModel) loaded = lus_model_load(model, error);
+  g_autoptr(GString) out = g_string_new(NULL);
+  t->measured++;
+  lus_features_csv_begin(out, lus_model_sha256(loaded), 0.6);
+  for (int p = 0; patients[p]; p++)
+    for (int z = 0; z < 12; z++) {
+      LusClipName name = {.day = z / 6 + 1};
+      LusZone zone = {.frames = 20, .pleura_frames = 20};
+      g_strlcpy(name.patient, patients[p], sizeof name.patient);
+      g_strlcpy(name.zone, zones[z % 6], sizeof name.zone);
+      for (int f = 0; f < LUS_FEATURE_N; f++)
+        zone.features[f] = zone.peaks[f] = lus_feature_info((LusFeature)f)->low;
+      zone.features[LUS_FEATURE_VERTICAL_PERCENT] = zone.peaks[LUS_FEATURE_VERTICAL_PERCENT] =
+        10 * (patients[p][1] - '0') + 5 * (z / 6);
+      g_autofree char *clip = g_strdup_printf("%s_d%d_%s", patients[p], name.day, name.zone);
+      lus_features_csv_add(out, clip, &name, &zone, "");
+    }
+  return lus_file_write(table, out->str, out->len, error);
+}
+
+static void note(gpointer data, const char *line)
+{
+  Trainings *t = data;
+  g_string_append_printf(t->notes, "%s\n", line);
+}
+
+/** Every patient's clips are measured once per method by a model that has not seen them, also when that is asked for only
+ *  afterwards; then S/F is estimated, and what has too few cases is left out and said. */
+static void test_outcomes(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *folder = folder_new(), *outcomes = g_build_filename(folder, "o.csv", NULL);
+  g_autoptr(LusSamples) samples = make_samples();
+  g_autoptr(GString) notes = g_string_new(NULL), rows = g_string_new("patient,day,spo2_percent,fio2\n");
+  Trainings t = {.notes = notes};
+  LusSweepConfig c = make_config(folder, samples, &t);
+  int missing = 0;
+  for (int p = 0; p < PATIENTS; p++)
+    for (int day = 1; day <= 2; day++)
+      g_string_append_printf(rows, "P%d,%d,%d,0.3\n", p, day, 97 - 3 * p - day);
+  g_assert_true(lus_file_write(outcomes, rows->str, rows->len, NULL));
+  c.n_targets = 1;
+  c.min_frames = 10;
+  c.outcomes = outcomes;
+  c.note = note;
+  c.progress_data = &t;
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_cmpint(t.measured, ==, 0);
+  c.measure = measure;
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(t.calls, ==, 3);
+  g_assert_cmpint(t.measured, ==, 3);
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_cmpint(t.measured, ==, 3);
+  g_assert_true(lus_sweep_report(&c, &error));
+  g_assert_no_error(error);
+  g_autofree char *csv_path = g_build_filename(folder, "outcomes.csv", NULL), *csv = NULL;
+  g_autofree char *table_path = g_build_filename(folder, "outcomes", "threshold-20.features.csv", NULL), *table = NULL;
+  g_autofree char *html_path = g_build_filename(folder, "report.html", NULL), *html = NULL;
+  g_assert_true(g_file_get_contents(csv_path, &csv, NULL, NULL));
+  g_assert_true(g_file_get_contents(table_path, &table, NULL, NULL));
+  g_assert_true(g_file_get_contents(html_path, &html, NULL, NULL));
+  g_assert_nonnull(strstr(csv, "threshold:20,sf,mae,14,7,"));
+  g_assert_nonnull(strstr(html, "<h2>Outcomes</h2>"));
+  g_assert_nonnull(strstr(notes->str, "outcome change: left out: "));
+  g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+  g_assert_cmpuint(g_strv_length(lines), ==, 2 + 12 * PATIENTS + 1);
+  folder_remove(folder);
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -271,5 +350,6 @@ int main(int argc, char **argv)
   g_test_add_func("/sweep/run", test_run);
   g_test_add_func("/sweep/result", test_result);
   g_test_add_func("/sweep/lock", test_lock);
+  g_test_add_func("/sweep/outcomes", test_outcomes);
   return g_test_run();
 }
