@@ -31,6 +31,8 @@ typedef struct {
   LusExam *exam;
   LusBaseline *baseline; /* NULL: none */
   double sf_measured;    /* 0: unknown */
+  LusExamNetworks *networks;
+  LusExamFile *earlier;  /* the baseline as the networks want it; NULL: none */
   LusToolMeasure measure;
 } Run;
 
@@ -43,6 +45,9 @@ static void run_clear(Run *run)
   g_free(run->zones);
   lus_heads_unref(run->heads);
   lus_exam_free(run->exam);
+  lus_exam_networks_free(run->networks);
+  lus_exam_file_free(run->earlier);
+  lus_clip_planes_free(run->measure.planes);
   lus_key_frames_free(run->measure.keys);
   lus_baseline_free(run->baseline);
   lus_tool_measure_clear(&run->measure);
@@ -152,6 +157,14 @@ static gboolean load_heads(Run *run, GError **error)
   return TRUE;
 }
 
+/** The clip measured last, for the video networks. */
+static gboolean add_to_networks(Run *run, const char *zone, GError **error)
+{
+  int classes;
+  g_autofree guint8 *planes = run->measure.planes ? lus_clip_planes_take(run->measure.planes, &classes) : NULL;
+  return !planes || lus_exam_networks_add_clip(run->networks, zone, planes, classes, error);
+}
+
 static gboolean measure_clips(Run *run, GError **error)
 {
   /* The masks are cut where they were for the fit. */
@@ -159,6 +172,7 @@ static gboolean measure_clips(Run *run, GError **error)
   if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error))
     return FALSE;
   run->measure.keys = run->options->report ? lus_key_frames_new() : NULL;
+  run->measure.planes = lus_exam_networks_count(run->networks) > 0 ? lus_clip_planes_new() : NULL;
   for (guint i = 0; i < run->clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(run->clips, i);
     int zone = lus_exam_zone(run->exam, clip->told.zone);
@@ -169,7 +183,8 @@ static gboolean measure_clips(Run *run, GError **error)
     }
     g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
     lus_exam_add_clip(run->exam, zone, clip->name);
-    if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error))
+    if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error) ||
+        !add_to_networks(run, clip->told.zone, error))
       return FALSE;
   }
   return TRUE;
@@ -251,8 +266,11 @@ static gboolean write_exam(const Run *run, GError **error)
                                   .baseline_model = run->baseline ? run->baseline->model_sha256 : NULL,
                                   .model_sha256 = model, .min_frames = run->options->min_frames};
   lus_estimate(&estimate, run->heads, &query);
+  lus_exam_networks_estimate(run->networks, &estimate, run->earlier,
+                             lus_zones_count(lus_exam_at_hand(run->exam, run->options->min_frames)));
+  g_autofree char *embeddings = lus_exam_networks_to_json(run->networks);
   LusExamRecord record = {run->exam_id, run->patient, run->day, model, run->heads ? lus_heads_sha256(run->heads) : NULL,
-                          run->options->min_frames, run->options->baseline, run->sf_measured};
+                          run->options->min_frames, run->options->baseline, run->sf_measured, embeddings};
   g_autofree char *text = lus_exam_to_json(run->exam, &estimate, &record);
   g_autofree char *path = g_build_filename(run->options->output, "exam.json", NULL);
   if (!text) {
@@ -277,10 +295,12 @@ static gboolean load_comparison(Run *run, GError **error)
 {
   if (run->options->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, run->options->spo2, run->options->fio2, error))
     return FALSE;
-  if (!run->options->baseline)
-    return TRUE;
+  run->networks = lus_exam_networks_new(run->heads, error);
+  if (!run->networks || !run->options->baseline)
+    return run->networks != NULL;
   run->baseline = lus_baseline_load(run->options->baseline, error);
-  return run->baseline != NULL;
+  run->earlier = run->baseline ? lus_exam_file_read(run->options->baseline, error) : NULL;
+  return run->earlier != NULL;
 }
 
 static gboolean make_folder(const char *path, GError **error)

@@ -11,8 +11,7 @@ void lus_tool_fit_network_init(LusToolFitNetwork *network)
   LusVideoConfig usual;
   lus_video_config_init(&usual);
   *network = (LusToolFitNetwork){.frames = usual.frames, .embedding = usual.embedding, .steps = usual.steps,
-                                 .folds = usual.folds, .seed = 1, .learning_rate = usual.learning_rate,
-                                 .dead_band = usual.dead_band};
+                                 .folds = usual.folds, .seed = 1, .learning_rate = usual.learning_rate};
 }
 
 void lus_tool_fit_network_clear(LusToolFitNetwork *network)
@@ -21,7 +20,7 @@ void lus_tool_fit_network_clear(LusToolFitNetwork *network)
   g_free(network->widths);
 }
 
-static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, LusVideoTask task, GError **error)
+static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, LusTask task, GError **error)
 {
   lus_video_config_init(config);
   config->task = task;
@@ -34,7 +33,6 @@ static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, Lu
   config->threads = o->threads;
   config->learning_rate = o->learning_rate;
   config->contrast = o->contrast;
-  config->dead_band = o->dead_band;
   char rest;
   if (!o->widths || sscanf(o->widths, "%d,%d,%d%c", &config->widths[0], &config->widths[1], &config->widths[2], &rest) == 3)
     return TRUE;
@@ -42,19 +40,19 @@ static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, Lu
   return FALSE;
 }
 
-static char *record_of(const LusVideoReport *r, LusVideoTask task, const char *command)
+static char *record_of(const LusVideoReport *r, LusTask task, const char *command)
 {
   json_t *figures = json_pack("{s:i, s:i}", "samples", r->samples, "patients", r->patients);
   const struct {
     const char *name;
     double value;
-    LusVideoTask task;
-  } all[] = {{"mae", r->mae, LUS_VIDEO_SF}, {"mae_median_predictor", r->mae_median, LUS_VIDEO_SF},
-             {"coverage", r->coverage, LUS_VIDEO_SF}, {"macro_f1", r->macro_f1, LUS_VIDEO_CHANGE},
-             {"macro_f1_majority", r->majority_f1, LUS_VIDEO_CHANGE}, {"auroc", r->auroc, LUS_VIDEO_READMISSION},
-             {"log_loss", r->log_loss, LUS_VIDEO_TASK_N}, {"log_loss_shares", r->log_loss_base, LUS_VIDEO_TASK_N}};
+    LusTask task;
+  } all[] = {{"mae", r->mae, LUS_TASK_SF}, {"mae_median_predictor", r->mae_median, LUS_TASK_SF},
+             {"coverage", r->coverage, LUS_TASK_SF}, {"macro_f1", r->macro_f1, LUS_TASK_CHANGE},
+             {"macro_f1_majority", r->majority_f1, LUS_TASK_CHANGE}, {"auroc", r->auroc, LUS_TASK_READMISSION},
+             {"log_loss", r->log_loss, LUS_TASK_N}, {"log_loss_shares", r->log_loss_base, LUS_TASK_N}};
   for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
-    if (all[i].task == task || (all[i].task == LUS_VIDEO_TASK_N && task != LUS_VIDEO_SF))
+    if (all[i].task == task || (all[i].task == LUS_TASK_N && task != LUS_TASK_SF))
       json_object_set_new(figures, all[i].name, json_real(all[i].value));
   g_autofree char *valid = g_utf8_make_valid(command, -1);
   json_t *record = json_pack("{s:s, s:s, s:o}", "command", valid, "notice", LUS_NOTICE, "held_out", figures);
@@ -64,35 +62,35 @@ static char *record_of(const LusVideoReport *r, LusVideoTask task, const char *c
   return text;
 }
 
-static void print_report(const LusVideoReport *r, LusVideoTask task, const char *path, int folds)
+static void print_report(const LusVideoReport *r, LusTask task, const char *path, int folds)
 {
   printf("%s: %s network on %d samples of %d patients; figures on patients not seen, %d folds\n", path,
-         lus_video_task_name(task), r->samples, r->patients, folds);
-  if (task == LUS_VIDEO_SF) {
+         lus_task_name(task), r->samples, r->patients, folds);
+  if (task == LUS_TASK_SF) {
     printf("mean absolute error %.1f (always saying the median: %.1f)\n", r->mae, r->mae_median);
     printf("90 %% interval covers %.0f %%\n", 100 * r->coverage);
     if (r->mae >= r->mae_median)
       printf("warning: no better than always saying the median; don't use this network\n");
-  } else if (task == LUS_VIDEO_CHANGE) {
+  } else if (task == LUS_TASK_CHANGE) {
     printf("macro F1 %.3f (always saying the most frequent class: %.3f)\n", r->macro_f1, r->majority_f1);
   } else {
     printf("AUROC %.3f\n", r->auroc);
   }
-  if (task != LUS_VIDEO_SF)
+  if (task != LUS_TASK_SF)
     printf("log loss %.3f (always saying the shares: %.3f)\n", r->log_loss, r->log_loss_base);
-  if (task != LUS_VIDEO_SF && r->log_loss >= r->log_loss_base)
+  if (task != LUS_TASK_SF && r->log_loss >= r->log_loss_base)
     printf("warning: no better than always saying the shares; don't use this network\n");
 }
 
 static gboolean write_files(const LusClipNetwork *network, const LusVideoData *data, const LusVideoReport *report,
-                            LusVideoTask task, const char *output, const char *command, GError **error)
+                            LusTask task, const char *output, const char *command, GError **error)
 {
   g_autofree char *path = lus_heads_network_path(output, task), *record = record_of(report, task, command);
   return lus_clip_network_save(network, record, path, error) &&
          lus_heads_add_network(output, task, path, data->model_sha256, error);
 }
 
-gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusVideoTask task, const char *features, const char *outcomes,
+gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const char *features, const char *outcomes,
                               const char *output, const char *command, GError **error)
 {
   LusVideoConfig config;
@@ -107,7 +105,7 @@ gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusVideoTask task, con
   g_autoptr(LusVideoData) data = lus_video_data_load(features, o->planes, outcomes, error);
   if (!data)
     return FALSE;
-  g_autofree char *checkpoint = g_strdup_printf("%s.%s", output, lus_video_task_name(task));
+  g_autofree char *checkpoint = g_strdup_printf("%s.%s", output, lus_task_name(task));
   LusToolProgress *progress = lus_tool_progress_new();
   config.checkpoint = checkpoint;
   config.progress = lus_tool_progress;

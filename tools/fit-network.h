@@ -7,7 +7,7 @@ typedef struct {
   char *planes, *widths; /* folder of 'lus features --planes'; NULL: no network is wanted */
   int frames, embedding, steps, folds, threads;
   gint64 seed;
-  double learning_rate, contrast, dead_band;
+  double learning_rate, contrast;
   gboolean grey;
 } LusToolFitNetwork;
 
@@ -31,5 +31,5 @@ void lus_tool_fit_network_clear(LusToolFitNetwork *network);
 
 /** Trains and writes OUTPUT with the network beside it, OUTPUT's stem + ".TASK.onnx". A network of another task that OUTPUT
  *  has stays. @command for the record. */
-gboolean lus_tool_fit_network(const LusToolFitNetwork *network, LusVideoTask task, const char *features,
+gboolean lus_tool_fit_network(const LusToolFitNetwork *network, LusTask task, const char *features,
                               const char *outcomes, const char *output, const char *command, GError **error);

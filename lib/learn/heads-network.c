@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *lus_heads_network_path(const char *heads, LusVideoTask task)
+char *lus_heads_network_path(const char *heads, LusTask task)
 {
   g_autofree char *stem = g_str_has_suffix(heads, ".json") ? g_strndup(heads, strlen(heads) - 5) : g_strdup(heads);
-  return g_strdup_printf("%s.%s.onnx", stem, lus_video_task_name(task));
+  return g_strdup_printf("%s.%s.onnx", stem, lus_task_name(task));
 }
 
-static gboolean add(json_t *root, LusVideoTask task, const char *path, const char *model_sha256, const char *heads,
+static gboolean add(json_t *root, LusTask task, const char *path, const char *model_sha256, const char *heads,
                     GError **error)
 {
   gsize length;
@@ -36,11 +36,11 @@ static gboolean add(json_t *root, LusVideoTask task, const char *path, const cha
     networks = json_object();
     json_object_set_new(root, "networks", networks);
   }
-  return json_object_set_new(networks, lus_video_task_name(task),
+  return json_object_set_new(networks, lus_task_name(task),
                              json_pack("{s:s, s:s}", "file", base, "sha256", sha256)) == 0;
 }
 
-gboolean lus_heads_add_network(const char *heads, LusVideoTask task, const char *path, const char *model_sha256,
+gboolean lus_heads_add_network(const char *heads, LusTask task, const char *path, const char *model_sha256,
                                GError **error)
 {
   gsize length;

@@ -248,11 +248,6 @@ void lus_video_data_free(LusVideoData *data)
 
 /* ---- samples ---- */
 
-static int class_of(double change, double dead_band)
-{
-  return change < -dead_band ? 0 : change > dead_band ? 2 : 1;
-}
-
 LusVideoSample *lus_video_samples(const LusVideoData *data, const LusVideoConfig *config, int *n)
 {
   LusVideoSample *samples = g_new0(LusVideoSample, MAX(data->n_exams, 1));
@@ -262,11 +257,11 @@ LusVideoSample *lus_video_samples(const LusVideoData *data, const LusVideoConfig
     int earlier = before && before->patient == exam->patient ? i - 1 : -1;
     gboolean last = i + 1 == data->n_exams || exam[1].patient != exam->patient;
     LusVideoSample sample = {i, -1, NAN};
-    if (config->task == LUS_VIDEO_SF)
+    if (config->task == LUS_TASK_SF)
       sample.target = exam->sf;
-    else if (config->task == LUS_VIDEO_CHANGE && earlier >= 0 && !isnan(exam->sf - before->sf))
-      sample = (LusVideoSample){i, earlier, class_of(exam->sf - before->sf, config->dead_band)};
-    else if (config->task == LUS_VIDEO_READMISSION && last && data->readmitted[exam->patient] >= 0)
+    else if (config->task == LUS_TASK_CHANGE && earlier >= 0 && !isnan(exam->sf - before->sf))
+      sample = (LusVideoSample){i, earlier, lus_change_class(exam->sf - before->sf)};
+    else if (config->task == LUS_TASK_READMISSION && last && data->readmitted[exam->patient] >= 0)
       sample = (LusVideoSample){i, earlier, data->readmitted[exam->patient]};
     if (!isnan(sample.target))
       samples[(*n)++] = sample;

@@ -67,7 +67,7 @@ static void set_scale(LusVideoHead *head, const Fit *fit, int left_out)
   int n = 0;
   head->mean = head->low = head->high = 0;
   head->sd = 1;
-  if (head->task != LUS_VIDEO_SF)
+  if (head->task != LUS_TASK_SF)
     return;
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < fit->n; i++) {
@@ -95,7 +95,7 @@ static void start_head(LusVideoHead *head, const Fit *fit)
     zones = MAX(zones, fit->data->exams[i].n_clips);
   *head = (LusVideoHead){.task = config->task, .embedding = config->embedding, .frames = config->frames,
                          .classes = fit->data->classes, .grey = config->grey, .slope = 1,
-                         .dead_band = config->dead_band, .zones = MIN(zones, LUS_MAX_ZONES)};
+                         .zones = MIN(zones, LUS_MAX_ZONES)};
   head->min_zones = MIN(4, head->zones);
   g_strlcpy(head->model_sha256, fit->data->model_sha256, sizeof head->model_sha256);
 }
@@ -201,9 +201,10 @@ static void finish_sf(const Fit *fit, LusVideoHead *head, const double *value)
 
 /* ---- readmission ---- */
 
-/** Platt's scaling (1999) by Newton's method; with a weak pull of the slope towards 1, so that few patients whom the network
- *  parts without fault don't make it infinite. */
-static void platt(LusVideoHead *head, const Fit *fit)
+/** Platt's scaling (1999) by Newton's method on the patients outside a fold (-1: all); with a weak pull of the slope towards 1, so
+ *  that few patients whom the network parts without fault don't make it infinite. It is never negative: a network that is
+ *  wrong more often than right tells nothing. */
+static void platt(LusVideoHead *head, const Fit *fit, int left_out)
 {
   double a = 1, b = 0, h[3] = {1, 0, 1};
   const double prior = 0.5;
@@ -213,6 +214,8 @@ static void platt(LusVideoHead *head, const Fit *fit)
     h[1] = 0;
     h[2] = 1e-6;
     for (int i = 0; i < fit->n; i++) {
+      if (fold_of(fit, i) == left_out)
+        continue;
       double l = CLAMP((double)fit->out[i][0], -20, 20), p = 1 / (1 + exp(-(a * l + b))), w = p * (1 - p);
       ga += (p - fit->samples[i].target) * l;
       gb += p - fit->samples[i].target;
@@ -223,6 +226,7 @@ static void platt(LusVideoHead *head, const Fit *fit)
     double det = h[0] * h[2] - h[1] * h[1];
     a -= CLAMP((h[2] * ga - h[1] * gb) / det, -1, 1);
     b -= CLAMP((h[0] * gb - h[1] * ga) / det, -1, 1);
+    a = MAX(a, 0);
   }
   double det = h[0] * h[2] - h[1] * h[1];
   head->slope = a;
@@ -254,16 +258,21 @@ static void finish_readmission(const Fit *fit, LusVideoHead *head)
 {
   LusVideoReport *report = fit->report;
   double share = 0;
-  platt(head, fit);
   report->auroc = auroc(fit);
   for (int i = 0; i < fit->n; i++)
     share += fit->samples[i].target / fit->n;
-  for (int i = 0; i < fit->n; i++) {
-    double p = 1 / (1 + exp(-(head->slope * (double)fit->out[i][0] + head->intercept)));
-    gboolean yes = fit->samples[i].target > 0;
-    report->log_loss += log_loss_of(yes ? p : 1 - p) / fit->n;
-    report->log_loss_base += log_loss_of(yes ? share : 1 - share) / fit->n;
+  for (int fold = 0; fold < fit->folds; fold++) {
+    platt(head, fit, fold);
+    for (int i = 0; i < fit->n; i++) {
+      double p = 1 / (1 + exp(-(head->slope * (double)fit->out[i][0] + head->intercept)));
+      gboolean yes = fit->samples[i].target > 0;
+      if (fold_of(fit, i) != fold)
+        continue;
+      report->log_loss += log_loss_of(yes ? p : 1 - p) / fit->n;
+      report->log_loss_base += log_loss_of(yes ? share : 1 - share) / fit->n;
+    }
   }
+  platt(head, fit, -1);
 }
 
 /* ---- change ---- */
@@ -339,7 +348,7 @@ static void finish_change(const Fit *fit, LusVideoHead *head)
 static gboolean check(const Fit *fit, GError **error)
 {
   int classes[3] = {0};
-  for (int i = 0; i < fit->n && fit->config->task != LUS_VIDEO_SF; i++)
+  for (int i = 0; i < fit->n && fit->config->task != LUS_TASK_SF; i++)
     classes[(int)fit->samples[i].target]++;
   if (fit->report->patients < LUS_VIDEO_MIN_PATIENTS || fit->config->folds < 2 || fit->config->steps < 1) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
@@ -347,7 +356,7 @@ static gboolean check(const Fit *fit, GError **error)
                 fit->report->patients, LUS_VIDEO_MIN_PATIENTS);
     return FALSE;
   }
-  if (fit->config->task == LUS_VIDEO_READMISSION && (classes[0] == 0 || classes[1] == 0)) {
+  if (fit->config->task == LUS_TASK_READMISSION && (classes[0] == 0 || classes[1] == 0)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "all patients have the same outcome: there is nothing to learn from");
     return FALSE;
   }
@@ -361,7 +370,7 @@ static gboolean train_folds(const Fit *fit, GError **error)
     if (!network)
       return FALSE;
     predict(network, fit, fold);
-    if (fit->config->task == LUS_VIDEO_SF) /* in S/F, since each fold has its own scale */
+    if (fit->config->task == LUS_TASK_SF) /* in S/F, since each fold has its own scale */
       for (int i = 0; i < fit->n; i++)
         if (fold_of(fit, i) == fold) {
           const LusVideoHead *head = lus_clip_network_head(network);
@@ -374,9 +383,9 @@ static gboolean train_folds(const Fit *fit, GError **error)
 static void finish(const Fit *fit, LusVideoHead *head)
 {
   fit->report->samples = fit->n;
-  if (fit->config->task == LUS_VIDEO_READMISSION) {
+  if (fit->config->task == LUS_TASK_READMISSION) {
     finish_readmission(fit, head);
-  } else if (fit->config->task == LUS_VIDEO_CHANGE) {
+  } else if (fit->config->task == LUS_TASK_CHANGE) {
     finish_change(fit, head);
   } else {
     g_autofree double *value = g_new(double, fit->n);

@@ -34,14 +34,14 @@ void lus_video_head_set(LusVideoHead *head, const float *in)
 /* ---- the task ---- */
 
 /** Loss of one item's outputs and its gradient. */
-static double task_loss(double d_out[3], const float out[3], double target, LusVideoTask task)
+static double task_loss(double d_out[3], const float out[3], double target, LusTask task)
 {
-  if (task == LUS_VIDEO_SF) {
+  if (task == LUS_TASK_SF) {
     double r = (double)out[0] - target;
     d_out[0] = CLAMP(r, -1, 1);
     return fabs(r) <= 1 ? r * r / 2 : fabs(r) - 0.5;
   }
-  if (task == LUS_VIDEO_READMISSION) {
+  if (task == LUS_TASK_READMISSION) {
     double l = (double)out[0];
     d_out[0] = 1 / (1 + exp(-l)) - target;
     return MAX(l, 0) - l * target + log1p(exp(-fabs(l)));
@@ -97,17 +97,17 @@ static double item_loss(LusVideoBatch *batch, float *d_head, const LusVideoItem 
     attend(q, attention, batch, item->earlier, head);
   lus_video_apply(out, p, paired ? q : NULL, head);
   double loss = task_loss(d_out, out, item->target, head->task);
-  int first = head->task == LUS_VIDEO_READMISSION ? e : 0; /* where the difference stands among the inputs */
+  int first = head->task == LUS_TASK_READMISSION ? e : 0; /* where the difference stands among the inputs */
   for (int o = 0; o < outputs; o++) {
     float *d_weight = d_head + LUS_VIDEO_ZONES + o * inputs;
     double d = d_out[o] * scale;
     for (int k = 0; k < e; k++) {
       double difference = paired ? (double)p[k] - (double)q[k] : 0;
-      if (head->task != LUS_VIDEO_CHANGE) {
+      if (head->task != LUS_TASK_CHANGE) {
         d_weight[k] += (float)(d * (double)p[k]);
         d_p[k] += d * (double)head->weight[o][k];
       }
-      if (head->task == LUS_VIDEO_SF || !paired)
+      if (head->task == LUS_TASK_SF || !paired)
         continue;
       d_weight[first + k] += (float)(d * difference);
       d_p[k] += d * (double)head->weight[o][first + k];

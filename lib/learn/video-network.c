@@ -9,6 +9,7 @@
 #define CHANNELS_PER_GROUP 8
 #define SHIFTED 8 /* an eighth of the channels each way */
 #define STAGES 3
+#define AMOUNTS 8
 #define MAX_FRAMES LUS_CLIP_FRAMES
 
 /* One value per frame. */
@@ -114,21 +115,46 @@ static Frames residual(LusLayers *b, int stage, Frames x, int out, int size)
   return relu(b, name, y);
 }
 
+/* The mean of a channel over all frames and pixels: [channels][1][1]. */
+static int mean_of(LusLayers *b, const char *name, const Frames *x)
+{
+  g_autofree char *join_name = g_strdup_printf("%s.join", name);
+  LusOpAttrs join = lus_op_attrs_default(), mean = lus_op_attrs_default();
+  join.axis = 2;
+  mean.axes = 1u << 2 | 1u << 3;
+  int joined = lus_graph_add_node(b->graph, LUS_OP_CONCAT, join_name, x->n, x->at, &join);
+  return lus_graph_add_node(b->graph, LUS_OP_REDUCE_MEAN, name, 1, &joined, &mean);
+}
+
+/* How much there is of each class, which the norms take out of the frames' maps: a few mixtures of the planes' means. These are
+ * small, so that their weights begin large. */
+static int amounts(LusLayers *b, const Frames *planes)
+{
+  int value = lus_layers_conv_1x1(b, "amount", mean_of(b, "amount.mean", planes), planes->channels, AMOUNTS, 0);
+  const LusNode *last = &b->graph->nodes[b->graph->n_nodes - 1];
+  if (b->failed)
+    return value;
+  LusTensor *w = b->graph->values[last->inputs[1]].constant;
+  for (gsize i = 0; i < w->count; i++)
+    w->data[i] *= 8;
+  return value;
+}
+
 static void build(LusLayers *b, const LusVideoConfig *config, int planes)
 {
   int input = lus_graph_add_input(b->graph, "planes"), size = LUS_CLIP_PIXELS / 2;
   Frames x = {.n = config->frames, .channels = planes};
   for (int t = 0; t < x.n; t++)
     x.at[t] = channels(b, "frame", t, input, t * planes, planes, LUS_CLIP_PIXELS);
+  int parts[2] = {0, amounts(b, &x)};
   x = relu(b, "stem", conv_norm(b, "stem", x, config->widths[0], 3, 2, 1));
   for (int i = 0; i < STAGES; i++, size /= 2)
     x = residual(b, i + 1, x, config->widths[i], size);
-  LusOpAttrs join = lus_op_attrs_default(), mean = lus_op_attrs_default();
-  join.axis = 2;
-  mean.axes = 1u << 2 | 1u << 3;
-  int joined = lus_graph_add_node(b->graph, LUS_OP_CONCAT, "join", x.n, x.at, &join);
-  int pooled = lus_graph_add_node(b->graph, LUS_OP_REDUCE_MEAN, "mean", 1, &joined, &mean);
-  lus_layers_finish(b, lus_layers_conv_1x1(b, "embedding", pooled, x.channels, config->embedding + 1, 0));
+  LusOpAttrs attrs = lus_op_attrs_default();
+  attrs.axis = 1;
+  parts[0] = mean_of(b, "mean", &x);
+  int pooled = lus_graph_add_node(b->graph, LUS_OP_CONCAT, "pooled", 2, parts, &attrs);
+  lus_layers_finish(b, lus_layers_conv_1x1(b, "embedding", pooled, x.channels + AMOUNTS, config->embedding + 1, 0));
 }
 
 static gboolean check(const LusVideoConfig *config, int planes, GError **error)

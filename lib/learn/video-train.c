@@ -41,7 +41,7 @@ typedef struct {
 void lus_video_config_init(LusVideoConfig *config)
 {
   *config = (LusVideoConfig){.frames = 8, .widths = {16, 24, 32}, .embedding = 16, .steps = 400, .learning_rate = 0.003,
-                             .dead_band = 25, .folds = 5, .seed = 1};
+                             .folds = 5, .seed = 1};
 }
 
 static void trainer_clear(Trainer *t)
@@ -84,10 +84,10 @@ static char *describe(const Trainer *t)
       }
     }
   return g_strdup_printf("task %s\nframes %d\ngrey %d\nwidths %d,%d,%d\nembedding %d\nsteps %d\nlearning-rate %.9g\n"
-                         "contrast %.9g\ndead-band %.9g\nseed %" G_GUINT64_FORMAT "\nsamples %d\nplanes %016" G_GINT64_MODIFIER
+                         "contrast %.9g\nseed %" G_GUINT64_FORMAT "\nsamples %d\nplanes %016" G_GINT64_MODIFIER
                          "x\nmean %.9g\nsd %.9g\n",
-                         lus_video_task_name(c->task), c->frames, c->grey, c->widths[0], c->widths[1], c->widths[2],
-                         c->embedding, c->steps, c->learning_rate, c->contrast, c->dead_band, c->seed, t->n, sum,
+                         lus_task_name(c->task), c->frames, c->grey, c->widths[0], c->widths[1], c->widths[2],
+                         c->embedding, c->steps, c->learning_rate, c->contrast, c->seed, t->n, sum,
                          t->head->mean, t->head->sd);
 }
 
@@ -247,7 +247,7 @@ static void fill_sample(Trainer *t, int *slot, const LusVideoSample *sample, Lus
     LusVideoItem *item = &batch->items[batch->n_items++];
     item->last = fill_exam(t, slot, sample->exam, of_last, n_last, view, rng);
     item->earlier = fill_exam(t, slot, sample->earlier, of_earlier, n_earlier, view, rng);
-    item->target = t->head->task == LUS_VIDEO_SF ? (sample->target - t->head->mean) / t->head->sd : sample->target;
+    item->target = t->head->task == LUS_TASK_SF ? (sample->target - t->head->mean) / t->head->sd : sample->target;
     if (view == 0)
       continue;
     pair_up(batch, item[-1].last, item->last);

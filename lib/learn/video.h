@@ -42,7 +42,7 @@ LUS_API gboolean lus_video_planes_write(const char *path, const guint8 *planes, 
 LUS_API gboolean lus_video_planes_read(const char *path, guint8 **planes, int *classes, GError **error);
 
 typedef struct {
-  LusVideoTask task;
+  LusTask task;
   int frames;            /* 8 (default) or 16 */
   gboolean grey;         /* also the grey plane; default FALSE */
   int widths[3];         /* of the stages at 1/4, 1/8 and 1/16; default 16, 24, 32; multiples of 8 */
@@ -50,7 +50,6 @@ typedef struct {
   int steps;             /* default 400 */
   double learning_rate;  /* peak, default 0.003 */
   double contrast;       /* factor of the contrastive loss, 0 (default): none */
-  double dead_band;      /* S/F that counts as no change, default 25 */
   int folds;             /* of patients, for the figures and the interval; default 5 */
   guint64 seed;
   int threads;           /* 0 = one per CPU */
@@ -62,7 +61,8 @@ LUS_API void lus_video_config_init(LusVideoConfig *config);
 
 /** The network: per frame a residual encoder (stem at 1/2, three stages of one residual block each), whose blocks see an
  *  eighth of the channels of the frame before and another eighth of the frame after (Lin et al. 2019, "TSM: temporal shift
- *  module", fig. 3b; at the ends the frame itself); the mean over frames and pixels gives embedding and score.
+ *  module", fig. 3b; at the ends the frame itself); the mean over frames and pixels, beside mixtures of the planes' own means,
+ *  gives embedding and score.
  *  Input [frames x @planes][LUS_CLIP_PIXELS][LUS_CLIP_PIXELS], output [embedding + 1]. */
 LUS_API LusGraph *lus_video_network_new(const LusVideoConfig *config, int planes, GError **error);
 
@@ -93,10 +93,10 @@ LUS_API LusClipNetwork *lus_video_fit(const LusVideoConfig *config, const LusVid
 #define LUS_VIDEO_MIN_PATIENTS 10
 
 /** Where the network of a heads file lies: "heads.sf.onnx" beside "heads.json". Newly allocated. */
-LUS_API char *lus_heads_network_path(const char *heads, LusVideoTask task);
+LUS_API char *lus_heads_network_path(const char *heads, LusTask task);
 /** Enters the network at @path, which lies beside it, into the heads file at @heads, in the place of an older one. Errors:
  *  no heads file, or one of another segmentation model. */
-LUS_API gboolean lus_heads_add_network(const char *heads, LusVideoTask task, const char *path, const char *model_sha256,
+LUS_API gboolean lus_heads_add_network(const char *heads, LusTask task, const char *path, const char *model_sha256,
                                        GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusVideoData, lus_video_data_free)

@@ -39,11 +39,11 @@ static json_t *head_to_json(const LusVideoHead *head)
     json_array_append_new(weights, numbers(head->weight[o], lus_video_inputs(head)));
   return json_pack(
     "{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:[f,f], s:f, s:[f,f], s:[f,f], s:[f,f,f], s:f, s:i, s:i, s:s}", "task",
-    lus_video_task_name(head->task), "embedding", head->embedding, "frames", head->frames, "classes", head->classes,
+    lus_task_name(head->task), "embedding", head->embedding, "frames", head->frames, "classes", head->classes,
     "grey", head->grey, "zone_bias", numbers(head->zone_bias, LUS_VIDEO_ZONES), "weight", weights, "bias",
     numbers(head->bias, lus_video_outputs(head->task)), "scale", head->mean, head->sd, "half_width", head->half_width,
     "range", head->low, head->high, "calibration", head->slope, head->intercept, "covariance", head->covariance[0],
-    head->covariance[1], head->covariance[2], "dead_band", head->dead_band, "zones", head->zones, "min_zones",
+    head->covariance[1], head->covariance[2], "dead_band", LUS_CHANGE_DEAD_BAND, "zones", head->zones, "min_zones",
     head->min_zones, "model_sha256", head->model_sha256);
 }
 
@@ -101,13 +101,13 @@ static gboolean check_sizes(const LusVideoHead *head, const char *path, GError *
 static gboolean check_numbers(const LusVideoHead *head, const char *path, GError **error)
 {
   const double values[] = {head->mean, head->sd, head->half_width, head->low, head->high, head->slope, head->intercept,
-                           head->covariance[0], head->covariance[1], head->covariance[2], head->dead_band};
+                           head->covariance[0], head->covariance[1], head->covariance[2]};
   for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
     if (!(fabs(values[i]) <= 1e6))
       return refuse(error, path, "a number of the head is %g", values[i]);
   if (!(head->sd > 0 && head->half_width >= 0 && head->low <= head->high && head->covariance[0] >= 0 &&
-        head->covariance[2] >= 0 && head->dead_band >= 0))
-    return refuse(error, path, "scale, interval, range, covariance or dead band are impossible");
+        head->covariance[2] >= 0))
+    return refuse(error, path, "scale, interval, range or covariance are impossible");
   return TRUE;
 }
 
@@ -115,6 +115,7 @@ static gboolean head_from_json(LusVideoHead *head, json_t *json, const char *pat
 {
   const char *task, *model;
   int grey;
+  double dead_band;
   json_t *zone_bias, *weight, *bias;
   json_error_t problem;
   memset(head, 0, sizeof *head);
@@ -125,18 +126,17 @@ static gboolean head_from_json(LusVideoHead *head, json_t *json, const char *pat
                      "grey", &grey, "zone_bias", &zone_bias, "weight", &weight, "bias", &bias, "scale", &head->mean,
                      &head->sd, "half_width", &head->half_width, "range", &head->low, &head->high, "calibration",
                      &head->slope, &head->intercept, "covariance", &head->covariance[0], &head->covariance[1],
-                     &head->covariance[2], "dead_band", &head->dead_band, "zones", &head->zones, "min_zones",
+                     &head->covariance[2], "dead_band", &dead_band, "zones", &head->zones, "min_zones",
                      &head->min_zones, "model_sha256", &model) != 0)
     return refuse(error, path, "metadata " KEY ": %s", problem.text);
   head->grey = grey != 0;
   g_strlcpy(head->model_sha256, model, sizeof head->model_sha256);
-  int found = -1;
-  for (int t = 0; t < LUS_VIDEO_TASK_N; t++)
-    if (g_str_equal(task, lus_video_task_name(t)))
-      found = t;
+  int found = lus_task_from_name(task);
   if (found < 0)
     return refuse(error, path, "unknown task '%s'", task);
-  head->task = found;
+  if (found == LUS_TASK_CHANGE && fabs(dead_band - LUS_CHANGE_DEAD_BAND) > 0)
+    return refuse(error, path, "it calls S/F the same within %g, not %g", dead_band, LUS_CHANGE_DEAD_BAND);
+  head->task = (LusTask)found;
   if (!check_sizes(head, path, error) || !check_numbers(head, path, error))
     return FALSE;
   gboolean done = read_numbers(head->zone_bias, zone_bias, LUS_VIDEO_ZONES) &&

@@ -18,13 +18,6 @@ struct _LusClipNetwork {
   char *sha256;
 };
 
-static const char *const task_names[LUS_VIDEO_TASK_N] = {"sf", "change", "readmission"};
-
-const char *lus_video_task_name(LusVideoTask task)
-{
-  return task_names[task];
-}
-
 int lus_video_zone(const char *name)
 {
   if (!lus_zone_known(name))
@@ -33,14 +26,14 @@ int lus_video_zone(const char *name)
   return name[2] == 'V' ? 12 + side : 6 * side + name[1] - '1';
 }
 
-int lus_video_outputs(LusVideoTask task)
+int lus_video_outputs(LusTask task)
 {
-  return task == LUS_VIDEO_CHANGE ? 3 : 1;
+  return task == LUS_TASK_CHANGE ? 3 : 1;
 }
 
 int lus_video_inputs(const LusVideoHead *head)
 {
-  return head->task == LUS_VIDEO_READMISSION ? 2 * head->embedding : head->embedding;
+  return head->task == LUS_TASK_READMISSION ? 2 * head->embedding : head->embedding;
 }
 
 static int n_planes(const LusVideoHead *head)
@@ -165,10 +158,10 @@ void lus_video_apply(float out[3], const float *p, const float *earlier, const L
     float sum = head->bias[o];
     for (int k = 0; k < e; k++) {
       float difference = earlier ? p[k] - earlier[k] : 0;
-      if (head->task == LUS_VIDEO_READMISSION)
+      if (head->task == LUS_TASK_READMISSION)
         sum += w[k] * p[k] + w[e + k] * difference;
       else
-        sum += w[k] * (head->task == LUS_VIDEO_SF ? p[k] : difference);
+        sum += w[k] * (head->task == LUS_TASK_SF ? p[k] : difference);
     }
     out[o] = sum;
   }

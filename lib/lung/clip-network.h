@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "clip-planes.h"
-#include "exam.h"
+#include "estimate.h"
 #include "../nn/graph.h"
 #include "../nn/parallel.h"
 
 LUS_BEGIN_DECLS
-
-/** What a video network estimates. */
-typedef enum { LUS_VIDEO_SF, LUS_VIDEO_CHANGE, LUS_VIDEO_READMISSION, LUS_VIDEO_TASK_N } LusVideoTask;
-/** "sf", "change", "readmission"; static. */
-LUS_API const char *lus_video_task_name(LusVideoTask task);
 
 #define LUS_VIDEO_MAX_EMBEDDING 64
 /** Places of the vocabularies' zones (R1-R6, L1-L6, R4V, L4V). */
@@ -23,7 +18,7 @@ LUS_API int lus_video_zone(const char *name);
  *  both sums. The task's inputs x are p of the exam (S/F), its difference to the earlier exam's (change), or both, the
  *  difference being 0 without an earlier exam (readmission); its outputs W x + b. */
 typedef struct {
-  LusVideoTask task;
+  LusTask task;
   int embedding;                             /* elements of e */
   int frames;                                /* of a clip's LUS_CLIP_FRAMES, evenly spread */
   int classes;                               /* of the segmentation */
@@ -36,13 +31,12 @@ typedef struct {
   double low, high;         /* S/F: lowest and highest value learnt from */
   double slope, intercept;  /* readmission: logit = slope output + intercept; change: all outputs times slope */
   double covariance[3];     /* readmission: of slope and intercept: variance, covariance, variance */
-  double dead_band;         /* change: S/F that counts as the same */
   int zones, min_zones;     /* of a complete exam; needed at least */
   char model_sha256[65];    /* of the segmentation model whose planes were learnt from */
 } LusVideoHead;
 
 /** Outputs of the task: 1 or, for the change, 3 (lower, same, higher). */
-LUS_API int lus_video_outputs(LusVideoTask task);
+LUS_API int lus_video_outputs(LusTask task);
 /** Elements of x. */
 LUS_API int lus_video_inputs(const LusVideoHead *head);
 

@@ -115,6 +115,7 @@ typedef struct {
   int min_frames;
   const char *baseline;    /* the earlier exam that the change refers to; NULL: none */
   double sf_measured;      /* entered beside it; 0 unknown */
+  const char *embeddings;  /* of lus_exam_networks_to_json(); NULL: none */
 } LusExamRecord;
 LUS_API char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record);
 

@@ -204,8 +204,8 @@ static gboolean read_embedding(LusExamEmbedding *out, json_t *json, const LusExa
 static gboolean read_embeddings(LusExamFile *exam, json_t *root, GError **error)
 {
   json_t *embeddings = json_object_get(root, "embeddings");
-  for (int t = 0; t < LUS_VIDEO_TASK_N; t++) {
-    json_t *one = json_object_get(embeddings, lus_video_task_name((LusVideoTask)t));
+  for (int t = 0; t < LUS_TASK_N; t++) {
+    json_t *one = json_object_get(embeddings, lus_task_name((LusTask)t));
     if (one && !read_embedding(&exam->embeddings[t], one, exam, error))
       return FALSE;
   }
@@ -263,7 +263,7 @@ void lus_exam_file_free(LusExamFile *exam)
   g_free(exam->model_sha256);
   g_free(exam->heads_sha256);
   g_free(exam->baseline);
-  for (int t = 0; t < LUS_VIDEO_TASK_N; t++)
+  for (int t = 0; t < LUS_TASK_N; t++)
     g_free(exam->embeddings[t].network_sha256);
   g_free(exam);
 }

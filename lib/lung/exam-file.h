@@ -23,7 +23,7 @@ typedef struct {
   gboolean missing[LUS_MAX_ZONES];     /* listed as missing: no frames, or too few */
   LusEstimate estimate;
   char *baseline;                      /* what the change is measured against; NULL: nothing */
-  LusExamEmbedding embeddings[LUS_VIDEO_TASK_N];
+  LusExamEmbedding embeddings[LUS_TASK_N];
   double measured_sf;                  /* from SpO2 and FiO2, NaN: not entered */
 } LusExamFile;
 

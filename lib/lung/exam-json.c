@@ -83,6 +83,8 @@ char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const L
     json_object_set_new(json_object_get(root, "sf"), "measured", json_real(record->sf_measured));
   json_object_set_new(root, "change", change_object(estimate, record->baseline));
   json_object_set_new(root, "readmission", value_object(&estimate->readmission, "probability"));
+  if (record->embeddings)
+    json_object_set_new(root, "embeddings", json_loads(record->embeddings, 0, NULL));
   json_object_set_new(root, "model_sha256", text(record->model_sha256));
   json_object_set_new(root, "heads_sha256", text(record->heads_sha256));
   char *dumped = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));

@@ -196,11 +196,34 @@ static gboolean is_sha256(const char *text)
   return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
+/** Video networks lie beside the file. */
+static gboolean read_networks(LusHeads *heads, json_t *json, const char *path, GError **error)
+{
+  const char *name, *file, *sha256;
+  json_t *object;
+  json_error_t problem;
+  g_autofree char *folder = g_path_get_dirname(path);
+  if (json && !json_is_object(json))
+    return refuse(error, path, "networks", "expected an object");
+  json_object_foreach(json, name, object) {
+    int task = lus_task_from_name(name);
+    if (task < 0)
+      return refuse(error, path, "networks", "unknown task '%s'", name);
+    if (json_unpack_ex(object, &problem, JSON_STRICT, "{s:s, s:s}", "file", &file, "sha256", &sha256) != 0)
+      return refuse(error, path, "networks", "%s", problem.text);
+    if (!is_sha256(sha256) || strchr(file, G_DIR_SEPARATOR))
+      return refuse(error, path, "networks", "expected a file's name without folder, and 64 hexadecimal digits");
+    heads->networks[task].path = g_build_filename(folder, file, NULL);
+    heads->networks[task].sha256 = g_strdup(sha256);
+  }
+  return TRUE;
+}
+
 static gboolean read_heads(LusHeads *heads, json_t *json, const char *path, GError **error)
 {
   json_int_t schema;
   const char *notice, *version, *command, *model;
-  json_t *tasks, *profile, *networks = NULL; /* networks are read by who runs them */
+  json_t *tasks, *profile, *networks = NULL;
   json_error_t problem;
   /* The schema first: a file of another one fails for that reason, not for its keys. */
   if (json_unpack_ex(json, &problem, 0, "{s:I}", "schema", &schema) != 0)
@@ -216,7 +239,8 @@ static gboolean read_heads(LusHeads *heads, json_t *json, const char *path, GErr
     return refuse(error, path, "model_sha256", "expected 64 hexadecimal digits");
   heads->model_sha256 = g_strdup(model);
   return in_range(heads->threshold, 0, 1, "threshold", "top level", path, error) &&
-         read_profile(&heads->profile, profile, path, error) && read_tasks(heads, tasks, path, error);
+         read_profile(&heads->profile, profile, path, error) && read_tasks(heads, tasks, path, error) &&
+         read_networks(heads, networks, path, error);
 }
 
 LusHeads *lus_heads_load(const char *path, GError **error)
@@ -253,6 +277,8 @@ void lus_heads_unref(LusHeads *heads)
   for (int i = 0; i < LUS_TASK_N; i++) {
     g_free(heads->heads[i].inputs);
     g_free(heads->heads[i].fit);
+    g_free(heads->networks[i].path);
+    g_free(heads->networks[i].sha256);
   }
   g_free(heads->sha256);
   g_free(heads->model_sha256);

@@ -41,6 +41,9 @@ struct _LusHeads {
   double threshold;
   LusZoneProfile profile;
   LusHead heads[LUS_TASK_N];
+  struct {
+    char *path, *sha256; /* of a video network, NULL: none */
+  } networks[LUS_TASK_N];
 };
 
 /** All inputs a head may ask for: of the exam, and their change since the earlier one (NaN without one). */

@@ -33,6 +33,7 @@
 #include "../lung/clip-network.h"
 #include "../lung/key-frames.h"
 #include "../lung/exam-file.h"
+#include "../lung/exam-networks.h"
 #include "../lung/report.h"
 #include "../lung/phantom.h"
 #include "../learn/annotation.h"

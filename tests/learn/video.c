@@ -15,7 +15,7 @@
 #define P LUS_CLIP_PIXELS
 #define SEED 5
 
-static LusVideoConfig small(LusVideoTask task)
+static LusVideoConfig small(LusTask task)
 {
   LusVideoConfig config;
   lus_video_config_init(&config);
@@ -39,7 +39,7 @@ typedef struct {
   float clips[N * (E + 1)], d_clips[N * (E + 1)];
 } Loss;
 
-static void loss_open(Loss *l, LusVideoTask task)
+static void loss_open(Loss *l, LusTask task)
 {
   LusRng rng;
   *l = (Loss){.head = {.task = task, .embedding = E}};
@@ -50,9 +50,9 @@ static void loss_open(Loss *l, LusVideoTask task)
   lus_rng_fill_normal(&rng, parameters, (gsize)lus_video_head_parameters(&l->head));
   lus_video_head_set(&l->head, parameters);
   g_free(parameters);
-  gboolean paired = task != LUS_VIDEO_SF;
-  l->items[0] = (LusVideoItem){{0, 2}, {2, paired ? 2 : 0}, task == LUS_VIDEO_CHANGE ? 2 : 1};
-  l->items[1] = (LusVideoItem){{4, 3}, {7, task == LUS_VIDEO_CHANGE ? 1 : 0}, 0};
+  gboolean paired = task != LUS_TASK_SF;
+  l->items[0] = (LusVideoItem){{0, 2}, {2, paired ? 2 : 0}, task == LUS_TASK_CHANGE ? 2 : 1};
+  l->items[1] = (LusVideoItem){{4, 3}, {7, task == LUS_TASK_CHANGE ? 1 : 0}, 0};
   for (int i = 0; i < N; i++) {
     l->zone[i] = i == 3 ? -1 : i;
     l->exam[i] = i < 2 ? 0 : i < 4 ? 1 : 2;
@@ -85,7 +85,7 @@ static void check_slope(float *value, double slope, Loss *l, float *parameters, 
 
 static void test_loss(gconstpointer data)
 {
-  LusVideoTask task = (LusVideoTask)GPOINTER_TO_INT(data);
+  LusTask task = (LusTask)GPOINTER_TO_INT(data);
   for (int round = 0; round < 2; round++) {
     Loss l;
     double contrast = round * 0.7;
@@ -144,7 +144,7 @@ static double weighted(LusPlan *plan, LusGraph *graph, const float *parameters, 
 static void test_network_gradient(void)
 {
   g_autoptr(GError) error = NULL;
-  LusVideoConfig config = small(LUS_VIDEO_SF);
+  LusVideoConfig config = small(LUS_TASK_SF);
   g_autoptr(LusGraph) graph = lus_video_network_new(&config, 2, &error);
   g_assert_no_error(error);
   disturb(graph);
@@ -183,7 +183,7 @@ static void test_network_gradient(void)
 /* Without the shifts the mean over frames would not see their order. */
 static void test_order_matters(void)
 {
-  LusVideoConfig config = small(LUS_VIDEO_SF);
+  LusVideoConfig config = small(LUS_TASK_SF);
   g_autoptr(LusGraph) graph = lus_video_network_new(&config, 1, NULL);
   disturb(graph);
   g_autoptr(LusPlan) plan = lus_plan_new(graph, 8, P, P, LUS_PLAN_INFER_FP32, 1, NULL);
@@ -283,7 +283,7 @@ static LusVideoData *make_data(void)
 static void test_samples(void)
 {
   g_autoptr(LusVideoData) data = make_data();
-  LusVideoConfig config = small(LUS_VIDEO_CHANGE);
+  LusVideoConfig config = small(LUS_TASK_CHANGE);
   int n;
   g_autofree LusVideoSample *change = lus_video_samples(data, &config, &n);
   g_assert_cmpint(n, ==, PATIENTS);
@@ -293,12 +293,12 @@ static void test_samples(void)
     double difference = data->exams[2 * i + 1].sf - data->exams[2 * i].sf;
     g_assert_cmpfloat(change[i].target, ==, difference < -25 ? 0 : difference > 25 ? 2 : 1);
   }
-  config.task = LUS_VIDEO_SF;
+  config.task = LUS_TASK_SF;
   data->exams[0].sf = NAN;
   g_autofree LusVideoSample *sf = lus_video_samples(data, &config, &n);
   g_assert_cmpint(n, ==, 2 * PATIENTS - 1);
   g_assert_cmpint(sf[0].exam, ==, 1);
-  config.task = LUS_VIDEO_READMISSION;
+  config.task = LUS_TASK_READMISSION;
   data->readmitted[1] = -1;
   g_autofree LusVideoSample *readmission = lus_video_samples(data, &config, &n);
   g_assert_cmpint(n, ==, PATIENTS - 1);
@@ -348,7 +348,7 @@ static void test_repeatable(void)
   g_autoptr(LusVideoData) data = make_data();
   g_autofree char *folder = g_dir_make_tmp("lus-video-XXXXXX", NULL);
   g_autofree char *checkpoint = g_build_filename(folder, "checkpoint", NULL);
-  LusVideoConfig config = small(LUS_VIDEO_CHANGE);
+  LusVideoConfig config = small(LUS_TASK_CHANGE);
   gsize n, m;
   config.steps = 9;
   config.contrast = 0.3;
@@ -378,7 +378,7 @@ static void test_learns(void)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(LusVideoData) data = make_data();
-  LusVideoConfig config = small(LUS_VIDEO_SF);
+  LusVideoConfig config = small(LUS_TASK_SF);
   LusVideoReport report;
   float *predicted;
   config.steps = 25;
@@ -404,7 +404,7 @@ static void test_too_few(void)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(LusVideoData) data = make_data();
-  LusVideoConfig config = small(LUS_VIDEO_READMISSION);
+  LusVideoConfig config = small(LUS_TASK_READMISSION);
   LusVideoReport report;
   for (int p = 0; p < PATIENTS; p++)
     data->readmitted[p] = p < 3 ? -1 : 0;
@@ -419,7 +419,7 @@ static void test_too_few(void)
 
 /* ---- files ---- */
 
-static LusClipNetwork *make_network(LusVideoTask task)
+static LusClipNetwork *make_network(LusTask task)
 {
   g_autoptr(GError) error = NULL;
   LusVideoConfig config = small(task);
@@ -467,9 +467,9 @@ static void test_file(void)
 {
   g_autofree char *folder = g_dir_make_tmp("lus-video-XXXXXX", NULL), *path = g_build_filename(folder, "n.onnx", NULL);
   g_autofree guint8 *planes = random_planes();
-  for (int task = 0; task < LUS_VIDEO_TASK_N; task++) {
+  for (int task = 0; task < LUS_TASK_N; task++) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(LusClipNetwork) network = make_network((LusVideoTask)task);
+    g_autoptr(LusClipNetwork) network = make_network((LusTask)task);
     float out[2][E + 1];
     g_assert_true(lus_clip_network_save(network, "{}", path, &error));
     g_autoptr(LusClipNetwork) read = lus_clip_network_load(path, &error);
@@ -494,7 +494,7 @@ static void test_refuse_numbers(void)
   g_autofree char *folder = g_dir_make_tmp("lus-video-XXXXXX", NULL), *path = g_build_filename(folder, "n.onnx", NULL);
   for (int i = 0; i < 4; i++) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(LusClipNetwork) network = make_network(LUS_VIDEO_SF);
+    g_autoptr(LusClipNetwork) network = make_network(LUS_TASK_SF);
     LusVideoHead head = *lus_clip_network_head(network);
     if (i == 0)
       head.sd = 0;
@@ -520,7 +520,7 @@ static void test_refuse_numbers(void)
 /* Attention sums up to 1 over the clips at hand, and a missing one changes nothing but its own share. */
 static void test_attend(void)
 {
-  LusVideoHead head = {.task = LUS_VIDEO_SF, .embedding = 2};
+  LusVideoHead head = {.task = LUS_TASK_SF, .embedding = 2};
   const float clips[3 * 3] = {1, 0, 0.5f, 0, 1, 0.5f, 5, 5, 100};
   const int zones[] = {0, 1, -1};
   float p[2], attention[3];
@@ -588,7 +588,7 @@ static void test_tables(void)
 /* A network, an input and its output, for other runtimes. */
 static int write_files(const char *folder)
 {
-  g_autoptr(LusClipNetwork) network = make_network(LUS_VIDEO_SF);
+  g_autoptr(LusClipNetwork) network = make_network(LUS_TASK_SF);
   g_autofree guint8 *planes = random_planes();
   g_autofree char *model = g_build_filename(folder, "video.onnx", NULL), *x = g_build_filename(folder, "x.npy", NULL);
   g_autofree char *y = g_build_filename(folder, "y.npy", NULL);
@@ -606,8 +606,8 @@ int main(int argc, char **argv)
   if (argc == 3 && g_str_equal(argv[1], "--write"))
     return write_files(argv[2]);
   g_test_init(&argc, &argv, NULL);
-  for (int task = 0; task < LUS_VIDEO_TASK_N; task++) {
-    g_autofree char *name = g_strdup_printf("/video/loss/%s", lus_video_task_name((LusVideoTask)task));
+  for (int task = 0; task < LUS_TASK_N; task++) {
+    g_autofree char *name = g_strdup_printf("/video/loss/%s", lus_task_name((LusTask)task));
     g_test_add_data_func(name, GINT_TO_POINTER(task), test_loss);
   }
   g_test_add_func("/video/network/gradient", test_network_gradient);

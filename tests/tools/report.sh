@@ -48,5 +48,42 @@ echo '{}' > heads.json
 check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes f.csv o.csv -o heads.json
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
+
+# Ten patients whose S/F falls with the B-line/pleura percentage; their planes are all alike.
+mkdir many
+table() { # a row like those of f.csv for each of six zones on two days
+  sed -n 1,2p f.csv
+  sed -n 2p f.csv | awk -F, '{ for (p = 1; p <= 10; p++) for (d = 1; d <= 2; d++) for (z = 1; z <= 6; z++) {
+    zone = (z > 3 ? "L" : "R") (z - 1) % 3 + 1
+    row = "p" p "_d" d "_" zone ",p" p "," d "," zone ",30,30"
+    for (i = 7; i <= NF; i++) row = row "," ($i ~ /^vertical_percent/ ? 5 * p + 10 * d : "")
+    print row } }'
+}
+table > many.csv
+for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do for z in R1 R2 R3 L1 L2 L3; do
+  cp planes/p1_d1_R1.png "many/p${p}_d${d}_$z.png"
+done; done; done
+{ echo patient,day,spo2_percent,fio2,readmitted_30d
+  for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do echo "p$p,$d,$((99 - 2 * p - 3 * d)),0.3,$((p % 2))"; done; done; } > many-outcomes.csv
+LIMIT=300 # of a command, in seconds: trainings on a busy machine
+tiny=(--network many --steps 2 --folds 2 --widths 8,8,8 --threads 1)
+check "heads first" gives 0 "heads.json" fit --task sf many.csv many-outcomes.csv -o heads.json
+for task in sf change readmission; do
+  check "then a network: $task" gives 0 "$task network on " fit --task $task "${tiny[@]}" many.csv many-outcomes.csv -o heads.json
+done
+check "their files" test -s heads.sf.onnx -a -s heads.change.onnx -a -s heads.readmission.onnx
+check "the heads file names them" jq -e '.networks | keys == ["change", "readmission", "sf"]' heads.json
+check "no checkpoints are left" test -z "$(find . -name '*.checkpoint*')"
+run=(exam clips --model model.onnx --heads heads.json --min-frames 5)
+check "exam with networks" gives 0 "net1/exam.json" "${run[@]}" -o net1
+check "exam.json holds their embeddings" jq -e '(.embeddings | keys) == ["change", "readmission", "sf"]
+  and (.embeddings.sf.values | length) == 16' net1/exam.json
+check "the same exam, the same numbers" gives 0 "net2/exam.json" "${run[@]}" -o net2 --threads 2
+check "bit by bit, too" cmp net1/exam.json net2/exam.json
+check "exam with an earlier one" gives 0 "net3/exam.json" "${run[@]}" -o net3 --baseline net1/exam.json
+cp heads.change.onnx heads.sf.onnx
+check "exam: another network than the heads file names" gives 1 "not the network that the heads file names" "${run[@]}" -o net4
+rm heads.sf.onnx
+check "exam: a network is missing" gives 1 "heads.sf.onnx" "${run[@]}" -o net4
 check "no temporary files" test -z "$(find . -name '*.part*')"
 echo "1..$n"
