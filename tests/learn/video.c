@@ -271,7 +271,7 @@ static LusVideoData *make_data(void)
       clip->planes = g_malloc0(LUS_CLIP_SIZE(1));
       for (gsize i = 0; i < LUS_CLIP_SIZE(1); i++) {
         gboolean lit = (int)(i % P) >= 4 && (int)(i % P) < 4 + 5 * wet;
-        clip->planes[i] = (guint8)((lit ? 200 : 0) + (int)lus_rng_below(&rng, 40));
+        clip->planes[i] = (guint8)((lit ? 40 : 0) + (int)lus_rng_below(&rng, 8));
       }
     }
   }
@@ -381,9 +381,9 @@ static void test_learns(void)
   LusVideoConfig config = small(LUS_TASK_SF);
   LusVideoReport report;
   float *predicted;
-  config.steps = 25;
+  config.steps = 40;
   config.folds = 2;
-  config.learning_rate = 0.01;
+  config.learning_rate = 0.005;
   g_autoptr(LusClipNetwork) network = lus_video_fit(&config, data, &report, &predicted, &error);
   g_assert_no_error(error);
   g_assert_cmpint(report.samples, ==, 2 * PATIENTS);
