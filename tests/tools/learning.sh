@@ -50,9 +50,6 @@ check "sweep: distances in mm" grep -q 'distance_mm' r/sweep.csv
 check "sweep: each job's model" gives 0 '"target":"ordinal:2"' info r/jobs/ordinal-2_fold1_seed1/model.onnx
 check "sweep: the data set's own splits" gives 0 "1 methods, 4 patients" sweep data -o own --folds 1 --targets soft --steps 2 "${small[@]}"
 
-run=(sweep data -o own --folds 1 --targets soft --steps 2 "${small[@]}" --outcomes --min-frames 1)
-check "sweep: outcomes of too few patients are left out, and that is said" gives 0 "outcome sf: left out: " "${run[@]}"
-check "sweep: but the features are there" test -s own/outcomes/soft.features.csv -a -s own/outcomes.csv
 check "sweep: outcomes of phantoms" gives 1 "phantom stills have no outcomes" sweep phantom:9 -o q --outcomes
 
 # Ctrl-C during a training, and again
