@@ -403,7 +403,7 @@ static void measure(LusOutcomeReport *r, const LusHeadTrials *t, guint64 seed)
   Columns c;
   groups_init(&g, r->predictions, r->n);
   r->groups = g.n_groups;
-  g_autofree double *memory = columns_init(&c, r, t);
+  double *memory = columns_init(&c, r, t);
   if (t->task == LUS_TASK_SF) {
     r->error = bootstrap(&g, mean_error, c.y, c.value, NULL, NULL, seed);
     r->median_error = bootstrap(&g, mean_error, c.y, c.constant, NULL, NULL, seed);
@@ -421,6 +421,7 @@ static void measure(LusOutcomeReport *r, const LusHeadTrials *t, guint64 seed)
   } else {
     readmission_figures(r, &g, &c, seed);
   }
+  g_free(memory);
   groups_clear(&g);
 }
 

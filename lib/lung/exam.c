@@ -21,6 +21,7 @@ typedef struct {
   int frames, pleura_frames;
   Clips over;
   LusFeatureStats *clip; /* the one that is running; NULL: no frame yet */
+  LusZone *known;        /* what it all comes to, once asked for; frames -1: to be found anew */
   GPtrArray *clips;      /* char*, NULL-terminated */
 } Zone;
 
@@ -50,6 +51,8 @@ static int append_zone(LusExam *exam, const char *name)
   Zone *zone = &exam->zones[exam->n_zones];
   g_strlcpy(zone->name, name, LUS_ZONE_LENGTH);
   zone->clips = g_ptr_array_new_with_free_func(g_free);
+  zone->known = g_new0(LusZone, 1);
+  zone->known->frames = -1;
   g_ptr_array_add(zone->clips, NULL);
   return exam->n_zones++;
 }
@@ -57,6 +60,7 @@ static int append_zone(LusExam *exam, const char *name)
 static void clear_zone(Zone *zone)
 {
   lus_feature_stats_free(zone->clip);
+  g_free(zone->known);
   g_ptr_array_unref(zone->clips);
   memset(zone, 0, sizeof(*zone));
 }
@@ -136,6 +140,7 @@ void lus_exam_add_frame(LusExam *exam, int zone, const double features[LUS_FEATU
   if (!z->clip)
     z->clip = lus_feature_stats_new();
   z->frames++;
+  z->known->frames = -1;
   z->pleura_frames += !isnan(features[LUS_FEATURE_PLEURA_DEPTH]);
   lus_feature_stats_add(z->clip, features);
 }
@@ -164,6 +169,7 @@ void lus_exam_add_measured(LusExam *exam, int zone, const LusZone *measured)
 {
   g_return_if_fail(zone >= 0 && zone < exam->n_zones);
   Zone *z = &exam->zones[zone];
+  z->known->frames = -1;
   z->frames = (int)MIN((gint64)z->frames + measured->frames, G_MAXINT);
   z->pleura_frames = (int)MIN((gint64)z->pleura_frames + measured->pleura_frames, G_MAXINT);
   for (int i = 0; i < LUS_FEATURE_N; i++)
@@ -177,6 +183,7 @@ void lus_exam_add_clip(LusExam *exam, int zone, const char *clip)
   Zone *z = &exam->zones[zone];
   g_ptr_array_insert(z->clips, (gint)z->clips->len - 1, g_strdup(clip));
   z->over = all_clips(z);
+  z->known->frames = -1;
   if (z->clip)
     lus_feature_stats_clear(z->clip);
 }
@@ -197,18 +204,25 @@ int lus_exam_n_expected(const LusExam *exam)
   return exam->n_expected;
 }
 
-void lus_exam_get_zone(const LusExam *exam, int index, LusZone *out)
+static void find_features(LusZone *out, const Zone *zone)
 {
-  g_return_if_fail(index >= 0 && index < exam->n_zones);
-  const Zone *zone = &exam->zones[index];
+  Clips all = all_clips(zone);
   g_strlcpy(out->name, zone->name, LUS_ZONE_LENGTH);
   out->frames = zone->frames;
   out->pleura_frames = zone->pleura_frames;
-  Clips all = all_clips(zone);
   for (int i = 0; i < LUS_FEATURE_N; i++) {
     out->features[i] = all.known[i] > 0 ? all.features[i] / (double)all.known[i] : NAN;
     out->peaks[i] = all.known[i] > 0 ? all.peaks[i] / (double)all.known[i] : NAN;
   }
+}
+
+void lus_exam_get_zone(const LusExam *exam, int index, LusZone *out)
+{
+  g_return_if_fail(index >= 0 && index < exam->n_zones);
+  const Zone *zone = &exam->zones[index];
+  if (zone->known->frames < 0)
+    find_features(zone->known, zone);
+  *out = *zone->known;
 }
 
 /** The next part of a file name made of letters and digits; its length, 0 at the end. */

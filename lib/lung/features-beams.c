@@ -129,11 +129,11 @@ static void place_beams(LusFeatureMeter *m)
   m->total = 0;
   for (int b = 0; b < m->n_beams; b++) {
     LusBeam *beam = &m->beams[b];
-    *beam = (LusBeam){.start = (float)b + 0.5f, .weight = 1, .stretch = 1};
+    *beam = (LusBeam){.start = (b << 16) + (1 << 15), .weight = 1, .stretch = 1};
     if (m->fan) {
       double slope = sides[0].slope + (sides[1].slope - sides[0].slope) * (b + 0.5) / m->n_beams, tangent = slope * aspect;
-      beam->slope = (float)slope;
-      beam->start = (float)(m->apex_x - slope * m->apex_y);
+      beam->slope = (gint32)lrint(65536 * slope);
+      beam->start = (gint32)lrint(65536 * CLAMP(m->apex_x + slope * (0.5 - m->apex_y), -16384.0, 16383.0));
       beam->weight = (float)(1 / (1 + tangent * tangent));
       beam->stretch = (float)sqrt(1 + tangent * tangent);
     }

@@ -4,10 +4,10 @@
 
 /** Inside of features: one frame, seen along its beams. */
 
-/** A line of sight. In row y it is in column floor(start + slope (y + 0.5)); a linear probe's beams are the plane's
+/** A line of sight. In row y it is in column (start + slope y) / 65536, rounded down; a linear probe's beams are the plane's
  *  columns. */
 typedef struct {
-  float start, slope;
+  gint32 start, slope;           /* 2^-16 columns */
   float weight;                  /* width of a linear probe's, angle of a fan's beam, relative to the middle one */
   float stretch;                 /* length per row of height */
   int top, bottom;               /* rows in the sector, top <= row < bottom; none: equal */
@@ -50,7 +50,7 @@ gboolean lus_beams_update(LusFeatureMeter *meter, const LusSegmentation *segment
 
 static inline int lus_beam_column(const LusBeam *beam, int row)
 {
-  return (int)(beam->start + beam->slope * ((float)row + 0.5f));
+  return (beam->start + beam->slope * row) >> 16;
 }
 
 static inline gsize lus_beam_pixel(const LusFeatureMeter *m, const LusBeam *beam, int row)

@@ -2,6 +2,7 @@
 #include "lung/features-internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What counts as a pleural line on one beam: it begins this far below the probe's face (the skin line and the
@@ -47,6 +48,17 @@ static gboolean is_plausible_pleura(const LusFeatureMeter *m, const LusBeam *bea
          length(beam, beam->bottom - bottom) * percent >= PLEURA_MIN_BELOW;
 }
 
+/** First row from @y on in which the beam's pixel is set; its bottom if there is none. */
+static int next_run(const LusFeatureMeter *m, const LusBeam *beam, const guint8 *plane, int y)
+{
+  const int bottom = beam->bottom, slope = beam->slope;
+  const gsize width = (gsize)m->width;
+  gint32 at = beam->start + slope * y;
+  for (plane += (gsize)y * width; y < bottom && !plane[at >> 16]; y++, plane += width)
+    at += slope;
+  return y;
+}
+
 /** The topmost plausible run of the pleural mask on every beam. */
 static void find_pleura(LusFeatureMeter *m)
 {
@@ -57,16 +69,17 @@ static void find_pleura(LusFeatureMeter *m)
     LusBeam *beam = &m->beams[b];
     beam->pleura_top = beam->pleura_bottom = -1;
     beam->vertical = FALSE;
-    for (int y = beam->top; y < beam->bottom && beam->pleura_top < 0; y++) {
+    for (int y = next_run(m, beam, plane, beam->top); y < beam->bottom; y = next_run(m, beam, plane, y)) {
       int top = y;
       while (y < beam->bottom && plane[lus_beam_pixel(m, beam, y)])
         y++;
-      if (y == top || !is_plausible_pleura(m, beam, top, y))
+      if (!is_plausible_pleura(m, beam, top, y))
         continue;
       beam->pleura_top = top;
       beam->pleura_bottom = y;
       m->pleura_total += (double)beam->weight;
       m->n_pleura++;
+      break;
     }
   }
 }
@@ -233,13 +246,18 @@ typedef struct {
 static void add_below(Below *all, const LusFeatureMeter *m, LusBeam *beam, const guint8 *mask, const guint8 *confidence)
 {
   int rows = beam->bottom - beam->pleura_bottom, deep_from = beam->bottom - rows / 3;
-  int set = 0, sum = 0, deep = 0;
-  for (int y = beam->pleura_bottom; y < beam->bottom; y++) {
+  int set = 0, upper = 0, deep = 0;
+  for (int y = beam->pleura_bottom; y < deep_from; y++) {
     gsize at = lus_beam_pixel(m, beam, y);
-    sum += confidence[at];
+    upper += confidence[at];
     set += mask[at] != 0;
-    deep += y >= deep_from ? confidence[at] : 0;
   }
+  for (int y = deep_from; y < beam->bottom; y++) {
+    gsize at = lus_beam_pixel(m, beam, y);
+    deep += confidence[at];
+    set += mask[at] != 0;
+  }
+  int sum = upper + deep;
   double w = (double)beam->weight;
   beam->vertical = share(set, rows) >= VERTICAL_MIN_FILL;
   beam->below = (float)sum / (float)rows;
@@ -257,7 +275,7 @@ static double beam_width(const LusFeatureMeter *m, int b)
   if (!m->fan)
     return aspect;
   const LusBeam *beam = &m->beams[b];
-  double spacing = fabs((double)(m->beams[MIN(b + 1, m->n_beams - 1)].slope - m->beams[MAX(b - 1, 0)].slope)) * aspect /
+  double spacing = abs(m->beams[MIN(b + 1, m->n_beams - 1)].slope - m->beams[MAX(b - 1, 0)].slope) / 65536.0 * aspect /
                    (MIN(b + 1, m->n_beams - 1) - MAX(b - 1, 0));
   /* Across the beam: distance from the apex times the angle. */
   return (beam->pleura_top + 0.5 - m->apex_y) * (double)(beam->stretch * beam->weight) * spacing;
@@ -335,25 +353,29 @@ void lus_features_vertical(double *out, LusFeatureMeter *m)
 /** Largest value of every column. */
 static void columns_largest(LusFeatureMeter *m, const guint8 *plane)
 {
-  memset(m->largest, 0, (gsize)m->width);
+  guint8 *restrict largest = m->largest;
+  const int width = m->width;
+  memset(largest, 0, (gsize)width);
   for (int y = m->top; y < m->top + m->rows; y++) {
-    const guint8 *row = plane + (gsize)y * (gsize)m->width;
-    for (int x = 0; x < m->width; x++)
-      m->largest[x] = MAX(m->largest[x], row[x]);
+    const guint8 *restrict row = plane + (gsize)y * (gsize)width;
+    for (int x = 0; x < width; x++)
+      largest[x] = row[x] > largest[x] ? row[x] : largest[x];
   }
 }
 
 static void measure_overall(double *out, LusFeatureMeter *m)
 {
   const guint8 *plane = lus_feature_plane(m, m->segmentation->confidence, m->vertical);
-  int from = m->top + m->rows / 2, n = 0;
+  guint32 *restrict column = m->column;
+  const int width = m->width, from = m->top + m->rows / 2;
+  int n = 0;
   double sum = 0;
   memset(m->column, 0, (gsize)m->width * sizeof(guint32));
   memset(m->histogram, 0, 256 * sizeof(int));
   for (int y = from; y < m->top + m->rows; y++) {
-    const guint8 *row = plane + (gsize)y * (gsize)m->width, *sector = m->sector + (gsize)y * (gsize)m->width;
-    for (int x = 0; x < m->width; x++)
-      m->column[x] += (sector[x] ? (guint32)row[x] : 0) + (sector[x] ? 1u << 20 : 0);
+    const guint8 *restrict row = plane + (gsize)y * (gsize)width, *restrict sector = m->sector + (gsize)y * (gsize)width;
+    for (int x = 0; x < width; x++)
+      column[x] += sector[x] ? (1u << 20) + row[x] : 0;
   }
   for (int x = 0; x < m->width; x++) {
     guint32 rows = m->column[x] >> 20; /* the sum of 4096 rows of 255 stays below bit 20 */

@@ -103,7 +103,7 @@ static double echo_grey(const LusFeatureMeter *m, int multiple, int offset)
 {
   gint64 sum = 0;
   int n = 0, reached = 0;
-  for (int b = 0; b < m->n_beams; b += 2) {
+  for (int b = 0; b < m->n_beams; b += 4) {
     const LusBeam *beam = &m->beams[b];
     if (beam->pleura_top < 0)
       continue;
@@ -200,7 +200,7 @@ static void measure_sliding(double *out, const LusFeatureMeter *m)
 {
   Pairs above = {0}, below = {0};
   int band = MAX(2, (int)(SLIDING_BAND * m->rows / 100));
-  for (int b = 0; b < m->n_beams; b += 2) {
+  for (int b = 0; b < m->n_beams; b += 4) {
     const LusBeam *beam = &m->beams[b];
     if (beam->pleura_top < 0)
       continue;

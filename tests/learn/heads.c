@@ -173,6 +173,7 @@ static void test_noise(void)
   LusOutcomeReport *r[LUS_TASK_N];
   g_autofree char *text = lus_heads_fit(table, 1, &config, r, &error);
   g_assert_no_error(error);
+  g_assert_nonnull(text);
   g_assert_cmpfloat(r[0]->ratio.value, >, 0.9);
   g_assert_cmpfloat_with_epsilon(r[0]->coverage.value, 0.9, 0.08);
   g_assert_cmpfloat(r[0]->p_value, >, 0.05);
@@ -188,6 +189,7 @@ static void test_small(void)
   LusOutcomeReport *r[LUS_TASK_N];
   g_autofree char *text = lus_heads_fit(table, 1, &config, r, &error);
   g_assert_no_error(error);
+  g_assert_nonnull(text);
   g_assert_cmpint(r[0]->groups, ==, 8);
   g_assert_cmpfloat(r[0]->ratio.value, <, 0.9);
   free_reports(r);
