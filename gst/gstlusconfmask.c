@@ -28,7 +28,9 @@ struct _GstLusConfMask {
   gdouble threshold;
   GstStructure *class_thresholds;
   gint min_area;
+  gdouble hysteresis, temporal_alpha;
   Output output;
+  gboolean new_zone; /* chosen further down, told by an event that came up */
 
   /* The streaming thread's own. */
   GstVideoInfo in_info, out_info;
@@ -36,6 +38,7 @@ struct _GstLusConfMask {
   LusSegmentation *segmentation; /* the last one, and its mask as made with config */
   LusMask *mask;
   LusConfidenceConfig config;
+  char zone[LUS_ZONE_LENGTH]; /* from the last tag or event */
 };
 
 #define GST_TYPE_LUS_CONF_MASK (gst_lus_conf_mask_get_type())
@@ -44,7 +47,7 @@ G_DEFINE_TYPE(GstLusConfMask, gst_lus_conf_mask, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lusconfmask, "lusconfmask", GST_RANK_NONE, GST_TYPE_LUS_CONF_MASK,
                                       GST_DEBUG_CATEGORY_INIT(lusconfmask_debug, "lusconfmask", 0, "masks"))
 
-enum { PROP_0, PROP_THRESHOLD, PROP_CLASS_THRESHOLDS, PROP_MIN_AREA, PROP_OUTPUT };
+enum { PROP_0, PROP_THRESHOLD, PROP_CLASS_THRESHOLDS, PROP_MIN_AREA, PROP_HYSTERESIS, PROP_TEMPORAL_ALPHA, PROP_OUTPUT };
 
 GST_LUS_DEFINE_ENUM(output_get_type, "GstLusConfMaskOutput",
                     {OUTPUT_META, "Pictures pass through, masks travel as metadata", "meta"},
@@ -66,10 +69,24 @@ static void forget_mask(GstLusConfMask *self)
   g_clear_pointer(&self->mask, lus_mask_unref);
 }
 
+/* Nothing of the pictures so far counts for those to come. */
+static void forget_scene(GstLusConfMask *self)
+{
+  forget_mask(self);
+  if (self->masker)
+    lus_masker_reset(self->masker);
+}
+
 static gboolean start(GstBaseTransform *trans)
 {
-  GST_LUS_CONF_MASK(trans)->masker = lus_masker_new();
-  return TRUE;
+  GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
+
+  self->masker = lus_masker_new();
+  self->zone[0] = '\0';
+  if (self->masker)
+    return TRUE;
+  GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("Out of memory for the masks."), (NULL));
+  return FALSE;
 }
 
 static gboolean stop(GstBaseTransform *trans)
@@ -108,7 +125,7 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
 {
   GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
 
-  forget_mask(self);
+  forget_scene(self);
   if (!gst_video_info_from_caps(&self->in_info, in) || !gst_video_info_from_caps(&self->out_info, out))
     return FALSE;
   gst_base_transform_set_in_place(trans,
@@ -154,11 +171,53 @@ static gboolean transform_meta(GstBaseTransform *trans, GstBuffer *out, GstMeta 
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->transform_meta(trans, out, meta, in);
 }
 
+static void enter_zone(GstLusConfMask *self, const char *zone)
+{
+  if (strcmp(zone, self->zone) == 0)
+    return;
+  g_strlcpy(self->zone, zone, sizeof(self->zone));
+  forget_scene(self);
+}
+
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START || GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
-    forget_mask(GST_LUS_CONF_MASK(trans));
+  GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
+  char zone[LUS_ZONE_LENGTH];
+  GstTagList *tags;
+
+  switch (GST_EVENT_TYPE(event)) {
+  case GST_EVENT_STREAM_START:
+    self->zone[0] = '\0';
+    forget_scene(self);
+    break;
+  case GST_EVENT_FLUSH_STOP:
+  case GST_EVENT_SEGMENT:
+    forget_scene(self);
+    break;
+  case GST_EVENT_TAG:
+    gst_event_parse_tag(event, &tags);
+    if (gst_lus_zone_from_tags(tags, zone))
+      enter_zone(self, zone);
+    break;
+  default:
+    if (gst_lus_zone_from_event(event, zone))
+      enter_zone(self, zone);
+  }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->sink_event(trans, event);
+}
+
+/* lussfestimate tells of zones that were chosen there; the streaming thread takes note with the next picture. */
+static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
+{
+  GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
+  char zone[LUS_ZONE_LENGTH];
+
+  if (gst_lus_zone_from_event(event, zone)) {
+    GST_OBJECT_LOCK(self);
+    self->new_zone = TRUE;
+    GST_OBJECT_UNLOCK(self);
+  }
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->src_event(trans, event);
 }
 
 static void read_config(GstLusConfMask *self, const LusModelInfo *info, LusConfidenceConfig *config)
@@ -172,6 +231,8 @@ static void read_config(GstLusConfMask *self, const LusModelInfo *info, LusConfi
       config->thresholds[k] = CLAMP(threshold, 0, 1);
   }
   config->min_area = self->min_area;
+  config->hysteresis = self->hysteresis;
+  config->temporal_alpha = self->temporal_alpha;
   GST_OBJECT_UNLOCK(self);
 }
 
@@ -179,12 +240,13 @@ static void read_config(GstLusConfMask *self, const LusModelInfo *info, LusConfi
 static LusMask *find_mask(GstLusConfMask *self, LusSegmentation *segmentation)
 {
   LusConfidenceConfig config;
+  gboolean again = self->segmentation == segmentation;
 
   read_config(self, lus_model_info(segmentation->model), &config);
-  if (self->segmentation == segmentation && memcmp(&config, &self->config, sizeof(config)) == 0)
+  if (again && memcmp(&config, &self->config, sizeof(config)) == 0)
     return self->mask;
   forget_mask(self);
-  self->mask = lus_masker_run(self->masker, segmentation, &config);
+  self->mask = (again ? lus_masker_run_again : lus_masker_run)(self->masker, segmentation, &config);
   if (self->mask) {
     self->segmentation = lus_segmentation_ref(segmentation);
     self->config = config;
@@ -192,10 +254,25 @@ static LusMask *find_mask(GstLusConfMask *self, LusSegmentation *segmentation)
   return self->mask;
 }
 
-static gboolean add_mask(GstLusConfMask *self, GstLusSegMeta *meta)
+static gboolean take_new_zone(GstLusConfMask *self)
 {
+  gboolean new_zone;
+
+  GST_OBJECT_LOCK(self);
+  new_zone = self->new_zone;
+  self->new_zone = FALSE;
+  GST_OBJECT_UNLOCK(self);
+  return new_zone;
+}
+
+static gboolean add_mask(GstLusConfMask *self, GstBuffer *buffer)
+{
+  GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
   LusMask *mask;
 
+  /* A gap in the stream, another zone, a fault: masks begin anew. */
+  if (take_new_zone(self) || GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DISCONT) || !meta || !meta->segmentation)
+    forget_scene(self);
   if (!meta || !meta->segmentation)
     return TRUE;
   mask = find_mask(self, meta->segmentation);
@@ -236,7 +313,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
   gboolean grey = GST_VIDEO_INFO_FORMAT(&self->out_info) == GST_VIDEO_FORMAT_GRAY8;
 
-  if (!add_mask(self, gst_buffer_get_lus_seg_meta(buffer)))
+  if (!add_mask(self, buffer))
     return GST_FLOW_ERROR;
   if (grey && get_output(self) == OUTPUT_MASK && !write_ids(self, buffer))
     return GST_FLOW_ERROR;
@@ -248,7 +325,7 @@ static GstFlowReturn transform(GstBaseTransform *trans, GstBuffer *in, GstBuffer
   GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
 
   (void)in; /* its metas are on the new buffer already */
-  if (!add_mask(self, gst_buffer_get_lus_seg_meta(out)) || !write_ids(self, out))
+  if (!add_mask(self, out) || !write_ids(self, out))
     return GST_FLOW_ERROR;
   return GST_FLOW_OK;
 }
@@ -265,6 +342,8 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
     self->class_thresholds = g_value_dup_boxed(value);
     break;
   case PROP_MIN_AREA: self->min_area = g_value_get_int(value); break;
+  case PROP_HYSTERESIS: self->hysteresis = g_value_get_double(value); break;
+  case PROP_TEMPORAL_ALPHA: self->temporal_alpha = g_value_get_double(value); break;
   case PROP_OUTPUT: self->output = (Output)g_value_get_enum(value); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
@@ -282,6 +361,8 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_THRESHOLD: g_value_set_double(value, self->threshold); break;
   case PROP_CLASS_THRESHOLDS: g_value_set_boxed(value, self->class_thresholds); break;
   case PROP_MIN_AREA: g_value_set_int(value, self->min_area); break;
+  case PROP_HYSTERESIS: g_value_set_double(value, self->hysteresis); break;
+  case PROP_TEMPORAL_ALPHA: g_value_set_double(value, self->temporal_alpha); break;
   case PROP_OUTPUT: g_value_set_enum(value, self->output); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
@@ -297,6 +378,7 @@ static void finalize(GObject *object)
 static void gst_lus_conf_mask_init(GstLusConfMask *self)
 {
   self->threshold = DEFAULT_THRESHOLD;
+  self->temporal_alpha = 1;
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
 }
 
@@ -316,6 +398,12 @@ static void install_properties(GObjectClass *object)
   g_object_class_install_property(object, PROP_MIN_AREA, g_param_spec_int("min-area", "Minimum area",
       "Parts of a mask smaller than this are dropped, in pixels of the model's output (0 = keep all)", 0, G_MAXINT, 0,
       GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_HYSTERESIS, g_param_spec_double("hysteresis", "Hysteresis",
+      "Pixels up to this far (0..1) below the threshold are in the mask where they join one that reaches it", 0, 1, 0,
+      GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_TEMPORAL_ALPHA, g_param_spec_double("temporal-alpha", "Temporal alpha",
+      "Share of a new result in the running mean of confidences that masks are cut from (1 = no smoothing); the mean "
+      "begins anew with every stream, zone, caps, flush, gap and fault", 0.01, 1, 1, GST_LUS_PARAM_NUMBER));
   g_object_class_install_property(object, PROP_OUTPUT, g_param_spec_enum("output", "Output",
       "Where the masks go", output_get_type(), OUTPUT_META, GST_LUS_PARAM_FLAGS));
 }
@@ -341,6 +429,7 @@ static void gst_lus_conf_mask_class_init(GstLusConfMaskClass *klass)
   trans->propose_allocation = propose_allocation;
   trans->transform_meta = transform_meta;
   trans->sink_event = sink_event;
+  trans->src_event = src_event;
   trans->before_transform = gst_lus_sync_values;
   trans->transform = transform;
   trans->transform_ip = transform_ip;

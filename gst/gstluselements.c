@@ -64,6 +64,23 @@ gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGT
   return FALSE;
 }
 
+gboolean gst_lus_zone_from_event(GstEvent *event, char zone[LUS_ZONE_LENGTH])
+{
+  const gchar *name;
+
+  if (!gst_event_has_name(event, "lus-zone"))
+    return FALSE;
+  name = gst_structure_get_string(gst_event_get_structure(event), "zone");
+  g_strlcpy(zone, name ? name : "", LUS_ZONE_LENGTH);
+  return TRUE;
+}
+
+GstEvent *gst_lus_zone_to_event(const char *zone)
+{
+  return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
+                              gst_structure_new("lus-zone", "zone", G_TYPE_STRING, zone ? zone : "", NULL));
+}
+
 void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char *name, const GstStructure *fields)
 {
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);

@@ -46,6 +46,12 @@ GstTagList *gst_lus_zone_to_tags(const char *zone);
 /** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */
 gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH]);
 
+/** The custom events of docs/elements.md, which travel either way. "lus-zone" with the string zone: of the pictures to
+ * come, "" = none. FALSE if @event is another one; the name is cut. */
+gboolean gst_lus_zone_from_event(GstEvent *event, char zone[LUS_ZONE_LENGTH]);
+/** The same event, to be sent up. */
+GstEvent *gst_lus_zone_to_event(const char *zone);
+
 /** Posts the element message @name: @fields with timestamp, stream time and running time of @buffer, and source PTS and
  * age of its result, all in ns. */
 void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char *name, const GstStructure *fields);

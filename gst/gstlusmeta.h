@@ -70,7 +70,7 @@ LUS_API GstStructure *gst_buffer_add_lus_summary(GstBuffer *buffer);
 /** Registers LusSummary; the plugin does, and both functions above. */
 LUS_API void gst_lus_summary_register(void);
 
-/** The exam in a summary's fields: zone, zones, frames, min-frames-per-zone, finished, and of the estimates
+/** The exam in a summary's fields: zone, zones, missing-zones, frames, min-frames-per-zone, finished, and of the estimates
  *  sf, sf-low, sf-high, readmission... (only where they are valid; else sf-reason...). */
 LUS_API void gst_lus_summary_set_exam(GstStructure *summary, const LusExamView *view);
 /** And back. FALSE with view->present = FALSE if @summary is NULL or holds no exam. */

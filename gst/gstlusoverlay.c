@@ -177,6 +177,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
 
   count_result(self, meta, now);
   gst_lus_image_set_frame(&self->image, frame);
+  self->image.mm_per_pixel = 0; /* a depth scale stands only beside a result */
   GST_OBJECT_LOCK(self);
   if (meta && meta->segmentation) {
     /* The planes are the result's, their place is that of this picture. */

@@ -8,8 +8,9 @@
  * "lussfestimate" and, at the end, as exam.json.
  *
  * The zone of the pictures comes from the property zone, from the tag keywords=lus-zone:ZONE before the first picture
- * of a clip, or from keys pressed in the video window: 1..9 choose the n-th expected zone, 0 none, s starts and f
- * finishes an exam. A zone that a tag named ends with its stream.
+ * of a clip, from the custom event lus-zone, or from keys pressed in the video window: 1..9 choose the n-th expected
+ * zone, 0 none, s starts and f finishes an exam. A zone that a tag named ends with its stream. The custom event lus-exam
+ * starts and finishes exams too.
  */
 #include "gstluselements.h"
 #include "gstlusexam.h"
@@ -121,6 +122,12 @@ static double measured_locked(GstLusSfEstimate *self)
   return measured;
 }
 
+/* lusconfmask's running mean must not cross a zone that was chosen here. */
+static void tell_zone(GstLusSfEstimate *self, const char *zone)
+{
+  gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), gst_lus_zone_to_event(zone));
+}
+
 /* Ends the exam and writes its file, if there is one and anything new to write. */
 static void finish_exam(GstLusSfEstimate *self)
 {
@@ -142,20 +149,43 @@ static gchar *take_up_zone_locked(GstLusSfEstimate *self)
   return !self->exam || gst_lus_exam_set_zone(self->exam, self->zone) ? NULL : g_strdup(self->zone);
 }
 
-static void start_exam(GstLusSfEstimate *self)
+/* Another exam is another patient: nothing that was said about the one before stays. */
+static void forget_patient_locked(GstLusSfEstimate *self, const char *exam_id)
+{
+  choose_zone_locked(self, NULL, FALSE);
+  g_free(self->exam_id);
+  self->exam_id = g_strdup(exam_id);
+  self->spo2 = self->fio2 = 0;
+}
+
+/* @baseline_file: earlier exam of the patient to come, or NULL. */
+static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *baseline_file)
 {
   g_autoptr(GError) error = NULL;
-  g_autofree gchar *zone = NULL;
+  char *before;
   gboolean done;
 
   g_mutex_lock(&self->lock);
+  before = self->baseline_file;
+  self->baseline_file = g_strdup(baseline_file);
   done = !self->exam || (load_heads(self, &error) && new_exam(self, &error));
-  zone = take_up_zone_locked(self);
+  if (done) {
+    g_free(before);
+    forget_patient_locked(self, exam_id);
+  } else {
+    g_free(self->baseline_file);
+    self->baseline_file = before;
+  }
   g_mutex_unlock(&self->lock);
-  if (!done)
+  if (done)
+    tell_zone(self, NULL);
+  else
     GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", error->message), ("The exam before goes on."));
-  if (zone)
-    warn_unknown_zone(self, zone);
+}
+
+static void start_exam(GstLusSfEstimate *self)
+{
+  begin_exam(self, NULL, NULL);
 }
 
 static gboolean start(GstBaseTransform *trans)
@@ -230,6 +260,28 @@ static void begin_segment(GstLusSfEstimate *self)
   g_mutex_unlock(&self->lock);
 }
 
+/* What an application, or another element, says of zone and exam. */
+static void hear_custom_event(GstLusSfEstimate *self, GstEvent *event)
+{
+  const GstStructure *said = gst_event_get_structure(event);
+  char zone[LUS_ZONE_LENGTH];
+  const gchar *action;
+
+  if (gst_lus_zone_from_event(event, zone)) {
+    choose_zone(self, zone, FALSE);
+    return;
+  }
+  if (!gst_event_has_name(event, "lus-exam"))
+    return;
+  action = gst_structure_get_string(said, "action");
+  if (g_strcmp0(action, "start") == 0)
+    begin_exam(self, gst_structure_get_string(said, "exam-id"), gst_structure_get_string(said, "baseline-file"));
+  else if (g_strcmp0(action, "finish") == 0)
+    finish_exam(self);
+  else
+    GST_WARNING_OBJECT(self, "lus-exam needs action=start or action=finish, not %s", action ? action : "none");
+}
+
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
@@ -252,7 +304,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     finish_exam(self);
     break;
   default:
-    break;
+    hear_custom_event(self, event);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->sink_event(trans, event);
 }
@@ -261,6 +313,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
 {
   char zone[LUS_ZONE_LENGTH] = "";
+  gboolean chosen;
 
   if (strcmp(key, "s") == 0) {
     start_exam(self);
@@ -273,9 +326,12 @@ static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
   if (!g_ascii_isdigit(key[0]) || key[1] != '\0')
     return FALSE;
   g_mutex_lock(&self->lock);
-  if (key[0] == '0' || (self->exam && gst_lus_exam_expected_zone(self->exam, key[0] - '1', zone)))
+  chosen = key[0] == '0' || (self->exam && gst_lus_exam_expected_zone(self->exam, key[0] - '1', zone));
+  if (chosen)
     choose_zone_locked(self, zone, FALSE);
   g_mutex_unlock(&self->lock);
+  if (chosen)
+    tell_zone(self, zone);
   return TRUE;
 }
 
@@ -289,6 +345,7 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
     gst_event_unref(event);
     return TRUE;
   }
+  hear_custom_event(GST_LUS_SF_ESTIMATE(trans), event);
   return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->src_event(trans, event);
 }
 
@@ -386,6 +443,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
 
   if (id == PROP_ZONE) {
     choose_zone(self, g_value_get_string(value), FALSE);
+    tell_zone(self, g_value_get_string(value));
     return;
   }
   g_mutex_lock(&self->lock);
@@ -497,7 +555,8 @@ static void gst_lus_sf_estimate_class_init(GstLusSfEstimateClass *klass)
   const GSignalFlags action = G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION;
 
   install_properties(G_OBJECT_CLASS(klass));
-  /* start-exam: forgets all frames and begins anew. finish-exam: adds no more frames and writes exam-file. */
+  /* start-exam: forgets all frames, zone, exam-id, baseline-file, spo2 and fio2. finish-exam: adds no more frames
+   * and writes exam-file. */
   g_signal_new_class_handler("start-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(start_exam), NULL, NULL,
                              NULL, G_TYPE_NONE, 0);
   g_signal_new_class_handler("finish-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(finish_exam), NULL, NULL,

@@ -88,19 +88,23 @@ static void get_change(const GstStructure *summary, LusEstimate *estimate)
 
 static void set_zones(GstStructure *summary, const LusExamView *view)
 {
-  GValue zones = G_VALUE_INIT, frames = G_VALUE_INIT, item = G_VALUE_INIT;
+  GValue zones = G_VALUE_INIT, missing = G_VALUE_INIT, frames = G_VALUE_INIT, item = G_VALUE_INIT;
 
   gst_value_array_init(&zones, (guint)view->n_zones);
+  gst_value_array_init(&missing, (guint)view->n_zones);
   gst_value_array_init(&frames, (guint)view->n_zones);
   for (int i = 0; i < view->n_zones; i++) {
     g_value_init(&item, G_TYPE_STRING);
     g_value_set_string(&item, view->zones[i]);
+    if (view->frames[i] < view->min_frames)
+      gst_value_array_append_value(&missing, &item);
     gst_value_array_append_and_take_value(&zones, &item);
     g_value_init(&item, G_TYPE_INT);
     g_value_set_int(&item, view->frames[i]);
     gst_value_array_append_and_take_value(&frames, &item);
   }
   gst_structure_take_value(summary, "zones", &zones);
+  gst_structure_take_value(summary, "missing-zones", &missing);
   gst_structure_take_value(summary, "frames", &frames);
 }
 

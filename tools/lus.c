@@ -17,6 +17,7 @@ static const LusCommand commands[] = {
   {"agree", "tell how far a data set's annotators agree, and their scales", lus_cmd_agree},
   {"fuse", "make one annotator out of several", lus_cmd_fuse},
   {"fpn", "write a segmentation network with random weights, for measuring", lus_cmd_fpn},
+  {"live", "conduct an exam at the bedside: window, zones, results, recording", lus_cmd_live},
   {"segment", "segment video files: frames.jsonl, masks, confidences, overlay", lus_cmd_segment},
   {"mask", "masks at another threshold from stored confidences, without the model", lus_cmd_mask},
   {"merge", "one table out of those of several runs", lus_cmd_merge},

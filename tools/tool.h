@@ -34,6 +34,7 @@ int lus_cmd_report(int argc, char **argv);
 int lus_cmd_fhir(int argc, char **argv);
 int lus_cmd_agree(int argc, char **argv);
 int lus_cmd_fuse(int argc, char **argv);
+int lus_cmd_live(int argc, char **argv);
 
 /** Parses @entries from argv; what remains are arguments, whose number must be min..max (max < 0: no limit). On success
  *  *arguments is a NULL-terminated array to free with g_strfreev(). Returns LUS_EXIT_DONE, or LUS_EXIT_USAGE after having

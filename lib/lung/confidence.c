@@ -26,6 +26,14 @@ struct _LusMasker {
   LusRecycler *recycler;
   int *queue; /* pixels of one component */
   gsize queue_length;
+
+  /* The running mean, in 1/256 of q, of results like the last one; [n_classes][height][width]. */
+  guint16 *mean;
+  guint8 *smoothed; /* rounded to q */
+  gsize mean_length;
+  gboolean has_mean;
+  LusSegmentation like; /* its geometry */
+  char model[65];       /* and the model's SHA-256 */
 };
 
 LusMasker *lus_masker_new(void)
@@ -47,6 +55,8 @@ void lus_masker_free(LusMasker *masker)
     return;
   lus_recycler_close(masker->recycler);
   g_free(masker->queue);
+  g_free(masker->mean);
+  g_free(masker->smoothed);
   g_free(masker);
 }
 
@@ -92,14 +102,18 @@ static int collect(guint8 *plane, int *queue, int start, int width, int height)
   return n;
 }
 
-static void drop_small(guint8 *plane, int *queue, int width, int height, int min_area)
+/* Drops components that are small or that nowhere reach @cut. */
+static void drop_components(guint8 *plane, const guint8 *q, guint8 cut, int *queue, int width, int height, int min_area)
 {
   int pixels = width * height;
   for (int i = 0; i < pixels; i++) {
     if (plane[i] != UNSEEN)
       continue;
     int n = collect(plane, queue, i, width, height);
-    for (int k = 0; n < min_area && k < n; k++)
+    gboolean reaches = FALSE;
+    for (int k = 0; k < n && !reaches; k++)
+      reaches = q[queue[k]] >= cut;
+    for (int k = 0; (n < min_area || !reaches) && k < n; k++)
       plane[queue[k]] = 0;
   }
   for (int i = 0; i < pixels; i++)
@@ -123,23 +137,96 @@ static void fill_ids(LusMask *mask, const guint8 *confidence)
   }
 }
 
-LusMask *lus_masker_run(LusMasker *masker, const LusSegmentation *segmentation, const LusConfidenceConfig *config)
+void lus_masker_reset(LusMasker *masker)
 {
-  LusMask *mask = take_mask(masker, segmentation);
+  masker->has_mean = FALSE;
+}
+
+static const char *model_of(const LusSegmentation *segmentation)
+{
+  return segmentation->model ? lus_model_sha256(segmentation->model) : "";
+}
+
+static gboolean is_like_last(const LusMasker *masker, const LusSegmentation *s)
+{
+  const LusSegmentation *like = &masker->like;
+  return masker->has_mean && s->n_classes == like->n_classes && s->width == like->width && s->height == like->height &&
+         s->frame_width == like->frame_width && s->frame_height == like->frame_height &&
+         memcmp(&s->rect, &like->rect, sizeof s->rect) == 0 && strcmp(model_of(s), masker->model) == 0;
+}
+
+static gboolean reserve_mean(LusMasker *masker, gsize n)
+{
+  if (n <= masker->mean_length)
+    return TRUE;
+  g_free(masker->mean);
+  g_free(masker->smoothed);
+  masker->mean = g_try_new(guint16, n);
+  masker->smoothed = g_try_malloc(n);
+  masker->mean_length = masker->mean && masker->smoothed ? n : 0;
+  return masker->mean_length > 0;
+}
+
+/* The confidences that masks are cut from: mean += alpha (q - mean), in whole numbers. NULL: out of memory. */
+static const guint8 *smooth(LusMasker *masker, const LusSegmentation *segmentation, double alpha, gboolean again)
+{
+  gsize n = (gsize)segmentation->n_classes * (gsize)segmentation->width * (gsize)segmentation->height;
+  const guint8 *q = segmentation->confidence;
+  int share = (int)lrint(256 * alpha);
+  if (share <= 0 || share >= 256) {
+    masker->has_mean = FALSE;
+    return q;
+  }
+  gboolean goes_on = is_like_last(masker, segmentation);
+  if (again && goes_on)
+    return masker->smoothed;
+  if (!reserve_mean(masker, n))
+    return NULL;
+  for (gsize i = 0; i < n; i++) {
+    int before = goes_on ? masker->mean[i] : 256 * q[i];
+    int now = before + ((share * (256 * q[i] - before) + 128) >> 8);
+    masker->mean[i] = (guint16)now;
+    masker->smoothed[i] = (guint8)((now + 128) >> 8);
+  }
+  masker->like = *segmentation;
+  g_strlcpy(masker->model, model_of(segmentation), sizeof masker->model);
+  masker->has_mean = TRUE;
+  return masker->smoothed;
+}
+
+static LusMask *run(LusMasker *masker, const LusSegmentation *segmentation, const LusConfidenceConfig *config,
+                    gboolean again)
+{
+  const guint8 *confidence = smooth(masker, segmentation, config->temporal_alpha, again);
+  LusMask *mask = confidence ? take_mask(masker, segmentation) : NULL;
   if (!mask)
     return NULL;
   gsize pixels = (gsize)mask->width * mask->height;
   for (int k = 0; k < mask->n_classes; k++) {
-    const guint8 *q = segmentation->confidence + (gsize)k * pixels;
+    const guint8 *q = confidence + (gsize)k * pixels;
     guint8 *plane = mask->planes + (gsize)k * pixels, cut = lus_confidence_cut(config->thresholds[k]);
+    guint8 low = cut;
+    if (config->hysteresis > 0)
+      low = MIN(cut, MAX(1, lus_confidence_cut(config->thresholds[k] - config->hysteresis)));
     for (gsize i = 0; i < pixels; i++)
-      plane[i] = q[i] >= cut ? segmentation->sector[i] : 0;
-    if (config->min_area > 1)
-      drop_small(plane, masker->queue, mask->width, mask->height, config->min_area);
+      plane[i] = q[i] >= low ? segmentation->sector[i] : 0;
+    if (config->min_area > 1 || low < cut)
+      drop_components(plane, q, cut, masker->queue, mask->width, mask->height, config->min_area);
     mask->cut[k] = cut;
   }
-  fill_ids(mask, segmentation->confidence);
+  fill_ids(mask, confidence);
   return mask;
+}
+
+LusMask *lus_masker_run(LusMasker *masker, const LusSegmentation *segmentation, const LusConfidenceConfig *config)
+{
+  return run(masker, segmentation, config, FALSE);
+}
+
+LusMask *lus_masker_run_again(LusMasker *masker, const LusSegmentation *segmentation,
+                              const LusConfidenceConfig *config)
+{
+  return run(masker, segmentation, config, TRUE);
 }
 
 LusMask *lus_mask_ref(LusMask *mask)

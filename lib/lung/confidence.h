@@ -16,6 +16,10 @@ LUS_API guint8 lus_confidence_cut(double threshold);
 typedef struct {
   double thresholds[LUS_MAX_CLASSES]; /* 0..1 each */
   int min_area;                       /* 8-connected components under this many plane pixels are dropped; 0 = keep all */
+  double hysteresis;     /* 0..1: pixels up to this far below the threshold are in the mask where they are 8-connected,
+                            through their like, to one that reaches it; 0 = none */
+  double temporal_alpha; /* 0..1: share of a new result in the running mean of confidences that masks are cut from;
+                            0 and 1 = no smoothing */
 } LusConfidenceConfig;
 
 /** One plane per class (classes may overlap) and one picture of class ids. Reference counted, immutable once made. */
@@ -30,8 +34,14 @@ typedef struct {
 typedef struct _LusMasker LusMasker;
 LUS_API LusMasker *lus_masker_new(void);
 LUS_API void lus_masker_free(LusMasker *masker);
-/** A new reference, or NULL when out of memory. */
+/** A new reference, or NULL when out of memory. With smoothing, results count in the order in which they come; one of
+ *  another geometry or model begins anew. */
 LUS_API LusMask *lus_masker_run(LusMasker *masker, const LusSegmentation *segmentation, const LusConfidenceConfig *config);
+/** The same for the result that came last, once more with other settings: smoothing takes no step. */
+LUS_API LusMask *lus_masker_run_again(LusMasker *masker, const LusSegmentation *segmentation,
+                                      const LusConfidenceConfig *config);
+/** Forgets the running mean: new stream, new zone, gap. */
+LUS_API void lus_masker_reset(LusMasker *masker);
 
 LUS_API LusMask *lus_mask_ref(LusMask *mask);
 LUS_API void lus_mask_unref(LusMask *mask);

@@ -268,7 +268,8 @@ static void fill_runs(const Build *build, const int runs[3], int y, int x0, int 
           runs[other->plane] < 0 || (build->plate->tint && luma))
         continue;
       const LusRun *run = &g_array_index(build->plate->runs, LusRun, runs[other->plane]);
-      gssize at = (gssize)run->at + ((build->where.x + x0) >> other->x_shift) * other->step + other->offset - run->start;
+      int byte = ((build->where.x + x0) >> other->x_shift) * other->step + other->offset;
+      gssize at = (gssize)run->at + byte - run->start;
       targets[n++] = (Target){other, build->plate->source->data + at, build->plate->alpha->data + at};
       done |= 1u << k;
     }

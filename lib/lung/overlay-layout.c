@@ -11,6 +11,7 @@
 #define TAKEN_AREA 1.0 /* square u */
 #define STEP 4.0          /* of the search, u */
 #define COLUMN 54.0       /* width of a column, u */
+#define COLUMN_SHIFT 16.0 /* furthest that a column moves in as a whole, u */
 
 /* Notice, by number of lines. */
 static const char *const notice_lines[][5] = {
@@ -141,16 +142,47 @@ static gboolean try_elsewhere(Grid *grid, LusBlockId id)
          try_row(grid, id, grid->bottom - height) || try_row(grid, id, grid->top);
 }
 
-/* Places all of @wanted; FALSE if one found no room. */
+static gboolean is_right(const Grid *grid, LusBlockId id)
+{
+  return grid->layout->homes[id].x > (grid->layout->compact ? 100 : 160);
+}
+
+/* The whole column in its order, moved in beside what the scanner writes at the frame's side. */
+static gboolean try_whole_column(Grid *grid, unsigned wanted, gboolean right)
+{
+  for (double shift = 0; shift <= COLUMN_SHIFT; shift += STEP) {
+    gboolean all = TRUE;
+    for (int i = LUS_BLOCK_STATUS; i < LUS_BLOCK_DEPTH; i++) {
+      double x, y;
+      home_of(grid, i, &x, &y);
+      if (wanted >> i & 1 && is_right(grid, i) == right)
+        all = all && take(grid, i, right ? x - shift : x + shift, y);
+    }
+    if (all)
+      return TRUE;
+    for (int i = LUS_BLOCK_STATUS; i < LUS_BLOCK_DEPTH; i++)
+      if (is_right(grid, i) == right)
+        memset(&grid->layout->slots[i], 0, sizeof grid->layout->slots[i]);
+  }
+  return FALSE;
+}
+
+/* Places all of @wanted; FALSE if one found no room. The notice keeps to the bottom if it can. */
 static gboolean place_all(Grid *grid, unsigned wanted)
 {
-  gboolean all = TRUE;
+  double x, y;
   memset(grid->layout->slots, 0, sizeof grid->layout->slots);
-  for (int i = 0; i < LUS_BLOCK_DEPTH; i++) {
-    double x, y;
-    home_of(grid, i, &x, &y);
-    if (wanted >> i & 1 && !take(grid, i, x, y))
-      all = try_elsewhere(grid, i) && all;
+  home_of(grid, LUS_BLOCK_NOTICE, &x, &y);
+  gboolean all = take(grid, LUS_BLOCK_NOTICE, x, y) || try_row(grid, LUS_BLOCK_NOTICE, y) ||
+                 try_elsewhere(grid, LUS_BLOCK_NOTICE);
+  for (int right = 0; right < 2; right++) {
+    if (try_whole_column(grid, wanted, right))
+      continue;
+    for (int i = LUS_BLOCK_STATUS; i < LUS_BLOCK_DEPTH; i++) {
+      home_of(grid, i, &x, &y);
+      if (wanted >> i & 1 && is_right(grid, i) == right && !take(grid, i, x, y))
+        all = try_elsewhere(grid, i) && all;
+    }
   }
   return all;
 }

@@ -57,7 +57,8 @@ static void draw_mark(cairo_t *cr, LusPoint corner, LusPoint away, double inward
 }
 
 /* Each mark on a small plate of its own. */
-static void draw_corner(LusPlate *plate, const LusImage *target, LusPoint corner, LusPoint away, double inward, double u)
+static void draw_corner(LusPlate *plate, const LusImage *target, LusPoint corner, LusPoint away, double inward,
+                        double u)
 {
   double margin = LENGTH * u + 2 * OUTSIDE * u + 2;
   int x0 = MAX(0, (int)(corner.x - margin)) & ~1, y0 = MAX(0, (int)(corner.y - margin)) & ~1;

@@ -193,7 +193,7 @@ static void draw_contour(LusMaskDrawing *drawing, const LusStroke *stroke, const
   }
 }
 
-/* Columns of the box, in its row @y, that @row_first..@row_end of the planes can colour. */
+/* Columns @x0 to @x1 - 1 of the box that can have a tint in its row @y; FALSE if none can. */
 static gboolean tint_span(const LusMaskDrawing *drawing, const LusResample *resample, int cut, int y, int *x0, int *x1)
 {
   int width = resample->width, v = lus_resample_row_above(resample, y), first = width, last = -1;

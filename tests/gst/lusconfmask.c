@@ -7,10 +7,13 @@ static void test_defaults(void)
 {
   GstElement *element = gst_object_ref_sink(gst_element_factory_make("lusconfmask", NULL));
   GParamSpec *threshold = g_object_class_find_property(G_OBJECT_GET_CLASS(element), "confidence-threshold");
-  gdouble value;
+  gdouble value, hysteresis, alpha;
   gint area, output;
   GstStructure *classes;
 
+  g_object_get(element, "hysteresis", &hysteresis, "temporal-alpha", &alpha, NULL);
+  g_assert_cmpfloat(hysteresis, ==, 0);
+  g_assert_cmpfloat(alpha, ==, 1);
   g_object_get(element, "confidence-threshold", &value, "min-area", &area, "output", &output, "class-thresholds",
                &classes, NULL);
   g_assert_cmpfloat(value, ==, 0.6);
@@ -236,9 +239,112 @@ static void test_caps_change(void)
   gst_harness_teardown(harness);
 }
 
+static guint8 all_120(int x, int y)
+{
+  (void)x;
+  (void)y;
+  return 120;
+}
+
+/* Whether pleural_line's mask holds the middle of picture @n. */
+static gboolean in_mask(GstHarness *harness, FixturePattern pattern, guint n, GstBufferFlags flags)
+{
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstBuffer *picture = fixture_picture(caps, pattern, n), *out;
+  gboolean in;
+
+  GST_BUFFER_FLAGS(picture) |= flags;
+  g_assert_cmpint(gst_harness_push(harness, picture), ==, GST_FLOW_OK);
+  out = gst_harness_pull(harness);
+  in = gst_buffer_get_lus_seg_meta(out)->mask->planes[32 * 64 + 32] != 0;
+  gst_buffer_unref(out);
+  return in;
+}
+
+static void push_segment(GstHarness *harness)
+{
+  GstSegment segment;
+
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  g_assert_true(gst_harness_push_event(harness, gst_event_new_segment(&segment)));
+}
+
+enum { GO_ON, NEW_STREAM, FLUSH, ZONE_TAG, ZONE_EVENT, ZONE_FROM_BELOW, CAPS, DISCONT, N_BREAKS };
+
+static GstBufferFlags interrupt(GstHarness *harness, int kind)
+{
+  GstStructure *zone = gst_structure_new("lus-zone", "zone", G_TYPE_STRING, "R2", NULL);
+
+  switch (kind) {
+  case NEW_STREAM:
+    gst_harness_push_event(harness, gst_event_new_stream_start("other"));
+    gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=64,height=64,framerate=25/1");
+    push_segment(harness);
+    break;
+  case FLUSH:
+    gst_harness_push_event(harness, gst_event_new_flush_start());
+    gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE));
+    push_segment(harness);
+    break;
+  case ZONE_TAG:
+    fixture_push_zone(harness, "R2");
+    break;
+  case ZONE_EVENT:
+    gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_copy(zone)));
+    break;
+  case ZONE_FROM_BELOW:
+    gst_harness_push_upstream_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, gst_structure_copy(zone)));
+    break;
+  case CAPS:
+    gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=64,height=64,framerate=30/1");
+    break;
+  default:
+    break;
+  }
+  gst_structure_free(zone);
+  return kind == DISCONT ? GST_BUFFER_FLAG_DISCONT : 0;
+}
+
+/* Luma 200, then 120, half each: 160 is in the mask (153), 120 alone is not. */
+static void test_smoothing(void)
+{
+  for (int kind = GO_ON; kind < N_BREAKS; kind++) {
+    GstHarness *harness = fixture_harness(SEGMENT "temporal-alpha=0.5", 64, 64);
+    GstBufferFlags flags;
+    g_test_message("interruption %d", kind);
+    g_assert_true(in_mask(harness, fixture_bright, 0, 0));
+    flags = interrupt(harness, kind);
+    g_assert_cmpint(in_mask(harness, all_120, 1, flags), ==, kind == GO_ON);
+    gst_harness_teardown(harness);
+  }
+}
+
+/* q 200, 50, 120, 127 in columns side by side: at 0.6 - 0.13 (120) the third and fourth join nobody, as 50 lies between;
+ * with 0.45 (39) all of them join the first. */
+static void test_hysteresis(void)
+{
+  static const struct {
+    const char *settings;
+    gboolean in[4];
+  } cases[] = {{"hysteresis=0.13", {TRUE, FALSE, FALSE, FALSE}}, {"hysteresis=0.45", {TRUE, TRUE, TRUE, TRUE}}};
+
+  for (guint k = 0; k < G_N_ELEMENTS(cases); k++) {
+    g_autofree char *line = g_strconcat(SEGMENT, cases[k].settings, NULL);
+    GstHarness *harness = fixture_harness(line, 64, 64);
+    GstBuffer *out = mask_picture(harness, 0);
+    const LusMask *mask = gst_buffer_get_lus_seg_meta(out)->mask;
+    for (int i = 0; i < 4; i++)
+      g_assert_cmpint(mask->planes[32 * 64 + 16 * i + 8] != 0, ==, cases[k].in[i]);
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+  }
+}
+
 static void add_tests(void)
 {
   g_test_add_func("/lusconfmask/defaults", test_defaults);
+  g_test_add_func("/lusconfmask/smoothing", test_smoothing);
+  g_test_add_func("/lusconfmask/hysteresis", test_hysteresis);
   g_test_add_func("/lusconfmask/thresholds", test_thresholds);
   g_test_add_func("/lusconfmask/min-area", test_min_area);
   g_test_add_func("/lusconfmask/reused", test_reused);

@@ -202,8 +202,11 @@ static void test_actions(void)
   g_signal_emit_by_name(sf, "finish-exam");
   g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 
+  /* Another exam begins without a zone. */
   g_signal_emit_by_name(sf, "start-exam");
-  summary = pull_summary(harness, 4);
+  push_frames(harness, 4, 1);
+  g_object_set(sf, "zone", "L1", NULL);
+  summary = pull_summary(harness, 5);
   g_assert_true(gst_lus_summary_get_exam(summary, &view));
   g_assert_false(view.finished);
   g_assert_cmpint(view.frames[3], ==, 1);
@@ -449,6 +452,7 @@ static void test_mismatches(void)
     if (n == 3) {
       g_object_set(mask, "confidence-threshold", 0.6, NULL);
       g_signal_emit_by_name(sf, "start-exam");
+      g_object_set(sf, "zone", "R1", NULL);
     }
     if (n == 4)
       g_object_set(segment, "model-file", fixture_other_model(), NULL);

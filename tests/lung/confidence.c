@@ -225,6 +225,88 @@ static void test_clipped(void)
     g_assert_cmpint(out[i], ==, 0);
 }
 
+/* 8-connected pixels down to 151 (59 %) join those from 153 on: in the first class the one at the right end of the first
+ * row, through the corner below; in the second three of the last column. */
+static void test_hysteresis(void)
+{
+  static const guint8 joined[CLASSES * W * H] = {
+    1, 1, 0, 0, 1, 0, 1, /* */
+    0, 0, 0, 0, 0, 1, 0, /* */
+    1, 0, 0, 0, 0, 0, 1,
+    /* second class */
+    0, 1, 0, 0, 1, 0, 1, /* */
+    0, 0, 0, 0, 0, 0, 1, /* */
+    0, 0, 0, 0, 0, 0, 1,
+  };
+  guint8 confidence[CLASSES * W * H], sector[W * H];
+  LusSegmentation segmentation = example(confidence, sector);
+  LusConfidenceConfig config = {.thresholds = {0.6, 0.6}, .hysteresis = 0.01};
+  g_autoptr(LusMasker) masker = lus_masker_new();
+  g_autoptr(LusMask) mask = lus_masker_run(masker, &segmentation, &config);
+  for (int i = 0; i < CLASSES * W * H; i++)
+    g_assert_cmpint(mask->planes[i], ==, joined[i] ? 255 : 0);
+  g_assert_cmpint(mask->cut[0], ==, 153);
+  g_assert_cmpint(mask->ids[6], ==, 1);     /* 152 both: the lower index */
+  g_assert_cmpint(mask->ids[W + 6], ==, 2); /* only the second */
+
+  /* A far lower limit joins what reaches the threshold, and nothing else. */
+  config.hysteresis = 0.5;
+  g_autoptr(LusMask) wide = lus_masker_run(masker, &segmentation, &config);
+  g_assert_cmpint(wide->planes[W * H + 0], ==, 255); /* 90 beside 170 */
+  g_assert_cmpint(wide->planes[W * H + 2], ==, 0);   /* 0 */
+  config.thresholds[1] = 0.7;                        /* 179: nobody reaches it */
+  g_autoptr(LusMask) none = lus_masker_run(masker, &segmentation, &config);
+  for (int i = 0; i < W * H; i++)
+    g_assert_cmpint(none->planes[W * H + i], ==, 0);
+}
+
+static void assert_pair(LusMasker *masker, guint8 first, guint8 second, const LusConfidenceConfig *config, int expected,
+                        gboolean again)
+{
+  guint8 confidence[2] = {first, second}, sector[2] = {255, 255};
+  const LusSegmentation s = {.n_classes = 1, .width = 2, .height = 1, .confidence = confidence, .sector = sector};
+  g_autoptr(LusMask) mask = again ? lus_masker_run_again(masker, &s, config) : lus_masker_run(masker, &s, config);
+  g_assert_cmpint((mask->planes[0] ? 10 : 0) + (mask->planes[1] ? 1 : 0), ==, expected);
+}
+
+/* The mean at 0.5: 200 100, then 150 150, then 202.5 202.5 (rounded to 203), cut at 153. */
+static void test_smoothing(void)
+{
+  LusConfidenceConfig config = {.thresholds = {0.6}, .temporal_alpha = 0.5};
+  g_autoptr(LusMasker) masker = lus_masker_new();
+  assert_pair(masker, 200, 100, &config, 10, FALSE);
+  assert_pair(masker, 100, 200, &config, 0, FALSE);
+  config.thresholds[0] = 150 / 255.0; /* the same result with another threshold: no step */
+  assert_pair(masker, 100, 200, &config, 11, TRUE);
+  config.thresholds[0] = 0.6;
+  assert_pair(masker, 255, 255, &config, 11, FALSE);
+  config.thresholds[0] = 204 / 255.0;
+  assert_pair(masker, 255, 255, &config, 0, TRUE);
+  config.thresholds[0] = 0.6;
+  lus_masker_reset(masker);
+  assert_pair(masker, 100, 200, &config, 1, FALSE);
+  config.temporal_alpha = 1; /* off: as they come, and nothing is kept */
+  assert_pair(masker, 200, 100, &config, 10, FALSE);
+  config.temporal_alpha = 0.5;
+  assert_pair(masker, 100, 200, &config, 1, FALSE);
+}
+
+/* A result of another shape doesn't go into the mean. */
+static void test_smoothing_shapes(void)
+{
+  const LusConfidenceConfig config = {.thresholds = {0.6}, .temporal_alpha = 0.25};
+  guint8 confidence[3] = {100, 100, 100}, sector[3] = {255, 255, 255};
+  LusSegmentation s = {.n_classes = 1, .width = 3, .height = 1, .confidence = confidence, .sector = sector};
+  g_autoptr(LusMasker) masker = lus_masker_new();
+  assert_pair(masker, 255, 255, &config, 11, FALSE);
+  g_autoptr(LusMask) other = lus_masker_run(masker, &s, &config);
+  g_assert_cmpint(other->planes[0], ==, 0);
+  s.rect.x = 7; /* another place */
+  memset(confidence, 255, 3);
+  g_autoptr(LusMask) moved = lus_masker_run(masker, &s, &config);
+  g_assert_cmpint(moved->planes[0], ==, 255);
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -239,5 +321,8 @@ int main(int argc, char **argv)
   g_test_add_func("/confidence/bilinear", test_bilinear);
   g_test_add_func("/confidence/nearest", test_nearest);
   g_test_add_func("/confidence/clipped", test_clipped);
+  g_test_add_func("/confidence/hysteresis", test_hysteresis);
+  g_test_add_func("/confidence/smoothing", test_smoothing);
+  g_test_add_func("/confidence/smoothing/shapes", test_smoothing_shapes);
   return g_test_run();
 }

@@ -107,6 +107,18 @@ static void test_layout_scanner_text(void)
   g_assert_cmpint(status.y, >=, text.y + text.height);
 }
 
+/* A ruler at the right side: the exam's column moves in by 8 u (32 px) and keeps its order. */
+static void test_layout_ruler(void)
+{
+  LusLayout layout = layout_for(1280, 720, (LusRect){500, 60, 280, 560}, (LusRect){1206, 100, 30, 540}, ALL_BLOCKS);
+  static const LusBlockId column[] = {LUS_BLOCK_ZONE, LUS_BLOCK_THORAX, LUS_BLOCK_SF, LUS_BLOCK_OUTLOOK};
+  g_assert_false(layout.compact);
+  for (guint i = 0; i < G_N_ELEMENTS(column); i++)
+    g_assert_cmpint(layout.slots[column[i]].rect.x, ==, 1014 - 32);
+  g_assert_cmpint(layout.slots[LUS_BLOCK_SF].rect.y, ==, 332); /* 83 u */
+  g_assert_cmpint(layout.slots[LUS_BLOCK_STATUS].rect.x, ==, 44);
+}
+
 static void test_layout_no_room(void)
 {
   LusRect nothing = {0, 0, 0, 0};
@@ -259,6 +271,7 @@ int main(int argc, char **argv)
   g_test_add_func("/overlay-layout/sector", test_layout_sector);
   g_test_add_func("/overlay-layout/homes", test_layout_homes);
   g_test_add_func("/overlay-layout/scanner-text", test_layout_scanner_text);
+  g_test_add_func("/overlay-layout/ruler", test_layout_ruler);
   g_test_add_func("/overlay-layout/no-room", test_layout_no_room);
   g_test_add_func("/overlay-layout/notice", test_notice_lines);
   g_test_add_func("/overlay-layout/words/status", test_words_status);

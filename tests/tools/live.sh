@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# `lus live` without window and device, its keys through a pipe, as a TAP test: live.sh LUS
+set -u
+lus=$(realpath "${1:?lus}")
+. "$(dirname "$(realpath "$0")")/tap.sh"
+
+says() { # TEXT [COUNT]: waits until the running exam's output has it, COUNT times
+  local i
+  for ((i = 0; i < 600; i++)); do
+    [ "$(grep -cF -- "$1" live.txt)" -ge "${2:-1}" ] && return
+    kill -0 $live 2> kill.txt || break
+    sleep 0.1
+  done
+  echo "no '$1' in:"
+  cat live.txt
+  return 1
+}
+keys() { printf "$1" >&3; }
+lines() { [ "$(wc -l < "$1")" -ge "$2" ] || cat "$1"; [ "$(wc -l < "$1")" -ge "$2" ]; }
+ended() { # CODE
+  wait $live
+  local got=$?
+  [ $got -eq "$1" ] || { echo "exit $got:"; cat live.txt; return 1; }
+}
+begin() { # ARGUMENT...
+  rm -f keys live.txt
+  mkfifo keys
+  "$lus" live --window none --zones R1,L1 --min-frames 3 -o exams "$@" < keys > live.txt 2>&1 &
+  live=$!
+  exec 3> keys
+}
+
+source='lustestsrc seed=7 patient=5 stream=17 probe=convex screen=true
+  ! video/x-raw,format=I420,width=640,height=360,framerate=10/1'
+begin --exam-id bed1 --source "$source"
+check "an exam begins" says "Exam bed1."
+keys 1
+check "a zone fills" says "Zone R1, 1 of 2 done, missing L1"
+keys 'o95\n'
+check "SpO2" says "SpO2 95 %"
+keys 'i0.30\n'
+check "FiO2" says "FiO2 0.3"
+keys 'i21\n'
+check "FiO2 in per cent is refused" says "'21' is none"
+keys 2
+check "the other zone" says "Zone L1, 2 of 2 done"
+keys f
+check "finished" says "Exam bed1 finished: exams/bed1/exam.json"
+keys s
+check "another one" says "Exam 20"
+check "in no zone" says "Zone --, 0 of 2 done, missing R1 L1"
+keys q
+check "q ends" ended 0
+check "an exam without pictures leaves nothing" test "$(ls exams)" = bed1
+check "exam.json holds both zones" test "$(jq -rc '.zones | keys' exams/bed1/exam.json)" = '["L1","R1"]'
+check "and its name" test "$(jq -r .exam_id exams/bed1/exam.json)" = bed1
+check "outcomes.csv" test "$(tail -n 1 exams/bed1/outcomes.csv)" = "bed1,1,95,0.3,,"
+check "sidecar of R1" lines exams/bed1/bed1_R1/frames.jsonl 4
+check "sidecar of L1" lines exams/bed1/bed1_L1/frames.jsonl 4
+check "its header" test "$(head -n 1 exams/bed1/bed1_R1/frames.jsonl | jq -r .clip)" = bed1_R1.mkv
+check "nothing half-written" test -z "$(find exams -name '*.part')"
+check "the clips make the same zones" gives 0 "" exam exams/bed1 -o again
+check "of them" test "$(jq -rc '.zones | keys' again/exam.json)" = '["L1","R1"]'
+
+# Only the sector is recorded: the scanner's texts fill the corners of the screen, and of a recording none is lit.
+gray() { # FILE PIPELINE...: the last picture, one byte per pixel
+  gst-launch-1.0 -q "${@:2}" ! videoconvert ! video/x-raw,format=GRAY8,width=640,height=360 ! filesink "location=$1"
+  [ "$(wc -c < "$1")" -ge 230400 ] && tail -c 230400 "$1" > "$1.last"
+}
+lit() { # FILE: bytes above 40 in the first 40 columns of the first 40 rows
+  od -An -v -tu1 -w640 "$1" | head -n 40 | awk '{ for (i = 1; i <= 40; i++) n += $i > 40 } END { print n + 0 }'
+}
+check "recorded pictures" gray sector.gray filesrc location=exams/bed1/bed1_R1.mkv ! matroskademux ! avdec_ffv1
+check "the screen" gray screen.gray lustestsrc num-buffers=2 seed=7 patient=5 stream=17 probe=convex screen=true
+check "texts on the screen" test "$(lit screen.gray.last)" -gt 50
+check "none in the recording" test "$(lit sector.gray.last)" -eq 0
+check "but ultrasound" test "$(od -An -v -tu1 -w1 sector.gray.last | awk '$1 > 40' | wc -l)" -gt 2000
+
+begin --exam-id bed1 --no-record --source "$source"
+check "an exam of the same name gets a number" says "Exam bed1-2."
+keys 1
+check "its zone fills" says "Zone R1, 1 of 2 done"
+kill -TERM $live
+check "a signal ends it" ended 0
+check "and its results are kept" test -s exams/bed1-2/exam.json
+check "no recording" test -z "$(find exams/bed1-2 -name '*.mkv')"
+
+check "two sources" gives 2 "only one of" live --test --device /dev/video9
+check "no such device" gives 1 "/dev/video97" live --device /dev/video97 --window none -o none
+check "no such element" gives 1 "nosuchsrc" live --source nosuchsrc --window none -o none
+check "no such style" gives 1 "--style" live --test --style neon --window none -o none
+check "a name that is no folder's" gives 2 "--exam-id" live --test --exam-id ../a
+check "no such model" gives 1 "none.onnx" live --test --model none.onnx --window none -o none
+check "a list" gives 0 "" live --list
+echo "1..$n"

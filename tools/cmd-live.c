@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "live-record.h"
+#include "live-terminal.h"
+#include "pipeline.h"
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <gst/video/navigation.h>
+#include <gst/video/video.h>
+#include <gstlusvideo.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char description[] =
+  "An exam at the bedside: pictures of a capture device with masks, zones and estimate in a window, results and\n"
+  "recordings of the sector alone in a folder per exam. Keys, in the terminal and in the window:\n\n"
+  "  1..9  the n-th zone (0: none)    s  start another exam    f  finish this one\n"
+  "  o     enter SpO2                 i  enter FiO2            q  quit\n\n"
+  "Example: lus live --device /dev/video0 -o exams\n" LUS_NOTICE;
+
+#define DEFAULT_ZONES "R1,R2,R3,L1,L2,L3"
+
+/* What was asked for. */
+typedef struct {
+  char *device, *source, *model, *output, *window, *zones, *exam_id, *style;
+  gboolean test, list, no_record;
+  int min_frames;
+} Options;
+
+typedef struct {
+  const Options *options;
+  GMainLoop *loop;
+  GstElement *pipeline, *exam; /* exam: lussfestimate */
+  GstVideoInfo info;           /* the streaming thread's own, as is image */
+  LusImage image;
+  LusLiveRecord *record;
+  LusLiveTerminal *terminal;
+  char **zones;
+  char *exam_id, *folder; /* of the exam that runs; NULL: none does */
+  double spo2, fio2;
+  gboolean interrupted;
+  GError *error;
+} Live;
+
+static void stop_with(Live *live, GError *error)
+{
+  if (!live->error)
+    live->error = g_steal_pointer(&error);
+  g_clear_error(&error);
+  g_main_loop_quit(live->loop);
+}
+
+static G_GNUC_PRINTF(2, 3) void say(Live *live, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  lus_live_terminal_say(live->terminal, text);
+}
+
+/* --- exams --- */
+
+/* The name asked for, or the time; with a number behind it if that exam is there already. */
+static char *new_exam_id(const Options *options, const char *wanted)
+{
+  g_autoptr(GDateTime) now = g_date_time_new_now_local();
+  g_autofree char *id = wanted ? g_strdup(wanted) : g_date_time_format(now, "%Y%m%d-%H%M%S");
+  for (int n = 1;; n++) {
+    g_autofree char *tried = n == 1 ? g_strdup(id) : g_strdup_printf("%s-%d", id, n);
+    g_autofree char *folder = g_build_filename(options->output, tried, NULL);
+    if (!g_file_test(folder, G_FILE_TEST_EXISTS))
+      return g_steal_pointer(&tried);
+  }
+}
+
+/* A new exam with a folder of its own. FALSE: live->error tells why. */
+static gboolean begin_exam(Live *live, const char *wanted)
+{
+  g_autofree char *path = NULL;
+  live->exam_id = new_exam_id(live->options, wanted);
+  live->folder = g_build_filename(live->options->output, live->exam_id, NULL);
+  path = g_build_filename(live->folder, "exam.json", NULL);
+  live->spo2 = live->fio2 = 0;
+  if (g_mkdir_with_parents(live->folder, 0777) != 0) {
+    stop_with(live, g_error_new(LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s; choose another one with -o",
+                                live->folder, g_strerror(errno)));
+    return FALSE;
+  }
+  g_object_set(live->exam, "exam-id", live->exam_id, "exam-file", path, NULL);
+  if (live->record)
+    lus_live_record_exam(live->record, live->exam_id);
+  return TRUE;
+}
+
+/* Measured oxygen, as the data set's outcomes.csv has it. */
+static void write_outcomes(Live *live)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *path = g_build_filename(live->folder, "outcomes.csv", NULL);
+  char spo2[G_ASCII_DTOSTR_BUF_SIZE] = "", fio2[G_ASCII_DTOSTR_BUF_SIZE] = "";
+  if (live->spo2 <= 0 && live->fio2 <= 0)
+    return;
+  if (live->spo2 > 0)
+    g_ascii_formatd(spo2, sizeof spo2, "%g", live->spo2);
+  if (live->fio2 > 0)
+    g_ascii_formatd(fio2, sizeof fio2, "%g", live->fio2);
+  g_autofree char *text = g_strdup_printf("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n%s,1,%s,%s,,\n",
+                                          live->exam_id, spo2, fio2);
+  if (!lus_file_write(path, text, strlen(text), &error))
+    say(live, "%s", error->message);
+}
+
+static void finish_exam(Live *live)
+{
+  if (!live->exam_id)
+    return;
+  g_autofree char *path = g_build_filename(live->folder, "exam.json", NULL);
+  if (live->record)
+    lus_live_record_exam(live->record, NULL);
+  g_signal_emit_by_name(live->exam, "finish-exam");
+  write_outcomes(live);
+  if (g_file_test(path, G_FILE_TEST_EXISTS))
+    say(live, "Exam %s finished: %s", live->exam_id, path);
+  else
+    say(live, "Exam %s had no pictures of a zone; nothing was written.", live->exam_id);
+  g_rmdir(live->folder); /* if it is empty */
+  g_clear_pointer(&live->exam_id, g_free);
+  g_clear_pointer(&live->folder, g_free);
+}
+
+static gboolean read_number(const char *text, double low, double high, double *out)
+{
+  char *end;
+  double value = g_ascii_strtod(text, &end);
+  if (end == text || *end || !(value >= low && value <= high))
+    return FALSE;
+  *out = value;
+  return TRUE;
+}
+
+static void on_spo2(const char *text, gpointer user_data)
+{
+  Live *live = user_data;
+  if (!read_number(text, 1, 100, &live->spo2)) {
+    say(live, "SpO2 is a number from 1 to 100 %%; '%s' is none.", text);
+    return;
+  }
+  g_object_set(live->exam, "spo2", live->spo2, NULL);
+  say(live, "SpO2 %g %%", live->spo2);
+}
+
+static void on_fio2(const char *text, gpointer user_data)
+{
+  Live *live = user_data;
+  if (!read_number(text, 0.21, 1, &live->fio2)) {
+    say(live, "FiO2 is a fraction from 0.21 (room air) to 1; '%s' is none.", text);
+    return;
+  }
+  g_object_set(live->exam, "fio2", live->fio2, NULL);
+  say(live, "FiO2 %g", live->fio2);
+}
+
+static void choose_zone(Live *live, int index)
+{
+  if (index >= (int)g_strv_length(live->zones))
+    return;
+  g_object_set(live->exam, "zone", index < 0 ? NULL : live->zones[index], NULL);
+}
+
+static void on_key(const char *key, gpointer user_data)
+{
+  Live *live = user_data;
+  if (g_ascii_isdigit(key[0]) && !key[1]) {
+    choose_zone(live, key[0] - '1');
+  } else if (g_str_equal(key, "s")) {
+    finish_exam(live);
+    g_signal_emit_by_name(live->exam, "start-exam");
+    if (begin_exam(live, NULL))
+      say(live, "Exam %s", live->exam_id);
+  } else if (g_str_equal(key, "f")) {
+    finish_exam(live);
+  } else if (g_str_equal(key, "o") && live->exam_id) {
+    lus_live_terminal_ask(live->terminal, "SpO2 in %:", on_spo2);
+  } else if (g_str_equal(key, "i") && live->exam_id) {
+    lus_live_terminal_ask(live->terminal, "FiO2, 0.21 to 1:", on_fio2);
+  } else if (g_str_equal(key, "q")) {
+    g_main_loop_quit(live->loop);
+  }
+}
+
+/* --- what comes out of the pipeline --- */
+
+/* "Zone R1, 3 of 6 done, missing L1 L2 L3. S/F 287 (251 to 323)" */
+static void show_exam(Live *live, const GstStructure *summary)
+{
+  LusExamView view;
+  g_autoptr(GString) line = g_string_new(NULL), missing = g_string_new(NULL);
+  int done = 0;
+  if (!gst_lus_summary_get_exam(summary, &view))
+    return;
+  for (int i = 0; i < view.n_zones; i++) {
+    if (view.frames[i] >= view.min_frames)
+      done++;
+    else
+      g_string_append_printf(missing, " %s", view.zones[i]);
+  }
+  g_string_printf(line, "Zone %s, %d of %d done", *view.zone ? view.zone : "--", done, view.n_zones);
+  if (missing->len)
+    g_string_append_printf(line, ", missing%s", missing->str);
+  if (view.has_estimate && view.estimate.sf.valid)
+    g_string_append_printf(line, ". S/F %.0f (%.0f to %.0f)", view.estimate.sf.value, view.estimate.sf.low,
+                           view.estimate.sf.high);
+  else if (view.has_estimate)
+    g_string_append_printf(line, ". S/F --: %s", view.estimate.sf.reason);
+  if (view.finished)
+    g_string_append(line, " (finished; s starts another exam)");
+  lus_live_terminal_show(live->terminal, line->str);
+}
+
+static GError *translate(GstMessage *message)
+{
+  g_autoptr(GError) cause = NULL;
+  g_autofree char *debug = NULL;
+  gst_message_parse_error(message, &cause, &debug);
+  return g_error_new(LUS_ERROR, LUS_ERROR_FAILED, "%s: %s", GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), cause->message);
+}
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user_data)
+{
+  (void)bus;
+  Live *live = user_data;
+  switch (GST_MESSAGE_TYPE(message)) {
+  case GST_MESSAGE_ERROR:
+    stop_with(live, translate(message));
+    break;
+  case GST_MESSAGE_EOS:
+    g_main_loop_quit(live->loop);
+    break;
+  case GST_MESSAGE_WARNING: {
+    g_autoptr(GError) warning = NULL;
+    gst_message_parse_warning(message, &warning, NULL);
+    say(live, "%s", warning->message);
+    break;
+  }
+  case GST_MESSAGE_LATENCY:
+    gst_bin_recalculate_latency(GST_BIN(live->pipeline));
+    break;
+  case GST_MESSAGE_ELEMENT:
+    if (gst_message_has_name(message, "lussfestimate"))
+      show_exam(live, gst_message_get_structure(message));
+    break;
+  default:
+    break;
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+static void record_buffer(Live *live, GstBuffer *buffer)
+{
+  const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
+  const GstStructure *summary = gst_buffer_get_lus_summary(buffer);
+  const char *zone = summary ? gst_structure_get_string(summary, "zone") : NULL;
+  const int fps[2] = {MAX(live->info.fps_n, 1), MAX(live->info.fps_d, 1)}, unknown[2] = {25, 1};
+  GstVideoFrame frame;
+  if (!meta || !meta->segmentation || !zone || !*zone || live->image.width == 0 ||
+      !gst_video_frame_map(&frame, &live->info, buffer, GST_MAP_READ))
+    return;
+  gst_lus_image_set_frame(&live->image, &frame);
+  lus_live_record_frame(live->record, &live->image, meta, zone, (gint64)GST_BUFFER_PTS(buffer),
+                        live->info.fps_n > 0 ? fps : unknown);
+  gst_video_frame_unmap(&frame);
+}
+
+/* Behind lussfestimate, in front of the display: pictures to record, and the caps they have. */
+static GstPadProbeReturn on_data(GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  (void)pad;
+  Live *live = user_data;
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
+    if (live->record)
+      record_buffer(live, GST_PAD_PROBE_INFO_BUFFER(info));
+  } else if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_CAPS) {
+    GstCaps *caps;
+    gst_event_parse_caps(GST_PAD_PROBE_INFO_EVENT(info), &caps);
+    if (!gst_video_info_from_caps(&live->info, caps) || !gst_lus_image_from_info(&live->image, &live->info))
+      memset(&live->image, 0, sizeof live->image);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+typedef struct {
+  Live *live;
+  char *key;
+} WindowKey;
+
+static gboolean press_window_key(gpointer user_data)
+{
+  WindowKey *pressed = user_data;
+  on_key(pressed->key, pressed->live);
+  return G_SOURCE_REMOVE;
+}
+
+static void window_key_free(gpointer user_data)
+{
+  WindowKey *pressed = user_data;
+  g_free(pressed->key);
+  g_free(pressed);
+}
+
+/* Keys of the window do what those of the terminal do. */
+static GstPadProbeReturn on_window_event(GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  (void)pad;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+  const char *key;
+  if (GST_EVENT_TYPE(event) != GST_EVENT_NAVIGATION ||
+      gst_navigation_event_get_type(event) != GST_NAVIGATION_EVENT_KEY_PRESS ||
+      !gst_navigation_event_parse_key_event(event, &key))
+    return GST_PAD_PROBE_OK;
+  WindowKey *pressed = g_new(WindowKey, 1);
+  *pressed = (WindowKey){user_data, g_strdup(key)};
+  g_main_context_invoke_full(NULL, G_PRIORITY_DEFAULT, press_window_key, pressed, window_key_free);
+  return GST_PAD_PROBE_DROP;
+}
+
+/* --- set-up --- */
+
+static int list_devices(void)
+{
+  g_autoptr(GstDeviceMonitor) monitor = gst_device_monitor_new();
+  gst_device_monitor_add_filter(monitor, "Video/Source", NULL);
+  GList *devices = gst_device_monitor_get_devices(monitor);
+  for (GList *item = devices; item; item = item->next) {
+    g_autofree char *name = gst_device_get_display_name(item->data);
+    g_autoptr(GstStructure) properties = gst_device_get_properties(item->data);
+    const char *path = properties ? gst_structure_get_string(properties, "device.path") : NULL;
+    if (!path && properties)
+      path = gst_structure_get_string(properties, "api.v4l2.path");
+    printf("%s\t%s\n", path ? path : "-", name);
+  }
+  if (!devices)
+    fputs("lus live: no capture device is connected; --test shows a simulated probe\n", stderr);
+  g_list_free_full(devices, gst_object_unref);
+  return LUS_EXIT_DONE;
+}
+
+/* A part of the pipeline; @what: where its description comes from. */
+static GstElement *make(const char *elements, const char *what, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+  GstElement *bin = gst_parse_bin_from_description_full(elements, TRUE, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &cause);
+  if (!bin)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", what, cause->message);
+  return bin;
+}
+
+static GstElement *make_source(const Options *options, GError **error)
+{
+  if (options->source) {
+    g_autofree char *elements = g_strconcat(options->source, " ! identity", NULL); /* it may end with caps */
+    return make(elements, "--source", error);
+  }
+  if (options->test)
+    return make("lustestsrc is-live=true screen=true ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 ! "
+                "identity", "--test", error);
+  GstElement *bin = make("v4l2src name=device ! decodebin3 ! videoconvert", "--device", error);
+  if (bin) {
+    g_autoptr(GstElement) device = gst_bin_get_by_name(GST_BIN(bin), "device");
+    g_object_set(device, "device", options->device ? options->device : "/dev/video0", NULL);
+  }
+  return bin;
+}
+
+static GstElement *make_sink(const Options *options, GError **error)
+{
+  if (g_strcmp0(options->window, "none") == 0)
+    return make("fakesink sync=true", "--window", error);
+  g_autofree char *text = g_strconcat("queue max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! videoconvert ! ",
+                                      options->window ? options->window : "autovideosink", NULL);
+  return make(text, "--window", error);
+}
+
+static gboolean set_enum(GstElement *element, const char *property, const char *text, GError **error)
+{
+  GEnumClass *class =
+    g_type_class_ref(g_object_class_find_property(G_OBJECT_GET_CLASS(element), property)->value_type);
+  GEnumValue *value = g_enum_get_value_by_nick(class, text);
+  if (value)
+    g_object_set(element, property, value->value, NULL);
+  else
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--%s: there is no '%s'", property, text);
+  g_type_class_unref(class);
+  return value != NULL;
+}
+
+static gboolean set_up_elements(Live *live, GstElement *chain, GError **error)
+{
+  const Options *options = live->options;
+  g_autoptr(GstElement) segment = gst_bin_get_by_name(GST_BIN(chain), "segment");
+  g_autoptr(GstElement) overlay = gst_bin_get_by_name(GST_BIN(chain), "overlay");
+  GValue zones = G_VALUE_INIT, zone = G_VALUE_INIT;
+  live->exam = gst_bin_get_by_name(GST_BIN(chain), "exam");
+  if (options->model)
+    g_object_set(segment, "model-file", options->model, NULL);
+  g_object_set(live->exam, "min-frames-per-zone", options->min_frames, NULL);
+  gst_value_array_init(&zones, 0);
+  for (char **name = live->zones; *name; name++) {
+    g_value_init(&zone, G_TYPE_STRING);
+    g_value_set_string(&zone, *name);
+    gst_value_array_append_and_take_value(&zones, &zone);
+  }
+  g_object_set_property(G_OBJECT(live->exam), "zones", &zones);
+  g_value_unset(&zones);
+  return !options->style || set_enum(overlay, "style", options->style, error);
+}
+
+static gboolean make_pipeline(Live *live, GError **error)
+{
+  live->pipeline = gst_object_ref_sink(gst_pipeline_new(NULL));
+  GstElement *parts[3] = {
+    make_source(live->options, error), NULL, NULL,
+  };
+  if (parts[0])
+    parts[1] = make("lussegment name=segment ! lusconfmask ! lussfestimate name=exam ! lusoverlay name=overlay",
+                    "the elements of lus (see GST_PLUGIN_PATH)", error);
+  if (parts[1])
+    parts[2] = make_sink(live->options, error);
+  for (int i = 0; i < 3 && parts[2]; i++)
+    gst_bin_add(GST_BIN(live->pipeline), parts[i]);
+  if (!parts[2] || !set_up_elements(live, parts[1], error)) {
+    for (int i = 0; i < 3 && !parts[2]; i++)
+      if (parts[i])
+        gst_object_unref(gst_object_ref_sink(parts[i]));
+    return FALSE;
+  }
+  if (!gst_element_link_many(parts[0], parts[1], parts[2], NULL)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "source and window cannot be joined: the source must end in raw "
+                "video, the window must take it");
+    return FALSE;
+  }
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(live->exam, "src");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data, live, NULL);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, on_window_event, live, NULL);
+  return TRUE;
+}
+
+static gboolean on_signal(gpointer user_data)
+{
+  Live *live = user_data;
+  live->interrupted = TRUE;
+  g_main_loop_quit(live->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Until q, the end of the source, a signal or an error. */
+static void play(Live *live)
+{
+  g_autoptr(GstBus) bus = gst_element_get_bus(live->pipeline);
+  guint watch = gst_bus_add_watch(bus, on_message, live);
+  guint signals[2] = {g_unix_signal_add(SIGINT, on_signal, live), g_unix_signal_add(SIGTERM, on_signal, live)};
+  if (!live->options->no_record)
+    live->record = lus_live_record_new(live->options->output);
+  if (begin_exam(live, live->options->exam_id)) {
+    say(live, "Exam %s. Keys: 1-9 zone, s start, f finish, o SpO2, i FiO2, q quit.", live->exam_id);
+    gst_element_set_state(live->pipeline, GST_STATE_PLAYING);
+    g_main_loop_run(live->loop);
+  }
+  finish_exam(live);
+  gst_element_set_state(live->pipeline, GST_STATE_NULL);
+  g_source_remove(watch);
+  for (int i = 0; i < 2; i++)
+    g_source_remove(signals[i]);
+}
+
+/* All recordings are complete after this. */
+static void end_record(Live *live)
+{
+  guint64 lost = 0;
+  if (!live->record)
+    return;
+  lus_live_record_finish(live->record, &lost, live->error ? NULL : &live->error);
+  if (lost)
+    say(live, "%" G_GUINT64_FORMAT " pictures were not recorded: disk or CPU are too slow.", lost);
+  g_clear_pointer(&live->record, lus_live_record_free);
+}
+
+static int run(const Options *options)
+{
+  Live live = {.options = options};
+  live.zones = g_strsplit(options->zones ? options->zones : DEFAULT_ZONES, ",", -1);
+  if (make_pipeline(&live, &live.error)) {
+    live.loop = g_main_loop_new(NULL, FALSE);
+    live.terminal = lus_live_terminal_new(on_key, &live);
+    play(&live);
+    end_record(&live);
+    lus_live_terminal_free(live.terminal);
+    g_main_loop_unref(live.loop);
+  }
+  gst_clear_object(&live.exam);
+  gst_clear_object(&live.pipeline);
+  g_strfreev(live.zones);
+  g_free(live.exam_id);
+  g_free(live.folder);
+  return live.error ? lus_tool_fail("live", live.error) : LUS_EXIT_DONE;
+}
+
+static int check(const Options *options)
+{
+  if ((options->device != NULL) + (options->source != NULL) + options->test > 1)
+    return lus_tool_usage("live", "only one of --device, --source and --test");
+  if (options->min_frames < 1)
+    return lus_tool_usage("live", "--min-frames must be 1 or more");
+  if (options->exam_id && (!*options->exam_id || strchr(options->exam_id, '/') || options->exam_id[0] == '.'))
+    return lus_tool_usage("live", "--exam-id is the name of a folder: not empty, without / and not beginning with .");
+  return LUS_EXIT_DONE;
+}
+
+static void options_clear(Options *options)
+{
+  g_free(options->device);
+  g_free(options->source);
+  g_free(options->model);
+  g_free(options->output);
+  g_free(options->window);
+  g_free(options->zones);
+  g_free(options->exam_id);
+  g_free(options->style);
+}
+
+int lus_cmd_live(int argc, char **argv)
+{
+  Options options = {.min_frames = LUS_EXAM_MIN_FRAMES};
+  const GOptionEntry entries[] = {
+    {"device", 'd', 0, G_OPTION_ARG_FILENAME, &options.device, "video device (default: /dev/video0)", "PATH"},
+    {"source", 0, 0, G_OPTION_ARG_STRING, &options.source, "another source, as gst-launch-1.0 has it", "ELEMENTS"},
+    {"test", 0, 0, G_OPTION_ARG_NONE, &options.test, "a simulated probe instead of a device", NULL},
+    {"list", 0, 0, G_OPTION_ARG_NONE, &options.list, "list the capture devices and exit", NULL},
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, "segmentation model (default: the bundled one)", "FILE"},
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output, "folder for the exams' folders (default: exams)", "DIR"},
+    {"window", 'w', 0, G_OPTION_ARG_STRING, &options.window,
+     "video sink, as gst-launch-1.0 has it; none: no window (default: autovideosink)", "ELEMENT"},
+    {"no-record", 0, 0, G_OPTION_ARG_NONE, &options.no_record, "record no clips, results only", NULL},
+    {"zones", 0, 0, G_OPTION_ARG_STRING, &options.zones, "zones of a whole exam (default: " DEFAULT_ZONES ")", "LIST"},
+    {"min-frames", 0, 0, G_OPTION_ARG_INT, &options.min_frames,
+     "pictures with a result that make a zone done (default: 30)", "N"},
+    {"exam-id", 0, 0, G_OPTION_ARG_STRING, &options.exam_id, "name of the first exam (default: date and time)", "NAME"},
+    {"style", 0, 0, G_OPTION_ARG_STRING, &options.style, "contour, fill or both (default: contour)", "STYLE"},
+    G_OPTION_ENTRY_NULL};
+  char **arguments = NULL;
+  g_autoptr(GError) error = NULL;
+  int code = lus_tool_parse(argc, argv, entries, "", description, 0, 0, &arguments);
+  g_strfreev(arguments);
+  if (code == LUS_EXIT_DONE)
+    code = check(&options);
+  if (!options.output)
+    options.output = g_strdup("exams");
+  if (code == LUS_EXIT_DONE && !lus_tool_gstreamer_init(&error))
+    code = lus_tool_fail("live", g_steal_pointer(&error));
+  else if (code == LUS_EXIT_DONE)
+    code = options.list ? list_devices() : run(&options);
+  options_clear(&options);
+  return code;
+}

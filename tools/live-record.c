@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "live-record.h"
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUEUE_FRAMES 250 /* about 8 s; what comes while they wait is lost and counted */
+
+/* One picture on its way to the file. All fields NULL: the end. */
+typedef struct {
+  char *exam, *zone;
+  LusSegmentation *segmentation;
+  LusMask *mask;
+  int width, height; /* of the picture */
+  LusRect rect;      /* of the sector in it */
+  guint8 *luma;      /* [rect.height][rect.width] */
+  gint64 pts_ns, age_ns;
+  int fps[2];
+} Frame;
+
+/* The clip being written. */
+typedef struct {
+  char *exam, *zone, *path, *temporary, *final; /* temporary and final: of frames.jsonl */
+  int width, height;
+  guint8 *picture; /* [height][width], black outside of the sector */
+  LusFrameSink *video;
+  FILE *lines;
+  gint64 frames, first_pts_ns;
+} Clip;
+
+struct _LusLiveRecord {
+  char *folder;
+  GMutex lock;      /* guards exam, error and lost */
+  char *exam;
+  GError *error;    /* the first one: nothing is written from there on */
+  guint64 lost;
+  GAsyncQueue *queue;
+  GThread *thread;
+  Clip clip;        /* the writing thread's own */
+};
+
+static void frame_free(Frame *frame)
+{
+  g_free(frame->exam);
+  g_free(frame->zone);
+  g_free(frame->luma);
+  g_clear_pointer(&frame->segmentation, lus_segmentation_unref);
+  g_clear_pointer(&frame->mask, lus_mask_unref);
+  g_free(frame);
+}
+
+static void clip_clear(Clip *clip)
+{
+  if (clip->video)
+    clip->video->free(clip->video);
+  if (clip->lines)
+    fclose(clip->lines);
+  if (clip->temporary)
+    g_unlink(clip->temporary);
+  g_free(clip->picture);
+  g_free(clip->exam);
+  g_free(clip->zone);
+  g_free(clip->path);
+  g_free(clip->temporary);
+  g_free(clip->final);
+  memset(clip, 0, sizeof *clip);
+}
+
+static gboolean clip_finish(Clip *clip, GError **error)
+{
+  gboolean ok = TRUE;
+  if (clip->video) {
+    FILE *lines = g_steal_pointer(&clip->lines);
+    gboolean written = !ferror(lines);
+    ok = clip->video->finish(clip->video, error);
+    if ((fclose(lines) != 0 || !written) && ok) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
+      ok = FALSE;
+    }
+    ok = ok && lus_file_commit(clip->temporary, clip->final, error);
+  }
+  clip_clear(clip);
+  return ok;
+}
+
+static gboolean write_line(Clip *clip, json_t *line, GError **error)
+{
+  char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
+  gboolean ok = text && fputs(text, clip->lines) >= 0 && fputc('\n', clip->lines) >= 0;
+  json_decref(line);
+  free(text);
+  if (!ok)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
+  return ok;
+}
+
+/* The first name of EXAM_ZONE, EXAM_ZONE_2... that is free. */
+static char *free_stem(const char *folder, const Frame *frame)
+{
+  for (int take = 1;; take++) {
+    g_autofree char *stem = take == 1 ? g_strdup_printf("%s_%s", frame->exam, frame->zone)
+                                      : g_strdup_printf("%s_%s_%d", frame->exam, frame->zone, take);
+    g_autofree char *path = g_strdup_printf("%s/%s.mkv", folder, stem);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+      return g_steal_pointer(&stem);
+  }
+}
+
+static json_t *header(const Clip *clip, const Frame *frame)
+{
+  g_autofree char *name = g_path_get_basename(clip->path);
+  const LusModel *model = frame->segmentation->model;
+  g_autofree char *model_name = g_filename_display_basename(lus_model_path(model));
+  json_t *cuts = json_object();
+  for (int i = 0; i < frame->mask->n_classes; i++)
+    json_object_set_new(cuts, lus_model_info(model)->classes[i], json_real(frame->mask->cut[i] / 255.0));
+  return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:b}", "lus", lus_version(), "schema", 1, "notice", LUS_NOTICE,
+                   "clip", name, "model", model_name, "model_sha256", lus_model_sha256(model), "thresholds", cuts,
+                   "live", 1);
+}
+
+static gboolean clip_open(LusLiveRecord *record, const Frame *frame, GError **error)
+{
+  Clip *clip = &record->clip;
+  g_autofree char *folder = g_build_filename(record->folder, frame->exam, NULL), *stem = free_stem(folder, frame);
+  g_autofree char *beside = g_build_filename(folder, stem, NULL);
+  clip->exam = g_strdup(frame->exam);
+  clip->zone = g_strdup(frame->zone);
+  clip->width = frame->width;
+  clip->height = frame->height;
+  clip->picture = g_try_malloc((gsize)frame->width * (gsize)frame->height);
+  clip->path = g_strconcat(beside, ".mkv", NULL);
+  clip->final = g_build_filename(beside, "frames.jsonl", NULL);
+  clip->temporary = g_strconcat(clip->final, ".part", NULL);
+  clip->first_pts_ns = frame->pts_ns;
+  if (g_mkdir_with_parents(beside, 0777) != 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s", beside, g_strerror(errno));
+    return FALSE;
+  }
+  if (!clip->picture) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory for a picture", clip->path);
+    return FALSE;
+  }
+  clip->lines = g_fopen(clip->temporary, "w");
+  if (!clip->lines) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
+    return FALSE;
+  }
+  clip->video = lus_tool_create_clip(clip->path, LUS_FORMAT_GRAY8, clip->width, clip->height, frame->fps[0],
+                                     frame->fps[1], NULL, error);
+  return clip->video && write_line(clip, header(clip, frame), error);
+}
+
+/* Share of the sector in the mask, and mean confidence over the sector. */
+static json_t *class_to_json(const Frame *frame, int class)
+{
+  const LusSegmentation *segmentation = frame->segmentation;
+  gsize pixels = (gsize)segmentation->width * (gsize)segmentation->height, inside = 0, in_mask = 0, sum = 0;
+  const guint8 *q = segmentation->confidence + (gsize)class * pixels;
+  const guint8 *plane = frame->mask->planes + (gsize)class * pixels;
+  for (gsize i = 0; i < pixels; i++) {
+    gboolean in = segmentation->sector[i] != 0;
+    inside += in;
+    in_mask += in && plane[i];
+    sum += in ? q[i] : 0;
+  }
+  double n = (double)MAX(inside, 1);
+  return json_pack("{s:f, s:f}", "area", (double)in_mask / n, "confidence", (double)sum / (255 * n));
+}
+
+static gboolean belongs(const Clip *clip, const Frame *frame)
+{
+  return clip->video && strcmp(clip->exam, frame->exam) == 0 && strcmp(clip->zone, frame->zone) == 0 &&
+         clip->width == frame->width && clip->height == frame->height && frame->pts_ns >= clip->first_pts_ns;
+}
+
+/* The sector where it was, so that geometry and scale stay. */
+static LusImage place_sector(const Clip *clip, const Frame *frame)
+{
+  gsize stride = (gsize)clip->width;
+  memset(clip->picture, 0, stride * (gsize)clip->height);
+  for (int y = 0; y < frame->rect.height; y++)
+    memcpy(clip->picture + (gsize)(frame->rect.y + y) * stride + frame->rect.x,
+           frame->luma + (gsize)y * (gsize)frame->rect.width, (gsize)frame->rect.width);
+  return (LusImage){.format = LUS_FORMAT_GRAY8, .width = clip->width, .height = clip->height,
+                    .planes = {clip->picture}, .strides = {clip->width}, .full_range = TRUE};
+}
+
+static gboolean write_frame(LusLiveRecord *record, const Frame *frame, GError **error)
+{
+  Clip *clip = &record->clip;
+  const LusModelInfo *info = lus_model_info(frame->segmentation->model);
+  if (!belongs(clip, frame) && (!clip_finish(clip, error) || !clip_open(record, frame, error)))
+    return FALSE;
+  const LusImage image = place_sector(clip, frame);
+  gint64 pts_ns = frame->pts_ns - clip->first_pts_ns;
+  json_t *classes = json_object();
+  for (int i = 0; i < frame->segmentation->n_classes; i++)
+    json_object_set_new(classes, info->classes[i], class_to_json(frame, i));
+  json_t *line = json_pack("{s:I, s:I, s:I, s:o}", "frame", (json_int_t)clip->frames++, "pts_ns", (json_int_t)pts_ns,
+                           "age_ns", (json_int_t)frame->age_ns, "classes", classes);
+  return write_line(clip, line, error) && clip->video->push(clip->video, &image, pts_ns, error);
+}
+
+static gpointer write_frames(gpointer user_data)
+{
+  LusLiveRecord *record = user_data;
+  gboolean ok = TRUE;
+  for (;;) {
+    Frame *frame = g_async_queue_pop(record->queue);
+    gboolean end = !frame->exam;
+    GError *error = NULL;
+    if (ok)
+      ok = end ? clip_finish(&record->clip, &error) : write_frame(record, frame, &error);
+    frame_free(frame);
+    if (error) {
+      clip_clear(&record->clip);
+      g_mutex_lock(&record->lock);
+      record->error = error;
+      g_mutex_unlock(&record->lock);
+    }
+    if (end)
+      return NULL;
+  }
+}
+
+LusLiveRecord *lus_live_record_new(const char *folder)
+{
+  LusLiveRecord *record = g_new0(LusLiveRecord, 1);
+  record->folder = g_strdup(folder);
+  g_mutex_init(&record->lock);
+  record->queue = g_async_queue_new_full((GDestroyNotify)frame_free);
+  record->thread = g_thread_new("lus-record", write_frames, record);
+  return record;
+}
+
+void lus_live_record_exam(LusLiveRecord *record, const char *exam)
+{
+  g_mutex_lock(&record->lock);
+  g_free(record->exam);
+  record->exam = g_strdup(exam);
+  g_mutex_unlock(&record->lock);
+}
+
+/* The sector's luma; what lies in its rectangle but outside of it becomes black. */
+static guint8 *copy_sector(const LusImage *image, const GstLusSegMeta *meta, LusRect rect)
+{
+  const LusSegmentation *s = meta->segmentation;
+  gsize n = (gsize)rect.width * (gsize)rect.height;
+  guint8 *luma = g_try_malloc(n), *inside = g_try_malloc(n);
+  for (int y = 0; luma && inside && y < rect.height; y++)
+    lus_image_luma_row(luma + (gsize)y * (gsize)rect.width, image, rect.x, rect.y + y, rect.width);
+  if (luma && inside) {
+    const LusRect place = {meta->rect.x - rect.x, meta->rect.y - rect.y, meta->rect.width, meta->rect.height};
+    lus_plane_to_frame(inside, rect.width, rect.width, rect.height, s->sector, s->width, s->height, place, FALSE);
+    for (gsize i = 0; i < n; i++)
+      luma[i] = inside[i] >= 128 ? luma[i] : 0;
+  } else {
+    g_clear_pointer(&luma, g_free);
+  }
+  g_free(inside);
+  return luma;
+}
+
+/* The rectangle within the picture. */
+static LusRect clipped(LusRect rect, const LusImage *image)
+{
+  int x0 = MAX(rect.x, 0), y0 = MAX(rect.y, 0);
+  return (LusRect){x0, y0, MIN(rect.x + rect.width, image->width) - x0, MIN(rect.y + rect.height, image->height) - y0};
+}
+
+void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *zone,
+                           gint64 pts_ns, const int fps[2])
+{
+  if (!*zone || !meta || !meta->segmentation || !meta->mask)
+    return;
+  LusRect rect = clipped(meta->rect, image);
+  g_mutex_lock(&record->lock);
+  g_autofree char *exam = record->error ? NULL : g_strdup(record->exam);
+  gboolean full = exam && g_async_queue_length(record->queue) >= QUEUE_FRAMES;
+  g_mutex_unlock(&record->lock);
+  if (!exam || rect.width < 1 || rect.height < 1)
+    return;
+  Frame *frame = g_new0(Frame, 1);
+  frame->luma = full ? NULL : copy_sector(image, meta, rect);
+  if (!frame->luma) {
+    frame_free(frame);
+    g_mutex_lock(&record->lock);
+    record->lost++;
+    g_mutex_unlock(&record->lock);
+    return;
+  }
+  frame->exam = g_steal_pointer(&exam);
+  frame->zone = g_strdup(zone);
+  frame->segmentation = lus_segmentation_ref(meta->segmentation);
+  frame->mask = lus_mask_ref(meta->mask);
+  frame->width = image->width;
+  frame->height = image->height;
+  frame->rect = rect;
+  frame->pts_ns = pts_ns;
+  frame->age_ns = GST_CLOCK_TIME_IS_VALID(meta->age) ? (gint64)meta->age : 0;
+  frame->fps[0] = fps[0];
+  frame->fps[1] = fps[1];
+  g_async_queue_push(record->queue, frame);
+}
+
+gboolean lus_live_record_finish(LusLiveRecord *record, guint64 *lost, GError **error)
+{
+  if (record->thread) {
+    g_async_queue_push(record->queue, g_new0(Frame, 1));
+    g_thread_join(g_steal_pointer(&record->thread));
+  }
+  *lost = record->lost;
+  if (!record->error)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&record->error));
+  return FALSE;
+}
+
+void lus_live_record_free(LusLiveRecord *record)
+{
+  if (!record)
+    return;
+  guint64 lost;
+  lus_live_record_finish(record, &lost, NULL);
+  g_async_queue_unref(record->queue);
+  g_free(record->folder);
+  g_free(record->exam);
+  g_mutex_clear(&record->lock);
+  g_free(record);
+}
