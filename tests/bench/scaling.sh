@@ -24,7 +24,7 @@ for _ in $(seq "$rounds"); do
   { time parts; } 2>> "$out/parts.times"
 done
 diff -r -x 'summary*' "$out/one" "$out/all" && diff -r -x 'summary*' "$out/one" "$out/parts"
-frames=$(cat "$out"/one/*/frames.jsonl "$out"/one/*/*/frames.jsonl 2> /dev/null | grep -c '^{"frame"')
+frames=$(find "$out/one" -name frames.jsonl -exec cat {} + | grep -c '^{"frame"')
 report() { # NAME FILE
   awk -v name="$1" -v frames="$frames" 'function sort_values(a, i, k, t) { for (i = 2; i <= NR; i++) for (k = i; k > 1 && a[k - 1] > a[k]; k--) { t = a[k]; a[k] = a[k - 1]; a[k - 1] = t } }
     { wall[NR] = $1; cpu[NR] = $2 + $3 }
