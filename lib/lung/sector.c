@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/sector.h"
+#include "lung/sector-shape.h"
 
 #include <string.h>
 
@@ -15,11 +16,10 @@
 #define SIDE_MIN 16     /* pixels */
 #define BLACK_MAX 8     /* highest level taken for the display's black */
 #define CELL_ABOVE 3    /* least mean of a lit cell above black */
+#define EDGE 5          /* cells inside of a border that tell how bright it is */
+#define SPREAD 4        /* of that brightness, one part of this may lie outside of the border */
+#define RUN 4           /* pixels: what is shorter is a coding artefact */
 #define PIXEL_ABOVE 6   /* least luma of a lit pixel above black */
-
-typedef struct {
-  int left, right; /* pixels left..right-1; none when left >= right */
-} Span;
 
 typedef struct {
   int cells, first, last; /* columns */
@@ -40,10 +40,13 @@ struct _LusSector {
   int *labels;                /* [rows][columns], component + 1 */
   Component *components;      /* as many as cells */
   int *stack;                 /* as many as cells or frame rows */
-  Span *found;                /* [height] */
+  LusSpan *found;                /* [height] */
 
   gboolean known;
-  Span *spans; /* [height], the sector */
+  LusEdge *edges;             /* [height], of the hull */
+
+  LusSpan *hull;  /* [height], what was seen of it */
+  LusSpan *spans; /* [height], the sector */
   LusRect rect;
 };
 
@@ -77,7 +80,7 @@ static void set_rectangle(LusSector *sector, LusRect rect)
   sector->rect = fit_rect(sector, rect);
   for (int y = 0; y < sector->height; y++) {
     gboolean inside = y >= sector->rect.y && y < sector->rect.y + sector->rect.height;
-    sector->spans[y] = inside ? (Span){sector->rect.x, sector->rect.x + sector->rect.width} : (Span){0, 0};
+    sector->spans[y] = inside ? (LusSpan){sector->rect.x, sector->rect.x + sector->rect.width} : (LusSpan){0, 0};
   }
   sector->known = TRUE;
 }
@@ -85,7 +88,7 @@ static void set_rectangle(LusSector *sector, LusRect rect)
 static gboolean allocate(LusSector *sector)
 {
   gsize width = (gsize)sector->width, height = (gsize)sector->height;
-  sector->spans = g_try_new0(Span, height);
+  sector->spans = g_try_new0(LusSpan, height);
   if (!sector->spans || sector->mode != LUS_SECTOR_AUTO)
     return sector->spans != NULL;
   gsize cells = (gsize)sector->rows * sector->columns;
@@ -99,9 +102,12 @@ static gboolean allocate(LusSector *sector)
   sector->labels = g_try_new0(int, cells);
   sector->components = g_try_new0(Component, cells);
   sector->stack = g_try_new0(int, MAX(cells, height));
-  sector->found = g_try_new0(Span, height);
+  sector->found = g_try_new0(LusSpan, height);
+  sector->hull = g_try_new0(LusSpan, height);
+  sector->edges = g_try_new0(LusEdge, height);
   return sector->brightest && sector->means && sector->row && sector->sums && sector->lit && sector->kept &&
-         sector->spare && sector->labels && sector->components && sector->stack && sector->found;
+         sector->spare && sector->labels && sector->components && sector->stack && sector->found &&
+         sector->hull && sector->edges;
 }
 
 LusSector *lus_sector_new(int frame_width, int frame_height, LusSectorMode mode, LusRect manual)
@@ -139,6 +145,8 @@ void lus_sector_free(LusSector *sector)
   g_free(sector->components);
   g_free(sector->stack);
   g_free(sector->found);
+  g_free(sector->hull);
+  g_free(sector->edges);
   g_free(sector->spans);
   g_free(sector);
 }
@@ -347,29 +355,46 @@ static void find_cells(LusSector *sector, int level)
 
 /* ---- the border in pixels ---- */
 
-/* First to last lit pixel of each row, within the kept cells. */
+static int peak(const guint8 *means, int n)
+{
+  int highest = 0;
+  for (int c = 0; c < n; c++)
+    highest = MAX(highest, means[c]);
+  return highest;
+}
+
+/* Whether the pixel, and in the mean the next ones in @direction too, of which there are @n, reach @level. */
+static gboolean is_lit(const guint8 *pixel, int n, int direction, int level)
+{
+  n = MIN(n, RUN);
+  int sum = 0;
+  for (int i = 0; i < n; i++)
+    sum += pixel[i * direction];
+  return *pixel >= level && sum >= level * n;
+}
+
+/* First to last lit pixel of each row, within the kept cells. Beside bright tissue a lit pixel is brighter, since blur and
+ * coding spread it over its border. */
 static void trace(LusSector *sector, int level)
 {
   for (int y = 0; y < sector->height; y++) {
     const guint8 *kept = sector->kept + (gsize)(y / sector->cell) * sector->columns;
+    const guint8 *means = sector->means + (gsize)(y / sector->cell) * sector->columns;
     const guint8 *brightest = sector->brightest + (gsize)y * sector->width;
     int first = 0, last = sector->columns - 1;
     while (first <= last && !kept[first])
       first++;
     while (last >= first && !kept[last])
       last--;
-    int left = first * sector->cell, right = MIN((last + 1) * sector->cell, sector->width);
-    while (left < right && brightest[left] < level)
+    int left = first * sector->cell, right = MIN((last + 1) * sector->cell, sector->width), n = MIN(EDGE, last + 1 - first);
+    int left_level = MAX(level, peak(means + first, n) / SPREAD);
+    int right_level = MAX(level, peak(means + last + 1 - n, n) / SPREAD);
+    while (left < right && !is_lit(brightest + left, right - left, 1, left_level))
       left++;
-    while (right > left && brightest[right - 1] < level)
+    while (right > left && !is_lit(brightest + right - 1, right - left, -1, right_level))
       right--;
-    sector->found[y] = (Span){left, right};
+    sector->found[y] = (LusSpan){left, right};
   }
-}
-
-static gboolean is_empty(Span span)
-{
-  return span.left >= span.right;
 }
 
 static gint64 floor_div(gint64 a, gint64 b)
@@ -378,17 +403,17 @@ static gint64 floor_div(gint64 a, gint64 b)
 }
 
 /* A border as a function whose convex envelope is wanted. */
-static int border(const Span *spans, int y, gboolean right)
+static int border(const LusSpan *spans, int y, gboolean right)
 {
   return right ? -spans[y].right : spans[y].left;
 }
 
 /* Replaces one border of rows @first..@last by its convex envelope (monotone chain, Andrew 1979). */
-static void make_convex(Span *spans, int *stack, int first, int last, gboolean right)
+static void make_convex(LusSpan *spans, int *stack, int first, int last, gboolean right)
 {
   int n = 0;
   for (int y = first; y <= last; y++) {
-    if (is_empty(spans[y]))
+    if (lus_span_is_empty(spans[y]))
       continue;
     while (n >= 2) {
       int from = border(spans, stack[n - 2], right), y_from = stack[n - 2];
@@ -412,31 +437,25 @@ static void make_convex(Span *spans, int *stack, int first, int last, gboolean r
 }
 
 /* Convex hull of the spans in place: a row between two others gets both its borders. FALSE: no span at all. */
-static gboolean make_hull(const LusSector *sector, Span *spans, LusRect *rect)
+static gboolean make_hull(const LusSector *sector, LusSpan *spans)
 {
   int first = 0, last = sector->height - 1;
-  while (first <= last && is_empty(spans[first]))
+  while (first <= last && lus_span_is_empty(spans[first]))
     first++;
-  while (last > first && is_empty(spans[last]))
+  while (last > first && lus_span_is_empty(spans[last]))
     last--;
   if (first > last)
     return FALSE;
   /* Rows without lit pixels stay recognisable as such until both borders are made. */
   for (int y = first + 1; y < last; y++)
-    if (is_empty(spans[y]))
-      spans[y] = (Span){sector->width, -1};
+    if (lus_span_is_empty(spans[y]))
+      spans[y] = (LusSpan){sector->width, -1};
   make_convex(spans, sector->stack, first, last, FALSE);
   make_convex(spans, sector->stack, first, last, TRUE);
-  int left = sector->width, right = 0;
-  for (int y = first; y <= last; y++) {
-    left = MIN(left, spans[y].left);
-    right = MAX(right, spans[y].right);
-  }
-  *rect = (LusRect){left, first, right - left, last + 1 - first};
   return TRUE;
 }
 
-static gint64 area_of(const LusSector *sector, const Span *spans)
+static gint64 area_of(const LusSector *sector, const LusSpan *spans)
 {
   gint64 area = 0;
   for (int y = 0; y < sector->height; y++)
@@ -444,13 +463,88 @@ static gint64 area_of(const LusSector *sector, const Span *spans)
   return area;
 }
 
-static gboolean has_grown(const LusSector *sector, LusRect to, gint64 area)
+static LusRect bounds_of(const LusSector *sector, const LusSpan *spans)
 {
-  const LusRect *from = &sector->rect;
-  int x = MAX(from->x - to.x, to.x + to.width - from->x - from->width);
-  int y = MAX(from->y - to.y, to.y + to.height - from->y - from->height);
-  gint64 old_area = area_of(sector, sector->spans);
-  return x * GROWTH > from->width || y * GROWTH > from->height || (area - old_area) * GROWTH > old_area;
+  int left = sector->width, right = 0, top = sector->height, bottom = 0;
+  for (int y = 0; y < sector->height; y++) {
+    if (lus_span_is_empty(spans[y]))
+      continue;
+    left = MIN(left, spans[y].left);
+    right = MAX(right, spans[y].right);
+    top = MIN(top, y);
+    bottom = y + 1;
+  }
+  return (LusRect){left, top, right - left, bottom - top};
+}
+
+static gboolean has_grown(const LusSector *sector)
+{
+  LusRect from = bounds_of(sector, sector->hull), to = bounds_of(sector, sector->found);
+  int x = MAX(from.x - to.x, to.x + to.width - from.x - from.width);
+  int y = MAX(from.y - to.y, to.y + to.height - from.y - from.height);
+  gint64 old_area = area_of(sector, sector->hull), area = area_of(sector, sector->found);
+  return x * GROWTH > from.width || y * GROWTH > from.height || (area - old_area) * GROWTH > old_area;
+}
+
+/* Whether the sector known so far does for @next too: it holds all that was seen, and little of it lies elsewhere. */
+static gboolean still_fits(const LusSector *sector, const LusSpan *next)
+{
+  gint64 away = 0;
+  for (int y = 0; y < sector->height; y++) {
+    LusSpan old = sector->spans[y], seen = sector->hull[y], new = next[y];
+    if (!lus_span_is_empty(seen) && (seen.left < old.left || seen.right > old.right))
+      return FALSE;
+    int both = MAX(MIN(old.right, new.right) - MAX(old.left, new.left), 0);
+    away += MAX(old.right - old.left, 0) + MAX(new.right - new.left, 0) - 2 * both;
+  }
+  return away * GROWTH <= area_of(sector, sector->spans);
+}
+
+/* Joins what is seen now to the hull of what was seen before. FALSE if that changed little. */
+static gboolean extend_hull(LusSector *sector)
+{
+  for (int y = 0; sector->known && y < sector->height; y++) {
+    LusSpan *found = &sector->found[y], old = sector->hull[y];
+    if (lus_span_is_empty(*found))
+      *found = old;
+    else if (!lus_span_is_empty(old))
+      *found = (LusSpan){MIN(found->left, old.left), MAX(found->right, old.right)};
+  }
+  if (!make_hull(sector, sector->found))
+    return FALSE;
+  if (sector->known ? !has_grown(sector)
+                    : area_of(sector, sector->found) * SMALLEST < (gint64)sector->width * sector->height)
+    return FALSE;
+  memcpy(sector->hull, sector->found, sizeof(LusSpan) * (gsize)sector->height);
+  return TRUE;
+}
+
+/* Mean of @n cells. */
+static int brightness(const guint8 *means, int n)
+{
+  int sum = 0;
+  for (int c = 0; c < n; c++)
+    sum += means[c];
+  return n > 0 ? sum / n : 0;
+}
+
+static void find_edges(LusSector *sector)
+{
+  gint64 sum = 0, n = 1;
+  for (int i = 0; i < sector->columns * sector->rows; i++) {
+    sum += sector->kept[i] ? sector->means[i] : 0;
+    n += sector->kept[i];
+  }
+  int average = MAX((int)(sum / n), 1);
+  for (int y = 0; y < sector->height; y++) {
+    LusSpan hull = sector->hull[y];
+    if (lus_span_is_empty(hull))
+      continue;
+    const guint8 *means = sector->means + (gsize)(y / sector->cell) * sector->columns;
+    int first = hull.left / sector->cell, last = (hull.right - 1) / sector->cell, n_inside = MIN(EDGE, last + 1 - first);
+    sector->edges[y].left = (guint8)MIN(brightness(means + first, n_inside) * 510 / average, 255);
+    sector->edges[y].right = (guint8)MIN(brightness(means + last + 1 - n_inside, n_inside) * 510 / average, 255);
+  }
 }
 
 gboolean lus_sector_update(LusSector *sector, const LusImage *image)
@@ -462,22 +556,14 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
   find_levels(sector, &cell_level, &pixel_level);
   find_cells(sector, cell_level);
   trace(sector, pixel_level);
-  for (int y = 0; sector->known && y < sector->height; y++) {
-    Span *found = &sector->found[y], old = sector->spans[y];
-    if (is_empty(*found))
-      *found = old;
-    else if (!is_empty(old))
-      *found = (Span){MIN(found->left, old.left), MAX(found->right, old.right)};
-  }
-  LusRect rect;
-  if (!make_hull(sector, sector->found, &rect))
+  if (!extend_hull(sector))
     return FALSE;
-  gint64 area = area_of(sector, sector->found);
-  if (sector->known ? !has_grown(sector, fit_rect(sector, rect), area)
-                    : area * SMALLEST < (gint64)sector->width * sector->height)
+  find_edges(sector);
+  lus_sector_shape_complete(sector->found, sector->hull, sector->edges, sector->width, sector->height);
+  if (sector->known && still_fits(sector, sector->found))
     return FALSE;
-  memcpy(sector->spans, sector->found, sizeof(Span) * (gsize)sector->height);
-  sector->rect = fit_rect(sector, rect);
+  memcpy(sector->spans, sector->found, sizeof(LusSpan) * (gsize)sector->height);
+  sector->rect = fit_rect(sector, bounds_of(sector, sector->spans));
   sector->known = TRUE;
   return TRUE;
 }
@@ -499,7 +585,7 @@ void lus_sector_sample(const LusSector *sector, guint8 *out, LusRect rect, int w
 {
   for (int i = 0; i < height; i++) {
     int y = pixel_of(i, height, rect.y, rect.height);
-    Span span = sector->known && y >= 0 && y < sector->height ? sector->spans[y] : (Span){0, 0};
+    LusSpan span = sector->known && y >= 0 && y < sector->height ? sector->spans[y] : (LusSpan){0, 0};
     for (int j = 0; j < width; j++) {
       int x = pixel_of(j, width, rect.x, rect.width);
       out[(gsize)i * width + j] = x >= span.left && x < span.right ? 255 : 0;

@@ -6,8 +6,9 @@ LUS_BEGIN_DECLS
 
 /** Finds the ultrasound sector of a scanner's picture from the frames seen so far: the running maximum of the luma is
  *  thresholded, the largest connected component (small gaps closed; texts, lines and markers are smaller) is kept with large
- *  ones above or below it, and their convex hull is the sector. Deterministic in the sequence of frames. It grows at once
- *  (by less than 2 %: not at all, so that the rectangle keeps still), and only grows, until reset. */
+ *  ones above or below it. The fan or rectangle that their convex hull is a part of is the sector, so that corners in the dark
+ *  belong to it; the hull itself where it is a part of neither. Deterministic in the sequence of frames. What was seen only
+ *  grows, until reset (by less than 2 %: not at all, so that the rectangle keeps still). */
 typedef struct _LusSector LusSector;
 
 typedef enum { LUS_SECTOR_AUTO, LUS_SECTOR_NONE /* whole frame */, LUS_SECTOR_MANUAL /* a given rectangle */ } LusSectorMode;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/sector.h"
+#include "lung/phantom-scene.h"
 
 #include <math.h>
 #include <string.h>
@@ -202,6 +203,81 @@ static void test_thin_layer(void)
   g_assert_cmpfloat(iou(s, sector, FALSE), >=, 0.98);
 }
 
+/* ---- what lies in the dark ---- */
+
+/* A rib's shadow, or a part of the probe without contact, along the beams between two angles. */
+static void darken(Screen *s, double cx, double cy, double from, double to, double radius)
+{
+  for (int y = 0; y < s->height; y++)
+    for (int x = 0; x < s->width; x++) {
+      double dx = x + 0.5 - cx, dy = y + 0.5 - cy, angle = atan2(dx, dy), fade = (angle - from) / (to - from);
+      guint8 *pixel = s->pixels + y * s->stride + x;
+      if (hypot(dx, dy) > radius && fade < 1)
+        *pixel = fade <= 0 ? 0 : (guint8)(*pixel * fade);
+    }
+}
+
+static void test_dark_corner(void)
+{
+  static const struct {
+    double near, from, to, radius;
+  } cases[] = {{140, -0.3, -0.2, 300}, {140, -0.3, -0.2, 220}, {10, -0.25, -0.15, 250}, {140, -0.1, 0, 350}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(Screen) s = screen_new(801, 603);
+    mark_fan(s, 400, -40, cases[i].near, 600, 0.6);
+    speckle(s, 110, 50);
+    darken(s, 400, -40, cases[i].from, cases[i].to, cases[i].radius);
+    text(s, 20, 560, 9);
+    g_autoptr(LusSector) sector = look(s);
+    g_test_message("shadow %d: IoU %.3f", (int)i, iou(s, sector, TRUE));
+    g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
+  }
+}
+
+/* A fan whose corners the scanner cuts off, upright, with text beside it: nothing is to be completed there. */
+static void test_cut_corners(void)
+{
+  g_autoptr(Screen) s = screen_new(801, 603);
+  mark_fan(s, 400, -40, 140, 600, 0.6);
+  for (int y = 0; y < 603; y++)
+    for (int x = 0; x < 801; x++)
+      s->truth[y * 801 + x] &= x >= 200 && x < 600;
+  speckle(s, 110, 50);
+  text(s, 100, 400, 6);
+  g_autoptr(LusSector) sector = look(s);
+  g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
+}
+
+/* Simulated scans of all probes on whole screens: shadows, gain, blur and coding as they come. */
+static void test_phantom_screens(void)
+{
+  for (int i = 0; i < 9; i++) {
+    LusPhantomConfig config;
+    lus_phantom_config_init(&config);
+    config.seed = 12;
+    config.stream = (guint64)i;
+    config.screen = TRUE;
+    config.probe = (LusProbe)(i % 3);
+    config.width = 480;
+    config.height = 360;
+    g_autoptr(GError) error = NULL;
+    LusPhantom *phantom = lus_phantom_new(&config, &error);
+    g_assert_no_error(error);
+    g_autoptr(Screen) s = screen_new(480, 360);
+    for (int k = 0; k < 480 * 360; k++)
+      s->truth[k] = phantom->map_u[k] >= 0;
+    g_autoptr(LusSector) sector = lus_sector_new(480, 360, LUS_SECTOR_AUTO, (LusRect){0});
+    LusImage image = screen_image(s);
+    for (int frame = 0; frame < 3; frame++) {
+      lus_phantom_render(phantom, frame * 0.2, s->pixels, s->stride, NULL);
+      lus_sector_update(sector, &image);
+    }
+    lus_phantom_free(phantom);
+    g_test_message("screen %d: IoU %.3f", i, iou(s, sector, TRUE));
+    g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
+  }
+}
+
 /* ---- limited range, compression noise ---- */
 
 static void test_noise(void)
@@ -353,6 +429,9 @@ int main(int argc, char **argv)
   g_test_add_func("/sector/full-frame", test_full_frame);
   g_test_add_func("/sector/dark-layer", test_dark_layer);
   g_test_add_func("/sector/thin-layer", test_thin_layer);
+  g_test_add_func("/sector/dark-corner", test_dark_corner);
+  g_test_add_func("/sector/cut-corners", test_cut_corners);
+  g_test_add_func("/sector/phantom-screens", test_phantom_screens);
   g_test_add_func("/sector/noise", test_noise);
   g_test_add_func("/sector/black", test_black);
   g_test_add_func("/sector/growth", test_growth);
