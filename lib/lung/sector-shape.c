@@ -24,6 +24,8 @@
 #define DARK 0.06           /* what area beside a dark border counts; beside a bright one it is 1 more */
 #define SIDES_TOUCHED 0.35  /* parts of both sides together that the hull must reach */
 #define BOTTOM_TOUCHED 0.2  /* and of the bottom */
+#define SEEN 0.8            /* of each side and of the bottom, where the shape is beyond doubt */
+#define ABRUPT 0.75         /* brightness of the bottom from which on it is the scan's end */
 #define BRIGHT_MAX 0.06     /* of the hull's area, what may lie beside its bright borders */
 #define TOUCH 0.02          /* of the hull's larger side: borders that near lie on each other */
 
@@ -223,12 +225,26 @@ static Contact find_contact(const Shape *shape, const Outline *o)
   return c;
 }
 
-static gboolean is_plausible(const Shape *shape, const Outline *o, double part)
+/* Brightness of the last eighth of the rows at their ends, 0..1: whether the scan ends there or fades. */
+static double bottom_brightness(const Outline *o)
+{
+  int first = o->n - MAX(o->n / 8, 1);
+  double sum = 0;
+  for (int i = first; i < o->n; i++)
+    sum += (o->left_weight[i] + o->right_weight[i]) / 2 - DARK;
+  return sum / (o->n - first);
+}
+
+/* @part: of the shape's area, the hull's. */
+static LusShape judge(const Shape *shape, const Outline *o, double part)
 {
   if (part < 1 - MISSING_MAX)
-    return FALSE;
+    return LUS_SHAPE_UNKNOWN;
   Contact c = find_contact(shape, o);
-  return c.left + c.right >= SIDES_TOUCHED && c.bottom >= BOTTOM_TOUCHED && c.bright <= BRIGHT_MAX;
+  if (c.left + c.right < SIDES_TOUCHED || c.bottom < BOTTOM_TOUCHED || c.bright > BRIGHT_MAX)
+    return LUS_SHAPE_UNKNOWN;
+  gboolean seen = MIN(MIN(c.left, c.right), c.bottom) >= SEEN && bottom_brightness(o) >= ABRUPT;
+  return seen ? LUS_SHAPE_SEEN : LUS_SHAPE_GUESSED;
 }
 
 static void write_spans(LusSpan *whole, const Shape *shape, const LusSpan *hull, int width, int first, int last)
@@ -240,15 +256,16 @@ static void write_spans(LusSpan *whole, const Shape *shape, const LusSpan *hull,
   }
 }
 
-gboolean lus_sector_shape_complete(LusSpan *whole, const LusSpan *hull, const LusEdge *edges, int width, int height)
+LusShape lus_sector_shape_complete(LusSpan *whole, const LusSpan *hull, const LusEdge *edges, int width, int height)
 {
   int first = 0, last = height - 1;
   while (first <= last && lus_span_is_empty(hull[first]))
     first++;
   while (last > first && lus_span_is_empty(hull[last]))
     last--;
+  memcpy(whole, hull, sizeof *whole * (gsize)height);
   if (first > last)
-    return FALSE;
+    return LUS_SHAPE_UNKNOWN;
   Outline o;
   read_outline(&o, hull, edges, first, last, width);
   double hull_area = 0;
@@ -258,9 +275,8 @@ gboolean lus_sector_shape_complete(LusSpan *whole, const LusSpan *hull, const Lu
   enclose(&box, &o);
   const Shape *shape = fit_fan(&fan, &o) < excess(&box, &o) ? &fan : &box;
   double part = hull_area / area(shape, &o);
-  if (part > 1 - MISSING_MIN || !is_plausible(shape, &o, part))
-    return FALSE;
-  memcpy(whole, hull, sizeof *whole * (gsize)height);
-  write_spans(whole, shape, hull, width, first, last);
-  return TRUE;
+  LusShape result = judge(shape, &o, part);
+  if (result != LUS_SHAPE_UNKNOWN && part <= 1 - MISSING_MIN)
+    write_spans(whole, shape, hull, width, first, last);
+  return result;
 }

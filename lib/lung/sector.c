@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/sector.h"
-#include "lung/sector-shape.h"
+#include "lung/sector-internal.h"
+#include "nn/error.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #define PART 8          /* a further component belongs to the sector from 1/8 of the largest one's size */
 #define SMALLEST 64     /* of the frame's area, one part of this is the least a sector covers */
 #define GROWTH 50       /* growth below one part of this (2 %) is ignored, so that the geometry keeps still */
+#define OTHER 20        /* a sector that differs by one part of this (5 %) from the remembered one is another one */
 #define SIDE_MIN 16     /* pixels */
 #define BLACK_MAX 8     /* highest level taken for the display's black */
 #define CELL_ABOVE 3    /* least mean of a lit cell above black */
@@ -20,35 +22,6 @@
 #define SPREAD 4        /* of that brightness, one part of this may lie outside of the border */
 #define RUN 4           /* pixels: what is shorter is a coding artefact */
 #define PIXEL_ABOVE 6   /* least luma of a lit pixel above black */
-
-typedef struct {
-  int cells, first, last; /* columns */
-} Component;
-
-struct _LusSector {
-  LusSectorMode mode;
-  LusRect manual;
-  int width, height;
-  int cell, columns, rows; /* grid */
-
-  guint8 *brightest; /* [height][width] running maximum of the luma */
-  guint8 *means;     /* [rows][columns] running maximum of the cells' means */
-  guint8 *row;       /* [width] */
-  guint16 *sums;     /* [width] */
-
-  guint8 *lit, *kept, *spare; /* [rows][columns], 1 or 0 */
-  int *labels;                /* [rows][columns], component + 1 */
-  Component *components;      /* as many as cells */
-  int *stack;                 /* as many as cells or frame rows */
-  LusSpan *found;                /* [height] */
-
-  gboolean known;
-  LusEdge *edges;             /* [height], of the hull */
-
-  LusSpan *hull;  /* [height], what was seen of it */
-  LusSpan *spans; /* [height], the sector */
-  LusRect rect;
-};
 
 static LusRect frame_rect(const LusSector *sector)
 {
@@ -100,7 +73,7 @@ static gboolean allocate(LusSector *sector)
   sector->kept = g_try_malloc0(cells);
   sector->spare = g_try_malloc0(cells);
   sector->labels = g_try_new0(int, cells);
-  sector->components = g_try_new0(Component, cells);
+  sector->components = g_try_new0(LusComponent, cells);
   sector->stack = g_try_new0(int, MAX(cells, height));
   sector->found = g_try_new0(LusSpan, height);
   sector->hull = g_try_new0(LusSpan, height);
@@ -146,6 +119,7 @@ void lus_sector_free(LusSector *sector)
   g_free(sector->stack);
   g_free(sector->found);
   g_free(sector->hull);
+  g_free(sector->remembered);
   g_free(sector->edges);
   g_free(sector->spans);
   g_free(sector);
@@ -157,7 +131,8 @@ void lus_sector_reset(LusSector *sector)
     set_rectangle(sector, sector->mode == LUS_SECTOR_MANUAL ? sector->manual : frame_rect(sector));
     return;
   }
-  sector->known = FALSE;
+  sector->known = sector->seen = FALSE;
+  sector->trusted = sector->remembered != NULL;
   memset(sector->brightest, 0, (gsize)sector->width * sector->height);
   memset(sector->means, 0, (gsize)sector->rows * sector->columns);
 }
@@ -260,10 +235,10 @@ static void find_neighbours(const LusSector *sector, int neighbours[4], int at)
 }
 
 /* Labels the 4-connected component of kept cells around cell @start. */
-static Component flood(LusSector *sector, int start, int label)
+static LusComponent flood(LusSector *sector, int start, int label)
 {
   int n = 0;
-  Component component = {0, sector->columns, -1};
+  LusComponent component = {0, sector->columns, -1};
   sector->labels[start] = label;
   sector->stack[n++] = start;
   while (n > 0) {
@@ -295,11 +270,11 @@ static void keep_components(LusSector *sector)
         largest = n;
       n++;
     }
-  const Component *main_part = &sector->components[largest];
+  const LusComponent *main_part = &sector->components[largest];
   for (int i = 0; i < cells; i++) {
     if (!sector->kept[i])
       continue;
-    const Component *part = &sector->components[sector->labels[i] - 1];
+    const LusComponent *part = &sector->components[sector->labels[i] - 1];
     int middle = (part->first + part->last) / 2;
     sector->kept[i] = part == main_part || (part->cells >= main_part->cells / PART && middle >= main_part->first &&
                                             middle <= main_part->last);
@@ -486,24 +461,45 @@ static gboolean has_grown(const LusSector *sector)
   return x * GROWTH > from.width || y * GROWTH > from.height || (area - old_area) * GROWTH > old_area;
 }
 
+/* Area that belongs to one of both alone. */
+static gint64 difference(const LusSector *sector, const LusSpan *a, const LusSpan *b)
+{
+  gint64 sum = 0;
+  for (int y = 0; y < sector->height; y++) {
+    int both = MAX(MIN(a[y].right, b[y].right) - MAX(a[y].left, b[y].left), 0);
+    sum += MAX(a[y].right - a[y].left, 0) + MAX(b[y].right - b[y].left, 0) - 2 * both;
+  }
+  return sum;
+}
+
 /* Whether the sector known so far does for @next too: it holds all that was seen, and little of it lies elsewhere. */
 static gboolean still_fits(const LusSector *sector, const LusSpan *next)
 {
-  gint64 away = 0;
   for (int y = 0; y < sector->height; y++) {
-    LusSpan old = sector->spans[y], seen = sector->hull[y], new = next[y];
+    LusSpan old = sector->spans[y], seen = sector->hull[y];
     if (!lus_span_is_empty(seen) && (seen.left < old.left || seen.right > old.right))
       return FALSE;
-    int both = MAX(MIN(old.right, new.right) - MAX(old.left, new.left), 0);
-    away += MAX(old.right - old.left, 0) + MAX(new.right - new.left, 0) - 2 * both;
   }
-  return away * GROWTH <= area_of(sector, sector->spans);
+  return difference(sector, sector->spans, next) * GROWTH <= area_of(sector, sector->spans);
+}
+
+/* Whether the pictures show another sector than is remembered: something outside of it, or all borders of another one. */
+static gboolean is_refuted(const LusSector *sector, LusShape shape)
+{
+  gint64 outside = 0, remembered = area_of(sector, sector->remembered);
+  for (int y = 0; y < sector->height; y++) {
+    LusSpan seen = sector->hull[y], old = sector->remembered[y];
+    outside += MAX(seen.right - seen.left, 0) - MAX(MIN(seen.right, old.right) - MAX(seen.left, old.left), 0);
+  }
+  if (outside * GROWTH > remembered)
+    return TRUE;
+  return shape == LUS_SHAPE_SEEN && difference(sector, sector->found, sector->remembered) * OTHER > remembered;
 }
 
 /* Joins what is seen now to the hull of what was seen before. FALSE if that changed little. */
 static gboolean extend_hull(LusSector *sector)
 {
-  for (int y = 0; sector->known && y < sector->height; y++) {
+  for (int y = 0; sector->seen && y < sector->height; y++) {
     LusSpan *found = &sector->found[y], old = sector->hull[y];
     if (lus_span_is_empty(*found))
       *found = old;
@@ -512,10 +508,11 @@ static gboolean extend_hull(LusSector *sector)
   }
   if (!make_hull(sector, sector->found))
     return FALSE;
-  if (sector->known ? !has_grown(sector)
-                    : area_of(sector, sector->found) * SMALLEST < (gint64)sector->width * sector->height)
+  if (sector->seen ? !has_grown(sector)
+                   : area_of(sector, sector->found) * SMALLEST < (gint64)sector->width * sector->height)
     return FALSE;
   memcpy(sector->hull, sector->found, sizeof(LusSpan) * (gsize)sector->height);
+  sector->seen = TRUE;
   return TRUE;
 }
 
@@ -559,12 +556,28 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
   if (!extend_hull(sector))
     return FALSE;
   find_edges(sector);
-  lus_sector_shape_complete(sector->found, sector->hull, sector->edges, sector->width, sector->height);
-  if (sector->known && still_fits(sector, sector->found))
+  LusShape shape = lus_sector_shape_complete(sector->found, sector->hull, sector->edges, sector->width, sector->height);
+  sector->trusted = sector->trusted && !is_refuted(sector, shape);
+  const LusSpan *next = sector->trusted ? sector->remembered : sector->found;
+  if (sector->known && (sector->trusted || still_fits(sector, next)))
     return FALSE;
-  memcpy(sector->spans, sector->found, sizeof(LusSpan) * (gsize)sector->height);
+  memcpy(sector->spans, next, sizeof(LusSpan) * (gsize)sector->height);
   sector->rect = fit_rect(sector, bounds_of(sector, sector->spans));
   sector->known = TRUE;
+  return TRUE;
+}
+
+gboolean lus_sector_remember(LusSector *sector, const LusSpan *spans, GError **error)
+{
+  LusSpan *copy = g_try_new(LusSpan, (gsize)sector->height);
+  if (!copy) {
+    g_set_error_literal(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for the scanner's profile");
+    return FALSE;
+  }
+  memcpy(copy, spans, sizeof *copy * (gsize)sector->height);
+  g_free(sector->remembered);
+  sector->remembered = copy;
+  sector->trusted = TRUE;
   return TRUE;
 }
 

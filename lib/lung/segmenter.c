@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/segmenter.h"
+#include "lung/sector-profile.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct _LusSegmenter {
   LusSegmenterJob *job; /* of lus_segmenter_run() */
 
   int frame_width, frame_height; /* 0: not set */
+  char *profile_file;
   LusSector *sector;
   gboolean fitted;      /* geometry, scratch and inside are those of the sector */
   LusGeometry geometry;
@@ -41,6 +43,7 @@ static LusSegmenter *segmenter_new(LusNetwork *network, const LusSegmenterConfig
   segmenter->network = network;
   segmenter->info = lus_model_info(lus_network_model(network));
   segmenter->config = *config;
+  segmenter->profile_file = g_strdup(config->profile_file);
   segmenter->job = lus_segmenter_job_new();
   segmenter->inside = g_try_malloc((gsize)segmenter->info->width * segmenter->info->height);
   if (segmenter->job && segmenter->inside)
@@ -69,6 +72,7 @@ void lus_segmenter_free(LusSegmenter *segmenter)
   lus_segmenter_job_free(segmenter->job);
   lus_network_unref(segmenter->network);
   lus_sector_free(segmenter->sector);
+  g_free(segmenter->profile_file);
   g_free(segmenter->scratch);
   g_free(segmenter->inside);
   g_free(segmenter);
@@ -103,12 +107,23 @@ gboolean lus_segmenter_set_frame_size(LusSegmenter *segmenter, int width, int he
   LusSector *sector = lus_sector_new(width, height, segmenter->config.sector_mode, segmenter->config.roi);
   if (!sector)
     return no_memory(error, "the search for the sector");
+  if (segmenter->profile_file && !lus_sector_profile_load(sector, segmenter->profile_file, error)) {
+    lus_sector_free(sector);
+    return FALSE;
+  }
   lus_sector_free(segmenter->sector);
   segmenter->sector = sector;
   segmenter->frame_width = width;
   segmenter->frame_height = height;
   segmenter->fitted = FALSE;
   return TRUE;
+}
+
+gboolean lus_segmenter_save_profile(LusSegmenter *segmenter, GError **error)
+{
+  if (!segmenter->sector || !segmenter->profile_file)
+    return TRUE;
+  return lus_sector_profile_save(segmenter->sector, segmenter->profile_file, error);
 }
 
 void lus_segmenter_reset(LusSegmenter *segmenter)

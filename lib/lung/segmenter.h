@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
   LusSectorMode sector_mode;
   LusRect roi;     /* manual mode */
+  const char *profile_file; /* the scanner's, read by set_frame_size() (sector-profile.h); NULL = none; copied */
   int threads;     /* 0 = one per CPU */
   LusPrecision precision;
 } LusSegmenterConfig;
@@ -44,8 +45,11 @@ LUS_API gint64 lus_segmenter_warm_up(LusSegmenter *segmenter);
 /** The model; it is the segmenter's. */
 LUS_API LusModel *lus_segmenter_model(const LusSegmenter *segmenter);
 
-/** At caps time: the frames' size. Forgets the sector. */
+/** At caps time: the frames' size. Forgets the sector, and reads the scanner's profile, which may fail. */
 LUS_API gboolean lus_segmenter_set_frame_size(LusSegmenter *segmenter, int width, int height, GError **error);
+/** Writes what was found of the sector to the scanner's profile, and remembers it. Nothing happens without a profile, or
+ *  where nothing new was found. FALSE: the file is no profile, or cannot be written. */
+LUS_API gboolean lus_segmenter_save_profile(LusSegmenter *segmenter, GError **error);
 /** New stream, new zone: forgets the sector. */
 LUS_API void lus_segmenter_reset(LusSegmenter *segmenter);
 

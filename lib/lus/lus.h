@@ -17,6 +17,7 @@
 #include "../lung/image.h"
 #include "../lung/source.h"
 #include "../lung/sector.h"
+#include "../lung/sector-profile.h"
 #include "../lung/preprocess.h"
 #include "../lung/segmenter.h"
 #include "../lung/guard.h"

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/* What sector.c and sector-profile.c share. */
+#include "lung/sector.h"
+#include "lung/sector-shape.h"
+
+typedef struct {
+  int cells, first, last; /* columns */
+} LusComponent;
+
+struct _LusSector {
+  LusSectorMode mode;
+  LusRect manual;
+  int width, height;
+  int cell, columns, rows; /* grid */
+
+  guint8 *brightest; /* [height][width] running maximum of the luma */
+  guint8 *means;     /* [rows][columns] running maximum of the cells' means */
+  guint8 *row;       /* [width] */
+  guint16 *sums;     /* [width] */
+
+  guint8 *lit, *kept, *spare; /* [rows][columns], 1 or 0 */
+  int *labels;                /* [rows][columns], component + 1 */
+  LusComponent *components;      /* as many as cells */
+  int *stack;                 /* as many as cells or frame rows */
+  LusSpan *found;                /* [height] */
+
+  LusSpan *remembered; /* [height], a scanner's profile; NULL: none */
+  gboolean trusted;    /* what was seen since the reset could be what is remembered */
+
+  gboolean seen;  /* there is a hull */
+  gboolean known;
+  LusEdge *edges;             /* [height], of the hull */
+
+  LusSpan *hull;  /* [height], what was seen of it */
+  LusSpan *spans; /* [height], the sector */
+  LusRect rect;
+};
+
+/** Takes over a copy of @spans [height] as the scanner's sector. FALSE: out of memory. */
+gboolean lus_sector_remember(LusSector *sector, const LusSpan *spans, GError **error);
