@@ -10,6 +10,7 @@
  *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusconfmask output=mask ! pngenc ! \
  *     multifilesink location=mask%06d.png
  */
+#include "gstlusanalytics.h"
 #include "gstluselements.h"
 #include "gstlusmeta.h"
 #include "gstlusvideo.h"
@@ -315,6 +316,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 
   if (!add_mask(self, buffer))
     return GST_FLOW_ERROR;
+  gst_lus_analytics_attach(buffer, gst_buffer_get_lus_seg_meta(buffer));
   if (grey && get_output(self) == OUTPUT_MASK && !write_ids(self, buffer))
     return GST_FLOW_ERROR;
   return GST_FLOW_OK;
@@ -327,6 +329,7 @@ static GstFlowReturn transform(GstBaseTransform *trans, GstBuffer *in, GstBuffer
   (void)in; /* its metas are on the new buffer already */
   if (!add_mask(self, out) || !write_ids(self, out))
     return GST_FLOW_ERROR;
+  gst_lus_analytics_attach(out, gst_buffer_get_lus_seg_meta(out));
   return GST_FLOW_OK;
 }
 
