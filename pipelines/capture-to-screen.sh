@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A capture card behind the scanner's HDMI output, shown with masks and estimate.   capture-to-screen.sh [/dev/videoN] [ZONE]
-# Cards give YUY2, NV12 or MJPEG; the elements read the first two as they are. LUS_SOURCE and LUS_SINK replace the two ends,
-# e.g. LUS_SOURCE="lustestsrc is-live=true num-buffers=100" LUS_SINK=fakesink.
+# What one should see: the scanner's picture in a window, marks at the sector's corners, "Live" with a ring that steps with each
+# result, contours on pleura and B-lines.
+# Cards give YUY2, NV12 or MJPEG; the elements read the first two as they are (docs/sources.md has other sources). LUS_SINK chooses
+# the window: glimagesink, waylandsink, ximagesink, or kmssink where there is no desktop. To try it without any of them:
+# LUS_SOURCE="lustestsrc is-live=true num-buffers=100" LUS_SINK=fakesink.
 set -euo pipefail
 device=${1:-/dev/video0} zone=${2:-R1}
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||

@@ -28,6 +28,56 @@ LUS_SOURCE="lustestsrc num-buffers=5" works "record-to-overlay.sh" "${dev[@]}" .
 LUS_SOURCE="lustestsrc num-buffers=5" works "masks-to-png.sh" "${dev[@]}" ./pipelines/masks-to-png.sh - "$tmp/masks"
 works "five masks" test "$(find "$tmp/masks" -name '*.png' | wc -l)" = 5
 LUS_SOURCE="lustestsrc is-live=true num-buffers=10" LUS_SINK=fakesink works "capture-to-screen.sh" "${dev[@]}" ./pipelines/capture-to-screen.sh
+LUS_SOURCE="lustestsrc is-live=true num-buffers=10" LUS_SINK=fakesink works "record-clean.sh" "${dev[@]}" ./pipelines/record-clean.sh "$tmp/clean.mkv"
+stamps() { gst-launch-1.0 -v filesrc location="$1" ! decodebin ! identity silent=false ! fakesink | grep -o 'pts: [0-9:.]*'; }
+works "its masks have the pictures' time stamps" diff <(stamps "$tmp/clean.mkv") <(stamps "$tmp/clean.masks.mkv")
+works "ten of them, and an exam" sh -c "[ $(stamps "$tmp/clean.mkv" | wc -l) = 10 ] && jq -e .zones.R1 '$tmp/clean.json'"
+LUS_SOURCE="lustestsrc num-buffers=8" works "exam-from-clips.sh" "${dev[@]}" ./pipelines/exam-from-clips.sh "$tmp/exam.json" R1=- l3=-
+works "both zones" test "$(jq -c '.zones | keys' "$tmp/exam.json")" = '["L3","R1"]'
+refused "exam-from-clips.sh: no such zone" "ZONE=CLIP" ./pipelines/exam-from-clips.sh "$tmp/exam.json" knee=a.mkv
+refused "exam-from-clips.sh: no such clip" "cannot read" ./pipelines/exam-from-clips.sh "$tmp/exam.json" R1="$tmp/none.mkv"
+port=$((20000 + RANDOM % 20000))
+LUS_SINK="fakesink num-buffers=10" timeout 120 "${dev[@]}" ./pipelines/receive-rtp.sh $port >"$tmp/received" 2>&1 &
+receiver=$!
+sleep 2
+LUS_SOURCE="lustestsrc is-live=true num-buffers=90 ! video/x-raw,width=320,height=240" works "send-rtp.sh" "${dev[@]}" ./pipelines/send-rtp.sh 127.0.0.1 $port
+wait $receiver
+works "receive-rtp.sh got pictures" test $? -eq 0
+for script in capture-to-screen bedside record-clean send-rtp; do
+  argument=() && [[ $script == *-rtp ]] && argument=(localhost 5004)
+  [ $script = record-clean ] && argument=("$tmp/no.mkv")
+  refused "$script.sh: no capture device" "no capture device" ./pipelines/$script.sh "${argument[@]}" "$tmp/video0"
+done
+
+# Windows, looked at through a screen capture: something bright was drawn on the black screen.
+if command -v Xvfb >/dev/null && gst-inspect-1.0 --exists ximagesink; then
+  display=:$((90 + RANDOM % 400))
+  Xvfb $display -screen 0 640x480x24 >/dev/null 2>&1 &
+  server=$!
+  sleep 2
+  window() { # NAME SINK COMMAND...
+    local name=$1 sink=$2 brightest
+    shift 2
+    DISPLAY=$display LUS_SIZE=640x480 LUS_SINK=$sink LUS_SOURCE="lustestsrc is-live=true num-buffers=150 ! video/x-raw,width=640,height=480" \
+      timeout 120 "${dev[@]}" "$@" >"$tmp/log" 2>&1 &
+    local shown=$!
+    for _ in $(seq 40); do
+      sleep 1
+      timeout 20 gst-launch-1.0 -q ximagesrc display-name=$display num-buffers=1 use-damage=false ! videoconvert ! video/x-raw,format=GRAY8 \
+        ! filesink location="$tmp/screen" >/dev/null 2>&1
+      brightest=$(od -An -v -tu1 -w1 "$tmp/screen" | sort -n | tail -n 1)
+      [ "${brightest:-0}" -gt 60 ] && break
+    done
+    wait $shown
+    works "$name" test $? -eq 0 -a "${brightest:-0}" -gt 60
+  }
+  window "bedside.sh in an X window" ximagesink ./pipelines/bedside.sh - "$tmp/bedside.json"
+  ! gst-inspect-1.0 --exists glimagesink || window "capture-to-screen.sh in a GL window" glimagesink ./pipelines/capture-to-screen.sh
+  DISPLAY=$display works "a screen as the source" "${dev[@]}" gst-launch-1.0 ximagesrc num-buffers=3 use-damage=false ! video/x-raw,framerate=25/1 ! lussegment ! lusconfmask ! lusoverlay ! fakesink
+  kill $server
+else
+  n=$((n + 1)); echo "ok $n - windows # SKIP no Xvfb or no ximagesink"
+fi
 
 echo "this is no video" >"$tmp/text.mp4"
 head -c 1000 lib/models/default.onnx >"$tmp/short.onnx"
