@@ -13,8 +13,17 @@ void gst_lus_segment_forget_result(GstLusSegment *self)
     gst_lus_worker_forget(self->worker);
 }
 
+static void save_profile(GstLusSegment *self)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (self->segmenter && !lus_segmenter_save_profile(self->segmenter, &error))
+    GST_ELEMENT_WARNING(self, RESOURCE, WRITE, ("%s", error->message), ("The scanner's profile stays as it was."));
+}
+
 void gst_lus_segment_forget_scene(GstLusSegment *self)
 {
+  save_profile(self);
   gst_lus_segment_forget_result(self);
   lus_guard_reset(self->guard);
   if (self->segmenter)

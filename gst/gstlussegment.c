@@ -30,7 +30,7 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lussegment, "lussegment", GST_RANK_NONE, G
 
 enum {
   PROP_0, PROP_MODEL_FILE, PROP_MODEL_INFO, PROP_THREADS, PROP_MODE, PROP_INTERVAL, PROP_PRECISION, PROP_SECTOR,
-  PROP_ROI, PROP_MM_PER_PIXEL, PROP_SIGNAL_DETECT, PROP_FREEZE_DETECT, PROP_CONTACT_DETECT, PROP_DEPTH_DETECT,
+  PROP_PROFILE_FILE, PROP_ROI, PROP_MM_PER_PIXEL, PROP_SIGNAL_DETECT, PROP_FREEZE_DETECT, PROP_CONTACT_DETECT, PROP_DEPTH_DETECT,
   PROP_STATS
 };
 
@@ -106,6 +106,11 @@ static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
   gst_lus_segment_forget_scene(self);
   if (!gst_video_info_from_caps(&self->info, in) || !gst_lus_image_from_info(&self->image, &self->info))
     return FALSE;
+  if (GST_VIDEO_INFO_IS_INTERLACED(&self->info)) {
+    GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("The video is interlaced: two moments in one picture comb what moves."),
+                      ("Set the source to a progressive mode, or put deinterlace before lussegment."));
+    return FALSE;
+  }
   if (lus_segmenter_set_frame_size(self->segmenter, self->info.width, self->info.height, &error))
     return TRUE;
   GST_ELEMENT_ERROR(self, LIBRARY, INIT, ("%s", error->message),
@@ -197,6 +202,7 @@ static void set_recipe(GstLusSegment *self, guint id, const GValue *value)
   case PROP_THREADS: self->recipe.config.threads = g_value_get_int(value); break;
   case PROP_PRECISION: self->recipe.config.precision = (LusPrecision)g_value_get_enum(value); break;
   case PROP_SECTOR: self->recipe.config.sector_mode = (LusSectorMode)g_value_get_enum(value); break;
+  case PROP_PROFILE_FILE: self->recipe.config.profile_file = g_intern_string(g_value_get_string(value)); break;
   default:
     if (gst_lus_rect_from_value(&roi, value))
       self->recipe.config.roi = roi;
@@ -215,6 +221,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_THREADS:
   case PROP_PRECISION:
   case PROP_SECTOR:
+  case PROP_PROFILE_FILE:
   case PROP_ROI: set_recipe(self, id, value); break;
   case PROP_MODE:
     self->mode = (GstLusMode)g_value_get_enum(value);
@@ -261,6 +268,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_INTERVAL: g_value_set_uint(value, self->settings.interval); break;
   case PROP_PRECISION: g_value_set_enum(value, self->recipe.config.precision); break;
   case PROP_SECTOR: g_value_set_enum(value, self->recipe.config.sector_mode); break;
+  case PROP_PROFILE_FILE: g_value_set_string(value, self->recipe.config.profile_file); break;
   case PROP_ROI: gst_lus_rect_to_value(value, self->recipe.config.roi); break;
   case PROP_MM_PER_PIXEL: g_value_set_double(value, self->settings.mm_per_pixel); break;
   case PROP_SIGNAL_DETECT:
@@ -338,6 +346,9 @@ static void install_properties(GObjectClass *object)
       "Arithmetic of the model's convolutions", precision_get_type(), LUS_PRECISION_AUTO, GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_SECTOR, g_param_spec_enum("sector", "Sector",
       "Which part of the picture is ultrasound", sector_mode_get_type(), LUS_SECTOR_AUTO, GST_LUS_PARAM_FLAGS));
+  g_object_class_install_property(object, PROP_PROFILE_FILE, g_param_spec_string("profile-file", "Profile file",
+      "Key file that remembers the scanner's sector from run to run, made where it is missing (unset = none)", NULL,
+      GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_ROI, gst_param_spec_array("roi", "Region of interest",
       "The sector's rectangle <x, y, width, height> in pixels, for sector=manual",
       g_param_spec_int("number", "Number", "x, y, width or height in pixels", 0, LUS_FRAME_MAX, 0, GST_LUS_PARAM_FLAGS),

@@ -154,6 +154,46 @@ static void test_kept(void)
   }
 }
 
+/* Encoders keep the result beside their packets, within one process. */
+static void test_encoded(void)
+{
+  static const char *lines[] = {"jpegenc", "videoconvert ! video/x-raw,format=I420 ! x264enc tune=zerolatency",
+                                "videoconvert ! video/x-raw,format=I420 ! vp8enc deadline=1"};
+
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+    GstBuffer *out = pass(lines[i], NULL);
+    g_test_message("%s", lines[i]);
+    assert_rect(gst_buffer_get_lus_seg_meta(out), 8, 4, 33, 17);
+    gst_buffer_unref(out);
+  }
+}
+
+/* compositor makes a new picture, in which nothing says where the old one lies. */
+static void test_composed(void)
+{
+  GstHarness *harness = gst_harness_new_parse("identity ! compositor background=black");
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstBuffer *out;
+  guint seen = 0, lit = 0;
+
+  gst_harness_set_sink_caps_str(harness, caps);
+  gst_harness_set_src_caps_str(harness, caps);
+  g_assert_cmpint(gst_harness_push(harness, make_picture()), ==, GST_FLOW_OK);
+  g_assert_true(gst_harness_push_event(harness, gst_event_new_eos()));
+  while ((out = gst_harness_try_pull(harness)) || (seen == 0 && (out = gst_harness_pull(harness)))) {
+    guint8 middle = 0;
+    gst_buffer_extract(out, 32 * 64 + 32, &middle, 1);
+    lit += middle > 60;
+    seen++;
+    g_assert_null(gst_buffer_get_lus_seg_meta(out));
+    gst_buffer_unref(out);
+    if (!lit)
+      g_usleep(20000); /* its thread is at work */
+  }
+  g_assert_cmpuint(lit, >, 0);
+  gst_harness_teardown(harness);
+}
+
 static void test_summary(void)
 {
   GstBuffer *buffer = gst_buffer_new(), *copy;
@@ -247,6 +287,8 @@ static void add_tests(void)
   g_test_add_func("/gstlusmeta/scaled", test_scaled);
   g_test_add_func("/gstlusmeta/dropped", test_dropped);
   g_test_add_func("/gstlusmeta/kept", test_kept);
+  g_test_add_func("/gstlusmeta/encoded", test_encoded);
+  g_test_add_func("/gstlusmeta/composed", test_composed);
   g_test_add_func("/gstlusmeta/summary", test_summary);
   g_test_add_func("/gstlusmeta/foreign-summary", test_foreign_summary);
   g_test_add_func("/gstlusmeta/image", test_image);
