@@ -123,7 +123,7 @@ static int found_left(const char *line, FixturePattern pattern)
 /* What the file holds is the sector; what refutes it is found and written for the next run. */
 static void test_profile(void)
 {
-  static const char *const profile = "[lus-scanner-profile]\nversion=1\n[64x64]\nrows=0;63;\nleft=30;30;\nright=64;64;\n";
+  static const char *const profile = "[lus-scanner-profile]\nversion=1\n[64x64]\nrows=0;63;\nleft=31;31;\nright=64;64;\n";
   g_autofree char *path = fixture_path("scanner.ini"), *text = NULL;
   g_autofree char *line = g_strdup_printf("lussegment model-file=MODEL profile-file=%s", path);
 
@@ -132,7 +132,7 @@ static void test_profile(void)
   g_assert_nonnull(strstr(text, "[64x64]\nrows=0;1;"));
   g_assert_nonnull(strstr(text, "left=32;32;"));
   g_assert_true(g_file_set_contents(path, profile, -1, NULL));
-  g_assert_cmpint(found_left(line, right_half), ==, 30);
+  g_assert_cmpint(found_left(line, right_half), ==, 31);
   g_assert_cmpint(found_left(line, fixture_line), ==, 0);
   g_clear_pointer(&text, g_free);
   g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
