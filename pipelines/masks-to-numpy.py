@@ -42,6 +42,23 @@ def summary(buffer):
     return {name: fields.get_value(name) for name in names}
 
 
+def failure(pipeline):
+    """Raises what the pipeline reports as an error, if it does."""
+    message = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+    if message:
+        error, detail = message.parse_error()
+        raise RuntimeError(f"{error.message} ({detail.splitlines()[-1] if detail else message.src.get_name()})")
+
+
+def pull(pipeline, sink):
+    """The next sample, None at the end. A pipeline that fails ends no stream: its bus is looked at meanwhile."""
+    while True:
+        sample = sink.emit("try-pull-sample", 100 * Gst.MSECOND)
+        if sample is not None or sink.get_property("eos"):
+            return sample
+        failure(pipeline)
+
+
 def frames(source):
     """Yields (PTS in ns, mask, summary) for every frame."""
     pipeline = Gst.parse_launch(
@@ -49,14 +66,14 @@ def frames(source):
         "t. ! queue ! appsink name=numbers sync=false "
         "t. ! queue ! lusconfmask output=mask ! appsink name=masks sync=false")
     numbers, masks = pipeline.get_by_name("numbers"), pipeline.get_by_name("masks")
-    pipeline.set_state(Gst.State.PLAYING)
     try:
+        if pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
+            failure(pipeline)
+            raise RuntimeError("the pipeline does not start")
         while True:
-            with_numbers, with_mask = numbers.emit("pull-sample"), masks.emit("pull-sample")
+            with_numbers, with_mask = pull(pipeline, numbers), pull(pipeline, masks)
             if with_numbers is None or with_mask is None:
-                message = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
-                if message:
-                    raise RuntimeError(message.parse_error()[0].message)
+                failure(pipeline)
                 return
             buffer = with_numbers.get_buffer()
             yield buffer.pts, plane(with_mask), summary(buffer)
@@ -88,4 +105,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")

@@ -64,7 +64,7 @@ static void test_states(void)
     }
   }
   assert_threads(threads);
-  g_assert_cmpint(status_of("VmRSS:"), <, memory + 4096);
+  g_assert_cmpint(status_of("VmRSS:"), <, memory + 16384); /* allocators keep some of what was freed */
   gst_object_unref(seg);
   gst_object_unref(pipeline);
   g_assert_true(ended);
