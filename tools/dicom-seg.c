@@ -101,7 +101,7 @@ gboolean lus_tool_seg_finish(LusToolSeg *seg, GError **error)
     classes[i] = info->classes[i];
   LusDicomSegmentation segmentation = {
     .planes = seg->planes_path,
-    .list = (const LusDicomPlane *)seg->list->data,
+    .list = (const LusDicomPlane *)(gconstpointer)seg->list->data,
     .n_planes = (int)seg->list->len,
     .classes = classes,
     .n_classes = info->n_classes,

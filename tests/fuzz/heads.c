@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     LusEstimate estimate;
     const LusEstimateQuery query = {.exam = exam, .model_sha256 = NULL, .min_frames = 1};
     lus_estimate(&estimate, heads, &query);
-    g_autofree char *text = lus_heads_describe(heads);
+    g_free(lus_heads_describe(heads));
   }
   return 0;
 }

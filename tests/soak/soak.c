@@ -229,7 +229,7 @@ int main(int argc, char **argv)
   soak.every = soak.next = options.frames ? MAX(options.frames / 200, 1) : 300;
   soak.samples = g_array_sized_new(FALSE, FALSE, sizeof(Sample), SAMPLES_MAX);
   memset(soak.samples->data, 1, SAMPLES_MAX * sizeof(Sample)); /* its pages are there from the beginning */
-  gst_debug_add_log_function(count_log, &soak, NULL);
+  (gst_debug_add_log_function)(count_log, &soak, NULL); /* the function: its macro compares a function with a void pointer */
   GstElement *pipeline = make_pipeline(&soak, &error);
   if (!pipeline) {
     fprintf(stderr, "%s\n", error->message);
