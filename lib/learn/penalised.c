@@ -39,8 +39,8 @@ void lus_penalised_classes(double *out, const double *cuts, int n_classes, doubl
 static double cut_slope(const double *cuts, int j, double at, double scale, const double *predictor, const double *y,
                         int n, int n_classes)
 {
-  double moved[LUS_PENALISED_CUTS], slope = 0;
-  memcpy(moved, cuts, sizeof(moved));
+  double moved[LUS_PENALISED_CUTS] = {0}, slope = 0;
+  memcpy(moved, cuts, (gsize)(n_classes - 1) * sizeof(double));
   moved[j] = at;
   for (int i = 0; i < n; i++) {
     int class = (int)y[i];
