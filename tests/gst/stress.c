@@ -298,9 +298,15 @@ static void test_model_file(void)
 
 /* ---- pipelines ---- */
 
+typedef struct {
+  GstPad *next;
+  gint done;
+} Relink;
+
 static GstPadProbeReturn relink(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  GstPad *next = data, *peer = gst_pad_get_peer(pad);
+  Relink *task = data;
+  GstPad *next = task->next, *peer = gst_pad_get_peer(pad);
 
   (void)info;
   if (peer != next) {
@@ -308,6 +314,7 @@ static GstPadProbeReturn relink(GstPad *pad, GstPadProbeInfo *info, gpointer dat
     g_assert_cmpint(gst_pad_link(pad, next), ==, GST_PAD_LINK_OK);
   }
   gst_object_unref(peer);
+  g_atomic_int_set(&task->done, TRUE);
   return GST_PAD_PROBE_REMOVE;
 }
 
@@ -335,8 +342,13 @@ static void test_relinking(void)
   g_assert_cmpint(gst_pad_link(from, chain), ==, GST_PAD_LINK_OK);
   g_assert_cmpint(gst_element_set_state(pipeline, GST_STATE_PLAYING), !=, GST_STATE_CHANGE_FAILURE);
   for (int i = 0; i < 60; i++) {
-    gst_pad_add_probe(from, GST_PAD_PROBE_TYPE_IDLE, relink, i % 2 ? chain : around, NULL);
-    g_usleep(5000);
+    Relink task = {.next = i % 2 ? chain : around};
+
+    /* In the stream's thread, between two pictures, one at a time: GStreamer then sends the sticky events first. */
+    gst_pad_add_probe(from, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, relink, &task, NULL);
+    while (!g_atomic_int_get(&task.done))
+      g_usleep(1000);
+    g_usleep(4000);
   }
   bus = gst_element_get_bus(pipeline);
   message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
