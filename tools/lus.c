@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,10 +82,8 @@ static int unknown_command(const char *name)
   return LUS_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-  /* The terminal's characters, but not its decimal comma. */
-  setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_help(stderr);
     return LUS_EXIT_USAGE;
@@ -103,8 +102,19 @@ int main(int argc, char **argv)
       continue;
     g_autofree char *full_name = g_strdup_printf("lus %s", name);
     argv[1] = full_name;
-    int code = commands[i].run(argc - 1, argv + 1);
-    return fflush(stdout) == 0 && !ferror(stdout) ? code : MAX(code, LUS_EXIT_ERROR);
+    return commands[i].run(argc - 1, argv + 1);
   }
   return unknown_command(name);
+}
+
+int main(int argc, char **argv)
+{
+  /* The terminal's characters, but not its decimal comma. */
+  setlocale(LC_CTYPE, "");
+  int code = run(argc, argv);
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return code;
+  g_printerr("lus: standard output: cannot write: %s\n", errno ? g_strerror(errno) : "an earlier write failed");
+  return MAX(code, LUS_EXIT_ERROR);
 }

@@ -68,7 +68,7 @@ for call in write fsync rename; do
       same run || problem "$call $i $code: no error, and no result"
     else
       [ $status -eq 1 ] || problem "$call $i $code: status $status"
-      grep -qE '(model\.onnx|log\.csv|\.|standard output).*: ' run/out.txt || problem "$call $i $code: no file is named"
+      grep -qE '^lus.*: (model\.onnx|log\.csv|\.|standard output).*: ' run/out.txt || problem "$call $i $code: no file is named"
       compgen -G 'run/*.part' > /dev/null && problem "$call $i $code: a temporary file is left"
       train run || problem "$call $i $code: did not go on"
       same run || problem "$call $i $code: another model or log"
