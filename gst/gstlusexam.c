@@ -5,7 +5,7 @@
 struct _GstLusExam {
   LusExam *exam;
   LusHeads *heads;
-  LusBaseline *baseline; /* NULL: none */
+  LusExamFile *baseline; /* NULL: none */
   char *baseline_name;
   LusEstimate estimate;
   gboolean estimated;      /* there is an estimate */
@@ -63,7 +63,7 @@ void gst_lus_exam_free(GstLusExam *exam)
   g_free(exam->clip);
   g_free(exam->model_sha256);
   lus_feature_meter_free(exam->meter);
-  lus_baseline_free(exam->baseline);
+  lus_exam_file_free(exam->baseline);
   g_free(exam->baseline_name);
   g_free(exam);
 }
@@ -89,11 +89,11 @@ gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone
 
 gboolean gst_lus_exam_set_baseline(GstLusExam *exam, const char *file, GError **error)
 {
-  LusBaseline *baseline = lus_baseline_load(file, error);
+  LusExamFile *baseline = lus_exam_file_read(file, error);
 
   if (!baseline)
     return FALSE;
-  lus_baseline_free(exam->baseline);
+  lus_exam_file_free(exam->baseline);
   exam->baseline = baseline;
   g_free(exam->baseline_name);
   exam->baseline_name = g_strdup(file);

@@ -29,10 +29,9 @@ typedef struct {
   int day;          /* -1 alike */
   LusHeads *heads;  /* NULL: no estimate */
   LusExam *exam;
-  LusBaseline *baseline; /* NULL: none */
   double sf_measured;    /* 0: unknown */
   LusExamNetworks *networks;
-  LusExamFile *earlier;  /* the baseline as the networks want it; NULL: none */
+  LusExamFile *baseline; /* NULL: none */
   LusToolMeasure measure;
 } Run;
 
@@ -46,10 +45,9 @@ static void run_clear(Run *run)
   lus_heads_unref(run->heads);
   lus_exam_free(run->exam);
   lus_exam_networks_free(run->networks);
-  lus_exam_file_free(run->earlier);
   lus_clip_planes_free(run->measure.planes);
   lus_key_frames_free(run->measure.keys);
-  lus_baseline_free(run->baseline);
+  lus_exam_file_free(run->baseline);
   lus_tool_measure_clear(&run->measure);
 }
 
@@ -266,7 +264,7 @@ static gboolean write_exam(const Run *run, GError **error)
                                   .baseline_model = run->baseline ? run->baseline->model_sha256 : NULL,
                                   .model_sha256 = model, .min_frames = run->options->min_frames};
   lus_estimate(&estimate, run->heads, &query);
-  lus_exam_networks_estimate(run->networks, &estimate, run->earlier,
+  lus_exam_networks_estimate(run->networks, &estimate, run->baseline,
                              lus_zones_count(lus_exam_at_hand(run->exam, run->options->min_frames)));
   g_autofree char *embeddings = lus_exam_networks_to_json(run->networks);
   LusExamRecord record = {run->exam_id, run->patient, run->day, model, run->heads ? lus_heads_sha256(run->heads) : NULL,
@@ -298,9 +296,8 @@ static gboolean load_comparison(Run *run, GError **error)
   run->networks = lus_exam_networks_new(run->heads, error);
   if (!run->networks || !run->options->baseline)
     return run->networks != NULL;
-  run->baseline = lus_baseline_load(run->options->baseline, error);
-  run->earlier = run->baseline ? lus_exam_file_read(run->options->baseline, error) : NULL;
-  return run->earlier != NULL;
+  run->baseline = lus_exam_file_read(run->options->baseline, error);
+  return run->baseline != NULL;
 }
 
 static gboolean make_folder(const char *path, GError **error)

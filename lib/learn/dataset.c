@@ -3,6 +3,7 @@
 #include "lung/exam.h"
 #include "nn/error.h"
 #include "nn/file.h"
+#include "nn/refuse.h"
 #include "nn/model.h"
 
 #include <string.h>
@@ -31,15 +32,7 @@ typedef struct {
   GError **error;
 } Reader;
 
-static gboolean G_GNUC_PRINTF(2, 3) refuse(const Reader *r, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *text = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_set_error(r->error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", r->manifest, text);
-  return FALSE;
-}
+#define refuse(r, ...) lus_refuse((r)->error, (r)->manifest, NULL, NULL, __VA_ARGS__)
 
 /** Letters, digits, '-' and, with @loose, '_' and '.': what may become part of a file name. */
 static gboolean is_name(const char *text, const char *more)

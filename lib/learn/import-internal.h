@@ -2,6 +2,7 @@
 #pragma once
 #include "learn/import.h"
 #include "nn/error.h"
+#include "nn/refuse.h"
 
 #include <jansson.h>
 
@@ -18,8 +19,8 @@ gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImpor
 gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_polygons(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 
-/** LUS_ERROR_INVALID "place: text". */
-gboolean lus_import_refuse(GError **error, const char *place, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/** LUS_ERROR_INVALID "place: text"; FALSE. */
+#define lus_import_refuse(error, place, ...) lus_refuse(error, place, NULL, NULL, __VA_ARGS__)
 /** The whole file as JSON, duplicate keys refused. NULL with @error. */
 json_t *lus_import_json(const char *path, GError **error);
 json_t *lus_import_parse_json(const char *path, const char *text, gsize length, GError **error);

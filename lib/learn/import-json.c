@@ -8,16 +8,6 @@
 
 #define MAX_HOLES 1000
 
-gboolean lus_import_refuse(GError **error, const char *place, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *text = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", place, text);
-  return FALSE;
-}
-
 json_t *lus_import_parse_json(const char *path, const char *text, gsize length, GError **error)
 {
   json_error_t problem;

@@ -9,20 +9,12 @@
 #include "nn/error.h"
 #include "nn/file.h"
 #include "nn/onnx.h"
+#include "nn/refuse.h"
 
 #define MAX_BYTES ((gsize)64 << 20)
 #define KEY "lus.video"
 
-G_GNUC_PRINTF(3, 4)
-static gboolean refuse(GError **error, const char *path, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *problem = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s; make the file anew with 'lus fit --network'", path, problem);
-  return FALSE;
-}
+#define refuse(error, path, ...) lus_refuse(error, path, NULL, "make the file anew with 'lus fit --network'", __VA_ARGS__)
 
 static json_t *numbers(const float *values, int n)
 {

@@ -60,28 +60,61 @@ static ZoneCounts count_zones(const LusExam *exam, int min_frames)
 
 typedef gboolean (*ZoneTest)(const LusZone *zone, int min_frames);
 
-/** @what and the zones that pass @before (NULL: the expected ones) but not @after. */
-static void list_zones(char *reason, gsize size, const char *what, ZoneTest before, ZoneTest after, const LusExam *exam,
-                       int min_frames)
+/** @what and the zones that pass @before (NULL: the expected ones) but not @after. How many they are. */
+static int list_zones(char *reason, gsize size, const char *what, ZoneTest before, ZoneTest after, const LusExam *exam,
+                      int min_frames)
 {
+  int listed = 0;
   g_strlcpy(reason, what, size);
   for (int i = 0; i < lus_exam_n_zones(exam); i++) {
     LusZone zone;
     lus_exam_get_zone(exam, i, &zone);
-    gboolean listed = before ? before(&zone, min_frames) : i < lus_exam_n_expected(exam);
-    if (!listed || after(&zone, min_frames))
+    gboolean asked = before ? before(&zone, min_frames) : i < lus_exam_n_expected(exam);
+    if (!asked || after(&zone, min_frames))
       continue;
     g_strlcat(reason, " ", size);
     g_strlcat(reason, zone.name, size);
+    listed++;
   }
+  return listed;
+}
+
+static gboolean has_zone(const LusExam *exam, const char *name)
+{
+  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(exam, i, &zone);
+    if (g_str_equal(zone.name, name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/** Names the zones that are missing: the expected ones without frames and, where an exam expects fewer than the head
+ *  needs, those of the fit that it does not have; where that tells no zone, how many are needed. */
+static void list_missing(char *reason, gsize size, int needed, int seen, const LusZoneProfile *profile,
+                         const LusExam *exam, int min_frames)
+{
+  int listed = list_zones(reason, size, "Zones missing", NULL, is_seen, exam, min_frames);
+  gboolean enough = seen + listed >= needed;
+  for (int p = 0; !enough && p < profile->n; p++) {
+    if (has_zone(exam, profile->zones[p]))
+      continue;
+    g_strlcat(reason, " ", size);
+    g_strlcat(reason, profile->zones[p], size);
+    listed++;
+  }
+  if (!listed)
+    g_snprintf(reason, size, "Needs %d zones", needed);
 }
 
 /** FALSE with the reason when fewer than @needed zones are at hand: the first hurdle that too many don't take. */
-static gboolean check_zones(char *reason, gsize size, int needed, const LusExam *exam, int min_frames)
+static gboolean check_zones(char *reason, gsize size, int needed, const LusHeads *heads, const LusExam *exam,
+                            int min_frames)
 {
   ZoneCounts counts = count_zones(exam, min_frames);
   if (counts.seen < needed)
-    list_zones(reason, size, "Zones missing", NULL, is_seen, exam, min_frames);
+    list_missing(reason, size, needed, counts.seen, &heads->profile, exam, min_frames);
   else if (counts.long_enough < needed)
     list_zones(reason, size, "Too few frames", is_seen, has_frames, exam, min_frames);
   else if (counts.at_hand < needed)
@@ -236,7 +269,7 @@ static void estimate_task(LusEstimate *out, LusEstimateValue *value, const LusHe
   LusHeadValues values;
   guint mask = lus_exam_at_hand(q->exam, q->min_frames);
   int needed = q->running ? MAX(head->min_zones, MIN(head->zones, lus_exam_n_expected(q->exam))) : head->min_zones;
-  if (!check_zones(value->reason, sizeof(value->reason), needed, q->exam, q->min_frames))
+  if (!check_zones(value->reason, sizeof(value->reason), needed, heads, q->exam, q->min_frames))
     return;
   if (task == LUS_TASK_CHANGE)
     mask = lus_query_common_zones(q);

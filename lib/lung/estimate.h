@@ -21,8 +21,8 @@ LUS_API int lus_change_class(double difference);
 typedef struct {
   double value, low, high; /* S/F or probability 0..1; low..high is the 90 % interval */
   gboolean valid;
-  char reason[96];         /* "" when valid; else e.g. "Zones missing R3 L2", "Too few frames", "No pleural line",
-                              "Outside trained range", "Other model", "No estimator" */
+  char reason[96];         /* "" when valid; else e.g. "Zones missing R3 L2", "Needs 4 zones", "Too few frames",
+                              "No pleural line", "Outside trained range", "Other model", "No estimator" */
 } LusEstimateValue;
 
 typedef struct {
@@ -119,15 +119,6 @@ typedef struct {
 } LusExamRecord;
 LUS_API char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record);
 
-/** An earlier exam from its exam.json. */
-typedef struct {
-  LusExam *exam;
-  char *exam_id, *model_sha256; /* NULL: not told */
-  double sf;                    /* its estimate, NaN: none */
-} LusBaseline;
-LUS_API LusBaseline *lus_baseline_load(const char *path, GError **error);
-LUS_API void lus_baseline_free(LusBaseline *baseline);
-
 /** S/F from SpO2 [%] and FiO2 [0.21..1]; FALSE with LUS_ERROR_INVALID outside 40..480 or when an input is
  *  out of range. */
 LUS_API gboolean lus_sf_ratio(double *sf, double spo2_percent, double fio2, GError **error);
@@ -135,6 +126,5 @@ LUS_API gboolean lus_sf_ratio(double *sf, double spo2_percent, double fio2, GErr
 LUS_API double lus_fio2_from_flow(double o2_l_min);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusHeads, lus_heads_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusBaseline, lus_baseline_free)
 
 LUS_END_DECLS

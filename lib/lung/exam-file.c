@@ -2,26 +2,18 @@
 #include "lung/exam-file.h"
 #include "nn/error.h"
 #include "nn/file.h"
+#include "nn/refuse.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BYTES ((gsize)4 << 20)
-#define MAX_FRAMES 100000000
+#define MAX_BYTES ((gsize)16 << 20)
+#define MAX_FRAMES 1000000000
 
-G_GNUC_PRINTF(4, 5)
-static gboolean refuse(GError **error, const LusExamFile *exam, const char *place, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *problem = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; make the file anew with 'lus exam'", exam->path, place,
-              problem);
-  return FALSE;
-}
+#define refuse(error, exam, place, ...)                                                                                 \
+  lus_refuse(error, (exam)->path, place, "make the file anew with 'lus exam'", __VA_ARGS__)
 
 /** A number within bounds; NaN for null or nothing. */
 static gboolean read_number(double *out, json_t *object, const char *key, double low, double high, const char *place,
@@ -61,34 +53,56 @@ static int find_zone(const LusExamFile *exam, const char *name)
 
 static LusZone *add_zone(LusExamFile *exam, const char *name, const char *place, GError **error)
 {
-  if (find_zone(exam, name) >= 0 || strlen(name) >= LUS_ZONE_LENGTH || !*name || exam->n_zones == LUS_MAX_ZONES) {
-    refuse(error, exam, place, "zone '%s' is there twice, has no name or too long a one, or is the 17th", name);
+  if (find_zone(exam, name) >= 0 || strlen(name) >= LUS_ZONE_LENGTH || !*name || strchr(name, ',') ||
+      exam->n_zones == LUS_MAX_ZONES) {
+    refuse(error, exam, place, "zone '%s' is there twice, has no name, too long a one or a comma in it, or is the 17th",
+           name);
     return NULL;
   }
   LusZone *zone = &exam->zones[exam->n_zones++];
   *zone = (LusZone){.frames = 0};
   g_strlcpy(zone->name, name, LUS_ZONE_LENGTH);
   for (int i = 0; i < LUS_FEATURE_N; i++)
-    zone->features[i] = NAN;
+    zone->features[i] = zone->peaks[i] = NAN;
   return zone;
+}
+
+/** A whole number of frames, 0..@most. */
+static gboolean read_frames(int *out, json_t *object, const char *key, int most, const char *place,
+                            const LusExamFile *exam, GError **error)
+{
+  double frames;
+  if (!read_number(&frames, object, key, 0, most, place, exam, error))
+    return FALSE;
+  if (isnan(frames) || frames > floor(frames))
+    return refuse(error, exam, place, "%s is not there, or is no whole number", key);
+  *out = (int)frames;
+  return TRUE;
+}
+
+/** Numbers of the features known here; others, of other versions, are left out. */
+static gboolean read_features(double out[LUS_FEATURE_N], json_t *zone, const char *key, const char *place,
+                              const LusExamFile *exam, GError **error)
+{
+  json_t *features = json_object_get(zone, key);
+  if (!json_is_object(features))
+    return refuse(error, exam, place, "%s must be there", key);
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
+    const LusFeatureInfo *info = lus_feature_info((LusFeature)i);
+    if (!read_number(&out[i], features, info->name, info->low, info->high, place, exam, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean read_zone(LusExamFile *exam, const char *name, json_t *json, GError **error)
 {
   g_autofree char *place = g_strdup_printf("zones.%.16s", name);
-  double frames, pleura_frames;
   LusZone *zone = add_zone(exam, name, place, error);
-  if (!zone || !read_number(&frames, json, "frames", 0, MAX_FRAMES, place, exam, error) ||
-      !read_number(&pleura_frames, json, "pleura_frames", 0, MAX_FRAMES, place, exam, error))
-    return FALSE;
-  zone->frames = isnan(frames) ? 0 : (int)frames;
-  zone->pleura_frames = isnan(pleura_frames) ? 0 : (int)pleura_frames;
-  for (int i = 0; i < LUS_FEATURE_N; i++) {
-    const LusFeatureInfo *info = lus_feature_info(i);
-    if (!read_number(&zone->features[i], json_object_get(json, "features"), info->name, -1e6, 1e6, place, exam, error))
-      return FALSE;
-  }
-  return TRUE;
+  return zone && read_frames(&zone->frames, json, "frames", MAX_FRAMES, place, exam, error) &&
+         read_frames(&zone->pleura_frames, json, "pleura_frames", zone->frames, place, exam, error) &&
+         read_features(zone->features, json, "features", place, exam, error) &&
+         read_features(zone->peaks, json, "features_p90", place, exam, error);
 }
 
 static gboolean read_zones(LusExamFile *exam, json_t *root, GError **error)
@@ -212,6 +226,23 @@ static gboolean read_embeddings(LusExamFile *exam, json_t *root, GError **error)
   return TRUE;
 }
 
+/** The zones with frames as an exam. */
+static gboolean make_exam(LusExamFile *file, GError **error)
+{
+  g_autoptr(GString) names = g_string_new(NULL);
+  for (int i = 0; i < file->n_zones; i++)
+    g_string_append_printf(names, i ? ",%s" : "%s", file->zones[i].name);
+  file->exam = lus_exam_new(file->n_zones ? names->str : NULL, error);
+  if (!file->exam) {
+    g_prefix_error(error, "%s: ", file->path);
+    return FALSE;
+  }
+  for (int i = 0; i < file->n_zones; i++)
+    if (file->zones[i].frames > 0)
+      lus_exam_add_measured(file->exam, i, &file->zones[i]);
+  return TRUE;
+}
+
 static gboolean read_exam(LusExamFile *exam, json_t *root, GError **error)
 {
   double schema, day;
@@ -230,7 +261,7 @@ static gboolean read_exam(LusExamFile *exam, json_t *root, GError **error)
     read_value(&exam->estimate.readmission, root, "readmission", "probability", 0, 1, exam, error) &&
     read_number(&exam->measured_sf, json_object_get(root, "sf"), "measured", LUS_SF_MIN, LUS_SF_MAX, "sf", exam, error);
   sort_zones(exam);
-  return done;
+  return done && make_exam(exam, error);
 }
 
 LusExamFile *lus_exam_file_read(const char *path, GError **error)
@@ -257,6 +288,7 @@ void lus_exam_file_free(LusExamFile *exam)
 {
   if (!exam)
     return;
+  lus_exam_free(exam->exam);
   g_free(exam->path);
   g_free(exam->exam_id);
   g_free(exam->patient);

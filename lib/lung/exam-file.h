@@ -20,6 +20,7 @@ typedef struct {
   char *model_sha256, *heads_sha256;   /* NULL: none */
   int n_zones;                         /* zones with frames and missing ones, right side first */
   LusZone zones[LUS_MAX_ZONES];        /* features as in the file, NaN where unknown; frames 0: no clip */
+  LusExam *exam;                       /* the same zones as an exam, for lus_estimate() */
   gboolean missing[LUS_MAX_ZONES];     /* listed as missing: no frames, or too few */
   LusEstimate estimate;
   char *baseline;                      /* what the change is measured against; NULL: nothing */

@@ -2,6 +2,7 @@
 #include "lung/heads-file.h"
 #include "nn/error.h"
 #include "nn/file.h"
+#include "nn/refuse.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -11,18 +12,7 @@
 #define OF_LEVEL "level"
 #define OF_DIFFERENCE "difference"
 
-/** Sets LUS_ERROR_INVALID: the file, the place in it, what is wrong, and what to do. */
-G_GNUC_PRINTF(4, 5)
-static gboolean refuse(GError **error, const char *path, const char *place, const char *format, ...)
-{
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *problem = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; make the file anew with 'lus fit'", path, place,
-              problem);
-  return FALSE;
-}
+#define refuse(error, path, place, ...) lus_refuse(error, path, place, "make the file anew with 'lus fit'", __VA_ARGS__)
 
 static gboolean in_range(double value, double low, double high, const char *name, const char *place, const char *path,
                          GError **error)

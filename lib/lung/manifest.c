@@ -2,16 +2,13 @@
 #include "lung/manifest.h"
 #include "nn/error.h"
 #include "nn/file.h"
+#include "nn/refuse.h"
 
 #include <jansson.h>
 
 #define MAX_BYTES ((gsize)1 << 20)
 
-static gboolean refuse(GError **error, const char *path, const char *place, const char *problem)
-{
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; docs/exam.md shows a manifest", path, place, problem);
-  return FALSE;
-}
+#define refuse(error, path, place, ...) lus_refuse(error, path, place, "docs/exam.md shows a manifest", __VA_ARGS__)
 
 static gboolean read_clip(LusManifestClip *clip, json_t *json, const char *folder, const char *place, const char *path,
                           GError **error)
@@ -19,7 +16,7 @@ static gboolean read_clip(LusManifestClip *clip, json_t *json, const char *folde
   const char *file, *zone;
   json_error_t problem;
   if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:s, s:s}", "file", &file, "zone", &zone) != 0)
-    return refuse(error, path, place, problem.text);
+    return refuse(error, path, place, "%s", problem.text);
   if (!lus_zone_known(zone))
     return refuse(error, path, place, "the zone is none of R1 to R6, L1 to L6, R4V, L4V");
   if (*file == 0)
@@ -53,7 +50,7 @@ static gboolean read_manifest(LusManifest *manifest, json_t *json, const char *p
   json_error_t problem;
   if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:I, s?s, s?s, s?I, s?s, s:o}", "schema", &schema, "exam_id",
                      &exam_id, "patient", &patient, "day", &day, "zones", &zones, "clips", &clips) != 0)
-    return refuse(error, path, "top level", problem.text);
+    return refuse(error, path, "top level", "%s", problem.text);
   if (schema != 1)
     return refuse(error, path, "schema", "another version than 1");
   if (day < -1 || day > 1000000)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/error.h"
+#include "nn/refuse.h"
 
 G_DEFINE_QUARK(lus-error-quark, lus_error)
 
@@ -19,6 +20,17 @@ void lus_error_make_printable(GError **error)
   }
   g_free((*error)->message);
   (*error)->message = g_string_free(text, FALSE);
+}
+
+gboolean lus_refuse(GError **error, const char *path, const char *place, const char *remedy, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *problem = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s%s%s%s%s", path, place ? place : "", place ? ": " : "", problem,
+              remedy ? "; " : "", remedy ? remedy : "");
+  return FALSE;
 }
 
 const char *lus_version(void)

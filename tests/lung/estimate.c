@@ -321,6 +321,21 @@ static void test_reasons(void)
   g_assert_cmpstr(e.change_reason, ==, "Other model");
 }
 
+/** An exam that expects fewer zones than the head needs: the others come from the fit, or their number is told. */
+static void test_too_few_expected(void)
+{
+  g_autoptr(LusHeads) heads = standard_heads();
+  g_autoptr(LusHeads) usual = load(ALL_HEADS, -1, NULL);
+  g_autoptr(LusExam) exam = lus_exam_new("R2,L2", NULL);
+  add_frames(exam, "R2", 10, 10, 20);
+  assert_reason(usual, exam, SHA, "Zones missing L2 R1");
+  add_frames(exam, "L2", 10, 10, 20);
+  assert_reason(usual, exam, SHA, "Zones missing R1");
+  assert_reason(heads, exam, SHA, "Needs 4 zones");
+  add_frames(exam, "R1", 10, 10, 20);
+  assert_reason(usual, exam, SHA, "Needs 4 zones");
+}
+
 /** Up to one sd outside 5..60 is accepted. */
 static void test_trained_range(void)
 {
@@ -574,6 +589,7 @@ int main(int argc, char **argv)
   g_test_add_func("/estimate/value", test_value);
   g_test_add_func("/estimate/clipped", test_clipped);
   g_test_add_func("/estimate/reasons", test_reasons);
+  g_test_add_func("/estimate/too-few-expected", test_too_few_expected);
   g_test_add_func("/estimate/trained-range", test_trained_range);
   g_test_add_func("/estimate/long-reason", test_long_reason);
   g_test_add_func("/estimate/heads", test_heads);

@@ -43,9 +43,12 @@ static LusExam *make_exam(double percent)
 {
   LusExam *exam = lus_exam_new(NULL, NULL);
   LusZone zone = {.frames = 40, .pleura_frames = 40};
-  for (int i = 0; i < LUS_FEATURE_N; i++)
-    zone.features[i] = 1 + i;
+  for (int i = 0; i < LUS_FEATURE_N; i++) {
+    zone.features[i] = MIN(1 + i, lus_feature_info((LusFeature)i)->high);
+    zone.peaks[i] = MIN(2 + i, lus_feature_info((LusFeature)i)->high);
+  }
   zone.features[LUS_FEATURE_VERTICAL_PERCENT] = percent;
+  zone.peaks[LUS_FEATURE_VERTICAL_PERCENT] = 61;
   lus_exam_add_measured(exam, lus_exam_zone(exam, "L3"), &zone);
   lus_exam_add_measured(exam, lus_exam_zone(exam, "R1"), &zone);
   zone.frames = zone.pleura_frames = 3;
@@ -108,6 +111,24 @@ static void test_read_back(Fixture *f, gconstpointer data)
   g_assert_true(isnan(exam->measured_sf));
 }
 
+/* As the exam was measured: the same numbers for the heads, and no zone that was not scanned. */
+static void test_exam_of_file(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(LusExam) exam = make_exam(34.5);
+  g_autofree char *path = write_exam(f, "exam.json", "p1", 2, 34.5, TRUE);
+  g_autoptr(LusExamFile) file = lus_exam_file_read(path, NULL);
+  double before[LUS_EXAM_INPUT_N], after[LUS_EXAM_INPUT_N];
+  g_assert_cmpint(lus_zones_count(lus_exam_at_hand(file->exam, 30)), ==, 2);
+  lus_exam_inputs(before, exam, NULL, G_MAXUINT, 1);
+  lus_exam_inputs(after, file->exam, NULL, G_MAXUINT, 1);
+  for (int i = 0; i < LUS_EXAM_INPUT_N; i++)
+    g_assert_true(before[i] == after[i] || (isnan(before[i]) && isnan(after[i])));
+  int here = lus_exam_input_from_name("vertical_percent.peak"), missing = lus_exam_input_from_name("missing.R2");
+  g_assert_cmpfloat(after[here], ==, 61);
+  g_assert_cmpfloat(after[missing], ==, 1);
+}
+
 static void test_read_invalid(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -135,6 +156,12 @@ static void test_refuse(Fixture *f, gconstpointer data)
     {"\"missing_zones\"", "\"missing\"", "missing_zones must be there"},
     {"\"R1\"", "\"R1 or so\"", "too long"},
     {"\"frames\": 40", "\"frames\": -1", "frames is -1"},
+    {"\"pleura_frames\": 40", "\"pleura_frames\": 41", "pleura_frames is 41, expected 0 to 40"},
+    {"\"frames\": 40", "\"frames\": 40.5", "frames is not there, or is no whole number"},
+    {"\"vertical_percent\": 34.5", "\"vertical_percent\": 134.5", "vertical_percent is 134.5, expected 0 to 100"},
+    {"\"features_p90\"", "\"peaks\"", "zones.R1: features_p90 must be there"},
+    {"\"R1\"", "\"R,1\"", "a comma in it"},
+    {"\"R1\"", "\" L3\"", "a name stands there twice"},
     {"\"patient\": \"p1\"", "\"patient\": 1", "patient is not a text"},
   };
   g_autofree char *path = write_exam(f, "exam.json", "p1", 2, 34.5, TRUE), *text = NULL;
@@ -355,6 +382,7 @@ int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/exam-file/back", Fixture, NULL, set_up, test_read_back, tear_down);
+  g_test_add("/exam-file/exam", Fixture, NULL, set_up, test_exam_of_file, tear_down);
   g_test_add("/exam-file/invalid", Fixture, NULL, set_up, test_read_invalid, tear_down);
   g_test_add("/exam-file/refuse", Fixture, NULL, set_up, test_refuse, tear_down);
   g_test_add_func("/key-frames", test_key_frames);
