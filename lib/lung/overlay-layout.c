@@ -5,8 +5,8 @@
 #include "lung/overlay-parts.h"
 #include "nn/error.h"
 
-/* What may have been bright in a block's place: half a percent, and not more than a few strokes of a ruler; a digit is
- * more than one square u. */
+/* What may have been bright in a block's place where it cannot be avoided: half a percent, and not more than a few
+ * strokes of a ruler; a digit is more than one square u. */
 #define TAKEN_SHARE 0.005
 #define TAKEN_AREA 1.0 /* square u */
 #define STEP 4.0          /* of the search, u */
@@ -42,6 +42,7 @@ typedef struct {
   LusLayout *layout;
   double width, height; /* u */
   double margin_x, top, bottom;
+  gboolean lenient; /* a few bright pixels in a block's place are put up with */
 } Grid;
 
 /* Where the blocks stand if nothing is in the way, in the coordinates of docs/display.md: columns at 12 and 254,
@@ -98,7 +99,7 @@ static gboolean take(Grid *grid, LusBlockId id, double x, double y)
   LusRect rect = place(grid, id, x, y);
   double u = grid->layout->u, limit = MIN(TAKEN_SHARE * rect.width * rect.height, TAKEN_AREA * u * u);
   int n = taken(grid, rect);
-  if (n < 0 || n > limit)
+  if (n < 0 || n > (grid->lenient ? limit : 0))
     return FALSE;
   grid->layout->slots[id] = (LusSlot){TRUE, FALSE, rect, x, y};
   return TRUE;
@@ -187,6 +188,16 @@ static gboolean place_all(Grid *grid, unsigned wanted)
   return all;
 }
 
+/* Better not on a stroke of a ruler; better so than smaller, or less of it. */
+static gboolean place_well(Grid *grid, unsigned wanted)
+{
+  grid->lenient = FALSE;
+  if (place_all(grid, wanted))
+    return TRUE;
+  grid->lenient = TRUE;
+  return place_all(grid, wanted);
+}
+
 /* The whole grid needs 16:9 and text that isn't below the smallest size. */
 static gboolean full_grid(Grid *grid, const LusLayoutInput *input)
 {
@@ -235,6 +246,24 @@ static gboolean place_on_plate(Grid *grid, LusBlockId id)
   return best < G_MAXINT;
 }
 
+/* From left to right, where it hides the least. */
+static LusSlot footer_slot(const Grid *grid)
+{
+  double u = grid->layout->u;
+  LusSlot best = {FALSE, TRUE, {0, 0, 0, 0}, 0, 0};
+  gint64 least = G_MAXINT64;
+  for (double x = 1; !best.shown || x <= grid->width - 1; x += STEP) {
+    LusRect rect = place(grid, LUS_BLOCK_FOOTER, x, 0);
+    rect.y = (grid->input->height - rect.height - (int)u) & ~1;
+    gint64 cost = best.shown && rect.x + rect.width > grid->input->width ? least : lus_room_cost(grid->room, rect);
+    if (cost < least) {
+      best = (LusSlot){TRUE, TRUE, rect, rect.x / u, rect.y / u};
+      least = cost;
+    }
+  }
+  return best;
+}
+
 /* Status and notice on one plate over the deepest rows: the sector fills the frame. What doesn't fit there is left
  * out. */
 static void place_footer(Grid *grid, unsigned wanted)
@@ -251,9 +280,7 @@ static void place_footer(Grid *grid, unsigned wanted)
     layout->footer_lines = choices[i];
     layout->footer_status = status;
     layout->homes[LUS_BLOCK_FOOTER] = (LusBox){0, 0, width, height};
-    LusRect rect = place(grid, LUS_BLOCK_FOOTER, 1, 0);
-    rect.y = (grid->input->height - rect.height - (int)layout->u) & ~1;
-    layout->slots[LUS_BLOCK_FOOTER] = (LusSlot){TRUE, TRUE, rect, rect.x / layout->u, rect.y / layout->u};
+    layout->slots[LUS_BLOCK_FOOTER] = footer_slot(grid);
     return;
   }
 }
@@ -295,10 +322,10 @@ void lus_layout_find(LusLayout *layout, const LusLayoutInput *input, const LusRo
   layout->min_px = input->canvas->min_px = input->height < 400 ? 10 : 14;
   for (guint i = 0; i < G_N_ELEMENTS(drops) && !placed; i++) {
     wanted &= ~drops[i];
-    placed = full_grid(&grid, input) && place_all(&grid, wanted);
+    placed = full_grid(&grid, input) && place_well(&grid, wanted);
     if (!placed) {
       compact_grid(&grid, input);
-      placed = place_all(&grid, wanted & ~(1u << LUS_BLOCK_OUTLOOK));
+      placed = place_well(&grid, wanted & ~(1u << LUS_BLOCK_OUTLOOK));
     }
   }
   for (guint k = 0; k < G_N_ELEMENTS(stay) && !placed; k++) {

@@ -62,6 +62,35 @@ static LusRect bounds(const guint8 *map, int width, int height)
   return (LusRect){x0, y0, MAX(0, x1 - x0), MAX(0, y1 - y0)};
 }
 
+/* From @n samples, @step apart, those that have one outside of the sector within @reach become its border. */
+static void mark_border(guint8 *line, int n, gsize step, int reach)
+{
+  for (int last = -1, i = 0; i <= n; i++) {
+    gboolean inside = i < n && line[(gsize)i * step];
+    if (inside)
+      continue;
+    /* a run of the sector ends here; what the frame cuts off has no border */
+    for (int k = last + 1; k < i; k++)
+      if ((last >= 0 && k - last <= reach) || (i < n && i - k <= reach))
+        line[(gsize)k * step] = LUS_SECTOR_BORDER;
+    last = i;
+  }
+}
+
+/* Where a mask ends with the sector its edge goes in steps of the plane's samples, and it is no edge of a structure: contours
+ * keep one sample's size away. */
+static void find_border(LusMaskDrawing *drawing, const LusSegmentation *segmentation)
+{
+  gsize width = (gsize)drawing->frame_width;
+  LusRect box = drawing->sector_box, rect = segmentation->rect;
+  int reach_x = (rect.width + segmentation->width - 1) / segmentation->width;
+  int reach_y = (rect.height + segmentation->height - 1) / segmentation->height;
+  for (int y = box.y; y < box.y + box.height; y++)
+    mark_border(drawing->sector + (gsize)y * width, drawing->frame_width, 1, reach_x);
+  for (int x = box.x; x < box.x + box.width; x++)
+    mark_border(drawing->sector + x, drawing->frame_height, width, reach_y);
+}
+
 gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentation *segmentation)
 {
   int width = segmentation->frame_width, height = segmentation->frame_height;
@@ -80,6 +109,7 @@ gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentat
   for (gsize i = 0; i < n; i++)
     drawing->sector[i] = drawing->sector[i] >= 128 ? 255 : 0;
   drawing->sector_box = bounds(drawing->sector, width, height);
+  find_border(drawing, segmentation);
   return TRUE;
 }
 
@@ -168,7 +198,7 @@ static void stroke_tile(LusMaskDrawing *drawing, const LusStroke *stroke, int ti
   lus_edge_take(&drawing->edge, tile, y, distance);
   for (int i = 0; i < n; i++) {
     float d = distance[i] * stroke->scale;
-    if (!(d > 0 && d < LUS_STROKE_STEPS - 1) || !sector[i])
+    if (!(d > 0 && d < LUS_STROKE_STEPS - 1) || sector[i] != 255)
       continue;
     guint32 paint = stroke->paint[(int)(d + 0.5f)];
     if (!paint || (stroke->dash && (drawing->box.x + x0 + i + frame_y) % (2 * stroke->dash) >= stroke->dash))

@@ -115,10 +115,13 @@ typedef struct {
   guint32 *paint;        /* [LUS_STROKE_STEPS], premultiplied */
 } LusStroke;
 
+/** Pixels of the sector at its border, where no contour is drawn; odd, as 255 is. */
+#define LUS_SECTOR_BORDER 127
+
 /** Contours and tints of the mask at hand. */
 typedef struct {
   int frame_width, frame_height;
-  guint8 *sector;     /* [frame_height][frame_width], 255 inside; NULL before the first */
+  guint8 *sector;     /* [frame_height][frame_width], 255 inside, at its border LUS_SECTOR_BORDER; NULL before the first */
   LusRect sector_box; /* the pixels inside it */
   LusRect box;        /* what the buffers below cover, even, frame pixels */
   int tiles;          /* per row of the box */
@@ -229,6 +232,8 @@ void lus_room_look(LusRoom *room, const LusImage *frame);
 void lus_room_sum(LusRoom *room, const guint8 *sector);
 /** Number of taken pixels in @rect; -1 where it touches the sector or leaves the frame. */
 int lus_room_taken(const LusRoom *room, LusRect rect);
+/** How bad it is to cover @rect, which lies within the frame: pixels of the sector first, taken ones second. */
+gint64 lus_room_cost(const LusRoom *room, LusRect rect);
 
 typedef struct { double x, y, width, height; } LusBox; /* in u */
 

@@ -98,7 +98,8 @@ static guint32 sum(const LusRoom *room, const guint32 *sums, int c0, int r0, int
          sums[(gsize)r1 * stride + (gsize)c0] + sums[(gsize)r0 * stride + (gsize)c0];
 }
 
-int lus_room_taken(const LusRoom *room, LusRect rect)
+/* Pixels that @sums counts in the cells that @rect touches; -1 where it leaves the frame. */
+static int count(const LusRoom *room, const guint32 *sums, LusRect rect)
 {
   if (rect.x < 0 || rect.y < 0 || rect.x + rect.width > room->width || rect.y + rect.height > room->height ||
       rect.width < 1 || rect.height < 1)
@@ -106,7 +107,15 @@ int lus_room_taken(const LusRoom *room, LusRect rect)
   int c0 = rect.x / room->cell, r0 = rect.y / room->cell;
   int c1 = (rect.x + rect.width + room->cell - 1) / room->cell;
   int r1 = (rect.y + rect.height + room->cell - 1) / room->cell;
-  if (sum(room, room->sector_sum, c0, r0, c1, r1))
-    return -1;
-  return (int)sum(room, room->taken_sum, c0, r0, c1, r1);
+  return (int)sum(room, sums, c0, r0, c1, r1);
+}
+
+int lus_room_taken(const LusRoom *room, LusRect rect)
+{
+  return count(room, room->sector_sum, rect) ? -1 : count(room, room->taken_sum, rect);
+}
+
+gint64 lus_room_cost(const LusRoom *room, LusRect rect)
+{
+  return (gint64)count(room, room->sector_sum, rect) * G_MAXINT32 + count(room, room->taken_sum, rect);
 }

@@ -17,6 +17,9 @@
 #define OTHER 20        /* a sector that differs by one part of this (5 %) from the remembered one is another one */
 #define SIDE_MIN 16     /* pixels */
 #define BLACK_MAX 8     /* highest level taken for the display's black */
+#define RAISED_MAX 24   /* the same where the frame has a border of one grey: 16 is black in studio range */
+#define BORDER 5        /* such a border covers one part of this of the frame at least, */
+#define FLAT 3          /* within so many levels */
 #define CELL_ABOVE 3    /* least mean of a lit cell above black */
 #define EDGE 5          /* cells inside of a border that tell how bright it is */
 #define SPREAD 4        /* of that brightness, one part of this may lie outside of the border */
@@ -214,12 +217,23 @@ static int percentile(const int histogram[256], int cells, int permille)
 }
 
 /* Black is what the darkest cells show; the brighter the picture, the brighter is its coding noise. */
+/* The level of what is not lit. A crop of tissue alone has no such level: its darkest cells differ. */
+static int find_black(const int histogram[256], int cells)
+{
+  int black = percentile(histogram, cells, 20), flat = 0;
+  if (black <= BLACK_MAX || black > RAISED_MAX)
+    return MIN(black, BLACK_MAX);
+  for (int level = black - 1; level < black - 1 + FLAT; level++)
+    flat += histogram[level];
+  return flat >= cells / BORDER ? black : BLACK_MAX;
+}
+
 static void find_levels(const LusSector *sector, int *cell_level, int *pixel_level)
 {
   int histogram[256] = {0}, cells = sector->columns * sector->rows;
   for (int i = 0; i < cells; i++)
     histogram[sector->means[i]]++;
-  int black = MIN(percentile(histogram, cells, 20), BLACK_MAX), bright = percentile(histogram, cells, 950);
+  int black = find_black(histogram, cells), bright = percentile(histogram, cells, 950);
   *cell_level = black + MAX(CELL_ABOVE, bright / 32);
   *pixel_level = black + MAX(PIXEL_ABOVE, bright / 16);
 }

@@ -119,6 +119,18 @@ static void test_layout_ruler(void)
   g_assert_cmpint(layout.slots[LUS_BLOCK_STATUS].rect.x, ==, 44);
 }
 
+/* One stroke is avoided where there is room beside it, else put up with. */
+static void test_layout_stroke(void)
+{
+  const LusRect stroke = {1210, 200, 4, 2};
+  LusLayout layout = layout_for(1280, 720, (LusRect){500, 60, 280, 560}, stroke, ALL_BLOCKS);
+  g_assert_false(layout.compact);
+  g_assert_cmpint(layout.slots[LUS_BLOCK_ZONE].rect.x, ==, 1014 - 32);
+  layout = layout_for(1280, 720, (LusRect){300, 60, 705, 560}, stroke, ALL_BLOCKS);
+  g_assert_false(layout.compact);
+  g_assert_cmpint(layout.slots[LUS_BLOCK_ZONE].rect.x, ==, 1014);
+}
+
 static void test_layout_no_room(void)
 {
   LusRect nothing = {0, 0, 0, 0};
@@ -128,6 +140,9 @@ static void test_layout_no_room(void)
   g_assert_true(layout.slots[LUS_BLOCK_MARK].shown);
   g_assert_false(layout.slots[LUS_BLOCK_STATUS].shown);
   g_assert_cmpint(layout.slots[LUS_BLOCK_FOOTER].rect.y, >, 300);
+  /* The scanner's text at the lower left, nothing to the right of it. */
+  layout = layout_for(350, 350, (LusRect){0, 0, 350, 330}, (LusRect){4, 336, 40, 10}, ALL_BLOCKS);
+  g_assert_cmpint(layout.slots[LUS_BLOCK_FOOTER].rect.x, >=, 44);
   layout = layout_for(156, 540, (LusRect){0, 0, 156, 540}, nothing, ALL_BLOCKS);
   g_assert_cmpint(layout.footer_lines, ==, 3);
   g_assert_cmpfloat(layout.min_px, ==, 14);
@@ -272,6 +287,7 @@ int main(int argc, char **argv)
   g_test_add_func("/overlay-layout/homes", test_layout_homes);
   g_test_add_func("/overlay-layout/scanner-text", test_layout_scanner_text);
   g_test_add_func("/overlay-layout/ruler", test_layout_ruler);
+  g_test_add_func("/overlay-layout/stroke", test_layout_stroke);
   g_test_add_func("/overlay-layout/no-room", test_layout_no_room);
   g_test_add_func("/overlay-layout/notice", test_notice_lines);
   g_test_add_func("/overlay-layout/words/status", test_words_status);

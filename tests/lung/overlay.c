@@ -53,6 +53,8 @@ static void test_contour_clipped(void)
   LusOverlayState state = live(&result);
   draw(&frame, &config, &state);
   g_assert_cmpint(byte_at(&frame, 0, 230, 198), ==, 182);
+  g_assert_cmpint(byte_at(&frame, 0, 201, 198), ==, 182);
+  g_assert_cmpint(byte_at(&frame, 0, 200, 198), ==, 90); /* one sample of the plane beside the sector's border */
   for (int y = 150; y < 300; y++)
     for (int x = 180; x < 200; x++)
       g_assert_cmpint(byte_at(&frame, 0, x, y), ==, was_at(&frame, 0, x, y));

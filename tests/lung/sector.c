@@ -310,6 +310,28 @@ static void test_noise(void)
   g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
 }
 
+/* A grabber that calls studio range full: black is 16, texts lie on it. Some noise does not hide that it is one grey. */
+static void test_raised_black(void)
+{
+  g_autoptr(Screen) s = screen_new(640, 480);
+  mark_fan(s, 320, -60, 120, 520, 0.5);
+  g_autoptr(LusSector) sector = lus_sector_new(640, 480, LUS_SECTOR_AUTO, (LusRect){0});
+  LusImage image = screen_image(s);
+  for (int frame = 0; frame < 10; frame++) {
+    speckle(s, 110, 14);
+    text(s, 20, 20, 12);
+    text(s, 500, 20, 10);
+    ticks(s, 620, 60, 15, 25);
+    for (int y = 100; y < 300; y++)
+      memset(s->pixels + y * s->stride + 8, 255 - y / 2, 9); /* grey scale */
+    for (int i = 0; i < s->stride * s->height; i++)
+      s->pixels[i] = (guint8)CLAMP(16 + s->pixels[i] * 219 / 255 + g_rand_int_range(s->rand, -1, 2), 0, 255);
+    lus_sector_update(sector, &image);
+    memset(s->pixels, 0, (gsize)s->stride * (gsize)s->height);
+  }
+  g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
+}
+
 /* ---- over time ---- */
 
 static void test_black(void)
@@ -443,6 +465,7 @@ int main(int argc, char **argv)
   g_test_add_func("/sector/cut-corners", test_cut_corners);
   g_test_add_func("/sector/phantom-screens", test_phantom_screens);
   g_test_add_func("/sector/noise", test_noise);
+  g_test_add_func("/sector/raised-black", test_raised_black);
   g_test_add_func("/sector/black", test_black);
   g_test_add_func("/sector/growth", test_growth);
   g_test_add_func("/sector/deterministic", test_deterministic);
