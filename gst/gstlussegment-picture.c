@@ -68,7 +68,7 @@ static gboolean read_settings(GstLusSegment *self)
 {
   LusSegmenter *next;
   GstClockTime cost;
-  gboolean mode_known, changed, load;
+  gboolean mode_known, changed, load, new_zone;
   GstLusMode mode;
 
   GST_OBJECT_LOCK(self);
@@ -78,7 +78,11 @@ static gboolean read_settings(GstLusSegment *self)
     self->now.mm_per_pixel = 0;
   mode = self->mode;
   mode_known = self->mode_known;
+  new_zone = self->new_zone;
+  self->new_zone = FALSE;
   GST_OBJECT_UNLOCK(self);
+  if (new_zone)
+    gst_lus_segment_forget_result(self);
   if (!mode_known && !choose_mode(self, mode))
     return FALSE;
   GST_OBJECT_LOCK(self);

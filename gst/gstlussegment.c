@@ -152,9 +152,25 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     }
     break;
   default:
-    break;
+    if (gst_lus_zone_from_event(event, zone))
+      gst_lus_segment_forget_result(self);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->sink_event(trans, event);
+}
+
+/* A zone chosen while the stream goes on: scanner and sector are the same, results are of another place. The streaming
+ * thread takes note with the next picture. */
+static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
+{
+  GstLusSegment *self = GST_LUS_SEGMENT(trans);
+  char zone[LUS_ZONE_LENGTH];
+
+  if (gst_lus_zone_from_event(event, zone)) {
+    GST_OBJECT_LOCK(self);
+    self->new_zone = TRUE;
+    GST_OBJECT_UNLOCK(self);
+  }
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->src_event(trans, event);
 }
 
 static gboolean query(GstBaseTransform *trans, GstPadDirection direction, GstQuery *query)
@@ -385,6 +401,7 @@ static void gst_lus_segment_class_init(GstLusSegmentClass *klass)
   trans->stop = stop;
   trans->set_caps = set_caps;
   trans->sink_event = sink_event;
+  trans->src_event = src_event;
   trans->query = query;
   trans->before_transform = gst_lus_sync_values;
   trans->transform_ip = gst_lus_segment_picture;

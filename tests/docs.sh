@@ -90,9 +90,9 @@ configuration() { # docs/learning.md: the keys of a configuration file are the f
     <(grep -oE -- '--[a-z][a-z-]*=' "$helps/train" | tr -d '=' | sed 's/^--//' | grep -vx config | sort -u) |
     sed -n 's/^< /not a flag: /p; s/^> /not in the table: /p'
 }
-properties() { # ELEMENT: docs/elements.md beside gst-inspect: name, default, range
-  diff <(sed -n '/^| element | property |/,/^$/p' docs/elements.md | grep -F "| \`$1\` |" |
-      awk -F' *[|] *' '{ print $3, $4, $5 }' | tr -d '`' | sort) \
+properties() { # ELEMENT: its page beside gst-inspect: name, default, range
+  diff <(sed -n '/^| property | default |/,/^$/p' "docs/elements/$1.md" | tail -n +3 | grep . |
+      awk -F' *[|] *' '{ print $2, $3, $4 }' | tr -d '`' | sort) \
     <(gst-inspect-1.0 "$1" | awk '
       function row() { if (name != "" && !(name in skip)) print name, value, range }
       BEGIN { split("name parent qos blocksize do-timestamp num-buffers typefind", s, " "); for (i in s) skip[s[i]] }
@@ -109,9 +109,13 @@ properties() { # ELEMENT: docs/elements.md beside gst-inspect: name, default, ra
         if (value ~ /^(null|< *>)$/) value = "unset"
       }
       /^ +\(-?[0-9]+\): / { range = (range == "-" ? "" : range ", ") $2 }
-      END { row() }' | sort) | sed -n 's/^< /docs\/elements.md: /p; s/^> /gst-inspect-1.0: /p'
+      END { row() }' | sort) | sed -n 's/^< /its page: /p; s/^> /gst-inspect-1.0: /p'
 }
 
+element_pages() {
+  diff <(gst-inspect-1.0 lus | sed -n 's/^  \(lus[a-z]*\): .*/\1/p' | sort) <(basename -s .md docs/elements/*.md | sort) |
+    sed -n 's/^< /without a page: /p; s/^> /no element: /p'
+}
 completed() { # WORD...: what data/lus.bash offers for the last one
   bash -c '. data/lus.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lus; printf "%s\n" "${COMPREPLY[@]}"' - "$lus" "$@"
 }
@@ -147,8 +151,10 @@ check "variables named exist" variables
 check "docs/tool.md and lus --help name the same commands" commands
 check "commands and flags named exist" flags
 check "docs/learning.md names the keys of a configuration file" configuration
-for element in lustestsrc lussegment lusconfmask lussfestimate luspublish lusoverlay; do
-  check "docs/elements.md: properties of $element" properties $element
+check "each element has a page" element_pages
+for page in docs/elements/*.md; do
+  element=$(basename "$page" .md)
+  check "$page: properties" properties "$element"
 done
 check "bash completion and --help name the same" completion
 check "pictures are made by commands" pictures

@@ -265,6 +265,54 @@ static void test_interval(void)
   gst_harness_teardown(harness);
 }
 
+static guint8 wide_scan(int x, int y)
+{
+  return x >= 40 && x < 280 && y >= 30 && y < 210 ? 200 : 0;
+}
+
+static guint8 small_scan(int x, int y)
+{
+  return x >= 100 && x < 220 && y >= 60 && y < 180 ? 200 : 0;
+}
+
+static void assert_zone(GstHarness *harness, guint n, FixturePattern pattern, GstLusSegFlags flags, LusRect rect)
+{
+  g_autofree char *caps = fixture_caps("GRAY8", 320, 240);
+  GstBuffer *out = fixture_push(harness, caps, pattern, n);
+  GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(out);
+
+  g_assert_cmpint(meta->flags, ==, flags);
+  g_assert_cmpint(meta->rect.x, ==, rect.x);
+  g_assert_cmpint(meta->rect.y, ==, rect.y);
+  g_assert_cmpint(meta->rect.width, ==, rect.width);
+  g_assert_cmpint(meta->rect.height, ==, rect.height);
+  gst_buffer_unref(out);
+}
+
+/* A zone chosen while the scan goes on, by an event of either way, drops the result and keeps the sector; one that a tag
+ * names is another recording's. */
+static void test_zone_events(void)
+{
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL inference-interval=3", 320, 240);
+  const LusRect wide = {40, 30, 240, 180}, small = {100, 60, 120, 120};
+  g_autoptr(GstEvent) up =
+    gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new("lus-zone", "zone", G_TYPE_STRING, "R2", NULL));
+  g_autoptr(GstEvent) other = gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new_empty("lus-other"));
+
+  assert_zone(harness, 0, wide_scan, GST_LUS_SEG_NONE, wide);
+  assert_zone(harness, 1, small_scan, GST_LUS_SEG_REUSED, wide);
+  gst_harness_push_upstream_event(harness, gst_event_ref(up));
+  assert_zone(harness, 2, small_scan, GST_LUS_SEG_NONE, wide);
+  gst_harness_push_upstream_event(harness, gst_event_ref(other));
+  assert_zone(harness, 3, small_scan, GST_LUS_SEG_REUSED, wide);
+  gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+                                                       gst_structure_new("lus-zone", "zone", G_TYPE_STRING, "R3", NULL)));
+  assert_zone(harness, 4, small_scan, GST_LUS_SEG_NONE, wide);
+  fixture_push_zone(harness, "L1");
+  assert_zone(harness, 5, small_scan, GST_LUS_SEG_NONE, small);
+  gst_harness_teardown(harness);
+}
+
 static void test_no_sector(void)
 {
   GstHarness *harness = fixture_harness("lussegment model-file=MODEL", 64, 64);
@@ -541,6 +589,7 @@ static void add_tests(void)
   g_test_add_func("/lussegment/short-buffer", test_short_buffer);
   g_test_add_func("/lussegment/caps-change", test_caps_change);
   g_test_add_func("/lussegment/interval", test_interval);
+  g_test_add_func("/lussegment/zone-events", test_zone_events);
   g_test_add_func("/lussegment/no-sector", test_no_sector);
   g_test_add_func("/lussegment/roi", test_roi);
   g_test_add_func("/lussegment/swap", test_swap);
