@@ -7,16 +7,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(id -u)" -eq 0 ] || { echo "error: debootstrap needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "error: install debootstrap" >&2; exit 1; }
-root=${1:-$(mktemp -d)}
+kept=${1:-}
+root=${kept:-$(mktemp -d)}
 cleanup() {
-  umount "$root/proc" 2>/dev/null || true
-  [ -n "${1:-}" ] || rm -rf "$root"
+  ! mountpoint -q "$root/proc" || umount "$root/proc"
+  [ -n "$kept" ] || rm -rf "$root"
 }
-trap 'cleanup "${1:-}"' EXIT
+trap cleanup EXIT
 [ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$root" >/dev/null
 rm -rf "$root/packages"
 pipelines/packages.sh "$root/packages"
-mount -t proc proc "$root/proc"
+mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 run() {
   local start=$SECONDS
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot "$root" /bin/bash -euc "cd /root && $1"
@@ -25,13 +26,13 @@ run() {
 recommended=$(sed -n '/^Package: gstreamer1.0-lus/,/^Description/p' debian/control |
   sed -n '/^Recommends:/,/^[DS]/p' | grep -v '^Des' | sed 's/^Recommends://; s/,/ /g' | tr '\n' ' ')
 run "apt-get update -q >/dev/null; apt-get install -q -y --no-install-recommends /packages/*.deb $recommended gcc libc6-dev pkg-config >/dev/null"
-run "lus --version; gst-inspect-1.0 --exists lussegment"
+run "lus --version; gst-inspect-1.0 lussegment >/dev/null"
 run "lus simulate --patients 1 --seed 1 --frames 40 -o data >/dev/null 2>&1; cp \$(ls data/clips/* | head -n 1) clip.mp4"
 line=$(sed -n '/^meson devenv -C build gst-launch-1.0/,/^```/p' README.md | sed '/^```/d; s/meson devenv -C build //')
 [ -n "$line" ] || { echo "error: README.md has no gst-launch line" >&2; exit 1; }
 run "$line"
 run "lus segment clip.mp4 -o out --overlay --masks 2>/dev/null; test -s out/clip/overlay.mkv; test -s out/clip/frames.jsonl"
-run "printf '#include <lus/lus.h>\n#include <gst/lus/gstlusmeta.h>\nint main(void) { return lus_version()[0] == 0 || !GST_LUS_SEG_META_INFO; }\n' > a.c
+run "printf '#include <lus/lus.h>\n#include <gst/lus/gstlusmeta.h>\nint main(void) { gst_init(NULL, NULL); return lus_version()[0] == 0 || !GST_LUS_SEG_META_INFO; }\n' > a.c
      gcc a.c -o a \$(pkg-config --cflags --libs lus-1.0 gstreamer-lus-1.0); ./a"
 run "apt-get remove -q -y lus-tools gstreamer1.0-lus liblus-dev liblus1 >/dev/null; ! test -e /usr/share/lus; ! command -v lus"
 echo "all packages work"

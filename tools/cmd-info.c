@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "info-heads.h"
 #include "tool.h"
 #include <jansson.h>
 #include <stdio.h>
 
 static const char description[] =
   "Tells what a model file holds: classes, threshold, input, size, training record, licence. With\n"
-  "--plan also how the network runs here, step by step: method, work, measured milliseconds.\n\n"
+  "--plan also how the network runs here, step by step: method, work, measured milliseconds.\n"
+  "MODEL may also be a heads file or a video network of `lus fit`.\n\n"
   "Example: lus info model.onnx --json";
 
 /** All that is told, gathered once for both ways of telling. */
@@ -176,6 +178,16 @@ static int print_json(const Facts *facts, gboolean plan)
   return LUS_EXIT_DONE;
 }
 
+/** Of a file that is no segmentation model: what it holds. */
+static int tell_other(gboolean (*tell)(const char *path, gboolean json, GError **error), const char *path,
+                      gboolean json, gboolean plan)
+{
+  GError *error = NULL;
+  if (plan)
+    return lus_tool_usage("info", "--plan is for segmentation models, not for heads and video networks");
+  return tell(path, json, &error) ? LUS_EXIT_DONE : lus_tool_fail("info", error);
+}
+
 int lus_cmd_info(int argc, char **argv)
 {
   gboolean json = FALSE, plan = FALSE;
@@ -194,8 +206,15 @@ int lus_cmd_info(int argc, char **argv)
   if (facts.threads < 1 || facts.threads > 1024 || runs < 1 || runs > 1000)
     return lus_tool_usage("info", "--threads must be 1 to 1024, --runs 1 to 1000");
   GError *error = NULL;
+  if (lus_info_is_heads(arguments[0]))
+    return tell_other(lus_info_heads, arguments[0], json, plan);
   if (!gather(&facts, arguments[0], &error) || (plan && !profile(&facts, runs, &error))) {
-    code = lus_tool_fail("info", error);
+    if (!facts.model && lus_info_is_video(arguments[0])) {
+      g_clear_error(&error);
+      code = tell_other(lus_info_video, arguments[0], json, plan);
+    } else {
+      code = lus_tool_fail("info", error);
+    }
   } else if (json) {
     code = print_json(&facts, plan);
   } else {

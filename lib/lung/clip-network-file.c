@@ -12,7 +12,8 @@
 #include "nn/refuse.h"
 
 #define MAX_BYTES ((gsize)64 << 20)
-#define KEY "lus.video"
+#define KEY LUS_VIDEO_METADATA
+#define TRAINING "lus.training"
 
 #define refuse(error, path, ...) lus_refuse(error, path, NULL, "make the file anew with 'lus fit --network'", __VA_ARGS__)
 
@@ -54,7 +55,7 @@ gboolean lus_clip_network_write(const LusGraph *graph, const LusVideoHead *head,
   g_hash_table_insert(metadata, (gpointer)"lus.version", g_strdup(lus_version()));
   g_hash_table_insert(metadata, (gpointer)"lus.notice", g_strdup(LUS_NOTICE));
   if (record)
-    g_hash_table_insert(metadata, (gpointer)"lus.training", g_strdup(record));
+    g_hash_table_insert(metadata, (gpointer)TRAINING, g_strdup(record));
   free(text);
   GByteArray *bytes = lus_onnx_write(graph, metadata, head->frames * (head->classes + (head->grey ? 1 : 0)),
                                      LUS_CLIP_PIXELS, LUS_CLIP_PIXELS, error);
@@ -139,7 +140,7 @@ static gboolean head_from_json(LusVideoHead *head, json_t *json, const char *pat
   return done || refuse(error, path, "zone_bias, weight or bias are no lists of numbers of the right length");
 }
 
-LusGraph *lus_clip_network_read(const char *path, LusVideoHead *head, char **sha256, GError **error)
+LusGraph *lus_clip_network_read(const char *path, LusVideoHead *head, char **sha256, char **training, GError **error)
 {
   gsize length;
   g_autofree guint8 *data = lus_file_read(path, MAX_BYTES, &length, error);
@@ -168,5 +169,6 @@ LusGraph *lus_clip_network_read(const char *path, LusVideoHead *head, char **sha
     return NULL;
   }
   *sha256 = lus_sha256(data, length);
+  *training = g_strdup(g_hash_table_lookup(onnx->metadata, TRAINING));
   return g_steal_pointer(&onnx->graph);
 }

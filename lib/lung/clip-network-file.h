@@ -2,7 +2,8 @@
 #pragma once
 #include "lung/clip-network.h"
 
-/** Inside of lung: the ONNX file of a video network. The graph is newly allocated, the head checked. */
-LusGraph *lus_clip_network_read(const char *path, LusVideoHead *head, char **sha256, GError **error);
+/** Inside of lung: the ONNX file of a video network. The graph is newly allocated, the head checked; *@training: the training
+ *  record, NULL: none. */
+LusGraph *lus_clip_network_read(const char *path, LusVideoHead *head, char **sha256, char **training, GError **error);
 gboolean lus_clip_network_write(const LusGraph *graph, const LusVideoHead *head, const char *record, const char *path,
                                 GError **error);

@@ -15,7 +15,7 @@ struct _LusClipNetwork {
   LusGraph *graph;
   LusPlan *plan;
   float *input; /* [frames x planes][LUS_CLIP_PIXELS][LUS_CLIP_PIXELS] */
-  char *sha256;
+  char *sha256, *training;
 };
 
 int lus_video_zone(const char *name)
@@ -72,18 +72,20 @@ void lus_clip_network_free(LusClipNetwork *network)
   lus_graph_free(network->graph);
   g_free(network->input);
   g_free(network->sha256);
+  g_free(network->training);
   g_free(network);
 }
 
 LusClipNetwork *lus_clip_network_load(const char *path, GError **error)
 {
   LusVideoHead head;
-  g_autofree char *sha256 = NULL;
-  LusGraph *graph = lus_clip_network_read(path, &head, &sha256, error);
+  g_autofree char *sha256 = NULL, *training = NULL;
+  LusGraph *graph = lus_clip_network_read(path, &head, &sha256, &training, error);
   LusClipNetwork *network = graph ? lus_clip_network_new(graph, &head, error) : NULL;
-  if (network)
+  if (network) {
     network->sha256 = g_steal_pointer(&sha256);
-  else if (graph)
+    network->training = g_steal_pointer(&training);
+  } else if (graph)
     g_prefix_error(error, "%s: ", path);
   return network;
 }
@@ -106,6 +108,16 @@ void lus_clip_network_set_head(LusClipNetwork *network, const LusVideoHead *head
 const char *lus_clip_network_sha256(const LusClipNetwork *network)
 {
   return network->sha256;
+}
+
+const char *lus_clip_network_training(const LusClipNetwork *network)
+{
+  return network->training;
+}
+
+gsize lus_clip_network_n_parameters(const LusClipNetwork *network)
+{
+  return lus_graph_n_parameters(network->graph);
 }
 
 void lus_clip_network_input(float *out, const guint8 *planes, const LusVideoHead *head, int first, gboolean mirror)

@@ -8,6 +8,8 @@
 LUS_BEGIN_DECLS
 
 #define LUS_VIDEO_MAX_EMBEDDING 64
+/** Key of the metadata that makes an ONNX file a video network. */
+#define LUS_VIDEO_METADATA "lus.video"
 /** Places of the vocabularies' zones (R1-R6, L1-L6, R4V, L4V). */
 #define LUS_VIDEO_ZONES 14
 /** Place of a zone's bias; -1: a zone of another name. */
@@ -56,6 +58,9 @@ LUS_API const LusVideoHead *lus_clip_network_head(const LusClipNetwork *network)
 LUS_API void lus_clip_network_set_head(LusClipNetwork *network, const LusVideoHead *head);
 /** Of the file; NULL of one that was not loaded. */
 LUS_API const char *lus_clip_network_sha256(const LusClipNetwork *network);
+/** Training record of the file, JSON text; NULL: none, or not loaded. */
+LUS_API const char *lus_clip_network_training(const LusClipNetwork *network);
+LUS_API gsize lus_clip_network_n_parameters(const LusClipNetwork *network);
 
 /** The input of the network: every (LUS_CLIP_FRAMES / frames)-th frame from @first on, of the planes that the head reads,
  *  0..1, mirrored left to right where @mirror. @out [frames x planes][LUS_CLIP_PIXELS][LUS_CLIP_PIXELS]. */

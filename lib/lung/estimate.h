@@ -104,7 +104,8 @@ typedef struct {
 /** FALSE when there is no such head. In S/F for sf, else in log odds (change: towards higher). */
 LUS_API gboolean lus_heads_contributions(LusContributions *out, const LusHeads *heads, LusTask task,
                                          const LusEstimateQuery *query);
-/** What the heads file says, as text: inputs with their weights, zones, intervals, how they were fitted. Newly allocated. */
+/** What the heads file says, as text: inputs with their weights, zones, intervals, how they were fitted, video
+ *  networks. Newly allocated. */
 LUS_API char *lus_heads_describe(const LusHeads *heads);
 
 /** The exam.json of the contract; newly allocated text, NULL when out of memory. Strings may be NULL. */

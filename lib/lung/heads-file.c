@@ -334,7 +334,11 @@ char *lus_heads_describe(const LusHeads *heads)
     g_string_append_printf(out, "\n%s: %s (intercept %.4g)\n", lus_task_name((LusTask)i), titles[i], head->intercept);
     describe_inputs(out, head);
     describe_zones(out, head, (LusTask)i);
-    g_string_append_printf(out, "  fit: %s\n", head->fit);
+    g_string_append_printf(out, "  needs %d of %d zones\n  fit: %s\n", head->min_zones, head->zones, head->fit);
   }
+  for (int i = 0; i < LUS_TASK_N; i++)
+    if (heads->networks[i].path)
+      g_string_append_printf(out, "\n%s: video network %s, SHA-256 %s\n", lus_task_name((LusTask)i),
+                             heads->networks[i].path, heads->networks[i].sha256);
   return g_string_free(out, FALSE);
 }

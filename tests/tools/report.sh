@@ -74,6 +74,15 @@ done
 check "their files" test -s heads.sf.onnx -a -s heads.change.onnx -a -s heads.readmission.onnx
 check "the heads file names them" jq -e '.networks | keys == ["change", "readmission", "sf"]' heads.json
 check "no checkpoints are left" test -z "$(find . -name '*.checkpoint*')"
+check "info: a heads file" gives 0 "readmission: video network ./heads.readmission.onnx" info heads.json
+check "info: its JSON" sh -c '"$1" info heads.json --json | jq -e ".networks.sf.sha256 != null and .schema == 2 and (.sha256 | length) == 64"' - "$lus"
+check "info: a video network" gives 0 "8 frames of 48 x 48, 3 classes" info heads.change.onnx
+check "info: what it was trained by" gives 0 '"command":"' info heads.change.onnx
+check "info: its JSON, too" sh -c '"$1" info heads.sf.onnx --json | jq -e ".task == \"sf\" and .training.held_out != null"' - "$lus"
+check "info: no plan of heads" gives 2 "--plan is for segmentation models" info heads.json --plan
+check "info: nor of a video network" gives 2 "--plan is for segmentation models" info heads.sf.onnx --plan
+echo '{"schema": 2}' > few.json
+check "info: JSON that is no heads file" gives 1 "few.json: " info few.json
 run=(exam clips --model model.onnx --heads heads.json --min-frames 5)
 check "exam with networks" gives 0 "net1/exam.json" "${run[@]}" -o net1
 check "exam.json holds their embeddings" jq -e '(.embeddings | keys) == ["change", "readmission", "sf"]
