@@ -6,6 +6,7 @@
  * Draws masks, legend, status, exam and estimate on the pictures, natively in every format of liblus; what is drawn and
  * why is docs/display.md. Put it last, behind lussfestimate.
  */
+#include "gstluscomposition.h"
 #include "gstluselements.h"
 #include "gstlusmeta.h"
 #include "gstlusvalues.h"
@@ -23,6 +24,7 @@ struct _GstLusOverlay {
   /* Settings, under the object lock. */
   LusOverlayConfig config; /* class_mask follows from selected */
   char **selected;         /* class names; NULL or empty = all */
+  gboolean attach_texts;
 
   /* The streaming thread's own. */
   LusOverlay *overlay;
@@ -30,6 +32,8 @@ struct _GstLusOverlay {
   guint64 results;          /* seen in this stream */
   GstClockTime last_result; /* stream time of the last picture with a result */
   GstClockTime last_reused;
+  gboolean attaching; /* the next elements take texts as metadata */
+  GstLusComposition composition;
 };
 
 #define GST_TYPE_LUS_OVERLAY (gst_lus_overlay_get_type())
@@ -40,7 +44,7 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(lusoverlay, "lusoverlay", GST_RANK_NONE, G
 
 enum {
   PROP_0, PROP_OPACITY, PROP_STYLE, PROP_SELECTED_TYPES, PROP_SHOW_LEGEND, PROP_SHOW_CONFIDENCE, PROP_SHOW_ESTIMATE,
-  PROP_SHOW_STATUS, PROP_EXPIRE_OVERLAY, PROP_STALE_POLICY, PROP_ENABLED
+  PROP_SHOW_STATUS, PROP_EXPIRE_OVERLAY, PROP_STALE_POLICY, PROP_ATTACH_TEXTS, PROP_ENABLED
 };
 
 GST_LUS_DEFINE_ENUM(style_get_type, "GstLusOverlayStyle",
@@ -75,8 +79,55 @@ static gboolean start(GstBaseTransform *trans)
 
 static gboolean stop(GstBaseTransform *trans)
 {
+  gst_lus_composition_clear(&GST_LUS_OVERLAY(trans)->composition);
   g_clear_pointer(&GST_LUS_OVERLAY(trans)->overlay, lus_overlay_free);
   return TRUE;
+}
+
+static gboolean get_attach_texts(GstLusOverlay *self)
+{
+  gboolean attach;
+
+  GST_OBJECT_LOCK(self);
+  attach = self->attach_texts;
+  GST_OBJECT_UNLOCK(self);
+  return attach;
+}
+
+/* Pictures come without texts attached, and may go out with them. */
+static GstCaps *transform_caps(GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps, GstCaps *filter)
+{
+  GstCaps *result = gst_lus_composition_remove_feature(gst_caps_copy(caps));
+
+  if (direction == GST_PAD_SINK && get_attach_texts(GST_LUS_OVERLAY(trans)))
+    result = gst_caps_merge(gst_lus_composition_add_feature(gst_caps_copy(result)), result);
+  if (filter) {
+    GstCaps *both = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref(result);
+    result = both;
+  }
+  return result;
+}
+
+/* That the next elements accept such caps is not enough: they must ask for the metadata too. Asking sends the caps, so
+ * that set_info() may not be called for them: what was found is kept here. */
+static GstCaps *fixate_caps(GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps, GstCaps *others)
+{
+  GstLusOverlay *self = GST_LUS_OVERLAY(trans);
+  GstCaps *all = gst_caps_ref(others), *plain;
+
+  others = GST_BASE_TRANSFORM_CLASS(gst_lus_overlay_parent_class)->fixate_caps(trans, direction, caps, others);
+  if (direction == GST_PAD_SINK && gst_lus_composition_has_feature(others) &&
+      !gst_lus_composition_accepted(GST_BASE_TRANSFORM_SRC_PAD(trans), others)) {
+    plain = gst_lus_composition_remove_feature(gst_caps_copy(others));
+    if (gst_caps_can_intersect(all, plain))
+      gst_caps_replace(&others, plain);
+    gst_caps_unref(plain);
+  }
+  gst_caps_unref(all);
+  if (direction == GST_PAD_SINK)
+    self->attaching = gst_lus_composition_has_feature(others);
+  return others;
 }
 
 static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_info, GstCaps *out,
@@ -87,6 +138,7 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_i
   (void)in;
   (void)out;
   (void)out_info;
+  gst_lus_composition_clear(&self->composition);
   lus_overlay_reset(self->overlay);
   return gst_lus_image_from_info(&self->image, in_info);
 }
@@ -192,6 +244,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     self->config.class_mask = class_mask(self->selected, lus_model_info(placed.model));
   }
   state.status = status_of(self, meta, now);
+  self->config.texts_apart = self->attaching;
   lus_overlay_set_config(self->overlay, &self->config);
   GST_OBJECT_UNLOCK(self);
   state.mask_age_ns = mask_age(self, meta, now);
@@ -200,6 +253,8 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   if (gst_lus_summary_get_exam(gst_buffer_get_lus_summary(frame->buffer), &exam))
     state.exam = &exam;
   lus_overlay_draw(self->overlay, &self->image, &state);
+  if (self->attaching)
+    gst_lus_composition_attach(&self->composition, frame->buffer, self->overlay);
   return GST_FLOW_OK;
 }
 
@@ -225,9 +280,12 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_SHOW_STATUS: self->config.show_status = g_value_get_boolean(value); break;
   case PROP_EXPIRE_OVERLAY: self->config.expire_ns = (gint64)g_value_get_uint64(value); break;
   case PROP_STALE_POLICY: self->config.stale_policy = (LusStalePolicy)g_value_get_enum(value); break;
+  case PROP_ATTACH_TEXTS: self->attach_texts = g_value_get_boolean(value); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
   GST_OBJECT_UNLOCK(self);
+  if (id == PROP_ATTACH_TEXTS)
+    gst_base_transform_reconfigure_src(GST_BASE_TRANSFORM(self));
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)
@@ -249,6 +307,7 @@ static void get_property(GObject *object, guint id, GValue *value, GParamSpec *p
   case PROP_SHOW_STATUS: g_value_set_boolean(value, self->config.show_status); break;
   case PROP_EXPIRE_OVERLAY: g_value_set_uint64(value, (guint64)self->config.expire_ns); break;
   case PROP_STALE_POLICY: g_value_set_enum(value, self->config.stale_policy); break;
+  case PROP_ATTACH_TEXTS: g_value_set_boolean(value, self->attach_texts); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   }
   GST_OBJECT_UNLOCK(self);
@@ -263,6 +322,7 @@ static void finalize(GObject *object)
 static void gst_lus_overlay_init(GstLusOverlay *self)
 {
   lus_overlay_config_init(&self->config);
+  self->attach_texts = TRUE;
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), FALSE);
 }
 
@@ -297,11 +357,17 @@ static void install_properties(GObjectClass *object)
       "Age in ns from which on a mask is stale", 0, G_MAXINT64, (guint64)defaults.expire_ns, GST_LUS_PARAM_NUMBER));
   g_object_class_install_property(object, PROP_STALE_POLICY, g_param_spec_enum("stale-policy", "Stale policy",
       "What becomes of a stale mask", stale_policy_get_type(), (gint)defaults.stale_policy, GST_LUS_PARAM_FLAGS));
+  install_switch(object, PROP_ATTACH_TEXTS, "attach-texts", "Attach texts",
+                 "Where the next elements take GstVideoOverlayComposition, attach the texts instead of drawing them");
   install_switch(object, PROP_ENABLED, "enabled", "Enabled", "Draw at all; else pictures pass untouched");
 }
 
 static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
 {
+  static GstStaticPadTemplate src = GST_STATIC_PAD_TEMPLATE(
+      "src", GST_PAD_SRC, GST_PAD_ALWAYS,
+      GST_STATIC_CAPS(GST_LUS_VIDEO_CAPS "; video/x-raw(" GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY
+                      ", " GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION "), " GST_LUS_VIDEO_FIELDS));
   GstElementClass *element = GST_ELEMENT_CLASS(klass);
   GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
   GstVideoFilterClass *filter = GST_VIDEO_FILTER_CLASS(klass);
@@ -310,11 +376,14 @@ static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
   gst_type_mark_as_plugin_api(style_get_type(), 0);
   gst_type_mark_as_plugin_api(stale_policy_get_type(), 0);
   gst_lus_add_video_pads(element);
+  gst_element_class_add_static_pad_template(element, &src); /* in place of the common one */
   gst_element_class_set_static_metadata(element, "Lung-ultrasound display", "Filter/Effect/Visualization/Video",
       "Draws masks, legend, status, exam and estimate. " LUS_NOTICE, "Lus developers");
   trans->start = start;
   trans->stop = stop;
   trans->sink_event = sink_event;
+  trans->transform_caps = transform_caps;
+  trans->fixate_caps = fixate_caps;
   trans->before_transform = gst_lus_sync_values;
   trans->transform_ip_on_passthrough = FALSE;
   filter->set_info = set_info;

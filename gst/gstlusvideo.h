@@ -12,8 +12,10 @@ G_BEGIN_DECLS
   "RGBx, BGRx, xRGB, xBGR, RGBA, BGRA, ARGB, ABGR }"
 
 /** Caps of every picture liblus reads: all of LusFormat, LUS_FRAME_MIN to LUS_FRAME_MAX pixels. */
-#define GST_LUS_VIDEO_CAPS \
-  "video/x-raw, format = (string) " GST_LUS_VIDEO_FORMATS ", " \
+#define GST_LUS_VIDEO_CAPS "video/x-raw, " GST_LUS_VIDEO_FIELDS
+/** Their fields. */
+#define GST_LUS_VIDEO_FIELDS \
+  "format = (string) " GST_LUS_VIDEO_FORMATS ", " \
   "width = (int) [ " G_STRINGIFY(LUS_FRAME_MIN) ", " G_STRINGIFY(LUS_FRAME_MAX) " ], " \
   "height = (int) [ " G_STRINGIFY(LUS_FRAME_MIN) ", " G_STRINGIFY(LUS_FRAME_MAX) " ], " \
   "framerate = (fraction) [ 0/1, 2147483647/1 ]"

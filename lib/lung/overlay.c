@@ -47,7 +47,11 @@ struct _LusOverlay {
   LusContent content, drawn;
   gboolean is_drawn[LUS_BLOCK_N];
   LusPlate plates[LUS_BLOCK_N];
+  cairo_surface_t *texts[LUS_BLOCK_N]; /* instead of plates, with texts_apart; NULL: not drawn yet */
+  guint64 serials[LUS_BLOCK_N], serial; /* of texts; the last one given */
 };
+
+G_STATIC_ASSERT(LUS_OVERLAY_TEXTS == LUS_BLOCK_N);
 
 typedef void (*DrawBlock)(LusCanvas *canvas, const LusContent *content, const LusLayout *layout);
 
@@ -92,10 +96,17 @@ LusOverlay *lus_overlay_new(void)
   return overlay;
 }
 
+static void forget_texts(LusOverlay *overlay)
+{
+  for (int i = 0; i < LUS_BLOCK_N; i++)
+    g_clear_pointer(&overlay->texts[i], cairo_surface_destroy);
+}
+
 void lus_overlay_free(LusOverlay *overlay)
 {
   if (!overlay)
     return;
+  forget_texts(overlay);
   for (int i = 0; i < LUS_BLOCK_N; i++)
     lus_plate_clear(&overlay->plates[i]);
   for (int i = 0; i < LUS_CORNERS; i++)
@@ -109,6 +120,10 @@ void lus_overlay_free(LusOverlay *overlay)
 
 void lus_overlay_set_config(LusOverlay *overlay, const LusOverlayConfig *config)
 {
+  if (config->texts_apart != overlay->config.texts_apart) {
+    forget_texts(overlay);
+    memset(overlay->is_drawn, 0, sizeof overlay->is_drawn);
+  }
   overlay->config = *config;
   overlay->config.opacity = CLAMP(config->opacity, 0, 1);
 }
@@ -319,8 +334,13 @@ static void render_block(LusOverlay *overlay, LusBlockId id)
   cairo_surface_flush(surface);
   const void *data = cairo_image_surface_get_data(surface);
   const LusDrawing drawing = {.argb = data, .stride = cairo_image_surface_get_stride(surface) / 4};
-  if (data)
+  g_clear_pointer(&overlay->texts[id], cairo_surface_destroy);
+  if (data && overlay->config.texts_apart) {
+    overlay->texts[id] = cairo_surface_reference(surface);
+    overlay->serials[id] = ++overlay->serial;
+  } else if (data) {
     lus_plate_build(&overlay->plates[id], &overlay->target, &drawing, slot->rect, FALSE);
+  }
   cairo_surface_destroy(surface);
 }
 
@@ -334,7 +354,8 @@ static void draw_blocks(LusOverlay *overlay, LusImage *frame)
     if (!overlay->is_drawn[i] || memcmp(now, before, blocks[i].size) != 0)
       render_block(overlay, i);
     overlay->is_drawn[i] = TRUE;
-    lus_plate_draw(&overlay->plates[i], frame);
+    if (!overlay->config.texts_apart)
+      lus_plate_draw(&overlay->plates[i], frame);
   }
   overlay->drawn = overlay->content;
 }
@@ -375,4 +396,16 @@ void lus_overlay_draw(LusOverlay *overlay, LusImage *frame, const LusOverlayStat
   if (masks_shown(overlay, &state, status))
     draw_masks(overlay, frame, &state, status);
   draw_blocks(overlay, frame);
+}
+
+int lus_overlay_texts(const LusOverlay *overlay, LusOverlayText texts[LUS_OVERLAY_TEXTS])
+{
+  int n = 0;
+  for (int i = 0; overlay->config.texts_apart && i < LUS_BLOCK_N; i++) {
+    cairo_surface_t *text = overlay->texts[i];
+    if (overlay->layout.slots[i].shown && overlay->is_drawn[i] && text)
+      texts[n++] = (LusOverlayText){overlay->layout.slots[i].rect, (const void *)cairo_image_surface_get_data(text),
+                                    cairo_image_surface_get_stride(text) / 4, overlay->serials[i]};
+  }
+  return n;
 }

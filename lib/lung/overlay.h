@@ -16,6 +16,7 @@ typedef struct {
   LusStalePolicy stale_policy;
   gint64 expire_ns;         /* masks older than this are stale; default 300 ms */
   guint32 class_mask;       /* bit i: draw class i; default all */
+  gboolean texts_apart;     /* texts are not drawn, lus_overlay_texts() has them; default FALSE */
 } LusOverlayConfig;
 
 typedef enum {
@@ -62,6 +63,18 @@ LUS_API void lus_overlay_set_config(LusOverlay *overlay, const LusOverlayConfig 
 LUS_API void lus_overlay_reset(LusOverlay *overlay);
 /** Draws in place. Pixels outside what is drawn stay bit-identical. */
 LUS_API void lus_overlay_draw(LusOverlay *overlay, LusImage *frame, const LusOverlayState *state);
+
+/** A block of text as a picture of its own. */
+typedef struct {
+  LusRect rect;        /* its place; may reach past the frame's right and lower side by a pixel */
+  const guint32 *argb; /* [rect.height][stride], premultiplied by alpha, in the CPU's byte order */
+  int stride;          /* pixels */
+  guint64 serial;      /* not 0; another one where pixels or place are others */
+} LusOverlayText;
+#define LUS_OVERLAY_TEXTS 10
+/** With texts_apart: the blocks that the last lus_overlay_draw() left to others, the first to be drawn first. Returns how many; the
+ *  pixels live until the next call with @overlay. */
+LUS_API int lus_overlay_texts(const LusOverlay *overlay, LusOverlayText texts[LUS_OVERLAY_TEXTS]);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusOverlay, lus_overlay_free)
 

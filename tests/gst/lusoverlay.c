@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
+#include <gst/video/video-overlay-composition.h>
 
 #define WIDTH 640
 #define HEIGHT 360
@@ -11,16 +12,16 @@ static void test_defaults(void)
   gdouble value;
   gint style, policy;
   guint64 expire;
-  gboolean legend, confidence, estimate, status, enabled;
+  gboolean legend, confidence, estimate, status, attach, enabled;
 
   g_object_get(element, "opacity", &value, "style", &style, "stale-policy", &policy, "expire-overlay", &expire,
                "show-legend", &legend, "show-confidence", &confidence, "show-estimate", &estimate, "show-status",
-               &status, "enabled", &enabled, NULL);
+               &status, "attach-texts", &attach, "enabled", &enabled, NULL);
   g_assert_cmpfloat(value, ==, 1);
   g_assert_cmpint(style, ==, LUS_OVERLAY_CONTOUR);
   g_assert_cmpint(policy, ==, LUS_STALE_DIM);
   g_assert_cmpuint(expire, ==, 300000000);
-  g_assert_true(legend && confidence && estimate && status && enabled);
+  g_assert_true(legend && confidence && estimate && status && attach && enabled);
   g_assert_cmpfloat(G_PARAM_SPEC_DOUBLE(opacity)->minimum, ==, 0);
   g_assert_cmpfloat(G_PARAM_SPEC_DOUBLE(opacity)->maximum, ==, 1);
   gst_object_unref(element);
@@ -228,6 +229,116 @@ static void test_caps_change(void)
   gst_harness_teardown(harness);
 }
 
+#define ATTACHED "video/x-raw(memory:SystemMemory, meta:GstVideoOverlayComposition)"
+
+/* A harness whose sink takes @caps; @asks: and the metadata with texts. */
+static GstHarness *sink_harness(const char *settings, const char *caps, gboolean asks)
+{
+  g_autofree char *line = g_strconcat("lusoverlay name=overlay ", settings, NULL), *src = fixture_caps("BGRx", WIDTH, HEIGHT);
+  GstHarness *harness = gst_harness_new_parse(line);
+
+  if (asks)
+    gst_harness_add_propose_allocation_meta(harness, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, NULL);
+  gst_harness_set_sink_caps_str(harness, caps);
+  gst_harness_set_src_caps_str(harness, src);
+  return harness;
+}
+
+static GstBuffer *attach(GstHarness *harness, guint n)
+{
+  g_assert_cmpint(gst_harness_push(harness, make_picture("BGRx", n)), ==, GST_FLOW_OK);
+  return gst_harness_pull(harness);
+}
+
+/* Largest difference of two pictures' bytes. */
+static int difference(GstBuffer *a, GstBuffer *b)
+{
+  GstMapInfo x, y;
+  int most = 0;
+
+  g_assert_true(gst_buffer_map(a, &x, GST_MAP_READ) && gst_buffer_map(b, &y, GST_MAP_READ));
+  g_assert_cmpuint(x.size, ==, y.size);
+  for (gsize i = 0; i < x.size; i++)
+    most = i % 4 == 3 ? most : MAX(most, ABS((int)x.data[i] - (int)y.data[i]));
+  gst_buffer_unmap(a, &x);
+  gst_buffer_unmap(b, &y);
+  return most;
+}
+
+/* Blended by another, the texts look as when they are drawn; the masks are in the picture either way. */
+static void test_attached(void)
+{
+  GstHarness *drawing = sink_harness("style=both", "video/x-raw", FALSE), *attaching = sink_harness("style=both", ATTACHED, TRUE);
+  GstVideoOverlayComposition *first = NULL;
+  GstVideoInfo info;
+
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_BGRx, WIDTH, HEIGHT);
+  for (guint n = 0; n < 3; n++) {
+    GstBuffer *drawn = attach(drawing, n), *attached = attach(attaching, n);
+    GstVideoOverlayCompositionMeta *meta = gst_buffer_get_video_overlay_composition_meta(attached);
+    GstVideoFrame frame;
+
+    g_assert_null(gst_buffer_get_video_overlay_composition_meta(drawn));
+    g_assert_nonnull(meta);
+    g_assert_cmpuint(gst_video_overlay_composition_n_rectangles(meta->overlay), ==, 5); /* notice, status, legend, depth scale, mark */
+    g_assert_cmpint(difference(drawn, attached), >, 150);
+    g_assert_true(gst_video_frame_map(&frame, &info, attached, GST_MAP_READWRITE));
+    g_assert_true(gst_video_overlay_composition_blend(meta->overlay, &frame));
+    gst_video_frame_unmap(&frame);
+    g_assert_cmpint(difference(drawn, attached), <=, 3);
+    if (n == 0)
+      first = gst_video_overlay_composition_ref(meta->overlay);
+    else if (n == 1)
+      g_assert_true(gst_video_overlay_composition_get_rectangle(first, 0) ==
+                    gst_video_overlay_composition_get_rectangle(meta->overlay, 0)); /* the notice stays */
+    gst_buffer_unref(drawn);
+    gst_buffer_unref(attached);
+  }
+  gst_video_overlay_composition_unref(first);
+  gst_harness_teardown(drawing);
+  gst_harness_teardown(attaching);
+}
+
+/* Texts are drawn where caps alone are accepted, where the metadata alone is, and where it is not wanted. */
+static void test_not_attached(void)
+{
+  static const struct { const char *settings, *caps; gboolean asks; } cases[] = {
+    {"", "video/x-raw", TRUE}, {"", ATTACHED "; video/x-raw", FALSE}, {"attach-texts=false", ATTACHED "; video/x-raw", TRUE}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GstHarness *harness = sink_harness(cases[i].settings, cases[i].caps, cases[i].asks);
+    GstBuffer *clean = make_picture("BGRx", 0), *out = attach(harness, 0);
+    GstCaps *caps = gst_pad_get_current_caps(harness->sinkpad);
+
+    g_assert_null(gst_buffer_get_video_overlay_composition_meta(out));
+    g_assert_cmpuint(gst_caps_features_get_size(gst_caps_get_features(caps, 0)), ==, 1);
+    g_assert_cmpint(difference(clean, out), >, 150);
+    gst_caps_unref(caps);
+    gst_buffer_unref(clean);
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+  }
+}
+
+/* While playing, either way; without the display there is no text at all. */
+static void test_attach_while_playing(void)
+{
+  GstHarness *harness = sink_harness("", ATTACHED "; video/x-raw", TRUE);
+  GstElement *overlay = gst_harness_find_element(harness, "lusoverlay");
+  static const struct { const char *property; gboolean value, attached; } steps[] = {
+    {"attach-texts", TRUE, TRUE}, {"attach-texts", FALSE, FALSE}, {"attach-texts", TRUE, TRUE}, {"enabled", FALSE, FALSE},
+    {"enabled", TRUE, TRUE}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+    g_object_set(overlay, steps[i].property, steps[i].value, NULL);
+    GstBuffer *out = attach(harness, i);
+    g_assert_cmpint(gst_buffer_get_video_overlay_composition_meta(out) != NULL, ==, steps[i].attached);
+    gst_buffer_unref(out);
+  }
+  gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+
 static void add_tests(void)
 {
   g_test_add_func("/lusoverlay/defaults", test_defaults);
@@ -240,6 +351,9 @@ static void add_tests(void)
   g_test_add_func("/lusoverlay/switch-while-playing", test_switch_while_playing);
   g_test_add_func("/lusoverlay/shared-picture", test_shared_picture);
   g_test_add_func("/lusoverlay/caps-change", test_caps_change);
+  g_test_add_func("/lusoverlay/attached", test_attached);
+  g_test_add_func("/lusoverlay/not-attached", test_not_attached);
+  g_test_add_func("/lusoverlay/attach-while-playing", test_attach_while_playing);
 }
 
 int main(int argc, char **argv)
