@@ -18,6 +18,9 @@ struct _LusSector {
   guint8 *means;     /* [rows][columns] running maximum of the cells' means */
   guint8 *row;       /* [width] */
   guint16 *sums;     /* [width] */
+  guint8 pixel_level, cell_level; /* what counts as bright, at the last look */
+  gboolean changed;               /* a maximum rose over its level since, or all is to be looked at anew */
+  int calm;                       /* pictures since the sector changed, as far as CALM and the turns after it */
 
   guint8 *lit, *kept, *spare; /* [rows][columns], 1 or 0 */
   int *labels;                /* [rows][columns], component + 1 */

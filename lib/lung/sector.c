@@ -16,6 +16,8 @@
 #define GROWTH 50       /* growth below one part of this (2 %) is ignored, so that the geometry keeps still */
 #define OTHER 20        /* a sector that differs by one part of this (5 %) from the remembered one is another one */
 #define SIDE_MIN 16     /* pixels */
+#define CALM 120        /* pictures without a change after which a sector counts as steady */
+#define LOOK_EVERY 4    /* of a steady sector's pictures this one is looked at */
 #define BLACK_MAX 8     /* highest level taken for the display's black */
 #define RAISED_MAX 24   /* the same where the frame has a border of one grey: 16 is black in studio range */
 #define BORDER 5        /* such a border covers one part of this of the frame at least, */
@@ -135,6 +137,8 @@ void lus_sector_reset(LusSector *sector)
     return;
   }
   sector->known = sector->seen = FALSE;
+  sector->changed = TRUE;
+  sector->calm = 0;
   sector->trusted = sector->remembered != NULL;
   memset(sector->brightest, 0, (gsize)sector->width * sector->height);
   memset(sector->means, 0, (gsize)sector->rows * sector->columns);
@@ -152,16 +156,26 @@ static void update_means(LusSector *sector, int cell_row, int height)
     int sum = pixels / 2;
     for (; x < end; x++)
       sum += sector->sums[x];
-    means[c] = (guint8)MAX(means[c], sum / pixels);
+    guint8 mean = (guint8)(sum / pixels);
+    if (mean > means[c]) {
+      sector->changed |= means[c] < sector->cell_level && mean >= sector->cell_level;
+      means[c] = mean;
+    }
   }
 }
 
-static void add_row(guint8 *restrict brightest, guint16 *restrict sums, const guint8 *restrict row, int width)
+/* Whether a maximum rose to @level. */
+static gboolean add_row(guint8 *restrict brightest, guint16 *restrict sums, const guint8 *restrict row, int width,
+                        guint8 level)
 {
+  guint8 rose = 0;
   for (int x = 0; x < width; x++) {
-    brightest[x] = MAX(brightest[x], row[x]);
+    guint8 old = brightest[x], next = MAX(old, row[x]);
+    rose |= (guint8)((next >= level) & (old < level));
+    brightest[x] = next;
     sums[x] = (guint16)(sums[x] + row[x]);
   }
+  return rose;
 }
 
 static void watch(LusSector *sector, const LusImage *image)
@@ -173,7 +187,8 @@ static void watch(LusSector *sector, const LusImage *image)
     memset(sector->sums, 0, sizeof(guint16) * (gsize)width);
     for (; y < end; y++) {
       lus_image_luma_row(sector->row, image, 0, y, width);
-      add_row(sector->brightest + (gsize)y * width, sector->sums, sector->row, width);
+      sector->changed |=
+          add_row(sector->brightest + (gsize)y * width, sector->sums, sector->row, width, sector->pixel_level);
     }
     update_means(sector, r, height);
   }
@@ -216,7 +231,6 @@ static int percentile(const int histogram[256], int cells, int permille)
   return level;
 }
 
-/* Black is what the darkest cells show; the brighter the picture, the brighter is its coding noise. */
 /* The level of what is not lit. A crop of tissue alone has no such level: its darkest cells differ. */
 static int find_black(const int histogram[256], int cells)
 {
@@ -228,14 +242,20 @@ static int find_black(const int histogram[256], int cells)
   return flat >= cells / BORDER ? black : BLACK_MAX;
 }
 
-static void find_levels(const LusSector *sector, int *cell_level, int *pixel_level)
+/* Black is what the darkest cells show; the brighter the picture, the brighter is its coding noise. Whether a level moved. */
+static gboolean find_levels(LusSector *sector)
 {
   int histogram[256] = {0}, cells = sector->columns * sector->rows;
   for (int i = 0; i < cells; i++)
     histogram[sector->means[i]]++;
   int black = find_black(histogram, cells), bright = percentile(histogram, cells, 950);
-  *cell_level = black + MAX(CELL_ABOVE, bright / 32);
-  *pixel_level = black + MAX(PIXEL_ABOVE, bright / 16);
+  int black = MIN(percentile(histogram, cells, 20), BLACK_MAX), bright = percentile(histogram, cells, 950);
+  guint8 cell_level = (guint8)(black + MAX(CELL_ABOVE, bright / 32));
+  guint8 pixel_level = (guint8)(black + MAX(PIXEL_ABOVE, bright / 16));
+  gboolean moved = cell_level != sector->cell_level || pixel_level != sector->pixel_level;
+  sector->cell_level = cell_level;
+  sector->pixel_level = pixel_level;
+  return moved;
 }
 
 /* The cells left, right, above and below cell @at; -1 past the border. */
@@ -562,11 +582,15 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
 {
   if (sector->mode != LUS_SECTOR_AUTO)
     return FALSE;
-  int cell_level, pixel_level;
+  if (++sector->calm > CALM && sector->calm < CALM + LOOK_EVERY)
+    return FALSE;
+  sector->calm = MIN(sector->calm, CALM);
   watch(sector, image);
-  find_levels(sector, &cell_level, &pixel_level);
-  find_cells(sector, cell_level);
-  trace(sector, pixel_level);
+  if (!find_levels(sector) && !sector->changed)
+    return FALSE; /* nothing of what follows would come out otherwise than at the last picture */
+  sector->changed = FALSE;
+  find_cells(sector, sector->cell_level);
+  trace(sector, sector->pixel_level);
   if (!extend_hull(sector))
     return FALSE;
   find_edges(sector);
@@ -578,6 +602,7 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
   memcpy(sector->spans, next, sizeof(LusSpan) * (gsize)sector->height);
   sector->rect = fit_rect(sector, bounds_of(sector, sector->spans));
   sector->known = TRUE;
+  sector->calm = 0;
   return TRUE;
 }
 
@@ -591,7 +616,8 @@ gboolean lus_sector_remember(LusSector *sector, const LusSpan *spans, GError **e
   memcpy(copy, spans, sizeof *copy * (gsize)sector->height);
   g_free(sector->remembered);
   sector->remembered = copy;
-  sector->trusted = TRUE;
+  sector->trusted = sector->changed = TRUE;
+  sector->calm = 0;
   return TRUE;
 }
 

@@ -18,7 +18,8 @@ LUS_API LusSector *lus_sector_new(int frame_width, int frame_height, LusSectorMo
 LUS_API void lus_sector_free(LusSector *sector);
 /** Forgets all frames (new stream, new zone, depth change). */
 LUS_API void lus_sector_reset(LusSector *sector);
-/** Looks at one frame of the size given to new(). TRUE if the sector is another one than before. */
+/** Looks at one frame of the size given to new(). TRUE if the sector is another one than before. A sector that has not changed
+ *  for 120 frames is looked at in every fourth. */
 LUS_API gboolean lus_sector_update(LusSector *sector, const LusImage *image);
 /** FALSE while no sector has been seen (black frames). The rectangle is at least 16 x 16. */
 LUS_API gboolean lus_sector_get_rect(const LusSector *sector, LusRect *rect);
