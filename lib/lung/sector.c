@@ -249,7 +249,6 @@ static gboolean find_levels(LusSector *sector)
   for (int i = 0; i < cells; i++)
     histogram[sector->means[i]]++;
   int black = find_black(histogram, cells), bright = percentile(histogram, cells, 950);
-  int black = MIN(percentile(histogram, cells, 20), BLACK_MAX), bright = percentile(histogram, cells, 950);
   guint8 cell_level = (guint8)(black + MAX(CELL_ABOVE, bright / 32));
   guint8 pixel_level = (guint8)(black + MAX(PIXEL_ABOVE, bright / 16));
   gboolean moved = cell_level != sector->cell_level || pixel_level != sector->pixel_level;
