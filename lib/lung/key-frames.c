@@ -112,7 +112,7 @@ static gboolean draw(LusImage *picture, const Candidate *candidate)
     for (int x = 0; x < candidate->width; x++) {
       gsize at = (gsize)y * (gsize)candidate->width + (gsize)x;
       guint8 *out = picture->planes[0] + (gsize)y * (gsize)picture->strides[0] + 4 * (gsize)x;
-      memset(out, candidate->luma[at] & drawing.sector[at], 4);
+      memset(out, drawing.sector[at] ? candidate->luma[at] : 0, 4);
     }
   if (done) {
     lus_mask_drawing_update(&drawing, picture, &segmentation, candidate->mask, &look);

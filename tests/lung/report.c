@@ -235,6 +235,7 @@ static guint32 key_pixel(const LusKeyFrames *keys, double mean)
   g_assert_cmpint(cairo_image_surface_get_height(surface), ==, LUS_KEY_FRAME_PIXELS / 2);
   guint32 pixel = pixel_at(surface, 320, 40), outside = pixel_at(surface, 320, 310), line = pixel_at(surface, 320, 160);
   g_assert_cmphex(outside, ==, 0); /* below the sector */
+  g_assert_cmphex(pixel_at(surface, 320, 234), ==, pixel); /* its last row of samples */
   g_assert_cmphex(line, !=, 0);
   cairo_surface_destroy(surface);
   return pixel;
