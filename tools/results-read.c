@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES ((size_t)64 << 20) /* of run lengths there may be many */
+#define LINE_MAX_BYTES (64u << 20) /* of run lengths there may be many */
 
 static gboolean refuse(const LusResultsReader *reader, GError **error, const char *problem)
 {
@@ -15,21 +14,36 @@ static gboolean refuse(const LusResultsReader *reader, GError **error, const cha
   return FALSE;
 }
 
+/** The next line into reader->line, of one that is too long the beginning. */
+static void read_text(LusResultsReader *reader)
+{
+  int c = 0;
+  g_byte_array_set_size(reader->line, 0);
+  while (c != '\n' && reader->line->len <= LINE_MAX_BYTES && (c = getc_unlocked(reader->file)) != EOF) {
+    guint8 byte = (guint8)c;
+    g_byte_array_append(reader->line, &byte, 1);
+  }
+}
+
 /** The next line as an object, or NULL: there is none, or (with an error) it is none. */
 static json_t *read_line(LusResultsReader *reader, GError **error)
 {
   reader->number++;
-  gssize length = getline(&reader->line, &reader->room, reader->file);
-  if (length < 0) {
-    if (ferror(reader->file))
-      refuse(reader, error, g_strerror(errno));
+  read_text(reader);
+  if (ferror(reader->file)) {
+    refuse(reader, error, g_strerror(errno));
     return NULL;
   }
+  if (reader->line->len > LINE_MAX_BYTES) {
+    refuse(reader, error, "a line of more than 64 MB");
+    return NULL;
+  }
+  if (reader->line->len == 0)
+    return NULL;
   json_error_t problem;
-  json_t *line = (size_t)length > LINE_MAX_BYTES
-                   ? NULL : json_loadb(reader->line, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+  json_t *line = json_loadb((const char *)reader->line->data, reader->line->len, JSON_REJECT_DUPLICATES, &problem);
   if (!line)
-    refuse(reader, error, (size_t)length > LINE_MAX_BYTES ? "a line of more than 64 MB" : problem.text);
+    refuse(reader, error, problem.text);
   return line;
 }
 
@@ -46,6 +60,13 @@ static gboolean take_classes(LusResultsReader *reader, const json_t *classes, GE
   }
   reader->header.n_classes = (int)n;
   return TRUE;
+}
+
+static gboolean take_form(LusPlanesForm *out, const char *name)
+{
+  int form = g_str_equal(name, lus_tool_planes_name(LUS_PLANES_NONE)) ? LUS_PLANES_NONE : lus_tool_planes_form(name);
+  *out = (LusPlanesForm)MAX(form, LUS_PLANES_NONE);
+  return form >= 0;
 }
 
 static gboolean take_header(LusResultsReader *reader, GError **error)
@@ -65,9 +86,11 @@ static gboolean take_header(LusResultsReader *reader, GError **error)
     return refuse(reader, error, "a schema other than 1");
   if (MIN(header->width, header->height) < LUS_FRAME_MIN || MAX(header->width, header->height) > LUS_FRAME_MAX)
     return refuse(reader, error, "input: sides of 16 to 8192 are expected");
+  if (!(header->threshold >= 0 && header->threshold <= 1))
+    return refuse(reader, error, "a threshold outside of 0 to 1");
   header->overlay = overlay;
-  header->masks = (LusPlanesForm)MAX(lus_tool_planes_form(masks), 0);
-  header->confidences = (LusPlanesForm)MAX(lus_tool_planes_form(confidences), 0);
+  if (!take_form(&header->masks, masks) || !take_form(&header->confidences, confidences))
+    return refuse(reader, error, "outputs: masks and confidences are one of none, png, rle, ffv1");
   return take_classes(reader, classes, error);
 }
 
@@ -80,6 +103,7 @@ LusResultsReader *lus_results_open(const char *folder, GError **error)
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot open: %s", reader->path, g_strerror(errno));
     return NULL;
   }
+  reader->line = g_byte_array_new();
   GError *problem = NULL;
   reader->first = read_line(reader, &problem);
   if (!reader->first) {
@@ -98,7 +122,8 @@ void lus_results_close(LusResultsReader *reader)
   if (reader->file)
     fclose(reader->file);
   json_decref(reader->first);
-  free(reader->line);
+  if (reader->line)
+    g_byte_array_unref(reader->line);
   g_free(reader->path);
   g_free(reader);
 }
@@ -114,6 +139,8 @@ static gboolean take_classes_of_frame(LusResultsReader *reader, LusResultsFrame 
       return refuse(reader, error, "a class lacks area or confidence");
     frame->area[i] = json_number_value(area);
     frame->confidence[i] = json_number_value(confidence);
+    if (!(MIN(frame->area[i], frame->confidence[i]) >= 0 && MAX(frame->area[i], frame->confidence[i]) <= 1))
+      return refuse(reader, error, "area or confidence of a class are outside of 0 to 1");
   }
   return TRUE;
 }

@@ -9,8 +9,7 @@ typedef struct {
   LusResultsHeader header;  /* its texts live as long as the reader */
   json_t *first;            /* the first line */
   FILE *file;
-  char *line;
-  size_t room;
+  GByteArray *line;
   int number;               /* of the line */
 } LusResultsReader;
 

@@ -11,8 +11,6 @@
 
 #define JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(7))
 
-static const char *const forms[] = {"none", "png", "rle", "ffv1"};
-
 struct _LusResults {
   LusResultsHeader header;
   char *folder, *final, *temporary; /* frames.jsonl's names */
@@ -27,34 +25,6 @@ struct _LusResults {
   LusFrameSink *masks, *confidences;
   GString *text;
 };
-
-int lus_tool_planes_form(const char *name)
-{
-  for (int i = LUS_PLANES_PNG; i < (int)G_N_ELEMENTS(forms); i++)
-    if (g_str_equal(name, forms[i]))
-      return i;
-  return -1;
-}
-
-const char *lus_tool_planes_name(LusPlanesForm form)
-{
-  return forms[form];
-}
-
-int lus_tool_planes_arguments(int argc, char **argv, const char *option)
-{
-  for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++) {
-    if (!g_str_equal(argv[i], option))
-      continue;
-    gboolean told = i + 1 < argc && lus_tool_planes_form(argv[i + 1]) >= 0;
-    argv[i] = g_strdup_printf("%s=%s", option, told ? argv[i + 1] : forms[LUS_PLANES_PNG]);
-    if (told) {
-      argc--;
-      memmove(argv + i + 1, argv + i + 2, (gsize)(argc - i) * sizeof *argv); /* with the NULL at the end */
-    }
-  }
-  return argc;
-}
 
 static gboolean write_error(const LusResults *results, GError **error)
 {
@@ -96,7 +66,7 @@ static gboolean write_header(LusResults *results, GError **error)
                               header->model, "model_sha256", header->model_sha256, "kernels", header->kernels,
                               "threshold", tidy(header->threshold), "clip_sha256", header->clip_sha256, "classes",
                               classes, "input", header->width, header->height, "outputs", "overlay", header->overlay,
-                              "masks", forms[header->masks], "confidences", forms[header->confidences]),
+                              "masks", lus_tool_planes_name(header->masks), "confidences", lus_tool_planes_name(header->confidences)),
                     error);
 }
 

@@ -97,7 +97,7 @@ static gboolean read_features(double out[LUS_FEATURE_N], json_t *zone, const cha
 
 static gboolean read_zone(LusExamFile *exam, const char *name, json_t *json, GError **error)
 {
-  g_autofree char *place = g_strdup_printf("zones.%.16s", name);
+  g_autofree char *place = g_strdup_printf("zones.%s", name);
   LusZone *zone = add_zone(exam, name, place, error);
   return zone && read_frames(&zone->frames, json, "frames", MAX_FRAMES, place, exam, error) &&
          read_frames(&zone->pleura_frames, json, "pleura_frames", zone->frames, place, exam, error) &&
@@ -156,7 +156,10 @@ static gboolean read_validity(gboolean *valid, char *reason, gsize size, json_t 
   if (!json_is_object(section) || !json_is_boolean(is_valid))
     return refuse(error, exam, place, "an object with valid, true or false, must be there");
   *valid = json_is_true(is_valid);
+  const char *end;
   g_strlcpy(reason, why ? why : "", size);
+  g_utf8_validate(reason, -1, &end);
+  reason[end - reason] = 0; /* what is too long ends with a whole character */
   return TRUE;
 }
 

@@ -53,9 +53,9 @@ static void add_zones(json_t *root, const LusExam *exam, int min_frames)
 static json_t *value_object(const LusEstimateValue *value, const char *name)
 {
   double unknown = NAN;
-  return json_pack("{s:o, s:o, s:o, s:b, s:s}", name, number(value->valid ? value->value : unknown), "low",
+  return json_pack("{s:o, s:o, s:o, s:b, s:o}", name, number(value->valid ? value->value : unknown), "low",
                    number(value->valid ? value->low : unknown), "high", number(value->valid ? value->high : unknown),
-                   "valid", value->valid, "reason", value->reason);
+                   "valid", value->valid, "reason", text(value->reason));
 }
 
 static json_t *change_object(const LusEstimate *estimate, const char *baseline)
@@ -68,8 +68,8 @@ static json_t *change_object(const LusEstimate *estimate, const char *baseline)
     probabilities =
         json_pack("{s:o, s:o, s:o}", names[0], number(p[0]), names[1], number(p[1]), names[2], number(p[2]));
   }
-  return json_pack("{s:o, s:o, s:o, s:b, s:s}", "class", class_name, "probabilities", probabilities, "baseline",
-                   text(baseline), "valid", estimate->change_valid, "reason", estimate->change_reason);
+  return json_pack("{s:o, s:o, s:o, s:b, s:o}", "class", class_name, "probabilities", probabilities, "baseline",
+                   text(baseline), "valid", estimate->change_valid, "reason", text(estimate->change_reason));
 }
 
 char *lus_exam_to_json(const LusExam *exam, const LusEstimate *estimate, const LusExamRecord *record)

@@ -114,7 +114,8 @@ static json_t *make_observation(json_t *exam)
   const char *id = json_string_value(json_object_get(exam, "exam_id"));
   const char *model = json_string_value(json_object_get(exam, "model_sha256"));
   const json_t *day = json_object_get(exam, "day");
-  g_autofree char *device = g_strdup_printf("Lus %s, model %.16s", lus_version(), model ? model : "unknown");
+  g_autofree char *cut = g_strndup(model ? model : "unknown", 16), *valid = g_utf8_make_valid(cut, -1);
+  g_autofree char *device = g_strdup_printf("Lus %s, model %s", lus_version(), valid);
   json_t *observation =
     json_pack("{s:s, s:s, s:[{s:[{s:s, s:s}]}], s:o, s:{s:s}}", "resourceType", "Observation", "status", "preliminary",
               "category", "coding", "system", CATEGORY, "code", "imaging", "code",

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The key file beside a model. The first character tells the model: '0' an open size, '1' a fixed one, '2' ends in Sigmoid. */
+/* The key file beside a model. The first character tells the model: '0' an open size, '1' a fixed one, '2' ends in Sigmoid, '3' reads two
+ * channels, '4' halves the picture, '5' is wider than can be. */
 #include "../nn/onnx-bytes.h"
 #include "import.h"
 
 static void write_model(int kind)
 {
-  const gint64 dims[4] = {2, 1, 1, 1};
-  const float weights[2] = {1, -1};
-  GByteArray *graph = test_graph(1, kind == 0 ? -1 : 24, kind == 0 ? -1 : 32);
-  test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, weights, 2));
-  test_add(graph, GRAPH_NODE, test_node("Conv", "x,w", kind == 2 ? "a" : "y"));
+  int channels = kind == 3 ? 2 : 1;
+  const gint64 dims[4] = {2, channels, 1, 1};
+  const float weights[4] = {1, -1, 1, -1};
+  GByteArray *graph = test_graph(channels, kind == 0 ? -1 : 24, kind == 0 ? -1 : kind == 5 ? 20000 : 32);
+  GByteArray *conv = test_node("Conv", "x,w", kind == 2 ? "a" : "y");
+  if (kind == 4)
+    test_attribute_ints(conv, "strides", 2, (const gint64[]){2, 2});
+  test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, weights, (gsize)channels * 2));
+  test_add(graph, GRAPH_NODE, conv);
   if (kind == 2)
     test_add(graph, GRAPH_NODE, test_node("Sigmoid", "a", "y"));
   g_autoptr(GByteArray) model = test_model(graph, 17);
@@ -21,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (size == 0)
     return 0;
   GError *error = NULL;
-  write_model((uint8_t)(data[0] - '0') % 3);
+  write_model((uint8_t)(data[0] - '0') % 6);
   g_free(fuzz_named_file("m.onnx.modelinfo", data + 1, size - 1));
   g_autofree char *path = g_build_filename(fuzz_folder, "m.onnx", NULL);
   g_autoptr(LusModel) model = lus_model_load(path, &error);

@@ -10,7 +10,7 @@ trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/all" "$dir/picked"
 export LUS_SEED_DIR=$dir/all LUS_SOURCE_ROOT=$root
 for test in onnx onnx-broken onnx-forms model eval fold; do "$build/tests/nn/test-nn-$test" > "$dir/log"; done
-find "$dir/all" -size +64k -delete # limits are tested elsewhere
+find "$dir/all" -type f -size +64k -delete # limits are tested elsewhere
 cp "$root"/tests/fuzz/seeds/onnx/* "$dir/all"
 "$fuzz/tests/fuzz/fuzz-onnx" -merge=1 "$dir/picked" "$dir/all" 2> "$dir/log"
 echo "$(find "$dir/all" -type f | wc -l) models, $(find "$dir/picked" -type f | wc -l) picked"

@@ -4,9 +4,11 @@
 #include "import.h"
 #include "learn/tables.h"
 
+#include <math.h>
+
 static char *write_good(const char *name)
 {
-  static const char outcomes[] = "patient,day,spo2_percent,fio2\nP1,1,95,0.3\nP2,1,92,0.5\n";
+  static const char outcomes[] = "patient,day,spo2_percent,fio2\nP1,1,95,0.3\nP2,1,92,0.5\nP1,2,97,0.3\n";
   static const char *const zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
   if (g_str_equal(name, "outcomes.csv"))
     return fuzz_named_file(name, (const uint8_t *)outcomes, sizeof outcomes - 1);
@@ -14,11 +16,11 @@ static char *write_good(const char *name)
   g_autofree char *hash = g_strnfill(64, 'a');
   LusZone zone = {.frames = 40, .pleura_frames = 30};
   lus_features_csv_begin(text, hash, .6);
-  for (int i = 0; i < 12; i++) {
-    LusClipName clip = {.day = 1};
-    g_strlcpy(clip.patient, i < 6 ? "P1" : "P2", sizeof clip.patient);
+  for (int i = 0; i < 18; i++) {
+    LusClipName clip = {.day = i < 12 ? 1 : 2};
+    g_strlcpy(clip.patient, i / 6 != 1 ? "P1" : "P2", sizeof clip.patient);
     g_strlcpy(clip.zone, zones[i % 6], sizeof clip.zone);
-    g_autofree char *file = g_strdup_printf("%s_d1_%s.mkv", clip.patient, clip.zone);
+    g_autofree char *file = g_strdup_printf("%s_d%d_%s.mkv", clip.patient, clip.day, clip.zone);
     lus_features_csv_add(text, file, &clip, &zone, "");
   }
   return fuzz_named_file(name, (const uint8_t *)text->str, text->len);
@@ -52,5 +54,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (error && !strstr(error->message, fuzz_folder))
     g_error("no place: %s", error->message);
   g_clear_error(&error);
+  for (int task = 0; table && task < LUS_TASK_N; task++) {
+    g_autoptr(GArray) cases = lus_outcome_cases(table, (LusTask)task);
+    for (guint i = 0; i < cases->len; i++) {
+      const LusOutcomeCase *one = &g_array_index(cases, LusOutcomeCase, i);
+      g_assert_true(one->exam >= 0 && one->exam < table->n && one->earlier < table->n && !isnan(one->y));
+    }
+  }
   return 0;
 }

@@ -464,6 +464,119 @@ static void test_resize(void)
          IN(counting(1, DIMS(2)), ints(1, WHOLE(2))), LUS_ERROR_INVALID, "region of interest is missing");
 }
 
+/** auto_pad: the odd element goes to the end (UPPER) or the beginning (LOWER); VALID takes back pads that were given. */
+static void test_auto_pad(void)
+{
+  static const struct {
+    const char *mode;
+    double slid[5], spread[5]; /* 1 2 3 under 1 1; 1 2 two apart, each under 1 1 1 */
+    int n_slid, n_spread;
+  } cases[] = {{"SAME_UPPER", {3, 5, 3}, {1, 1, 3, 2}, 3, 4},
+               {"SAME_LOWER", {1, 3, 5}, {1, 3, 2, 2}, 3, 4},
+               {"VALID", {3, 5}, {1, 1, 3, 2, 2}, 2, 5}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GByteArray *conv = with_text(test_node("Conv", "a,b", "y"), "auto_pad", cases[i].mode);
+    GByteArray *transposed = with_text(test_node("ConvTranspose", "a,b", "y"), "auto_pad", cases[i].mode);
+    test_attribute_ints(transposed, "strides", 1, WHOLE(2));
+    test_attribute_ints(conv, "pads", 2, WHOLE(1, 1));
+    test_attribute_ints(transposed, "pads", 2, WHOLE(1, 1));
+    check(conv, 17, IN(counting(3, DIMS(1, 1, 3)), floats(3, DIMS(1, 1, 2), REAL(1, 1))),
+          floats(3, DIMS(1, 1, cases[i].n_slid), cases[i].slid));
+    check(transposed, 17, IN(counting(3, DIMS(1, 1, 2)), floats(3, DIMS(1, 1, 3), REAL(1, 1, 1))),
+          floats(3, DIMS(1, 1, cases[i].n_spread), cases[i].spread));
+  }
+  refuse(with_ints(test_node("Conv", "a,b", "y"), "kernel_shape", 1, WHOLE(2)), 17,
+         IN(counting(3, DIMS(1, 1, 3)), counting(3, DIMS(1, 1, 1))), LUS_ERROR_INVALID, "disagree");
+  refuse(test_node("Conv", "a,b", "y"), 17, IN(counting(3, DIMS(1, 1, 3)), counting(4, DIMS(1, 1, 1, 1))),
+         LUS_ERROR_INVALID, "another rank");
+  refuse(with_text(test_node("ConvTranspose", "a,b", "y"), "auto_pad", "SAME"), 17,
+         IN(counting(3, DIMS(1, 1, 3)), counting(3, DIMS(1, 1, 1))), LUS_ERROR_INVALID, "auto_pad");
+  GByteArray *away = with_ints(test_node("AveragePool", "a", "y"), "kernel_shape", 1, WHOLE(1));
+  test_attribute_ints(away, "pads", 2, WHOLE(1, 0));
+  refuse(away, 17, IN(counting(3, DIMS(1, 1, 3))), LUS_ERROR_INVALID, "nothing but pads");
+}
+
+/** Where the maxima of 1 2 3 / 4 5 6 are, in the second plane of two, counted along rows or along columns. */
+static void test_indices(void)
+{
+  for (int columns = 0; columns < 2; columns++) {
+    GByteArray *pool = with_ints(test_node("MaxPool", "a", "highest"), "kernel_shape", 2, WHOLE(2, 2));
+    lus_wire_put_string(pool, NODE_OUTPUT, "y");
+    test_attribute_int(pool, "storage_order", columns);
+    check(pool, 17, IN(counting(4, DIMS(1, 2, 2, 3))),
+          whole(LUS_ONNX_INT64, 4, DIMS(1, 2, 1, 2), columns ? WHOLE(3, 5, 9, 11) : WHOLE(4, 5, 10, 11)));
+  }
+}
+
+/** A batch of 1 and 3 by its own mean 2 and variance 1; half of them enter what was known before, 0 and 4. */
+static void test_batch_norm(void)
+{
+  static const double wanted[3] = {-1, 1, 2.5}; /* first element, running mean and variance */
+  for (int result = 0; result < 3; result++) {
+    GByteArray *node = with_int(test_node("BatchNormalization", "a,b,c,d,e", result == 0 ? "y" : "x0"), "training_mode", 1);
+    lus_wire_put_string(node, NODE_OUTPUT, result == 1 ? "y" : "x1");
+    lus_wire_put_string(node, NODE_OUTPUT, result == 2 ? "y" : "x2");
+    test_attribute_float(node, "epsilon", 0);
+    test_attribute_float(node, "momentum", 0.5f);
+    check(node, 15, IN(floats(3, DIMS(2, 1, 1), REAL(1, 3)), floats(1, DIMS(1), REAL(2)), floats(1, DIMS(1), REAL(1)),
+                       floats(1, DIMS(1), REAL(0)), floats(1, DIMS(1), REAL(4))),
+          result == 0 ? floats(3, DIMS(2, 1, 1), REAL(-1, 3)) : floats(1, DIMS(1), wanted + result));
+  }
+  refuse(test_node("BatchNormalization", "a,b,b,b,b", "y"), 15, IN(counting(1, DIMS(2)), counting(1, DIMS(2))),
+         LUS_ERROR_INVALID, "two dimensions");
+  check(test_node("GlobalAveragePool", "a", "y"), 17, IN(counting(3, DIMS(1, 2, 2))),
+        floats(3, DIMS(1, 2, 1), REAL(1.5, 3.5)));
+  refuse(test_node("GlobalAveragePool", "a", "y"), 17, IN(counting(2, DIMS(1, 2))), LUS_ERROR_INVALID, "three dimensions");
+  refuse(test_node("ReduceSum", "a,b", "y"), 13, IN(counting(1, DIMS(2)), ints(1, WHOLE(1))), LUS_ERROR_INVALID,
+         "axis that is not there");
+  check(test_node("Softmax", "a", "y"), 17, IN(floats(2, DIMS(0, 2), NULL)), floats(2, DIMS(0, 2), NULL));
+}
+
+/** The part from 1/4 to 3/4 of 1 2 3 4 5, its middle, and a part that reaches beyond the end. */
+static void test_region(void)
+{
+  static const struct {
+    double region[2];
+    int n;
+    double wanted[3];
+  } cases[] = {{{0.25, 0.75}, 3, {2, 3, 4}}, {{0.25, 0.75}, 1, {3}}, {{0, 1.5}, 2, {1, 9}}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GByteArray *node = with_text(test_node("Resize", "a,b,,c", "y"), "coordinate_transformation_mode", "tf_crop_and_resize");
+    test_attribute_string(node, "mode", "linear");
+    test_attribute_float(node, "extrapolation_value", 9);
+    check(node, 17, IN(counting(1, DIMS(5)), floats(1, DIMS(2), cases[i].region), ints(1, WHOLE(cases[i].n))),
+          floats(1, DIMS(cases[i].n), cases[i].wanted));
+  }
+  refuse(with_text(test_node("Resize", "a,b,,c", "y"), "coordinate_transformation_mode", "tf_crop_and_resize"), 17,
+         IN(counting(1, DIMS(5)), counting(1, DIMS(3)), ints(1, WHOLE(2))), LUS_ERROR_INVALID, "one number for each dimension");
+  refuse(test_node("Resize", "a,,b", "y"), 17, IN(floats(1, DIMS(0), NULL), floats(1, DIMS(1), REAL(2))),
+         LUS_ERROR_UNSUPPORTED, "of nothing");
+}
+
+/** Nothing at all, and what does not fit. */
+static void test_parts(void)
+{
+  check(test_node("Transpose", "a", "y"), 17, IN(floats(2, DIMS(0, 2), NULL)), floats(2, DIMS(2, 0), NULL));
+  check(test_node("Gather", "a,b", "y"), 17, IN(counting(1, DIMS(3)), ints(0, NULL)),
+        floats(1, DIMS(0), NULL));
+  check(with_int(test_node("Concat", "a,b", "y"), "axis", 0), 17,
+        IN(floats(1, DIMS(0), NULL), floats(1, DIMS(0), NULL)), floats(1, DIMS(0), NULL));
+  check(test_node("Pad", "a,b,c", "y"), 17, IN(counting(1, DIMS(2)), ints(2, WHOLE(1, 2)), floats(0, NULL, REAL(7))),
+        floats(1, DIMS(5), REAL(7, 1, 2, 7, 7)));
+  refuse(test_node("Pad", "a,b,c", "y"), 17, IN(counting(1, DIMS(2)), ints(2, WHOLE(1, 0)), counting(1, DIMS(2))),
+         LUS_ERROR_INVALID, "no single element");
+  refuse(test_node("Split", "a,b", "y"), 17, IN(counting(1, DIMS(3)), ints(2, WHOLE(2, 1))), LUS_ERROR_INVALID,
+         "another number of parts");
+  refuse(test_node("Split", "a,b", "y"), 17, IN(counting(1, DIMS(3)), ints(1, WHOLE(4))), LUS_ERROR_INVALID, "do not fit");
+  refuse(test_node("Gather", "a,b", "y"), 17,
+         IN(counting(8, DIMS(1, 1, 1, 1, 1, 1, 1, 1)), whole(LUS_ONNX_INT64, 2, DIMS(1, 1), WHOLE(0))),
+         LUS_ERROR_UNSUPPORTED, "8 dimensions");
+  refuse(test_node("Expand", "a,b", "y"), 17, IN(counting(1, DIMS(1)), counting(1, DIMS(1))), LUS_ERROR_INVALID,
+         "impossible");
+  refuse(with_int(test_node("Concat", "a,b", "y"), "axis", 0), 17, IN(counting(2, DIMS(1, 2)), counting(2, DIMS(1, 3))),
+         LUS_ERROR_INVALID, "do not agree");
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -476,5 +589,10 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/eval/windows", test_windows);
   g_test_add_func("/nn/eval/sums", test_sums);
   g_test_add_func("/nn/eval/resize", test_resize);
+  g_test_add_func("/nn/eval/auto-pad", test_auto_pad);
+  g_test_add_func("/nn/eval/indices", test_indices);
+  g_test_add_func("/nn/eval/batch-norm", test_batch_norm);
+  g_test_add_func("/nn/eval/region", test_region);
+  g_test_add_func("/nn/eval/parts", test_parts);
   return g_test_run();
 }

@@ -33,11 +33,8 @@ static GByteArray *with_metadata(guint n, gsize value_bytes)
   GByteArray *model = test_model(small_graph(3, 3), 17);
   g_autofree char *value = g_strnfill(value_bytes, 'v');
   for (guint i = 0; i < n; i++) {
-    GByteArray *entry = g_byte_array_new();
     g_autofree char *key = g_strdup_printf("k%u", i);
-    lus_wire_put_string(entry, METADATA_KEY, key);
-    lus_wire_put_string(entry, METADATA_VALUE, value);
-    lus_wire_put_message(model, MODEL_METADATA_PROPS, entry);
+    test_add_metadata(model, key, value);
   }
   return model;
 }

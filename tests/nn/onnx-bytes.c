@@ -119,6 +119,14 @@ GByteArray *test_model(GByteArray *graph, int opset)
   return model;
 }
 
+void test_add_metadata(GByteArray *model, const char *key, const char *value)
+{
+  GByteArray *entry = g_byte_array_new();
+  lus_wire_put_string(entry, METADATA_KEY, key);
+  lus_wire_put_string(entry, METADATA_VALUE, value);
+  lus_wire_put_message(model, MODEL_METADATA_PROPS, entry);
+}
+
 void test_keep(const GByteArray *model)
 {
   const char *folder = g_getenv("LUS_SEED_DIR");

@@ -24,6 +24,7 @@ void test_add(GByteArray *graph, guint32 field, GByteArray *message);
 GByteArray *test_graph(gint64 c, gint64 h, gint64 w);
 /** The file around @graph, which is taken over. */
 GByteArray *test_model(GByteArray *graph, int opset);
+void test_add_metadata(GByteArray *model, const char *key, const char *value);
 
 /** With the environment variable LUS_SEED_DIR, writes @model there: tests/fuzz/seeds.sh makes seeds of them. */
 void test_keep(const GByteArray *model);

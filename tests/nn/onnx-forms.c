@@ -310,6 +310,100 @@ static void test_group_normalization(void)
   }
 }
 
+/** What Pad does that no border of a convolution can do stays a Pad: the picture mirrored, or cut off. */
+static void test_pad_stays(void)
+{
+  static const struct {
+    const char *mode;
+    gint64 pads[8];
+    float wanted[4];
+    int n;
+  } cases[] = {{"reflect", {0, 0, 0, 1, 0, 0, 0, 0}, {4, 2, 4, 6}, 4}, {"constant", {0, 0, 0, -1, 0, 0, 0, 0}, {4, 6}, 2}};
+  const float two = 2;
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GByteArray *graph = test_graph(1, 1, 3), *pad = test_node("Pad", "x,pads", "other");
+    add_ints(graph, "pads", 8, cases[i].pads);
+    test_attribute_string(pad, "mode", cases[i].mode);
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, (const gint64[]){1, 1, 1, 1}, &two, 1));
+    test_add(graph, GRAPH_NODE, pad);
+    test_add(graph, GRAPH_NODE, test_node("Conv", "other,w", "y"));
+    expect(graph, 11, (const float[]){1, 2, 3}, 1, 1, 3, cases[i].wanted, cases[i].n);
+  }
+}
+
+/** Opset 18 names the axes that scales or sizes are for. */
+static GByteArray *resize_axes(const char *inputs, int n, const gint64 *axes)
+{
+  GByteArray *graph = test_graph(1, 1, 2), *resize = test_node("Resize", inputs, "y");
+  add_vector(graph, "scales", 2, (const float[]){3, 2});
+  add_ints(graph, "sizes", 2, (const gint64[]){6, 2});
+  test_attribute_ints(resize, "axes", n, axes);
+  test_add(graph, GRAPH_NODE, resize);
+  return graph;
+}
+
+static void test_resize_axes(void)
+{
+  const float *x = (const float[]){3, 8};
+  expect(resize_axes("x,,scales", 2, (const gint64[]){3, -2}), 18, x, 1, 1, 2,
+         (const float[]){3, 3, 3, 8, 8, 8, 3, 3, 3, 8, 8, 8}, 12);
+  expect(resize_axes("x,,,sizes", 2, (const gint64[]){-1, 2}), 18, x, 1, 1, 2,
+         (const float[]){3, 3, 3, 8, 8, 8, 3, 3, 3, 8, 8, 8}, 12);
+  test_refuse(test_model(resize_axes("x,,scales", 1, (const gint64[]){3}), 18), LUS_ERROR_INVALID, "different lengths");
+  test_refuse(test_model(resize_axes("x,,scales", 2, (const gint64[]){3, 4}), 18), LUS_ERROR_INVALID, "not there");
+  test_refuse(test_model(resize_axes("x,,,sizes", 2, (const gint64[]){3, 1}), 18), LUS_ERROR_INVALID, "impossible");
+}
+
+/** Layers that need the picture's size are refused where the file leaves it open, with the remedy. */
+static void test_open_size(void)
+{
+  static const char *const types[] = {"GroupNormalization", "Resize", "Conv"};
+  for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+    GByteArray *graph = test_graph(2, -1, -1);
+    GByteArray *node = test_node(types[i], i == 0 ? "x,s,s" : i == 1 ? "x,,,sizes" : "x,w", "y");
+    add_vector(graph, "s", 2, (const float[]){1, 2});
+    add_ints(graph, "sizes", 4, (const gint64[]){1, 2, 8, 8});
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, (const gint64[]){1, 2, 1, 1}, (const float[]){1, 2}, 2));
+    if (i == 0)
+      test_attribute_int(node, "num_groups", 2);
+    if (i == 2) {
+      test_attribute_string(node, "auto_pad", "SAME_LOWER");
+      test_attribute_ints(node, "strides", 2, (const gint64[]){2, 2});
+    }
+    test_add(graph, GRAPH_NODE, node);
+    test_refuse(test_model(graph, 18), LUS_ERROR_UNSUPPORTED, "export the model with a fixed size");
+  }
+}
+
+/** Weights of a shape that the layer cannot have, or that are no constants. */
+static void test_odd_weights(void)
+{
+  static const struct {
+    const char *type, *inputs, *text;
+  } cases[] = {{"InstanceNormalization", "x,square,s", "no vector"},
+               {"GroupNormalization", "x,s,s", "one number per group"},
+               {"Conv", "x,x", "must be a constant"},
+               {"Dropout", "x,number,train", "training mode"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GByteArray *graph = test_graph(4, 2, 2), *node = test_node(cases[i].type, cases[i].inputs, "same");
+    add_vector(graph, "s", 3, (const float[]){1, 2, 3});
+    add_number(graph, "number", .5f);
+    add_ints(graph, "train", 1, (const gint64[]){1});
+    test_add(graph, GRAPH_INITIALIZER, test_floats("square", 2, (const gint64[]){2, 2}, (const float[]){1, 2, 3, 4}, 4));
+    if (i == 1)
+      test_attribute_int(node, "num_groups", 2);
+    test_add(graph, GRAPH_NODE, node);
+    test_add(graph, GRAPH_NODE, test_node("Relu", "same", "y"));
+    test_refuse(test_model(graph, 18), i < 2 ? LUS_ERROR_INVALID : LUS_ERROR_UNSUPPORTED, cases[i].text);
+  }
+  GByteArray *graph = test_graph(1, 8, 8), *conv = test_node("Conv", "x,w", "y");
+  test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, (const gint64[]){1, 1, 1, 3}, (const float[]){1, 2, 3}, 3));
+  test_attribute_ints(conv, "dilations", 2, (const gint64[]){1, 4000});
+  test_attribute_string(conv, "auto_pad", "SAME_UPPER");
+  test_add(graph, GRAPH_NODE, conv);
+  test_refuse(test_model(graph, 18), LUS_ERROR_INVALID, "too large a border");
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -326,5 +420,9 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx-forms/stack", test_stack);
   g_test_add_func("/nn/onnx-forms/stack-refused", test_stack_refused);
   g_test_add_func("/nn/onnx-forms/group-normalization", test_group_normalization);
+  g_test_add_func("/nn/onnx-forms/pad-stays", test_pad_stays);
+  g_test_add_func("/nn/onnx-forms/resize-axes", test_resize_axes);
+  g_test_add_func("/nn/onnx-forms/open-size", test_open_size);
+  g_test_add_func("/nn/onnx-forms/odd-weights", test_odd_weights);
   return g_test_run();
 }

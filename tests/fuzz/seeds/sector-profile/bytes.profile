@@ -1,0 +1,6 @@
+[lus-scanner-profile]
+version=1
+notice=n
+
+[ÿþ]
+=

@@ -1,0 +1,13 @@
+[lus-scanner-profile]
+version=1
+notice=n
+
+[40x32]
+rows=4;29;
+left=5;5;
+right=36;36;
+
+[40x32]
+rows=4;29;
+left=5;5;
+right=36;36;

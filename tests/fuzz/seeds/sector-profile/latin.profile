@@ -1,0 +1,6 @@
+[lus-scanner-profile]
+version=1
+notice=n
+
+[40x32]
+rows=4ÿ;29;

@@ -1,0 +1,7 @@
+[lus-scanner-profile]
+version=1
+notice=n
+
+[40x32]
+rows=4;29;
+right=36;36;

@@ -1,0 +1,1 @@
+[lus-scanner-profile]

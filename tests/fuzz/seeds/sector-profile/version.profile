@@ -1,0 +1,2 @@
+[lus-scanner-profile]
+version=2
