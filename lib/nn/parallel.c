@@ -7,20 +7,27 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* Spins before a thread sleeps: some microseconds, so that short layers in a row do not pay a
- * wake-up each. */
+/* Spins before a thread sleeps: some microseconds, so that short layers in a row do not pay a wake-up each. Where spinning
+ * was in vain (others run on this processor) it is halved each time, down to LEAST_SPINS, until it helps again. */
 #define SPINS 2000
+#define LEAST_SPINS 16
 #define MAX_THREADS 256
 
 typedef struct {
   LusParallel *pool;
   int thread;
+  int spins;
   pthread_t id;
 } Worker;
 
-/* A job is published by raising `generation`; each worker takes part in every job exactly once and
- * counts itself out of `busy`. The job's fields are written before the release of `generation` and
- * not again until `busy` is 0. */
+/* `state` is a job's number, whether it is open, and how many workers are in it. A job is published by the next number. A
+ * worker enters while the job is open, and not at all if it comes too late: so nobody waits for a worker that the system
+ * does not let run. The caller closes the job when no items are left and waits for those who are in it. The job's fields are
+ * written before it is opened, and not again until it is closed and left. */
+#define INSIDE 1023u /* at least MAX_THREADS */
+#define OPEN 1024u
+#define NUMBER 2048u /* one job further */
+
 struct _LusParallel {
   int threads;
   int n_workers; /* workers that were started */
@@ -30,9 +37,9 @@ struct _LusParallel {
   void *data;
   int items;
   atomic_int next; /* first item nobody has taken yet */
-  atomic_uint generation;
-  atomic_int busy;
+  atomic_uint state;
   atomic_bool stop;
+  int spins; /* the caller's */
 
   pthread_mutex_t lock; /* guards the two conditions only */
   pthread_cond_t wake, done;
@@ -54,21 +61,59 @@ static void run_items(LusParallel *pool, int thread)
     pool->body(pool->data, item, thread);
 }
 
-/* Returns when generation differs from @seen: spins shortly, then sleeps. */
-static unsigned wait_for_job(LusParallel *pool, unsigned seen)
+static int fewer(int spins)
 {
-  for (int i = 0; i < SPINS; i++) {
-    unsigned generation = atomic_load_explicit(&pool->generation, memory_order_acquire);
-    if (generation != seen)
-      return generation;
+  return MAX(spins / 2, LEAST_SPINS);
+}
+
+static unsigned state_of(LusParallel *pool)
+{
+  return atomic_load_explicit(&pool->state, memory_order_acquire);
+}
+
+static bool same_job(unsigned a, unsigned b)
+{
+  return a / NUMBER == b / NUMBER;
+}
+
+/* Returns the state when its job is another one than in @seen: spins shortly, then sleeps. */
+static unsigned wait_for_job(Worker *worker, unsigned seen)
+{
+  LusParallel *pool = worker->pool;
+  unsigned state = state_of(pool);
+  for (int i = 0; i < worker->spins && same_job(state, seen); i++) {
     relax();
+    state = state_of(pool);
   }
-  unsigned generation;
+  if (!same_job(state, seen)) {
+    worker->spins = SPINS;
+    return state;
+  }
   pthread_mutex_lock(&pool->lock);
-  while ((generation = atomic_load_explicit(&pool->generation, memory_order_acquire)) == seen)
+  while (same_job(state = state_of(pool), seen))
     pthread_cond_wait(&pool->wake, &pool->lock);
   pthread_mutex_unlock(&pool->lock);
-  return generation;
+  worker->spins = state & OPEN ? SPINS : fewer(worker->spins);
+  return state;
+}
+
+/* Takes part in the job of *state unless it is closed. *state becomes what was seen last. */
+static bool enter(LusParallel *pool, unsigned *state)
+{
+  while (*state & OPEN)
+    if (atomic_compare_exchange_weak_explicit(&pool->state, state, *state + 1, memory_order_acq_rel, memory_order_acquire))
+      return true;
+  return false;
+}
+
+static void leave(LusParallel *pool)
+{
+  unsigned before = atomic_fetch_sub_explicit(&pool->state, 1, memory_order_acq_rel);
+  if ((before & INSIDE) != 1 || before & OPEN)
+    return;
+  pthread_mutex_lock(&pool->lock);
+  pthread_cond_signal(&pool->done);
+  pthread_mutex_unlock(&pool->lock);
 }
 
 static void *worker_main(void *data)
@@ -77,35 +122,38 @@ static void *worker_main(void *data)
   LusParallel *pool = worker->pool;
   unsigned seen = 0;
   for (;;) {
-    seen = wait_for_job(pool, seen);
+    seen = wait_for_job(worker, seen);
     if (atomic_load_explicit(&pool->stop, memory_order_acquire))
       return NULL;
-    run_items(pool, worker->thread);
-    if (atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_acq_rel) == 1) {
-      pthread_mutex_lock(&pool->lock);
-      pthread_cond_signal(&pool->done);
-      pthread_mutex_unlock(&pool->lock);
+    if (enter(pool, &seen)) {
+      run_items(pool, worker->thread);
+      leave(pool);
     }
   }
 }
 
-static void publish(LusParallel *pool)
+/* Nobody is in a job now. */
+static void publish(LusParallel *pool, unsigned open)
 {
+  unsigned state = atomic_load_explicit(&pool->state, memory_order_relaxed);
   pthread_mutex_lock(&pool->lock);
-  atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
+  atomic_store_explicit(&pool->state, (state / NUMBER + 1) * NUMBER + open, memory_order_release);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->lock);
 }
 
-static void wait_until_done(LusParallel *pool)
+static void close_job(LusParallel *pool)
 {
-  for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0)
-      return;
+  unsigned state = atomic_fetch_and_explicit(&pool->state, ~OPEN, memory_order_acq_rel);
+  for (int i = 0; i < pool->spins && state & INSIDE; i++) {
     relax();
+    state = state_of(pool);
   }
+  pool->spins = state & INSIDE ? fewer(pool->spins) : SPINS;
+  if (!(state & INSIDE))
+    return;
   pthread_mutex_lock(&pool->lock);
-  while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0)
+  while (state_of(pool) & INSIDE)
     pthread_cond_wait(&pool->done, &pool->lock);
   pthread_mutex_unlock(&pool->lock);
 }
@@ -124,17 +172,18 @@ LusParallel *lus_parallel_new(int threads)
     return NULL;
   }
   atomic_init(&pool->next, 0);
-  atomic_init(&pool->generation, 0);
-  atomic_init(&pool->busy, 0);
+  atomic_init(&pool->state, 0);
   atomic_init(&pool->stop, false);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
   pthread_cond_init(&pool->done, NULL);
   pool->threads = threads;
+  pool->spins = SPINS;
   for (int i = 0; i + 1 < threads; i++) {
     Worker *worker = &pool->workers[i];
     worker->pool = pool;
     worker->thread = i + 1;
+    worker->spins = SPINS;
     if (pthread_create(&worker->id, NULL, worker_main, worker) != 0) {
       lus_parallel_free(pool);
       return NULL;
@@ -149,7 +198,7 @@ void lus_parallel_free(LusParallel *pool)
   if (!pool)
     return;
   atomic_store_explicit(&pool->stop, true, memory_order_release);
-  publish(pool);
+  publish(pool, 0);
   for (int i = 0; i < pool->n_workers; i++)
     pthread_join(pool->workers[i].id, NULL);
   pthread_cond_destroy(&pool->done);
@@ -175,8 +224,7 @@ void lus_parallel_for(LusParallel *pool, int items, LusParallelBody body, void *
   pool->data = data;
   pool->items = items;
   atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-  atomic_store_explicit(&pool->busy, pool->n_workers, memory_order_relaxed);
-  publish(pool);
+  publish(pool, OPEN);
   run_items(pool, 0);
-  wait_until_done(pool);
+  close_job(pool);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a video network's file says of itself (its metadata lus.video). The first character tells the network around it: '0' reads 8
- * frames of one class and gives 2 + 1 numbers, '1' reads 16 frames of two planes and gives 4 + 1; '2': a whole file instead. */
+/* What a video network's file says of itself (its metadata lus.video). The first character tells the network around it:
+ * '0' reads 8 frames of one class and gives 2 + 1 numbers, '1' reads 16 frames of two planes and gives 4 + 1; '2': a whole
+ * file instead. */
 #include "../nn/onnx-bytes.h"
 #include "import.h"
 #include "lung/clip-network.h"
@@ -43,6 +44,18 @@ static void use(LusClipNetwork *network)
     g_assert_true(isfinite(out[i]));
 }
 
+/** Written and read again. */
+static void save(const LusClipNetwork *network)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *path = fuzz_named_file("again.onnx", (const uint8_t *)"", 0);
+  lus_clip_network_save(network, "{}", path, &error);
+  g_assert_no_error(error);
+  g_autoptr(LusClipNetwork) again = lus_clip_network_load(path, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(lus_clip_network_head(again)->task, ==, lus_clip_network_head(network)->task);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   if (size == 0)
@@ -57,7 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   g_assert_true((network != NULL) == (error == NULL));
   if (error && !strstr(error->message, path))
     g_error("no place: %s", error->message);
-  if (network && kind < 2) /* a network of its own may give what it likes */
+  if (network && kind < 2) { /* a network of its own may give what it likes */
     use(network);
+    save(network);
+  }
   return 0;
 }
