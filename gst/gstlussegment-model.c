@@ -37,6 +37,7 @@ static void take_segmenter(GstLusSegment *self, LusSegmenter *segmenter, GstCloc
   GST_OBJECT_LOCK(self);
   old = self->model;
   self->model = segmenter ? lus_model_ref(lus_segmenter_model(segmenter)) : NULL;
+  self->kernels = segmenter ? g_intern_string(lus_segmenter_kernels(segmenter)) : NULL;
   gst_lus_stats_expect(&self->stats, cost);
   GST_OBJECT_UNLOCK(self);
   if (old)

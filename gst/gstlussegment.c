@@ -268,7 +268,8 @@ static GstStructure *make_stats(const GstLusSegment *self)
       G_TYPE_DOUBLE, (gdouble)self->stats.p95 / GST_MSECOND, "latency-ms", G_TYPE_DOUBLE,
       (gdouble)latency->latency / GST_MSECOND, "picture-mean-ms", G_TYPE_DOUBLE, gst_lus_stats_mean(latency),
       "picture-p95-ms", G_TYPE_DOUBLE, (gdouble)latency->p95 / GST_MSECOND, "age", G_TYPE_UINT64, self->age, "mode",
-      G_TYPE_STRING, self->latest ? "latest" : "sync", "guard", G_TYPE_STRING, lus_guard_name(self->state), NULL);
+      G_TYPE_STRING, self->latest ? "latest" : "sync", "guard", G_TYPE_STRING, lus_guard_name(self->state),
+      "kernels", G_TYPE_STRING, self->kernels ? self->kernels : "", NULL);
 }
 
 static void get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec)

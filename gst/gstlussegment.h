@@ -43,6 +43,7 @@ struct _GstLusSegment {
   LusSegmenter *next;      /* made in the background, to be used from the next picture on */
   GstClockTime next_cost;
   LusModel *model;
+  const char *kernels; /* interned; of the segmenter in use */
   guint64 frames, skipped;
   GstLusStats stats; /* of results; in sync mode with all the picture's work */
   GstLusStats cost;  /* of pictures beside a live stream */

@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
   const Options *options;
   GMainLoop *loop;
-  GstElement *pipeline, *exam; /* exam: lussfestimate */
+  GstElement *pipeline, *segment, *exam; /* lussegment, lussfestimate */
   GstVideoInfo info;           /* the streaming thread's own, as is image */
   LusImage image;
   LusLiveRecord *record;
@@ -257,6 +257,16 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* What the model runs with; interned. */
+static const char *kernels(const Live *live)
+{
+  GstStructure *stats;
+  g_object_get(live->segment, "stats", &stats, NULL);
+  const char *name = g_intern_string(gst_structure_get_string(stats, "kernels"));
+  gst_structure_free(stats);
+  return name;
+}
+
 static void record_buffer(Live *live, GstBuffer *buffer)
 {
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
@@ -268,7 +278,7 @@ static void record_buffer(Live *live, GstBuffer *buffer)
       !gst_video_frame_map(&frame, &live->info, buffer, GST_MAP_READ))
     return;
   gst_lus_image_set_frame(&live->image, &frame);
-  lus_live_record_frame(live->record, &live->image, meta, zone, (gint64)GST_BUFFER_PTS(buffer),
+  lus_live_record_frame(live->record, &live->image, meta, zone, kernels(live), (gint64)GST_BUFFER_PTS(buffer),
                         live->info.fps_n > 0 ? fps : unknown);
   gst_video_frame_unmap(&frame);
 }
@@ -398,12 +408,12 @@ static gboolean set_enum(GstElement *element, const char *property, const char *
 static gboolean set_up_elements(Live *live, GstElement *chain, GError **error)
 {
   const Options *options = live->options;
-  g_autoptr(GstElement) segment = gst_bin_get_by_name(GST_BIN(chain), "segment");
   g_autoptr(GstElement) overlay = gst_bin_get_by_name(GST_BIN(chain), "overlay");
   GValue zones = G_VALUE_INIT, zone = G_VALUE_INIT;
+  live->segment = gst_bin_get_by_name(GST_BIN(chain), "segment");
   live->exam = gst_bin_get_by_name(GST_BIN(chain), "exam");
   if (options->model)
-    g_object_set(segment, "model-file", options->model, NULL);
+    g_object_set(live->segment, "model-file", options->model, NULL);
   g_object_set(live->exam, "min-frames-per-zone", options->min_frames, NULL);
   gst_value_array_init(&zones, 0);
   for (char **name = live->zones; *name; name++) {
@@ -498,6 +508,7 @@ static int run(const Options *options)
     lus_live_terminal_free(live.terminal);
     g_main_loop_unref(live.loop);
   }
+  gst_clear_object(&live.segment);
   gst_clear_object(&live.exam);
   gst_clear_object(&live.pipeline);
   g_strfreev(live.zones);

@@ -145,7 +145,9 @@ static gboolean mask_frames(Clip *clip, LusToolWorker *worker, GError **error)
     g_autofree LusSegmentation *segmentation = frame.inferred ? take_planes(header, &frame, &image, clip->planes) : NULL;
     const LusMask *mask;
     lus_tool_clip_rate(clip->source, &rate[0], &rate[1], &total);
-    if (!lus_results_add(clip->results, &mask, segmentation, frame.width, frame.height, frame.pts_ns, rate, error) ||
+    const LusResultsEntry entry = {.segmentation = segmentation, .width = frame.width, .height = frame.height,
+                                   .pts_ns = frame.pts_ns, .rate = {rate[0], rate[1]}};
+    if (!lus_results_add(clip->results, &mask, &entry, error) ||
         !lus_tool_worker_frame(worker, n + 1, total, error))
       return FALSE;
   }

@@ -17,6 +17,7 @@ static const char description[] =
 typedef struct {
   char *output, *model, *precision, *masks, *confidences, *summary, *database, *shard;
   double percent;        /* < 0: the model's threshold */
+  double hysteresis;     /* percent */
   gboolean resume, keep_going;
   int threads;
   LusSegmentOptions clip;
@@ -45,12 +46,19 @@ static int check(Options *o)
     return lus_tool_usage("segment", "--output is needed");
   if (o->percent > 100 || (o->percent < 0 && o->percent != -1))
     return lus_tool_usage("segment", "--threshold must be 0 to 100");
+  if (!(o->hysteresis >= 0 && o->hysteresis <= 100))
+    return lus_tool_usage("segment", "--hysteresis must be 0 to 100");
+  if (!(o->clip.temporal_alpha >= 0.01 && o->clip.temporal_alpha <= 1))
+    return lus_tool_usage("segment", "--temporal-alpha must be 0.01 to 1");
+  if (o->clip.min_area < 0)
+    return lus_tool_usage("segment", "--min-area must be 0 or more");
   if (o->threads < 0)
     return lus_tool_usage("segment", "--threads must be 0 or more");
   if (masks < 0)
     return lus_tool_usage("segment", "--masks is one of png, rle, ffv1");
   if (confidences < 0 || confidences == LUS_PLANES_RLE)
     return lus_tool_usage("segment", "--confidences is png or ffv1");
+  o->clip.hysteresis = o->hysteresis / 100;
   o->clip.masks = (LusPlanesForm)masks;
   o->clip.confidences = (LusPlanesForm)confidences;
   return LUS_EXIT_DONE;
@@ -58,12 +66,18 @@ static int check(Options *o)
 
 static int parse(Options *o, int argc, char **argv, char ***arguments)
 {
-  *o = (Options){.percent = -1};
+  *o = (Options){.percent = -1, .clip = {.temporal_alpha = 1}};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output, "Folder for the results", "DIR"},
     {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "Model file (default: the bundled one)", "MODEL"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &o->percent,
      "Confidence at which a mask begins, 0..100 (default: the model's)", "PERCENT"},
+    {"hysteresis", 0, 0, G_OPTION_ARG_DOUBLE, &o->hysteresis,
+     "Pixels this far below the threshold join others that reach it, 0..100 (default: 0)", "PERCENT"},
+    {"min-area", 0, 0, G_OPTION_ARG_INT, &o->clip.min_area,
+     "Drop parts of masks smaller than this, in pixels of the model's output (default: 0)", "PIXELS"},
+    {"temporal-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &o->clip.temporal_alpha,
+     "Share of a frame in the running mean that masks are cut from, 0.01..1 (default: 1, no smoothing)", "SHARE"},
     {"overlay", 0, 0, G_OPTION_ARG_NONE, &o->clip.overlay, "Write overlay.mkv", NULL},
     {"masks", 0, 0, G_OPTION_ARG_STRING, &o->masks, "Write masks: png (if FORM is left out), rle or ffv1", "FORM"},
     {"confidences", 0, 0, G_OPTION_ARG_STRING, &o->confidences,

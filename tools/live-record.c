@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "live-record.h"
+#include "results.h"
 #include <errno.h>
 #include <glib/gstdio.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #define QUEUE_FRAMES 250 /* about 8 s; what comes while they wait is lost and counted */
@@ -11,6 +10,7 @@
 /* One picture on its way to the file. All fields NULL: the end. */
 typedef struct {
   char *exam, *zone;
+  const char *kernels; /* static */
   LusSegmentation *segmentation;
   LusMask *mask;
   int width, height; /* of the picture */
@@ -22,12 +22,13 @@ typedef struct {
 
 /* The clip being written. */
 typedef struct {
-  char *exam, *zone, *path, *temporary, *final; /* temporary and final: of frames.jsonl */
+  char *exam, *zone, *path, *name, *model_name; /* name: path's last part */
+  LusModel *model;
   int width, height;
   guint8 *picture; /* [height][width], black outside of the sector */
   LusFrameSink *video;
-  FILE *lines;
-  gint64 frames, first_pts_ns;
+  LusResults *results; /* frames.jsonl */
+  gint64 first_pts_ns;
 } Clip;
 
 struct _LusLiveRecord {
@@ -55,44 +56,21 @@ static void clip_clear(Clip *clip)
 {
   if (clip->video)
     clip->video->free(clip->video);
-  if (clip->lines)
-    fclose(clip->lines);
-  if (clip->temporary)
-    g_unlink(clip->temporary);
+  lus_results_free(clip->results);
   g_free(clip->picture);
   g_free(clip->exam);
   g_free(clip->zone);
   g_free(clip->path);
-  g_free(clip->temporary);
-  g_free(clip->final);
+  g_free(clip->name);
+  g_free(clip->model_name);
+  g_clear_pointer(&clip->model, lus_model_unref);
   memset(clip, 0, sizeof *clip);
 }
 
 static gboolean clip_finish(Clip *clip, GError **error)
 {
-  gboolean ok = TRUE;
-  if (clip->video) {
-    FILE *lines = g_steal_pointer(&clip->lines);
-    gboolean written = !ferror(lines);
-    ok = clip->video->finish(clip->video, error);
-    if ((fclose(lines) != 0 || !written) && ok) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
-      ok = FALSE;
-    }
-    ok = ok && lus_file_commit(clip->temporary, clip->final, error);
-  }
+  gboolean ok = !clip->video || (clip->video->finish(clip->video, error) && lus_results_finish(clip->results, error));
   clip_clear(clip);
-  return ok;
-}
-
-static gboolean write_line(Clip *clip, json_t *line, GError **error)
-{
-  char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
-  gboolean ok = text && fputs(text, clip->lines) >= 0 && fputc('\n', clip->lines) >= 0;
-  json_decref(line);
-  free(text);
-  if (!ok)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
   return ok;
 }
 
@@ -108,17 +86,18 @@ static char *free_stem(const char *folder, const Frame *frame)
   }
 }
 
-static json_t *header(const Clip *clip, const Frame *frame)
+/* Masks are made from the confidences anew, as lusconfmask makes them at the one threshold that lus live has. */
+static LusResults *begin_results(const Clip *clip, const Frame *frame, const char *folder,
+                                 GError **error)
 {
-  g_autofree char *name = g_path_get_basename(clip->path);
-  const LusModel *model = frame->segmentation->model;
-  g_autofree char *model_name = g_filename_display_basename(lus_model_path(model));
-  json_t *cuts = json_object();
-  for (int i = 0; i < frame->mask->n_classes; i++)
-    json_object_set_new(cuts, lus_model_info(model)->classes[i], json_real(frame->mask->cut[i] / 255.0));
-  return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:b}", "lus", lus_version(), "schema", 1, "notice", LUS_NOTICE,
-                   "clip", name, "model", model_name, "model_sha256", lus_model_sha256(model), "thresholds", cuts,
-                   "live", 1);
+  const LusModelInfo *info = lus_model_info(clip->model);
+  LusResultsHeader header = {.clip = clip->name, .clip_sha256 = "", .model = clip->model_name,
+                             .model_sha256 = lus_model_sha256(clip->model), .kernels = frame->kernels, .n_classes = info->n_classes, .width = info->width,
+                             .height = info->height, .threshold = frame->mask->cut[0] / 255.0, .temporal_alpha = 1,
+                             .live = TRUE};
+  for (int i = 0; i < info->n_classes; i++)
+    header.classes[i] = info->classes[i];
+  return lus_results_begin(folder, &header, error);
 }
 
 static gboolean clip_open(LusLiveRecord *record, const Frame *frame, GError **error)
@@ -132,48 +111,26 @@ static gboolean clip_open(LusLiveRecord *record, const Frame *frame, GError **er
   clip->height = frame->height;
   clip->picture = g_try_malloc((gsize)frame->width * (gsize)frame->height);
   clip->path = g_strconcat(beside, ".mkv", NULL);
-  clip->final = g_build_filename(beside, "frames.jsonl", NULL);
-  clip->temporary = g_strconcat(clip->final, ".part", NULL);
+  clip->name = g_path_get_basename(clip->path);
+  clip->model = lus_model_ref(frame->segmentation->model);
+  clip->model_name = g_filename_display_basename(lus_model_path(clip->model));
   clip->first_pts_ns = frame->pts_ns;
-  if (g_mkdir_with_parents(beside, 0777) != 0) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s", beside, g_strerror(errno));
-    return FALSE;
-  }
   if (!clip->picture) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "%s: no memory for a picture", clip->path);
     return FALSE;
   }
-  clip->lines = g_fopen(clip->temporary, "w");
-  if (!clip->lines) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", clip->temporary, g_strerror(errno));
+  clip->results = begin_results(clip, frame, beside, error);
+  if (!clip->results)
     return FALSE;
-  }
   clip->video = lus_tool_create_clip(clip->path, LUS_FORMAT_GRAY8, clip->width, clip->height, frame->fps[0],
                                      frame->fps[1], NULL, error);
-  return clip->video && write_line(clip, header(clip, frame), error);
-}
-
-/* Share of the sector in the mask, and mean confidence over the sector. */
-static json_t *class_to_json(const Frame *frame, int class)
-{
-  const LusSegmentation *segmentation = frame->segmentation;
-  gsize pixels = (gsize)segmentation->width * (gsize)segmentation->height, inside = 0, in_mask = 0, sum = 0;
-  const guint8 *q = segmentation->confidence + (gsize)class * pixels;
-  const guint8 *plane = frame->mask->planes + (gsize)class * pixels;
-  for (gsize i = 0; i < pixels; i++) {
-    gboolean in = segmentation->sector[i] != 0;
-    inside += in;
-    in_mask += in && plane[i];
-    sum += in ? q[i] : 0;
-  }
-  double n = (double)MAX(inside, 1);
-  return json_pack("{s:f, s:f}", "area", (double)in_mask / n, "confidence", (double)sum / (255 * n));
+  return clip->video != NULL;
 }
 
 static gboolean belongs(const Clip *clip, const Frame *frame)
 {
   return clip->video && strcmp(clip->exam, frame->exam) == 0 && strcmp(clip->zone, frame->zone) == 0 &&
-         clip->width == frame->width && clip->height == frame->height && frame->pts_ns >= clip->first_pts_ns;
+         clip->model == frame->segmentation->model && clip->width == frame->width && clip->height == frame->height && frame->pts_ns >= clip->first_pts_ns;
 }
 
 /* The sector where it was, so that geometry and scale stay. */
@@ -191,17 +148,14 @@ static LusImage place_sector(const Clip *clip, const Frame *frame)
 static gboolean write_frame(LusLiveRecord *record, const Frame *frame, GError **error)
 {
   Clip *clip = &record->clip;
-  const LusModelInfo *info = lus_model_info(frame->segmentation->model);
   if (!belongs(clip, frame) && (!clip_finish(clip, error) || !clip_open(record, frame, error)))
     return FALSE;
   const LusImage image = place_sector(clip, frame);
   gint64 pts_ns = frame->pts_ns - clip->first_pts_ns;
-  json_t *classes = json_object();
-  for (int i = 0; i < frame->segmentation->n_classes; i++)
-    json_object_set_new(classes, info->classes[i], class_to_json(frame, i));
-  json_t *line = json_pack("{s:I, s:I, s:I, s:o}", "frame", (json_int_t)clip->frames++, "pts_ns", (json_int_t)pts_ns,
-                           "age_ns", (json_int_t)frame->age_ns, "classes", classes);
-  return write_line(clip, line, error) && clip->video->push(clip->video, &image, pts_ns, error);
+  const LusResultsEntry entry = {.segmentation = frame->segmentation, .width = clip->width, .height = clip->height,
+                                 .pts_ns = pts_ns, .age_ns = frame->age_ns, .rate = {frame->fps[0], frame->fps[1]}};
+  const LusMask *mask;
+  return lus_results_add(clip->results, &mask, &entry, error) && clip->video->push(clip->video, &image, pts_ns, error);
 }
 
 static gpointer write_frames(gpointer user_data)
@@ -272,7 +226,7 @@ static LusRect clipped(LusRect rect, const LusImage *image)
 }
 
 void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *zone,
-                           gint64 pts_ns, const int fps[2])
+                           const char *kernels, gint64 pts_ns, const int fps[2])
 {
   if (!*zone || !meta || !meta->segmentation || !meta->mask)
     return;
@@ -294,6 +248,7 @@ void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const G
   }
   frame->exam = g_steal_pointer(&exam);
   frame->zone = g_strdup(zone);
+  frame->kernels = g_intern_string(kernels);
   frame->segmentation = lus_segmentation_ref(meta->segmentation);
   frame->mask = lus_mask_ref(meta->mask);
   frame->width = image->width;

@@ -4,7 +4,7 @@
 #include <gstlusmeta.h>
 
 /** Records what `lus live` sees: of each zone of an exam a clip of the sector alone, in grey, all else black, and
- *  frames.jsonl beside it. A thread of its own encodes and writes, so that pictures never wait.
+ *  frames.jsonl (results.h) beside it. A thread of its own encodes and writes, so that pictures never wait.
  *
  *  FOLDER/EXAM/EXAM_ZONE.mkv, FOLDER/EXAM/EXAM_ZONE/frames.jsonl; EXAM_ZONE_2... when a zone is scanned again. */
 typedef struct _LusLiveRecord LusLiveRecord;
@@ -13,9 +13,9 @@ LusLiveRecord *lus_live_record_new(const char *folder);
 /** From any thread: the frames to come belong to @exam; NULL: to none, they are not recorded. */
 void lus_live_record_exam(LusLiveRecord *record, const char *exam);
 /** From the streaming thread, with a picture of @image. Recorded if an exam runs, @zone is not empty and @meta has a result.
- *  @fps: frames per second as a fraction, for the clip's header. */
+ *  @kernels: what computed it, as lussegment's stats tell; @fps: frames per second as a fraction, for the clip's header. */
 void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *zone,
-                           gint64 pts_ns, const int fps[2]);
+                           const char *kernels, gint64 pts_ns, const int fps[2]);
 /** Waits until all is written. FALSE with the first error; *lost is how many pictures found no room in the queue. */
 gboolean lus_live_record_finish(LusLiveRecord *record, guint64 *lost, GError **error);
 void lus_live_record_free(LusLiveRecord *record);

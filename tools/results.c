@@ -61,12 +61,16 @@ static gboolean write_header(LusResults *results, GError **error)
   for (int i = 0; i < header->n_classes; i++)
     json_array_append_new(classes, json_string(header->classes[i]));
   return write_line(results,
-                    json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:[i,i], s:{s:b, s:s, s:s}}", "lus",
+                    json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:[i,i], s:{s:b, s:s, s:s}, "
+                              "s:{s:f, s:f, s:i}, s:b}", "lus",
                               lus_version(), "schema", 1, "notice", LUS_NOTICE, "clip", header->clip, "model",
                               header->model, "model_sha256", header->model_sha256, "kernels", header->kernels,
                               "threshold", tidy(header->threshold), "clip_sha256", header->clip_sha256, "classes",
                               classes, "input", header->width, header->height, "outputs", "overlay", header->overlay,
-                              "masks", lus_tool_planes_name(header->masks), "confidences", lus_tool_planes_name(header->confidences)),
+                              "masks", lus_tool_planes_name(header->masks), "confidences",
+                              lus_tool_planes_name(header->confidences), "cleaning", "hysteresis",
+                              tidy(header->hysteresis), "temporal_alpha", tidy(header->temporal_alpha), "min_area",
+                              header->min_area, "live", header->live),
                     error);
 }
 
@@ -155,10 +159,11 @@ static json_t *mask_to_rle(LusResults *results, const guint8 *plane, const LusSe
 }
 
 /** A frame on which nothing was inferred (no sector yet) has no classes: they are unknown, not empty. */
-static gboolean write_frame(LusResults *results, const LusSegmentation *segmentation, const int size[2], gint64 pts_ns,
-                            GError **error)
+static gboolean write_frame(LusResults *results, const LusResultsEntry *entry, GError **error)
 {
   const LusMask *mask = results->mask;
+  const LusSegmentation *segmentation = entry->segmentation;
+  const int size[2] = {entry->width, entry->height};
   json_t *classes = json_object();
   for (int i = 0; segmentation && i < segmentation->n_classes; i++) {
     json_t *class = class_to_json(segmentation, mask, i);
@@ -167,9 +172,9 @@ static gboolean write_frame(LusResults *results, const LusSegmentation *segmenta
                                                                                 (gsize)mask->height, segmentation, size));
     json_object_set_new(classes, results->header.classes[i], class);
   }
-  json_t *line = json_pack("{s:I, s:o, s:i, s:o, s:[i,i]}", "frame", (json_int_t)results->frame, "pts_ns",
-                           pts_ns >= 0 ? json_integer(pts_ns) : json_null(), "age_ns", 0, "classes", classes, "size",
-                           size[0], size[1]);
+  json_t *line = json_pack("{s:I, s:o, s:I, s:o, s:[i,i]}", "frame", (json_int_t)results->frame, "pts_ns",
+                           entry->pts_ns >= 0 ? json_integer(entry->pts_ns) : json_null(), "age_ns",
+                           (json_int_t)entry->age_ns, "classes", classes, "size", size[0], size[1]);
   if (segmentation) {
     LusRect rect = segmentation->rect;
     json_object_set_new(line, "rect", json_pack("[i,i,i,i]", rect.x, rect.y, rect.width, rect.height));
@@ -272,25 +277,33 @@ static gboolean make_plane(LusResults *results, gsize size, GError **error)
   return results->plane || no_memory(results, error);
 }
 
-gboolean lus_results_add(LusResults *results, const LusMask **mask, const LusSegmentation *segmentation, int frame_width,
-                         int frame_height, gint64 pts_ns, const int rate[2], GError **error)
+/* As lusconfmask does it: nothing is carried over a picture without a result. */
+static gboolean make_mask(LusResults *results, const LusSegmentation *segmentation, GError **error)
 {
-  const int size[2] = {frame_width, frame_height};
+  const LusResultsHeader *header = &results->header;
+  LusConfidenceConfig config = {.min_area = header->min_area, .hysteresis = header->hysteresis,
+                                .temporal_alpha = header->temporal_alpha};
+  for (int i = 0; i < LUS_MAX_CLASSES; i++)
+    config.thresholds[i] = header->threshold;
   g_clear_pointer(&results->mask, lus_mask_unref);
-  if (!make_plane(results, (gsize)frame_width * (gsize)frame_height, error))
-    return FALSE;
-  if (segmentation) {
-    LusConfidenceConfig config = {.min_area = 0};
-    for (int i = 0; i < LUS_MAX_CLASSES; i++)
-      config.thresholds[i] = results->header.threshold;
-    results->mask = lus_masker_run(results->masker, segmentation, &config);
-    if (!results->mask)
-      return no_memory(results, error);
+  if (!segmentation) {
+    lus_masker_reset(results->masker);
+    return TRUE;
   }
+  results->mask = lus_masker_run(results->masker, segmentation, &config);
+  return results->mask || no_memory(results, error);
+}
+
+gboolean lus_results_add(LusResults *results, const LusMask **mask, const LusResultsEntry *entry, GError **error)
+{
+  const LusSegmentation *segmentation = entry->segmentation;
+  const int size[2] = {entry->width, entry->height};
+  if (!make_plane(results, (gsize)size[0] * (gsize)size[1], error) || !make_mask(results, segmentation, error))
+    return FALSE;
   *mask = results->mask;
-  if (!write_frame(results, segmentation, size, pts_ns, error) ||
-      !write_masks(results, segmentation, size, pts_ns, rate, error) ||
-      !write_confidences(results, segmentation, size, pts_ns, rate, error))
+  if (!write_frame(results, entry, error) ||
+      !write_masks(results, segmentation, size, entry->pts_ns, entry->rate, error) ||
+      !write_confidences(results, segmentation, size, entry->pts_ns, entry->rate, error))
     return FALSE;
   results->frame++;
   return TRUE;

@@ -30,12 +30,15 @@ int lus_tool_planes_arguments(int argc, char **argv, const char *option);
 /** What frames.jsonl says first. */
 typedef struct {
   const char *clip;        /* file's name */
-  const char *clip_sha256; /* of the file */
+  const char *clip_sha256; /* of the file; "": it is written at the same time */
   const char *model, *model_sha256, *kernels;
   int n_classes;
   const char *classes[LUS_MAX_CLASSES];
   int width, height;       /* most that planes can have: the model's input */
   double threshold;        /* 0..1, of all classes */
+  double hysteresis, temporal_alpha; /* of masks, as in LusConfidenceConfig; temporal_alpha 1 = no smoothing */
+  int min_area;
+  gboolean live;           /* of pictures as they came, whose results may be older */
   gboolean overlay;        /* overlay.mkv is written too, by somebody else */
   LusPlanesForm masks, confidences;
 } LusResultsHeader;
@@ -45,10 +48,16 @@ typedef struct _LusResults LusResults;
 /** Makes the folder and removes what older results of the clip are in it. @header is copied, its texts are borrowed until
  *  the end. */
 LusResults *lus_results_begin(const char *folder, const LusResultsHeader *header, GError **error);
-/** The next frame; @segmentation NULL: no sector was seen yet. Returns its mask in *mask (NULL alike), which lives until the
- *  next call. @rate: of the clip, frames per second. */
-gboolean lus_results_add(LusResults *results, const LusMask **mask, const LusSegmentation *segmentation, int frame_width,
-                         int frame_height, gint64 pts_ns, const int rate[2], GError **error);
+/** What is added frame by frame. */
+typedef struct {
+  const LusSegmentation *segmentation; /* NULL: no sector was seen yet */
+  int width, height;  /* of the frame */
+  gint64 pts_ns;      /* < 0: unknown */
+  gint64 age_ns;      /* of the result */
+  int rate[2];        /* of the clip, frames per second */
+} LusResultsEntry;
+/** The next frame. Returns its mask in *mask (NULL where there is no result), which lives until the next call. */
+gboolean lus_results_add(LusResults *results, const LusMask **mask, const LusResultsEntry *entry, GError **error);
 gboolean lus_results_finish(LusResults *results, GError **error);
 /** Without finish(): nothing is left of this clip's results. */
 void lus_results_free(LusResults *results);

@@ -151,8 +151,11 @@ static gboolean segment_frame(Run *run, const LusImage *image, gint64 pts_ns, co
 {
   g_autoptr(LusSegmentation) segmentation = NULL;
   const LusMask *mask = NULL;
-  return set_size(run, image, error) && lus_segmenter_run(run->segmenter, &segmentation, image, pts_ns, error) &&
-         lus_results_add(run->results, &mask, segmentation, run->width, run->height, pts_ns, rate, error) &&
+  if (!set_size(run, image, error) || !lus_segmenter_run(run->segmenter, &segmentation, image, pts_ns, error))
+    return FALSE;
+  const LusResultsEntry entry = {.segmentation = segmentation, .width = run->width, .height = run->height, .pts_ns = pts_ns,
+                                 .rate = {rate[0], rate[1]}};
+  return lus_results_add(run->results, &mask, &entry, error) &&
          (!run->seg || lus_tool_seg_add(run->seg, run->frame, segmentation, error)) &&
          write_overlay(run, image, segmentation, mask, pts_ns, error);
 }
@@ -183,7 +186,8 @@ static gboolean begin(Run *run, const char *sha256, GError **error)
   LusResultsHeader header = {
     .clip = clip, .clip_sha256 = sha256, .model = model, .model_sha256 = lus_model_sha256(run->model),
     .kernels = lus_segmenter_kernels(run->segmenter), .n_classes = info->n_classes, .width = info->width,
-    .height = info->height, .threshold = run->options->threshold, .overlay = run->options->overlay,
+    .height = info->height, .threshold = run->options->threshold, .hysteresis = run->options->hysteresis,
+    .temporal_alpha = run->options->temporal_alpha, .min_area = run->options->min_area, .overlay = run->options->overlay,
     .masks = run->options->masks, .confidences = run->options->confidences};
   for (int i = 0; i < info->n_classes; i++)
     header.classes[i] = info->classes[i];
@@ -249,6 +253,12 @@ static gboolean has_outputs(const LusResultsHeader *header, const char *folder, 
          (confidences != LUS_PLANES_PNG || has_file(folder, confidence));
 }
 
+static gboolean same_masks(const LusResultsHeader *header, const LusSegmentOptions *options)
+{
+  return fabs(header->threshold - options->threshold) < 1e-6 && fabs(header->hysteresis - options->hysteresis) < 1e-6 &&
+         fabs(header->temporal_alpha - options->temporal_alpha) < 1e-6 && header->min_area == options->min_area;
+}
+
 gboolean lus_tool_segment_done(const char *sha256, const char *folder, const LusModel *model,
                                const LusSegmenter *segmenter, const LusSegmentOptions *options)
 {
@@ -256,5 +266,5 @@ gboolean lus_tool_segment_done(const char *sha256, const char *folder, const Lus
   const LusResultsHeader *header = reader ? &reader->header : NULL;
   return header && g_str_equal(header->clip_sha256, sha256) &&
          g_str_equal(header->model_sha256, lus_model_sha256(model)) && same_arithmetic(header->kernels, segmenter) &&
-         fabs(header->threshold - options->threshold) < 1e-6 && has_outputs(header, folder, options);
+         same_masks(header, options) && has_outputs(header, folder, options);
 }

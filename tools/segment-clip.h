@@ -3,9 +3,10 @@
 #include "batch.h"
 #include "results.h"
 
-/** What is written for each clip besides frames.jsonl, and at which threshold (0..1). */
+/** What is written for each clip besides frames.jsonl, and how masks are made (LusConfidenceConfig). */
 typedef struct {
-  double threshold;
+  double threshold, hysteresis, temporal_alpha; /* 0..1 each; temporal_alpha 1 = no smoothing */
+  int min_area;
   gboolean overlay, dicom_seg;
   gboolean keep_frame; /* the overlay shows what is outside the sector too */
   LusPlanesForm masks, confidences;

@@ -59,6 +59,9 @@ check "outcomes.csv" test "$(tail -n 1 exams/bed1/outcomes.csv)" = "bed1,1,95,0.
 check "sidecar of R1" lines exams/bed1/bed1_R1/frames.jsonl 4
 check "sidecar of L1" lines exams/bed1/bed1_L1/frames.jsonl 4
 check "its header" test "$(head -n 1 exams/bed1/bed1_R1/frames.jsonl | jq -r .clip)" = bed1_R1.mkv
+check "of the form that lus segment writes" test "$(head -n 1 exams/bed1/bed1_R1/frames.jsonl |
+  jq -rc '[.live, .threshold, .clip_sha256, (.classes | length), (.kernels | length > 0)]')" = '[true,0.6,"",3,true]'
+check "its pictures" test "$(sed -n 2p exams/bed1/bed1_R1/frames.jsonl | jq -rc '[.frame, .pts_ns, .size]')" = '[0,0,[640,360]]'
 check "nothing half-written" test -z "$(find exams -name '*.part')"
 check "the clips make the same zones" gives 0 "" exam exams/bed1 -o again
 check "of them" test "$(jq -rc '.zones | keys' again/exam.json)" = '["L1","R1"]'

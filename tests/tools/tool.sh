@@ -156,7 +156,7 @@ check "its frames" grep -q '"frame":0,' cut/cut/frames.jsonl
 # Results
 check "segment" gives 0 "" segment y.mkv -m model.onnx -o r --masks --confidences --overlay
 check "one line per frame and one before" lines r/y/frames.jsonl 4
-check "first line" grep -q '^{"lus":"[0-9.]*","schema":1,"notice":"Research.*"clip":"y.mkv","model":"model.onnx","model_sha256":"[0-9a-f]\{64\}","kernels":".*","threshold":0.6,"clip_sha256":"[0-9a-f]\{64\}","classes":\[.*\],"input":\[64,64\],"outputs":{"overlay":true,"masks":"png","confidences":"png"}}$' r/y/frames.jsonl
+check "first line" grep -q '^{"lus":"[0-9.]*","schema":1,"notice":"Research.*"clip":"y.mkv","model":"model.onnx","model_sha256":"[0-9a-f]\{64\}","kernels":".*","threshold":0.6,"clip_sha256":"[0-9a-f]\{64\}","classes":\[.*\],"input":\[64,64\],"outputs":{"overlay":true,"masks":"png","confidences":"png"},"cleaning":{"hysteresis":0.0,"temporal_alpha":1.0,"min_area":0},"live":false}$' r/y/frames.jsonl
 check "frame line" grep -q '^{"frame":2,"pts_ns":[0-9]*,"age_ns":0,"classes":{"pleural_line":{"area":[0-9.e-]*,"confidence":[0-9.e-]*},"fascia_band"' r/y/frames.jsonl
 check "masks and confidences" test "$(ls r/y/*.png | wc -l)" -eq 12
 check "overlay" launch filesrc location=r/y/overlay.mkv ! decodebin ! fakesink
@@ -167,6 +167,24 @@ raw_masks element%06d.png > element.raw
 raw_masks r/y/frame%06d.mask.png > tool.raw
 check "the element's masks" cmp element.raw tool.raw
 check "masks are neither empty nor full" test "$(od -An -v -tu1 -w1 tool.raw | sort -u | wc -l)" -ge 2
+launch filesrc location=y.mkv ! decodebin ! lussegment model-file=model.onnx ! lusconfmask hysteresis=0.2 min-area=9 \
+  temporal-alpha=0.4 output=mask ! pngenc ! multifilesink location=cleaned%06d.png
+clean="--hysteresis 20 --min-area 9 --temporal-alpha 0.4"
+check "masks, cleaned" gives 0 "" segment y.mkv -m model.onnx -o clean --masks --confidences $clean
+check "as the element cleans them" cmp <(raw_masks cleaned%06d.png) <(raw_masks clean/y/frame%06d.mask.png)
+raw_masks clean/y/frame%06d.mask.png > clean.raw
+check "which are others" bash -c '! cmp -s tool.raw clean.raw'
+check "other thresholds, cleaned alike" gives 0 "" mask clean -o clean-50 --threshold 50 --masks
+check "as lus segment" gives 0 "" segment y.mkv -m model.onnx -o direct-50 -t 50 --masks $clean
+check "the same masks" cmp <(cat clean-50/y/*.png) <(cat direct-50/y/*.png)
+check "and numbers" diff <(tail -n +2 clean-50/y/frames.jsonl) <(tail -n +2 direct-50/y/frames.jsonl)
+touch -d 2020-01-01 clean/y/frames.jsonl
+check "resume, cleaned alike" gives 0 "" segment y.mkv -m model.onnx -o clean --resume $clean
+check "not done again, cleaned alike" test clean/y/frames.jsonl -ot y.mkv
+check "resume, cleaned otherwise" gives 0 "" segment y.mkv -m model.onnx -o clean --resume
+check "done again, cleaned otherwise" test clean/y/frames.jsonl -nt y.mkv
+check "hysteresis in per cent" gives 2 "0 to 100" segment y.mkv -o r --hysteresis 101
+check "smoothing" gives 2 "0.01 to 1" segment y.mkv -o r --temporal-alpha 0
 check "threshold 0" gives 0 "" segment y.mkv -m model.onnx -o t0 -t 0
 check "all of the sector" grep -q '"frame":2,.*"area":1.0' t0/y/frames.jsonl
 
