@@ -187,12 +187,17 @@ static GstElement *add_encoder(LusToolPipeline *pipeline, GstElement *before, gb
   return NULL;
 }
 
-/** matroskamux draws its numbers after this, in this thread. From this seed on the first 436 have eight digits in base 16, as
- *  lus_tool_matroska_settle() needs it, also where several files begin at once. */
+/** From this seed on the first 436 numbers have four bytes, as lus_tool_matroska_settle() needs it, also where several files
+ *  begin at once. matroskamux draws when its pad is made and at the first picture. */
+static void seed_numbers(void)
+{
+  g_random_set_seed(3);
+}
+
 static GstPadProbeReturn on_first_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
 {
   (void)pad, (void)info, (void)user_data;
-  g_random_set_seed(3);
+  seed_numbers();
   return GST_PAD_PROBE_REMOVE;
 }
 
@@ -215,6 +220,7 @@ static gboolean build(ClipSink *self, gboolean h264, GError **error)
   g_autoptr(GDateTime) epoch = g_date_time_new_utc(2001, 1, 1, 0, 0, 0);
   g_object_set(mux, "creation-time", epoch, "min-index-interval", (gint64)GST_SECOND, NULL);
   g_object_set(file, "location", self->temporary, NULL);
+  seed_numbers();
   if (!gst_element_link(self->appsrc, convert) || !gst_element_link_many(encoder, mux, file, NULL)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_FAILED, "%s: GStreamer cannot connect encoder and file", pipeline->path);
     return FALSE;

@@ -31,6 +31,6 @@ for file in "$data"/*; do
 done
 echo "# $read files read, $refused refused"
 mkdir -p out
-check "segment all: those that can be read are done" bash -c "timeout 500 '$lus' segment '$data' -o out > all.txt 2>&1; \
+check "segment all: those that can be read are done" bash -c "timeout 500 '$lus' segment '$data' -o out --keep-going > all.txt 2>&1; \
   [ \$(find out -name frames.jsonl | wc -l) -eq $read ] || { cat all.txt; find out; exit 1; }"
 echo "1..$n"
