@@ -311,7 +311,8 @@ static gboolean make_folder(const char *path, GError **error)
 static gboolean conduct(const Options *options, char *const *inputs, GError **error)
 {
   Run run = {.options = options};
-  gboolean done = find_clips(&run, inputs, error) && load_heads(&run, error) && load_comparison(&run, error) && make_folder(options->output, error) &&
+  gboolean done = find_clips(&run, inputs, error) && load_heads(&run, error) && load_comparison(&run, error) &&
+                  make_folder(options->output, error) &&
                   measure_clips(&run, error) && write_exam(&run, error);
   run_clear(&run);
   return done;

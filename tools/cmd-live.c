@@ -32,6 +32,8 @@ typedef struct {
   const Options *options;
   GMainLoop *loop;
   GstElement *pipeline, *segment, *exam; /* lussegment, lussfestimate */
+  LusModel *model;      /* the streaming thread's own: of the last picture recorded, */
+  const char *kernels;  /* and what it runs with; interned */
   GstVideoInfo info;           /* the streaming thread's own, as is image */
   LusImage image;
   LusLiveRecord *record;
@@ -257,14 +259,16 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* What the model runs with; interned. */
-static const char *kernels(const Live *live)
+static void note_model(Live *live, LusModel *model)
 {
   GstStructure *stats;
+  if (model == live->model)
+    return;
+  g_clear_pointer(&live->model, lus_model_unref);
+  live->model = lus_model_ref(model);
   g_object_get(live->segment, "stats", &stats, NULL);
-  const char *name = g_intern_string(gst_structure_get_string(stats, "kernels"));
+  live->kernels = g_intern_string(gst_structure_get_string(stats, "kernels"));
   gst_structure_free(stats);
-  return name;
 }
 
 static void record_buffer(Live *live, GstBuffer *buffer)
@@ -278,7 +282,8 @@ static void record_buffer(Live *live, GstBuffer *buffer)
       !gst_video_frame_map(&frame, &live->info, buffer, GST_MAP_READ))
     return;
   gst_lus_image_set_frame(&live->image, &frame);
-  lus_live_record_frame(live->record, &live->image, meta, zone, kernels(live), (gint64)GST_BUFFER_PTS(buffer),
+  note_model(live, meta->segmentation->model);
+  lus_live_record_frame(live->record, &live->image, meta, zone, live->kernels, (gint64)GST_BUFFER_PTS(buffer),
                         live->info.fps_n > 0 ? fps : unknown);
   gst_video_frame_unmap(&frame);
 }
@@ -511,6 +516,7 @@ static int run(const Options *options)
   gst_clear_object(&live.segment);
   gst_clear_object(&live.exam);
   gst_clear_object(&live.pipeline);
+  g_clear_pointer(&live.model, lus_model_unref);
   g_strfreev(live.zones);
   g_free(live.exam_id);
   g_free(live.folder);

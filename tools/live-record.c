@@ -10,7 +10,7 @@
 /* One picture on its way to the file. All fields NULL: the end. */
 typedef struct {
   char *exam, *zone;
-  const char *kernels; /* static */
+  const char *kernels; /* interned */
   LusSegmentation *segmentation;
   LusMask *mask;
   int width, height; /* of the picture */
@@ -87,14 +87,13 @@ static char *free_stem(const char *folder, const Frame *frame)
 }
 
 /* Masks are made from the confidences anew, as lusconfmask makes them at the one threshold that lus live has. */
-static LusResults *begin_results(const Clip *clip, const Frame *frame, const char *folder,
-                                 GError **error)
+static LusResults *begin_results(const Clip *clip, const Frame *frame, const char *folder, GError **error)
 {
   const LusModelInfo *info = lus_model_info(clip->model);
   LusResultsHeader header = {.clip = clip->name, .clip_sha256 = "", .model = clip->model_name,
-                             .model_sha256 = lus_model_sha256(clip->model), .kernels = frame->kernels, .n_classes = info->n_classes, .width = info->width,
-                             .height = info->height, .threshold = frame->mask->cut[0] / 255.0, .temporal_alpha = 1,
-                             .live = TRUE};
+                             .model_sha256 = lus_model_sha256(clip->model), .kernels = frame->kernels,
+                             .n_classes = info->n_classes, .width = info->width, .height = info->height,
+                             .threshold = frame->mask->cut[0] / 255.0, .temporal_alpha = 1, .live = TRUE};
   for (int i = 0; i < info->n_classes; i++)
     header.classes[i] = info->classes[i];
   return lus_results_begin(folder, &header, error);
@@ -130,7 +129,8 @@ static gboolean clip_open(LusLiveRecord *record, const Frame *frame, GError **er
 static gboolean belongs(const Clip *clip, const Frame *frame)
 {
   return clip->video && strcmp(clip->exam, frame->exam) == 0 && strcmp(clip->zone, frame->zone) == 0 &&
-         clip->model == frame->segmentation->model && clip->width == frame->width && clip->height == frame->height && frame->pts_ns >= clip->first_pts_ns;
+         clip->model == frame->segmentation->model && clip->width == frame->width && clip->height == frame->height &&
+         frame->pts_ns >= clip->first_pts_ns;
 }
 
 /* The sector where it was, so that geometry and scale stay. */
@@ -248,7 +248,7 @@ void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const G
   }
   frame->exam = g_steal_pointer(&exam);
   frame->zone = g_strdup(zone);
-  frame->kernels = g_intern_string(kernels);
+  frame->kernels = kernels;
   frame->segmentation = lus_segmentation_ref(meta->segmentation);
   frame->mask = lus_mask_ref(meta->mask);
   frame->width = image->width;

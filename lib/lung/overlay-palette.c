@@ -30,7 +30,7 @@ static const Look others[] = {
 static const LusColour inks[] = {
   [LUS_INK_TEXT1] = {232, 234, 237}, [LUS_INK_TEXT2] = {170, 175, 181}, [LUS_INK_LINE] = {112, 118, 125},
   [LUS_INK_PLATE] = {16, 18, 20}, [LUS_INK_DONE] = {158, 163, 169}, [LUS_INK_PART] = {100, 105, 111},
-  [LUS_INK_TODO] = {30, 33, 37}, [LUS_INK_TRACK] = {58, 62, 67}, [LUS_INK_BLACK] = {0, 0, 0},
+  [LUS_INK_OPEN] = {30, 33, 37}, [LUS_INK_TRACK] = {58, 62, 67}, [LUS_INK_BLACK] = {0, 0, 0},
 };
 
 LusColour lus_ink_colour(LusInk ink)

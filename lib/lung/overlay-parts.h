@@ -16,7 +16,7 @@ typedef enum {
   LUS_INK_TEXT2, /* labels, marks */
   LUS_INK_LINE,  /* rules, trunk */
   LUS_INK_PLATE, /* text on light plates */
-  LUS_INK_DONE, LUS_INK_PART, LUS_INK_TODO, /* zones */
+  LUS_INK_DONE, LUS_INK_PART, LUS_INK_OPEN, /* zones */
   LUS_INK_TRACK, /* under confidence bars */
   LUS_INK_BLACK
 } LusInk;

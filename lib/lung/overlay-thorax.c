@@ -136,7 +136,7 @@ static void draw_zone(LusCanvas *canvas, const LusThoraxContent *thorax, int ind
   lus_thorax_cell_path(cr, cell);
   cairo_clip(cr);
   lus_thorax_lung_path(cr);
-  lus_canvas_ink(canvas, done ? LUS_INK_DONE : LUS_INK_TODO);
+  lus_canvas_ink(canvas, done ? LUS_INK_DONE : LUS_INK_OPEN);
   cairo_fill_preserve(cr);
   if (!done && part > 0) {
     cairo_clip(cr);

@@ -581,7 +581,7 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
 {
   if (sector->mode != LUS_SECTOR_AUTO)
     return FALSE;
-  if (++sector->calm > CALM && sector->calm < CALM + LOOK_EVERY)
+  if (sector->known && ++sector->calm > CALM && sector->calm < CALM + LOOK_EVERY)
     return FALSE;
   sector->calm = MIN(sector->calm, CALM);
   watch(sector, image);

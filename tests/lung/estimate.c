@@ -486,7 +486,8 @@ static void test_json(void)
   add_frames(exam, "L2", 3, 0, 0);
   lus_exam_add_clip(exam, 0, "p\"1\xff.mkv");
   estimate(&e, heads, exam, SHA);
-  LusExamRecord record = {.exam_id = "e1", .day = -1, .model_sha256 = SHA, .heads_sha256 = lus_heads_sha256(heads), .min_frames = MIN_FRAMES};
+  LusExamRecord record = {.exam_id = "e1", .day = -1, .model_sha256 = SHA, .heads_sha256 = lus_heads_sha256(heads),
+                          .min_frames = MIN_FRAMES};
   json_t *root = parsed(exam, &e, &record);
   int schema, frames;
   const char *notice, *id, *clip, *reason, *sha;

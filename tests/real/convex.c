@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
-#include "../../tools/tool.h"
+#include "clip.h"
 #include "real.h"
 
 static const char *const class_names[REAL_CLASSES] = {"pleural_line", "fascia_band", "vertical_line"};
@@ -92,10 +92,7 @@ static double run_clip(Comparison *c, const char *path, json_t *annotations[2])
   for (int frame = 0;; frame++) {
     LusImage image;
     gint64 pts;
-    gboolean end = FALSE;
-    source->next(source, &image, &pts, &end, &error);
-    g_assert_no_error(error);
-    if (end)
+    if (!real_next(source, &image, &pts))
       break;
     if (frame == 0)
       lus_segmenter_set_frame_size(segmenter, image.width, image.height, &error);

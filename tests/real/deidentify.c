@@ -6,7 +6,7 @@
 #include <gst/gst.h>
 #include <math.h>
 #include <string.h>
-#include "../../tools/tool.h"
+#include "clip.h"
 #include "real.h"
 
 enum { FRAMES = 12, EVERY = 5, SAFE = 4 /* cells */ };
@@ -31,10 +31,7 @@ static gboolean read_clip(Clip *clip, const char *path)
   for (clip->n = 0; clip->n < FRAMES; clip->n++) {
     LusImage image;
     gint64 pts;
-    gboolean end = FALSE;
-    source->next(source, &image, &pts, &end, &error);
-    g_assert_no_error(error);
-    if (end)
+    if (!real_next(source, &image, &pts))
       break;
     int margin = image.width / 2;
     clip->width = image.width + 2 * margin;
@@ -116,6 +113,8 @@ static void try_text(Count *count, const Clip *clip, const guint8 *inside, int t
   if (!burn(text, clip, inside, top, right, distance))
     return;
   LusSector *sector = run(clip, last, text);
+  if (!sector) /* then nothing is written */
+    memset(last, 0, n);
   for (gsize i = 0; i < n; i++) {
     count->pixels += text[i] > 127;
     surviving += text[i] > 127 && last[i] > 0;

@@ -3,7 +3,7 @@
 #include <gst/gst.h>
 #include <math.h>
 #include <string.h>
-#include "../../tools/tool.h"
+#include "clip.h"
 #include "real.h"
 
 #define N_SCALES 6
@@ -59,10 +59,7 @@ static gboolean run_clip(Tally *tally, const char *path, double scale)
   for (int frame = 0;; frame++) {
     LusImage image;
     gint64 pts;
-    gboolean end = FALSE;
-    source->next(source, &image, &pts, &end, &error);
-    g_assert_no_error(error);
-    if (end)
+    if (!real_next(source, &image, &pts))
       break;
     if (frame == 0)
       lus_segmenter_set_frame_size(segmenter, image.width, image.height, &error);

@@ -8,7 +8,7 @@
 #include <gst/gst.h>
 #include <math.h>
 #include <string.h>
-#include "../../tools/tool.h"
+#include "clip.h"
 #include "real.h"
 #include "sector-reference.h"
 
@@ -76,10 +76,7 @@ static Clip *watch(const char *path)
   for (;;) {
     LusImage image;
     gint64 pts;
-    gboolean end = FALSE;
-    source->next(source, &image, &pts, &end, &error);
-    g_assert_no_error(error);
-    if (end)
+    if (!real_next(source, &image, &pts))
       break;
     if (!sector) {
       clip->width = image.width;
