@@ -13,6 +13,7 @@ import sys
 import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import Gst  # noqa: E402
+import gi.overrides.Gst  # noqa: E402,F401 (python3-gst-1.0: arrays in structures)
 import numpy as np  # noqa: E402
 
 CLASSES = ("none", "pleural_line", "fascia_band", "vertical_line")  # ids 0..3 of the bundled model

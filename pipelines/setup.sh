@@ -10,7 +10,7 @@ LUS_PACKAGES="gcc libc6-dev meson ninja-build pkg-config
   gstreamer1.0-plugins-ugly gstreamer1.0-libav fonts-inter jq"
 # What the tests need on top of it.
 LUS_TEST_PACKAGES="strace gstreamer1.0-plugins-bad file libonnx-testdata libopenmpi-dev openmpi-bin help2man sqlite3
-  g++ libdcmtk-dev dcmtk libmosquitto-dev mosquitto python3-gi python3-numpy gir1.2-gstreamer-1.0"
+  g++ libdcmtk-dev dcmtk libmosquitto-dev mosquitto python3-gi python3-gst-1.0 python3-numpy gir1.2-gstreamer-1.0"
 # What only the slower checks of .ci/run need.
 LUS_CI_PACKAGES="clang libclang-rt-dev valgrind xvfb gstreamer1.0-x gstreamer1.0-gl
   mkdocs slurm-wlm munge parallel openssh-server openssh-client"

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" -eq 0 ] || { echo "error: debootstrap needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "error: install debootstrap" >&2; exit 1; }
 root=${1:-$(mktemp -d)}
+mkdir -p "$root"
+chmod 755 "$root" # what is / for daemons that are not root, such as the broker of the tests
 cleanup() {
   umount "$root/proc" 2>/dev/null || true
   [ -n "${1:-}" ] || rm -rf "$root"

@@ -4,8 +4,8 @@
 set -u
 lus=$(realpath "$1")
 root=$LUS_SOURCE_ROOT
-if ! problem=$(/usr/bin/python3 -c 'import numpy, gi; gi.require_version("Gst", "1.0"); from gi.repository import Gst' 2>&1); then
-  echo "1..0 # SKIP no python3-gi, python3-numpy or gir1.2-gstreamer-1.0: ${problem##*$'\n'}"
+if ! problem=$(/usr/bin/python3 -c 'import numpy, gi; gi.require_version("Gst", "1.0"); from gi.repository import Gst; from gi.overrides import Gst' 2>&1); then
+  echo "1..0 # SKIP no python3-gi, python3-gst-1.0, python3-numpy or gir1.2-gstreamer-1.0: ${problem##*$'\n'}"
   exit 0
 fi
 . "$root/tests/tools/tap.sh"
