@@ -123,6 +123,8 @@ static gboolean head_from_json(LusVideoHead *head, json_t *json, const char *pat
                      &head->min_zones, "model_sha256", &model) != 0)
     return refuse(error, path, "metadata " KEY ": %s", problem.text);
   head->grey = grey != 0;
+  if (!lus_is_sha256(model))
+    return refuse(error, path, "model_sha256 is not 64 hexadecimal digits");
   g_strlcpy(head->model_sha256, model, sizeof head->model_sha256);
   int found = lus_task_from_name(task);
   if (found < 0)

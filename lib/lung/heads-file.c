@@ -181,11 +181,6 @@ static gboolean read_tasks(LusHeads *heads, json_t *json, const char *path, GErr
   return TRUE;
 }
 
-static gboolean is_sha256(const char *text)
-{
-  return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 /** Video networks lie beside the file. */
 static gboolean read_networks(LusHeads *heads, json_t *json, const char *path, GError **error)
 {
@@ -201,7 +196,7 @@ static gboolean read_networks(LusHeads *heads, json_t *json, const char *path, G
       return refuse(error, path, "networks", "unknown task '%s'", name);
     if (json_unpack_ex(object, &problem, JSON_STRICT, "{s:s, s:s}", "file", &file, "sha256", &sha256) != 0)
       return refuse(error, path, "networks", "%s", problem.text);
-    if (!is_sha256(sha256) || strchr(file, G_DIR_SEPARATOR))
+    if (!lus_is_sha256(sha256) || strchr(file, G_DIR_SEPARATOR))
       return refuse(error, path, "networks", "expected a file's name without folder, and 64 hexadecimal digits");
     heads->networks[task].path = g_build_filename(folder, file, NULL);
     heads->networks[task].sha256 = g_strdup(sha256);
@@ -225,7 +220,7 @@ static gboolean read_heads(LusHeads *heads, json_t *json, const char *path, GErr
                      &notice, "version", &version, "command", &command, "model_sha256", &model, "threshold",
                      &heads->threshold, "profile", &profile, "heads", &tasks, "networks", &networks) != 0)
     return refuse(error, path, "top level", "%s", problem.text);
-  if (!is_sha256(model))
+  if (!lus_is_sha256(model))
     return refuse(error, path, "model_sha256", "expected 64 hexadecimal digits");
   heads->model_sha256 = g_strdup(model);
   return in_range(heads->threshold, 0, 1, "threshold", "top level", path, error) &&

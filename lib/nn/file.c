@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,4 +190,9 @@ char *lus_sha256(const void *data, gsize length)
     at += n;
   }
   return g_strdup(g_checksum_get_string(checksum));
+}
+
+gboolean lus_is_sha256(const char *text)
+{
+  return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }

@@ -16,5 +16,7 @@ LUS_API gboolean lus_file_write(const char *path, const void *data, gsize length
 LUS_API gboolean lus_file_commit(const char *temporary, const char *path, GError **error);
 /** SHA-256 as 64 hexadecimal digits; newly allocated. */
 LUS_API char *lus_sha256(const void *data, gsize length);
+/** Whether @text is such: 64 lower-case hexadecimal digits. */
+gboolean lus_is_sha256(const char *text);
 
 LUS_END_DECLS
