@@ -13,6 +13,7 @@
 #define RAW_CAPS "video/x-raw, format = (string) " GST_LUS_VIDEO_FORMATS
 #define STALL_INTERVAL (G_USEC_PER_SEC / 2)
 #define QUEUE_LENGTH 3 /* decoded pictures kept ahead */
+#define ASK_EVERY 32   /* pictures after which the duration is asked for again: of some files it gets known late */
 
 typedef struct {
   LusToolSource base;
@@ -28,6 +29,7 @@ typedef struct {
   LusImage image;        /* the same in liblus's words; the element uses the same function */
   GstCaps *caps;
   gint64 frames;
+  gint64 duration;       /* ns; 0: unknown */
 } ClipSource;
 
 static GstFlowReturn on_sample(GstAppSink *appsink, gpointer user_data)
@@ -215,7 +217,9 @@ static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts
   gst_lus_image_set_frame(&self->image, &self->frame);
   *image = self->image;
   *pts_ns = GST_BUFFER_PTS_IS_VALID(buffer) ? (gint64)GST_BUFFER_PTS(buffer) : -1;
-  self->frames++;
+  if (self->frames++ % ASK_EVERY == 0 &&
+      !gst_element_query_duration(self->pipeline.bin, GST_FORMAT_TIME, &self->duration))
+    self->duration = 0;
   return TRUE;
 }
 
@@ -253,10 +257,9 @@ static void source_rate(const LusFrameSource *source, int *fps_n, int *fps_d, gi
     *fps_n = 25;
     *fps_d = 1;
   }
-  gint64 duration = 0;
   *frames = -1;
-  if (gst_element_query_duration(self->pipeline.bin, GST_FORMAT_TIME, &duration) && duration > 0)
-    *frames = (gint64)gst_util_uint64_scale_round((guint64)duration, (guint64)*fps_n,
+  if (self->duration > 0)
+    *frames = (gint64)gst_util_uint64_scale_round((guint64)self->duration, (guint64)*fps_n,
                                                   (guint64)*fps_d * GST_SECOND);
 }
 

@@ -121,21 +121,29 @@ LusResults *lus_results_begin(const char *folder, const LusResultsHeader *header
   return write_header(results, error) ? g_steal_pointer(&results) : NULL;
 }
 
+/** Of one class, over the sector's pixels, of which there are at most 4096 x 4096. */
+typedef struct {
+  guint32 inside, in_mask, confidence;
+} Sums;
+
+static Sums sum_sector(const guint8 *restrict sector, const guint8 *restrict plane, const guint8 *restrict confidence, gsize n)
+{
+  Sums sums = {0};
+  for (gsize i = 0; i < n; i++) {
+    sums.inside += sector[i] != 0;
+    sums.in_mask += (sector[i] & plane[i]) != 0;
+    sums.confidence += sector[i] & confidence[i];
+  }
+  return sums;
+}
+
 /** Area of the mask and mean confidence, both over the sector. */
 static json_t *class_to_json(const LusSegmentation *segmentation, const LusMask *mask, int class)
 {
-  gsize pixels = (gsize)segmentation->width * (gsize)segmentation->height, inside = 0, in_mask = 0, sum = 0;
-  const guint8 *confidence = segmentation->confidence + (gsize)class * pixels;
-  const guint8 *plane = mask->planes + (gsize)class * pixels;
-  for (gsize i = 0; i < pixels; i++) {
-    if (!segmentation->sector[i])
-      continue;
-    inside++;
-    in_mask += plane[i] != 0;
-    sum += confidence[i];
-  }
-  double n = (double)MAX(inside, 1);
-  return json_pack("{s:f, s:f}", "area", (double)in_mask / n, "confidence", (double)sum / (255 * n));
+  gsize pixels = (gsize)segmentation->width * (gsize)segmentation->height, first = (gsize)class * pixels;
+  Sums sums = sum_sector(segmentation->sector, mask->planes + first, segmentation->confidence + first, pixels);
+  double n = (double)MAX(sums.inside, 1);
+  return json_pack("{s:f, s:f}", "area", (double)sums.in_mask / n, "confidence", (double)sums.confidence / (255 * n));
 }
 
 /** Puts a plane of the crop into results->plane, at frame size; @plane NULL: nothing was inferred, all 0. */

@@ -120,7 +120,16 @@ LUS_INT8_LOOP void lus_int8_affine(uint8_t *restrict y, const uint8_t *restrict 
       y[j] = lus_int8_cut(a[j] * (float)x[j] + b[j], (float)low);
 }
 
+LUS_INT8_LOOP void lus_int8_confidence(uint8_t *restrict q, const float *restrict x, const uint8_t *restrict inside, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    float v = x[i] > 0 ? x[i] : 0;
+    v = v < 1 ? v : 1;
+    q[i] = inside[i] & (uint8_t)(int)(255.0f * v + 0.5f);
+  }
+}
+
 /* What follows product in a table made of these. */
 #define LUS_INT8_LOOPS                                                                                              \
   lus_int8_quantize, lus_int8_dequantize, lus_int8_add, lus_int8_maximum, lus_int8_lerp, lus_int8_lerp_pixels,     \
-      lus_int8_moments, lus_int8_affine
+      lus_int8_moments, lus_int8_affine, lus_int8_confidence

@@ -62,6 +62,8 @@ typedef struct {
   void (*moments)(uint32_t *sum, uint32_t *square, const uint8_t *x, size_t rows, int c);
   /** y[i][j] = round(clamp(a[j] x[i][j] + b[j], low, 255)); none may become NaN. */
   void (*affine)(uint8_t *y, const uint8_t *x, const float *a, const float *b, int low, size_t rows, int c);
+  /** q[i] = inside[i] & floor(255 min(max(x[i], 0), 1) + 0.5), of NaN 0: lus_confidence_quantise() where inside[i] is 255. */
+  void (*confidence)(uint8_t *q, const float *x, const uint8_t *inside, size_t n);
 } LusInt8Kernels;
 
 extern const LusInt8Kernels lus_int8_c;

@@ -193,11 +193,26 @@ static void lerp(float *y, const float *a, const float *b, float w, size_t n)
 
 /* ---- pixels ---- */
 
+/* Fewer channels than half a vector has: half vectors are mixed and stored whole, as long as there are pixels behind to read
+ * and results behind that overwrite what is too much. Returns the number of pixels that were done so. */
+INLINE size_t lerp_few(float *y, const float *x, const int *i0, const int *i1, const float *w, size_t pixels, size_t n)
+{
+  if (n == 0 || n >= HALF || pixels == 0)
+    return 0;
+  size_t p = 0, more = (HALF - 1) / n; /* pixels behind one that a half vector reaches */
+  int last = i1[pixels - 1] - (int)more;
+  for (; p + more < pixels && i0[p] <= last && i1[p] <= last; p++) {
+    half a = LOAD(half, x + (size_t)i0[p] * n), b = LOAD(half, x + (size_t)i1[p] * n);
+    STORE(half, y + p * n, a + w[p] * (b - a));
+  }
+  return p;
+}
+
 static void lerp_pixels(float *y, const float *x, const int *i0, const int *i1, const float *w,
                         size_t pixels, int c)
 {
   size_t n = (size_t)c;
-  for (size_t p = 0; p < pixels; p++)
+  for (size_t p = lerp_few(y, x, i0, i1, w, pixels, n); p < pixels; p++)
     lerp_row(y + p * n, x + (size_t)i0[p] * n, x + (size_t)i1[p] * n, w[p], n);
 }
 

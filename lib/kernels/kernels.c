@@ -2,6 +2,7 @@
 #include "kernels/kernels.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const LusKernels *tables[MAX_TABLES + 1]; /* NULL after the last */
 static const LusKernels *chosen;
+static _Atomic(const LusKernels *) ready; /* chosen, once that is final */
 static char description[128];
 #ifdef LUS_HAVE_X86_KERNELS
 static LusKernels avx512vnni; /* avx512 with other kernels on codes */
@@ -60,7 +62,11 @@ static void choose(void)
 
 const LusKernels *lus_kernels(void)
 {
+  const LusKernels *kernels = atomic_load_explicit(&ready, memory_order_acquire);
+  if (kernels) /* asked for very often: cheaper than pthread_once() */
+    return kernels;
   pthread_once(&once, choose);
+  atomic_store_explicit(&ready, chosen, memory_order_release);
   return chosen;
 }
 

@@ -8,6 +8,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
+#include <zlib.h>
 
 #define SIDE_MIN 16
 #define SIDE_MAX 8192
@@ -263,6 +264,10 @@ static GByteArray *encode_png(const char *path, guint8 *pixels, int width, int h
       self.rows[y] = pixels + y * stride;
     png_set_write_fn(self.png, &self, write_bytes, flush_bytes);
     png_set_compression_level(self.png, level);
+    if (level == QUICK && colour == PNG_COLOR_TYPE_GRAY) { /* planes with much of one value: runs are found soonest */
+      png_set_filter(self.png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
+      png_set_compression_strategy(self.png, Z_RLE);
+    }
     ok = write_rows(&self, width, height, depth, colour, error);
   } else {
     out_of_memory(path, error);

@@ -7,6 +7,8 @@
 #include "lung/recycler.h"
 #include "lung/resample.h"
 
+#define ROW 1024 /* pixels whose ids are found at once */
+
 guint8 lus_confidence_quantise(float confidence)
 {
   if (!(confidence > 0.0f))
@@ -120,21 +122,36 @@ static void drop_components(guint8 *plane, const guint8 *q, guint8 cut, int *que
     plane[i] = plane[i] ? 255 : 0;
 }
 
+/* Where the class's plane is set and no other has been or its q is higher than @best: ids = id, best = q. */
+static void take_higher(guint8 *restrict ids, guint8 *restrict best, const guint8 *restrict plane,
+                        const guint8 *restrict q, guint8 id, gsize n)
+{
+  for (gsize i = 0; i < n; i++) {
+    guint8 higher = (guint8)(-((ids[i] == 0) | (q[i] > best[i])) & plane[i]); /* arithmetic that compilers vectorise */
+    ids[i] = (guint8)((higher & id) | (~higher & ids[i]));
+    best[i] = (guint8)((higher & q[i]) | (~higher & best[i]));
+  }
+}
+
 static void fill_ids(LusMask *mask, const guint8 *confidence)
 {
   gsize pixels = (gsize)mask->width * mask->height;
-  for (gsize i = 0; i < pixels; i++) {
-    int best = -1;
-    guint8 id = 0;
+  memset(mask->ids, 0, pixels);
+  for (gsize first = 0; first < pixels; first += ROW) {
+    gsize n = MIN(pixels - first, ROW);
+    guint8 best[ROW] = {0};
     for (int k = 0; k < mask->n_classes; k++) {
-      gsize at = (gsize)k * pixels + i;
-      if (mask->planes[at] && confidence[at] > best) {
-        best = confidence[at];
-        id = (guint8)(k + 1);
-      }
+      gsize at = (gsize)k * pixels + first;
+      take_higher(mask->ids + first, best, mask->planes + at, confidence + at, (guint8)(k + 1), n);
     }
-    mask->ids[i] = id;
   }
+}
+
+/* The sector where q reaches @low. */
+static void cut_plane(guint8 *restrict plane, const guint8 *restrict q, const guint8 *restrict sector, guint8 low, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    plane[i] = (guint8)(-(q[i] >= low) & sector[i]);
 }
 
 void lus_masker_reset(LusMasker *masker)
@@ -208,8 +225,7 @@ static LusMask *run(LusMasker *masker, const LusSegmentation *segmentation, cons
     guint8 low = cut;
     if (config->hysteresis > 0)
       low = MIN(cut, MAX(1, lus_confidence_cut(config->thresholds[k] - config->hysteresis)));
-    for (gsize i = 0; i < pixels; i++)
-      plane[i] = q[i] >= low ? segmentation->sector[i] : 0;
+    cut_plane(plane, q, segmentation->sector, low, pixels);
     if (config->min_area > 1 || low < cut)
       drop_components(plane, q, cut, masker->queue, mask->width, mask->height, config->min_area);
     mask->cut[k] = cut;
@@ -307,6 +323,23 @@ void lus_resample_row(const LusResample *resample, guint8 *out, const guint8 *pl
   bilinear_row(out, top, bottom, weight, resample->x, width, x0 - left, x1 - left);
 }
 
+/* One row of the frame inside the rectangle, columns @first to @end - 1. Neighbouring rows show the same pixels where the
+ * plane is the smaller one: then @above is copied; NULL: there is none. */
+static void frame_row(const LusResample *resample, guint8 *row, const guint8 *above, const guint8 *plane, int y, int first,
+                      int end, gboolean nearest)
+{
+  const LusRect *rect = &resample->rect;
+  if (!nearest) {
+    lus_resample_row(resample, row + first, plane, y, first, end);
+    return;
+  }
+  int v = nearest_at(resample->y, y - rect->y);
+  if (above && v == nearest_at(resample->y, y - 1 - rect->y))
+    memcpy(row + first, above + first, (gsize)(end - first));
+  else
+    nearest_row(row + first, plane + (gsize)v * (gsize)resample->width, resample->x, first - rect->x, end - rect->x);
+}
+
 void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_height, const guint8 *plane, int width,
                         int height, LusRect rect, gboolean nearest)
 {
@@ -321,10 +354,6 @@ void lus_plane_to_frame(guint8 *out, int out_stride, int frame_width, int frame_
     }
     memset(row, 0, (gsize)first);
     memset(row + end, 0, (gsize)(frame_width - end));
-    if (nearest)
-      nearest_row(row + first, plane + (gsize)nearest_at(resample.y, y - rect.y) * width, resample.x, first - rect.x,
-                  end - rect.x);
-    else
-      lus_resample_row(&resample, row + first, plane, y, first, end);
+    frame_row(&resample, row, y > MAX(rect.y, 0) ? row - out_stride : NULL, plane, y, first, end, nearest);
   }
 }

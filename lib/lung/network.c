@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/network.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -212,10 +211,24 @@ typedef struct {
   atomic_bool broken; /* NaN or infinity was seen */
 } Quantisation;
 
-/* One row of all classes: out of the network's output to the crop's place, as confidences, 0 outside the sector. */
+/* Whether none is NaN or infinite. */
+static gboolean are_finite(const float *x, int n)
+{
+  guint32 found = 0;
+  for (int i = 0; i < n; i++) {
+    guint32 bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    found |= (bits & 0x7fffffff) >= 0x7f800000;
+  }
+  return found == 0;
+}
+
+/* One row of all classes: out of the network's output, which is overwritten, to the crop's place, as confidences, 0 outside
+ * the sector. */
 static void quantise_row(void *data, int y, int thread)
 {
   (void)thread;
+  static const LusActivation sigmoid = {.kind = LUS_ACTIVATION_SIGMOID};
   Quantisation *job = data;
   gboolean finite = TRUE;
   const LusModelInfo *info = job->network->info;
@@ -223,14 +236,13 @@ static void quantise_row(void *data, int y, int thread)
   const guint8 *inside = job->inside + (gsize)y * geometry->width;
   gsize plane = (gsize)geometry->width * geometry->height;
   for (int k = 0; k < info->n_classes; k++) {
-    const float *in = job->network->output + geometry->x +
-                      ((gsize)k * geometry->input_height + geometry->y + y) * geometry->input_width;
-    guint8 *out = job->confidence + k * plane + (gsize)y * geometry->width;
-    for (int x = 0; x < geometry->width; x++) {
-      float confidence = info->logits ? 1.0f / (1.0f + expf(-in[x])) : in[x];
-      finite &= isfinite(in[x]) != 0;
-      out[x] = inside[x] & lus_confidence_quantise(confidence);
-    }
+    float *row = job->network->output + geometry->x +
+                 ((gsize)k * geometry->input_height + geometry->y + y) * geometry->input_width;
+    finite &= are_finite(row, geometry->width);
+    if (info->logits)
+      lus_kernels()->activate(row, row, &sigmoid, (gsize)geometry->width, 1, geometry->width);
+    lus_kernels()->int8->confidence(job->confidence + k * plane + (gsize)y * geometry->width, row, inside,
+                                    (gsize)geometry->width);
   }
   if (!finite)
     atomic_store_explicit(&job->broken, true, memory_order_relaxed);

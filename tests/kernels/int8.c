@@ -145,6 +145,18 @@ static void test_quantize_values(void)
   }
 }
 
+static void test_confidence_values(void)
+{
+  static const float x[] = {0, 1, 0.5f, 0.6f, 0.0019f, 0.002f, 0.998f, -3, 7, INFINITY, -INFINITY, NAN, 0.5f, 1};
+  static const guint8 inside[] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 0, 15};
+  static const guint8 expected[] = {0, 255, 128, 153, 0, 1, 254, 0, 255, 255, 0, 0, 0, 15};
+  for (int i = 0; lus_kernels_nth(i); i++) {
+    guint8 q[G_N_ELEMENTS(x)];
+    lus_kernels_nth(i)->int8->confidence(q, x, inside, G_N_ELEMENTS(x));
+    g_assert_cmpmem(q, sizeof q, expected, sizeof expected);
+  }
+}
+
 static void test_quantize_sizes(void)
 {
   LusRng generator, *rng = &generator;
@@ -172,13 +184,13 @@ enum { ROWS = 5, MAX_C = 68, N = ROWS * MAX_C };
 
 typedef struct {
   guint8 a[N], b[N];
-  float x[N], w[ROWS], scale[MAX_C], shift[MAX_C];
+  float x[N], p[N], w[ROWS], scale[MAX_C], shift[MAX_C];
   int i0[ROWS], i1[ROWS];
 } RowCase;
 
 /** What one set gives; all of it is compared, guards too. */
 typedef struct {
-  guint8 add[N + 8], maximum[N + 8], pixels[N + 8], affine[N + 8];
+  guint8 add[N + 8], maximum[N + 8], pixels[N + 8], affine[N + 8], confidence[N + 8];
   float lerp[N + 8];
   guint32 sum[MAX_C + 8], square[MAX_C + 8];
 } RowResult;
@@ -189,6 +201,7 @@ static void fill_rows(RowCase *r, LusRng *rng)
     r->a[i] = (guint8)lus_rng_below(rng, 256);
     r->b[i] = (guint8)lus_rng_below(rng, 256);
     r->x[i] = (float)lus_rng_below(rng, 256);
+    r->p[i] = ((float)lus_rng_below(rng, 613) - 51) / 510; /* -0.1 to 1.1, every other one half way between two results */
   }
   for (int i = 0; i < ROWS; i++) {
     r->i0[i] = (int)lus_rng_below(rng, ROWS);
@@ -214,6 +227,7 @@ static void run_rows(RowResult *out, const LusInt8Kernels *kernels, const RowCas
   kernels->lerp_pixels(out->pixels, r->x, r->i0, r->i1, r->w, ROWS, c);
   kernels->moments(out->sum, out->square, r->a, ROWS, c);
   kernels->affine(out->affine, r->a, r->scale, r->shift, c % 100, ROWS, c);
+  kernels->confidence(out->confidence, r->p, r->b, n);
 }
 
 static int cut(float v, int low)
@@ -233,6 +247,7 @@ static void check_rows(const RowResult *out, const RowCase *r, int c)
     g_assert_cmpint(out->pixels[i], ==, (int)rintf(from + r->w[row] * (to - from)));
     float scaled = r->scale[j] * (float)r->a[i];
     g_assert_cmpint(out->affine[i], ==, cut(scaled + r->shift[j], c % 100));
+    g_assert_cmpint(out->confidence[i], ==, r->b[i] & (int)floorf(255 * CLAMP(r->p[i], 0.0f, 1.0f) + 0.5f));
   }
   for (int j = 0; j < c; j++) {
     guint32 sum = 0, square = 0;
@@ -268,6 +283,7 @@ int main(int argc, char **argv)
   g_test_add_func("/int8/product", test_product);
   g_test_add_func("/int8/quantize/values", test_quantize_values);
   g_test_add_func("/int8/quantize/sizes", test_quantize_sizes);
+  g_test_add_func("/int8/confidence/values", test_confidence_values);
   g_test_add_func("/int8/rows", test_rows);
   return g_test_run();
 }

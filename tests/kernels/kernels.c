@@ -208,8 +208,9 @@ static void call_lerp_pixels(const LusKernels *k, float *out, float *out2, float
   int i0[MAX_ROWS], i1[MAX_ROWS];
   float w[MAX_ROWS];
   for (int p = 0; p < (int)s->rows; p++) {
-    i0[p] = p * 3 % (int)s->rows;
-    i1[p] = (p * 3 + 1) % (int)s->rows;
+    int at = g->flag & 1 ? p / 2 : p * 3; /* in order, as when a map is doubled, and in none */
+    i0[p] = at % (int)s->rows;
+    i1[p] = (at + 1) % (int)s->rows;
     w[p] = 0.3f * (float)p;
   }
   k->lerp_pixels(out, g->x, i0, i1, w, s->rows, s->c);
@@ -281,7 +282,7 @@ static const Kernel kernel_cases[] = {
     {"add_scaled", call_add_scaled, 1, 1e-6, TRUE},
     {"maximum", call_maximum, 1, 0, TRUE},
     {"lerp", call_lerp, 1, 1e-6, FALSE},
-    {"lerp_pixels", call_lerp_pixels, 1, 1e-6, FALSE},
+    {"lerp_pixels", call_lerp_pixels, 2, 1e-6, FALSE},
     {"gather_pixels", call_gather_pixels, 2, 2e-6, FALSE},
     {"column_sum", call_column_sum, 1, 1e-6, TRUE},
     {"moments", call_moments, 1, 4e-6, FALSE},
