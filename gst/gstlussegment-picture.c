@@ -111,8 +111,7 @@ static gboolean prepare(GstLusSegment *self, GstBuffer *buffer, LusSegmenterJob 
   gboolean done;
 
   if (!gst_video_frame_map(&frame, &self->info, buffer, GST_MAP_READ)) {
-    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("Cannot read the picture's memory; its size does not fit the caps."),
-                      (NULL));
+    GST_LUS_PICTURE_ERROR(self);
     return FALSE;
   }
   gst_lus_image_set_frame(&self->image, &frame);

@@ -48,11 +48,15 @@ static inline void lus_int8_finish(const LusInt8Finish *f, int32_t s, size_t p, 
 
 #define LUS_INT8_LOOP static inline __attribute__((unused))
 
-LUS_INT8_LOOP void lus_int8_quantize(uint8_t *restrict q, const float *restrict x, float step, int zero, int low,
-                                     size_t n)
+LUS_INT8_LOOP int lus_int8_quantize(uint8_t *restrict q, const float *restrict x, float step, int zero, int low,
+                                    size_t n)
 {
-  for (size_t i = 0; i < n; i++)
+  int nan = 0;
+  for (size_t i = 0; i < n; i++) {
+    nan |= x[i] != x[i];
     q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low);
+  }
+  return nan;
 }
 
 LUS_INT8_LOOP void lus_int8_dequantize(float *restrict x, const uint8_t *restrict q, float step, int zero, size_t n)

@@ -46,8 +46,8 @@ typedef struct {
 typedef struct {
   const char *name; /* for reports: "c", "avx2", "vnni" */
   void (*product)(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels);
-  /** q[i] = clamp(round(x[i] / step) + zero, low, 255). */
-  void (*quantize)(uint8_t *q, const float *x, float step, int zero, int low, size_t n);
+  /** q[i] = clamp(round(x[i] / step) + zero, low, 255). Whether one of x is NaN, for which there is no code. */
+  int (*quantize)(uint8_t *q, const float *x, float step, int zero, int low, size_t n);
   /** x[i] = (q[i] - zero) step. */
   void (*dequantize)(float *x, const uint8_t *q, float step, int zero, size_t n);
   /** y[i] = round(clamp((a[i] u + b[i] v) + w, low, 255)). */

@@ -2,6 +2,8 @@
 /* The reference: plain loops, the specification of kernels.h. */
 #include "kernels/kernels-tables.h"
 
+#include <math.h>
+
 static float relu(float v)
 {
   return v < 0 ? 0 : v;
@@ -40,7 +42,7 @@ static void add_scaled(float *y, float w, const float *x, size_t n)
 static void maximum(float *y, const float *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    y[i] = x[i] > y[i] ? x[i] : y[i];
+    y[i] = x[i] > y[i] || isnan(x[i]) ? x[i] : y[i];
 }
 
 static void maximum_backward(float *dx, float *rest, const float *x, const float *y, size_t n)

@@ -58,7 +58,7 @@ typedef float single;
                                                                                                    \
   INLINE type larger_##type(type x, type y)                                                        \
   {                                                                                                \
-    mask m = (mask)(x > y);                                                                        \
+    mask m = (mask)(x > y) | (mask)(x != x);                                                       \
     return (type)(((mask)x & m) | ((mask)y & ~m));                                                 \
   }
 
@@ -90,7 +90,7 @@ INLINE single other_single(single v, single x, single y)
 
 INLINE single larger_single(single x, single y)
 {
-  return x > y ? x : y;
+  return x > y || x != x ? x : y;
 }
 
 /* Runs BODY(type) with j at every multiple of the type's lanes that fits into 0..n-1, the widest

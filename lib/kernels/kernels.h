@@ -87,7 +87,7 @@ typedef struct {
 
   /** y[i] += w x[i]. */
   void (*add_scaled)(float *y, float w, const float *x, size_t n);
-  /** y[i] = x[i] > y[i] ? x[i] : y[i]: a NaN in x is ignored, one in y stays. */
+  /** y[i] = the larger of x[i] and y[i], NaN where one of them is NaN. */
   void (*maximum)(float *y, const float *x, size_t n);
   /** Where x[i] = y[i]: dx[i] += rest[i] and rest[i] = 0. */
   void (*maximum_backward)(float *dx, float *rest, const float *x, const float *y, size_t n);

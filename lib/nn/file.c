@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,19 +127,86 @@ static gboolean rename_and_sync(const char *temporary, const char *path, GError 
   return sync_folder(path, error);
 }
 
+/* ---- temporary files: NAME.HOST-PID-N.part, locked (flock) as long as somebody writes them ---- */
+
+/** Machines that share a folder see only their own locks for sure, and only their own temporary files are cleared away. */
+static guint host_number(void)
+{
+  return g_str_hash(g_get_host_name());
+}
+
+/** Whether @name has the form that create_temporary() gives on this machine. */
+static gboolean is_temporary(const char *name)
+{
+  g_autofree char *host = g_strdup_printf(".%08x-", host_number());
+  const char *at = g_strrstr(name, host);
+  if (!at || at == name)
+    return FALSE;
+  at += strlen(host);
+  gsize pid = strspn(at, "0123456789"), number = at[pid] == '-' ? strspn(at + pid + 1, "0123456789") : 0;
+  return pid > 0 && number > 0 && g_str_equal(at + pid + 1 + number, ".part");
+}
+
+/** Removes @path if it is a file of ours that nobody holds: whoever wrote it was killed. */
+static void remove_if_left(const char *path)
+{
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  struct stat status;
+  if (fd < 0)
+    return;
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    unlink(path);
+  close(fd);
+}
+
+/** What killed processes left in @path's folder goes when this process first writes there: once, as the folder may be long. */
+static void clear_left(const char *path)
+{
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static GHashTable *seen;
+  g_autofree char *folder = g_path_get_dirname(path), *absolute = g_canonicalize_filename(folder, NULL);
+  pthread_mutex_lock(&lock);
+  if (!seen)
+    seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  gboolean first = g_hash_table_add(seen, g_steal_pointer(&absolute));
+  pthread_mutex_unlock(&lock);
+  g_autoptr(GDir) entries = first ? g_dir_open(folder, 0, NULL) : NULL;
+  const char *name;
+  while (entries && (name = g_dir_read_name(entries))) {
+    g_autofree char *left = is_temporary(name) ? g_build_filename(folder, name, NULL) : NULL;
+    if (left)
+      remove_if_left(left);
+  }
+}
+
+/** Locks the new file; FALSE: another process took it for one that was left, just before. Where a file system knows no
+ *  locks there is nothing to be afraid of either. */
+static gboolean hold(int fd)
+{
+  struct stat status;
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 ? fstat(fd, &status) != 0 || status.st_nlink > 0 : errno != EWOULDBLOCK;
+}
+
 /** A new file beside @path that nobody else uses, or -1. The number tells threads apart and steps over what an earlier
  *  process of the same id left behind. */
 static int create_temporary(char **temporary, const char *path)
 {
   static atomic_uint counter;
+  clear_left(path);
   for (int attempt = 0; attempt < 100; attempt++) {
-    g_autofree char *name = g_strdup_printf("%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    g_autofree char *name = g_strdup_printf("%s.%08x-%ld-%u.part", path, host_number(), (long)getpid(),
+                                            atomic_fetch_add(&counter, 1));
     int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
+    if (fd < 0 && errno != EEXIST)
+      return -1;
+    if (fd >= 0 && hold(fd)) {
       *temporary = g_steal_pointer(&name);
-    if (fd >= 0 || errno != EEXIST)
       return fd;
+    }
+    if (fd >= 0)
+      close(fd);
   }
+  errno = EEXIST;
   return -1;
 }
 
@@ -149,19 +218,14 @@ gboolean lus_file_write(const char *path, const void *data, gsize length, GError
     set_errno_error(error, path, "create", errno);
     return FALSE;
   }
-  gboolean written = write_fully(fd, data, length) && fsync(fd) == 0;
-  int number = errno;
-  if (close(fd) != 0 && written) {
-    written = FALSE;
-    number = errno;
-  }
-  if (!written)
-    set_errno_error(error, path, "write", number);
-  if (!written || !rename_and_sync(temporary, path, error)) {
+  gboolean done = write_fully(fd, data, length) && fsync(fd) == 0;
+  if (!done)
+    set_errno_error(error, path, "write", errno);
+  done = done && rename_and_sync(temporary, path, error); /* still locked, and all on the disk */
+  if (!done)
     g_unlink(temporary);
-    return FALSE;
-  }
-  return TRUE;
+  close(fd);
+  return done;
 }
 
 gboolean lus_file_commit(const char *temporary, const char *path, GError **error)

@@ -232,11 +232,24 @@ static gboolean read_input(LusModelInfo *info, const Settings *settings, const L
   return FALSE;
 }
 
+/** The format has no end mark. What this program writes ends with its settings, of which the version is the last. */
+static gboolean check_end(const Settings *settings, const LusOnnx *onnx, GError **error)
+{
+  g_autofree char *version = get_setting(settings, "version");
+  if (version || !g_str_equal(onnx->producer, LUS_ONNX_PRODUCER))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the file was cut: it ends before its settings; copy it again",
+              settings->path);
+  return FALSE;
+}
+
 static gboolean read_info(LusModelInfo *info, const Settings *settings, const LusOnnx *onnx, GError **error)
 {
   lus_model_info_init(info);
   g_free(info->version);
   info->version = g_strdup("");
+  if (!check_end(settings, onnx, error))
+    return FALSE;
   read_text(&info->version, settings, "version");
   read_text(&info->licence, settings, "licence");
   read_text(&info->training, settings, "training");

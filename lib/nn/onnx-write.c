@@ -516,7 +516,7 @@ static GByteArray *finish(Writer *writer, const LusGraph *graph, GHashTable *met
 
   GByteArray *model = g_byte_array_new(), *opset = g_byte_array_new();
   lus_wire_put_varint(model, MODEL_IR_VERSION, IR_VERSION);
-  lus_wire_put_string(model, MODEL_PRODUCER_NAME, "lus");
+  lus_wire_put_string(model, MODEL_PRODUCER_NAME, LUS_ONNX_PRODUCER);
   lus_wire_put_string(model, MODEL_PRODUCER_VERSION, lus_version());
   lus_wire_put_message(model, MODEL_GRAPH, body);
   lus_wire_put_string(opset, OPSET_DOMAIN, "");

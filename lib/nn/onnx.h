@@ -12,6 +12,9 @@ LUS_BEGIN_DECLS
 #define LUS_ONNX_MAX_METADATA 1024
 #define LUS_ONNX_MAX_METADATA_BYTES ((gsize)1 << 22) /* of all values together */
 
+/** Producer's name in the files that lus_onnx_write() makes. */
+#define LUS_ONNX_PRODUCER "lus"
+
 /** A fixed or default input size read from the file; 0 where the dimension is symbolic. */
 typedef struct {
   LusGraph *graph;

@@ -58,15 +58,16 @@ static void add_r(const LusStep *step, const guint8 *codes, const LusNode *own, 
 static void encode_item(void *data, int item, int thread)
 {
   (void)thread;
-  const LusStep *step = data;
-  const LusOpAttrs *a = &step->y_codes->attrs;
+  const Job *job = data;
+  const LusStep *step = job->step;
   gsize n, at = item_range(step, item, &n);
-  lus_kernels()->int8->quantize(step->y->codes + at, step->x->data + at, a->alpha, a->zero_point, 0, n);
+  lus_encode(step->y->codes + at, step->x->data + at, &step->y_codes->attrs, n, job->run);
 }
 
 static void encode(const LusStep *step, const LusRun *run)
 {
-  lus_parallel_for(run->pool, n_items(step), encode_item, (void *)step);
+  Job job = {.step = step, .run = run};
+  lus_parallel_for(run->pool, n_items(step), encode_item, &job);
 }
 
 static void decode_item(void *data, int item, int thread)

@@ -6,6 +6,9 @@
 #include "parallel.h"
 #include "plan.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 /** Inside of nn: the table of operators, and what plan.c and the op-*.c files know of each other.
  */
 
@@ -94,9 +97,10 @@ typedef struct {
   float *shared;        /* step->shared floats, for the step as a whole */
   float *d_parameters;  /* backward: the flat vector, accumulated into */
   gboolean d_input;     /* backward: the gradient of the graph's input is wanted */
+  atomic_bool *nan;     /* forward: set where a NaN becomes a code, which cannot tell it */
 } LusRun;
 
-/** lus_plan_forward() of a plan in floats, in which @observe decides what is quantised. */
+/** lus_plan_forward() of a plan in floats, in which @observe, if not NULL, decides what is quantised. */
 void lus_plan_forward_observed(LusPlan *plan, float *output, const float *input, LusParallel *pool,
                                LusObserve observe, gpointer data);
 
@@ -189,6 +193,9 @@ static inline float *lus_step_gradient(const LusStep *step, const LusRun *run, i
   int value = i < step->node->n_inputs ? step->node->inputs[i] : -1;
   return value < 0 || step->offsets[value] < 0 ? NULL : run->d_parameters + step->offsets[value];
 }
+
+/** @n floats to codes; a NaN among them is noted. */
+void lus_encode(guint8 *codes, const float *x, const LusOpAttrs *attrs, gsize n, const LusRun *run);
 
 /** How many rows of @row floats make a work item of about @floats floats. Depends on the shape
  * alone, so that work is cut the same way for any number of threads. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "nn/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -528,21 +529,24 @@ static void forward_sample(void *data, int sample, int thread)
 
 void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParallel *pool)
 {
-  LusRun run = run_of(plan, pool);
-  const Pass pass = {.plan = plan, .run = &run, .output = output, .input = input};
-  if (plan->train)
-    load_parameters(plan, &run, FALSE);
-  for_samples(&pass, forward_sample);
+  lus_plan_forward_observed(plan, output, input, pool, NULL, NULL);
 }
 
 void lus_plan_forward_observed(LusPlan *plan, float *output, const float *input, LusParallel *pool,
                                LusObserve observe, gpointer data)
 {
+  atomic_bool nan = false;
   LusRun run = run_of(plan, pool);
   run.observe = observe;
   run.observe_data = data;
+  run.nan = &nan;
   const Pass pass = {.plan = plan, .run = &run, .output = output, .input = input};
+  if (plan->train)
+    load_parameters(plan, &run, FALSE);
   for_samples(&pass, forward_sample);
+  gsize n = (gsize)plan->samples * map_floats(map_of(plan, 0, plan->output));
+  for (gsize i = 0; nan && i < n; i++)
+    output[i] = NAN;
 }
 
 /* From the gradient of act(op(x) + r) to that of op(x), and r's share. */

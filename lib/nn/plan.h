@@ -28,7 +28,8 @@ LUS_API void lus_plan_free(LusPlan *plan);
 LUS_API void lus_plan_output_shape(const LusPlan *plan, int shape[3]);
 
 /** output [k][oh][ow] = network(input [c][h][w]), for each sample, which follow one another. @pool NULL = this thread
- *  alone. Results do not depend on @pool. */
+ *  alone. Results do not depend on @pool. A NaN on the way stays NaN; where codes of 8 bits cannot tell it, the whole
+ *  output is NaN. */
 LUS_API void lus_plan_forward(LusPlan *plan, float *output, const float *input, LusParallel *pool);
 
 /** After a forward pass in train mode: d_parameters (flat, lus_graph_n_parameters() long) += gradient, summed over the

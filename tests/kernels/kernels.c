@@ -750,6 +750,21 @@ static void test_maximum_backward(void)
   g_assert_cmpfloat(rest[1] + rest[2], ==, 13);
 }
 
+static void test_maximum_nan(void)
+{
+  for (int t = 0; lus_kernels_nth(t); t++)
+    for (int n = 1; n <= MAX_N; n++) {
+      float y[MAX_N], x[MAX_N];
+      for (int i = 0; i < n; i++) {
+        y[i] = i % 3 == 1 ? NAN : (float)i;
+        x[i] = i % 3 == 2 ? NAN : 2 * (float)i;
+      }
+      lus_kernels_nth(t)->maximum(y, x, (gsize)n);
+      for (int i = 0; i < n; i++)
+        g_assert_true(i % 3 ? isnan(y[i]) : y[i] == 2 * (float)i);
+    }
+}
+
 /* ---- choice ---- */
 
 static void test_description(void)
@@ -800,6 +815,7 @@ int main(int argc, char **argv)
   g_test_add_func("/kernels/winograd-gradient-is-gradient", test_winograd_gradient_is_gradient);
   g_test_add_func("/kernels/outer-products", test_outer_products);
   g_test_add_func("/kernels/maximum-backward", test_maximum_backward);
+  g_test_add_func("/kernels/maximum-nan", test_maximum_nan);
   g_test_add_func("/kernels/description", test_description);
   g_test_add_func("/kernels/forced", test_forced);
   return g_test_run();

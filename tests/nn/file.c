@@ -2,8 +2,10 @@
 #include "nn/error.h"
 #include "nn/file.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +95,40 @@ static void test_failed_write(void)
   g_rmdir(path);
 }
 
+/** A name like that of a temporary file that a process of @host was writing; made as an empty file. */
+static char *left_over(const char *dir, guint32 host, const char *end)
+{
+  g_autofree char *name = g_strdup_printf("model.onnx.%08x-%s", host, end);
+  char *path = g_build_filename(dir, name, NULL);
+  g_assert_true(g_file_set_contents(path, "half", 4, NULL));
+  return path;
+}
+
+/** The first write to a folder clears away what killed processes of this machine left there, and nothing else. */
+static void test_left(void)
+{
+  guint32 here = g_str_hash(g_get_host_name());
+  g_autofree char *dir = in_folder("left"), *path = g_build_filename(dir, "other", NULL);
+  g_assert_cmpint(g_mkdir(dir, 0700), ==, 0);
+  g_autofree char *left = left_over(dir, here, "999999999-3.part"), *written = left_over(dir, here, "1-0.part"),
+                  *elsewhere = left_over(dir, here + 1, "999999999-3.part"), *odd = left_over(dir, here, "1-0-0.part"),
+                  *longer = left_over(dir, here, "1-0.part.txt"), *user = g_build_filename(dir, "mine.part", NULL),
+                  *link = g_strconcat(dir, "/l", strrchr(left, '/') + 1, NULL);
+  g_assert_true(g_file_set_contents(user, "mine", 4, NULL));
+  g_assert_cmpint(symlink("mine.part", link), ==, 0);
+  int fd = open(written, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint(flock(fd, LOCK_EX), ==, 0);
+  g_assert_true(lus_file_write(path, "x", 1, NULL));
+  g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+  const char *const kept[] = {path, written, elsewhere, odd, longer, link, user};
+  for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
+    g_assert_true(g_file_test(kept[i], G_FILE_TEST_IS_REGULAR));
+  close(fd);
+  for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
+    g_assert_cmpint(g_unlink(kept[i]), ==, 0);
+  g_assert_cmpint(g_rmdir(dir), ==, 0);
+}
+
 static void test_commit(void)
 {
   g_autofree char *part = in_folder("v.part"), *path = in_folder("v");
@@ -124,6 +160,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/file/empty", test_empty);
   g_test_add_func("/nn/file/refusals", test_refusals);
   g_test_add_func("/nn/file/failed-write", test_failed_write);
+  g_test_add_func("/nn/file/left", test_left);
   g_test_add_func("/nn/file/commit", test_commit);
   g_test_add_func("/nn/file/sha256", test_sha256);
   int code = g_test_run();

@@ -249,21 +249,16 @@ static void test_classes(void)
 
 /* ---- what a good file computes ---- */
 
-/** Weights that are finite and too large: the result is refused, since an empty mask would look like a finding. */
-static void test_overflow(void)
+/** What the network makes of a picture of 64 x 64 is refused: an empty mask would look like a finding. */
+static void refuse_result(GByteArray *graph)
 {
-  const gint64 dims[4] = {1, 1, 1, 1};
-  const float huge = 3e38f;
   guint8 pixels[64 * 64];
   const LusImage image = {.format = LUS_FORMAT_GRAY8, .width = 64, .height = 64, .planes = {pixels}, .strides = {64},
                           .full_range = TRUE};
   const LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_NONE, .threads = 1};
   const char *info = "[lus]\nclasses=a\nnormalise=fixed\nmean=-1\nstd=0.001\n";
-  GByteArray *graph = test_graph(1, 64, 64);
   g_autoptr(GError) error = NULL;
   LusSegmentation *segmentation = NULL;
-  test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, &huge, 1));
-  test_add(graph, GRAPH_NODE, test_node("Conv", "x,w", "y"));
   g_autoptr(GByteArray) bytes = test_model(graph, 17);
   g_assert_true(lus_file_write(path, bytes->data, bytes->len, NULL));
   write_info(info, strlen(info));
@@ -277,6 +272,35 @@ static void test_overflow(void)
   g_assert_error(error, LUS_ERROR, LUS_ERROR_INVALID);
   g_assert_nonnull(strstr(error->message, "NaN or infinity"));
   g_assert_null(segmentation);
+}
+
+/** Weights that are finite and too large give infinity, and that less itself NaN, which nothing that follows hides. */
+static void test_overflow(void)
+{
+  static const char *const last[] = {NULL, "Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "MaxPool",
+                                     "Clip", "QuantizeLinear"};
+  const gint64 dims[4] = {1, 1, 1, 1}, kernel[2] = {3, 3}, pads[4] = {1, 1, 1, 1};
+  const float huge = 3e38f, half = .5f, six = 6;
+  for (gsize i = 0; i < G_N_ELEMENTS(last); i++) {
+    GByteArray *graph = test_graph(1, 64, 64), *node;
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, &huge, 1));
+    test_add(graph, GRAPH_INITIALIZER, test_floats("half", 0, NULL, &half, 1));
+    test_add(graph, GRAPH_INITIALIZER, test_floats("six", 0, NULL, &six, 1));
+    test_add(graph, GRAPH_NODE, test_node("Conv", "x,w", last[i] ? "a" : "y"));
+    if (last[i]) {
+      gboolean codes = g_str_equal(last[i], "QuantizeLinear");
+      test_add(graph, GRAPH_NODE, test_node("Sub", "a,a", "b"));
+      node = test_node(last[i], g_str_equal(last[i], "Clip") ? "b,half,six" : codes ? "b,half" : "b", codes ? "c" : "y");
+      if (g_str_equal(last[i], "MaxPool")) {
+        test_attribute_ints(node, "kernel_shape", 2, kernel);
+        test_attribute_ints(node, "pads", 4, pads);
+      }
+      test_add(graph, GRAPH_NODE, node);
+      if (codes)
+        test_add(graph, GRAPH_NODE, test_node("DequantizeLinear", "c,half", "y"));
+    }
+    refuse_result(graph);
+  }
 }
 
 int main(int argc, char **argv)

@@ -64,6 +64,7 @@ static GByteArray *tiny_model(void)
   g_autoptr(GHashTable) metadata = g_hash_table_new(g_str_hash, g_str_equal);
   g_hash_table_insert(metadata, (char *)"lus.classes", (char *)"pleural_line,vertical_line");
   g_hash_table_insert(metadata, (char *)"lus.threshold", (char *)"0.6");
+  g_hash_table_insert(metadata, (char *)"lus.version", (char *)"1");
   return lus_onnx_write(graph, metadata, 1, SIDE, SIDE, NULL);
 }
 

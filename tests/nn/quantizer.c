@@ -347,6 +347,28 @@ static void test_network(void)
   g_assert_cmpfloat(rms_difference(rounded, whole, n), <, 0.02);
 }
 
+/** Codes cannot tell NaN: one that meets them makes all of the output NaN, for that run. */
+static void test_nan(void)
+{
+  LusRng rng;
+  float x[SIDE * SIDE];
+  gsize n = 3 * SIDE * SIDE;
+  lus_rng_init(&rng, 5, 0);
+  g_autoptr(LusGraph) graph = network(&rng);
+  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  for (int mode = LUS_PLAN_INFER; mode <= LUS_PLAN_INFER_FP32; mode += 2) {
+    g_autoptr(LusPlan) plan = lus_plan_new(quantized, 1, SIDE, SIDE, (LusPlanMode)mode, 1, NULL);
+    g_autofree float *y = g_new(float, n);
+    float kept = x[7];
+    for (int round = 0; round < 3; round++) {
+      x[7] = round == 1 ? NAN : kept;
+      lus_plan_forward(plan, y, x, NULL);
+      for (gsize i = 0; i < n; i++)
+        g_assert_true((round == 1) == (isnan(y[i]) != 0));
+    }
+  }
+}
+
 /** Additions are part of what makes one of their sides, and so is the doubling. */
 static void test_steps(void)
 {
@@ -429,6 +451,7 @@ int main(int argc, char **argv)
   g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
   g_test_add_func("/quantizer/conv", test_conv);
   g_test_add_func("/quantizer/network", test_network);
+  g_test_add_func("/quantizer/nan", test_nan);
   g_test_add_func("/quantizer/steps", test_steps);
   g_test_add_func("/quantizer/choose", test_choose);
   g_test_add_func("/quantizer/choose/stopped", test_choose_stopped);

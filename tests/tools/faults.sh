@@ -49,6 +49,7 @@ for call in write fsync rename; do
     train run -e inject=$call:signal=KILL:when=$i
     [ $? -eq 137 ] || problem "$call $i: was not killed"
     train run || problem "$call $i: did not go on"
+    compgen -G 'run/*.part' > /dev/null && problem "$call $i: a temporary file is left"
     same run || problem "$call $i: another model or log"
     tried=$((tried + 1))
   done
