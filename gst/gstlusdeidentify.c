@@ -84,7 +84,7 @@ static void gst_lus_deidentify_class_init(GstLusDeidentifyClass *klass)
   gst_element_class_set_static_metadata(element, "Lung-ultrasound de-identification", "Filter/Effect/Video",
       "Keeps the ultrasound sector and blackens the rest, with the names that may be there. " LUS_NOTICE, "Lus developers");
   GST_BASE_TRANSFORM_CLASS(klass)->sink_event = sink_event;
-  GST_BASE_TRANSFORM_CLASS(klass)->transform_ip = gst_lus_video_transform_ip;
+  GST_BASE_TRANSFORM_CLASS(klass)->transform_ip = gst_lus_transform_ip;
   filter->set_info = set_info;
   filter->transform_frame_ip = transform_frame_ip;
 }

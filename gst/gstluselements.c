@@ -3,6 +3,8 @@
 #include "gstlusmeta.h"
 #include "gstlusvideo.h"
 
+#include <gst/video/gstvideofilter.h>
+
 #define ZONE_KEYWORD "lus-zone:"
 
 void gst_lus_add_video_pads(GstElementClass *klass)
@@ -94,4 +96,22 @@ void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char
                     meta ? meta->source_pts : GST_CLOCK_TIME_NONE, "age", G_TYPE_UINT64,
                     meta ? meta->age : GST_CLOCK_TIME_NONE, NULL);
   gst_element_post_message(GST_ELEMENT(trans), gst_message_new_element(GST_OBJECT(trans), message));
+}
+
+GstFlowReturn gst_lus_transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
+{
+  const GstMapFlags flags = (GstMapFlags)(GST_MAP_READWRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF);
+  GstVideoFilter *filter = GST_VIDEO_FILTER(trans);
+  GstVideoFrame frame;
+  GstFlowReturn flow;
+
+  if (!filter->negotiated)
+    return GST_FLOW_NOT_NEGOTIATED;
+  if (!gst_video_frame_map(&frame, &filter->in_info, buffer, flags)) {
+    GST_LUS_PICTURE_ERROR(filter);
+    return GST_FLOW_ERROR;
+  }
+  flow = GST_VIDEO_FILTER_GET_CLASS(filter)->transform_frame_ip(filter, &frame);
+  gst_video_frame_unmap(&frame);
+  return flow;
 }

@@ -41,6 +41,16 @@ GstClockTime gst_lus_stream_time(GstBaseTransform *trans, GstBuffer *buffer);
 /** The before_transform of all elements: moves controlled properties on to the buffer's stream time. */
 void gst_lus_sync_values(GstBaseTransform *trans, GstBuffer *buffer);
 
+/** The transform_ip of a GstVideoFilter that works in place: maps the picture for its transform_frame_ip. One that is
+ * shorter than its caps say is an error of the element; the filter's own transform_ip lets it pass with a warning. */
+GstFlowReturn gst_lus_transform_ip(GstBaseTransform *trans, GstBuffer *buffer);
+
+/** What an element posts that cannot map a picture. */
+#define GST_LUS_PICTURE_ERROR(element) \
+  GST_ELEMENT_ERROR((element), RESOURCE, READ, \
+                    ("Cannot read the picture's memory; its size does not fit the caps."), \
+                    ("Check the format, width and height that the source was told, and its strides (GstVideoMeta)."))
+
 /** Tags that name the zone of what follows: keywords=lus-zone:ZONE. Takes nothing, gives a new list. */
 GstTagList *gst_lus_zone_to_tags(const char *zone);
 /** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */

@@ -385,7 +385,7 @@ static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
   trans->transform_caps = transform_caps;
   trans->fixate_caps = fixate_caps;
   trans->before_transform = gst_lus_sync_values;
-  trans->transform_ip = gst_lus_video_transform_ip;
+  trans->transform_ip = gst_lus_transform_ip;
   trans->transform_ip_on_passthrough = FALSE;
   filter->set_info = set_info;
   filter->transform_frame_ip = transform_frame_ip;

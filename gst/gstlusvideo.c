@@ -45,21 +45,3 @@ void gst_lus_image_set_frame(LusImage *image, const GstVideoFrame *frame)
     image->strides[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
   }
 }
-
-GstFlowReturn gst_lus_video_transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
-{
-  const GstMapFlags flags = (GstMapFlags)(GST_MAP_READWRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF);
-  GstVideoFilter *filter = GST_VIDEO_FILTER(trans);
-  GstVideoFrame frame;
-  GstFlowReturn flow;
-
-  if (!filter->negotiated)
-    return GST_FLOW_NOT_NEGOTIATED;
-  if (!gst_video_frame_map(&frame, &filter->in_info, buffer, flags)) {
-    GST_LUS_PICTURE_ERROR(filter);
-    return GST_FLOW_ERROR;
-  }
-  flow = GST_VIDEO_FILTER_GET_CLASS(filter)->transform_frame_ip(filter, &frame);
-  gst_video_frame_unmap(&frame);
-  return flow;
-}

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gst/gst.h>
-#include <gst/video/gstvideofilter.h>
 #include <gst/video/video.h>
 #include <lus/lus.h>
 
@@ -26,14 +25,4 @@ G_BEGIN_DECLS
 LUS_API gboolean gst_lus_image_from_info(LusImage *image, const GstVideoInfo *info);
 /** At frame time: points the planes at the mapped @frame, with its strides. Valid until the frame is unmapped. */
 LUS_API void gst_lus_image_set_frame(LusImage *image, const GstVideoFrame *frame);
-/** The transform_ip of a GstVideoFilter that works in place: maps the picture for its transform_frame_ip. One that is
- * shorter than its caps say is an error of the element; the filter's own transform_ip lets it pass with a warning. */
-GstFlowReturn gst_lus_video_transform_ip(GstBaseTransform *trans, GstBuffer *buffer);
-
-/** What an element posts that cannot map a picture. */
-#define GST_LUS_PICTURE_ERROR(element) \
-  GST_ELEMENT_ERROR((element), RESOURCE, READ, \
-                    ("Cannot read the picture's memory; its size does not fit the caps."), \
-                    ("Check the format, width and height that the source was told, and its strides (GstVideoMeta)."))
-
 G_END_DECLS
