@@ -13,8 +13,12 @@ typedef struct {
   void (*mix)(uint8_t *d, const uint8_t *s, const uint8_t *a, int n);
   /** out[i] = div255(a[i] w[i]). */
   void (*scale)(uint8_t *out, const uint8_t *a, const uint8_t *w, int n);
-  /** d[i] = d[i] + ((s[i] w[i] + 128) >> 8), clipped to 0..255; the shift rounds down. */
+  /** d[i] = d[i] + ((s[i] w[i] + 64) >> 7), clipped to 0..255; the shift rounds down. */
   void (*add)(uint8_t *d, const int8_t *s, const uint8_t *w, int n);
+  /** w[i] = min(255, 255 luma[i] / 96), rounded down: what dark pixels take of a tint. */
+  void (*weigh1)(uint8_t *w, const uint8_t *luma, int n);
+  /** The same of the mean of four pixels, top[2 i], top[2 i + 1], bottom[2 i], bottom[2 i + 1]. The rows may be one. */
+  void (*weigh4)(uint8_t *w, const uint8_t *top, const uint8_t *bottom, int n);
 } LusBlendKernels;
 
 /** The specification. */

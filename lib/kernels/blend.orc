@@ -26,7 +26,7 @@ mulubw t, a, w
 div255w t, t
 convwb d, t
 
-# s w lies within -32640..32385: with 128 added it still fits a signed word.
+# s w lies within -32640..32385: with 64 added it still fits a signed word.
 .function lus_orc_blend_add
 .dest 1 d guint8
 .source 1 s gint8
@@ -36,8 +36,44 @@ convwb d, t
 convsbw t, s
 convubw v, w
 mullw t, t, v
-addw t, t, 128
-shrsw t, t, 8
+addw t, t, 64
+shrsw t, t, 7
 convubw v, d
 addw t, t, v
 convsuswb d, t
+
+# 255 / 96 is 85 / 32.
+.function lus_orc_blend_weigh1
+.dest 1 w guint8
+.source 1 luma guint8
+.const 1 c96 96
+.temp 1 b
+.temp 2 t
+minub b, luma, c96
+convubw t, b
+mullw t, t, 85
+shruw t, t, 5
+convwb w, t
+
+# The sum is 384 at most, so that the product fits a signed word.
+.function lus_orc_blend_weigh4
+.dest 1 w guint8
+.source 2 top guint16
+.source 2 bottom guint16
+.temp 1 a
+.temp 1 b
+.temp 2 t
+.temp 2 v
+splitwb a, b, top
+convubw t, a
+convubw v, b
+addw t, t, v
+splitwb a, b, bottom
+convubw v, a
+addw t, t, v
+convubw v, b
+addw t, t, v
+minsw t, t, 384
+mullw t, t, 85
+shruw t, t, 7
+convwb w, t

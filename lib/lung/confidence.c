@@ -271,16 +271,6 @@ static int nearest_at(LusLine line, int i)
   return (int)((line.start + i * line.step) >> 32);
 }
 
-/* The plane pixel before position i and the weight of the one after it, 0..255 of 256; before the first pixel's centre
- * and behind the last one's the weight is 0. */
-static int pixel_at(LusLine line, int i, int n, int *weight)
-{
-  const gint64 to_centre = (gint64)1 << 31, rounding = (gint64)1 << 23;
-  gint64 at = CLAMP(line.start + i * line.step - to_centre + rounding, 0, (gint64)(n - 1) << 32);
-  *weight = (int)(at >> 24) & 255;
-  return (int)(at >> 32);
-}
-
 static void nearest_row(guint8 *out, const guint8 *plane, LusLine line, int first, int end)
 {
   for (int i = first; i < end; i++)
@@ -292,7 +282,7 @@ static void bilinear_row(guint8 *out, const guint8 *top, const guint8 *bottom, i
 {
   int at = -1, left = 0, right = 0;
   for (int i = first; i < end; i++) {
-    int weight, x = pixel_at(line, i, width, &weight);
+    int weight, x = lus_line_at(line, 2 * i, width, &weight);
     if (x != at) {
       int next = MIN(x + 1, width - 1);
       left = (256 - y_weight) * top[x] + y_weight * bottom[x];
@@ -308,16 +298,11 @@ void lus_resample_init(LusResample *resample, int width, int height, LusRect rec
   *resample = (LusResample){width, height, rect, find_line(width, rect.width), find_line(height, rect.height)};
 }
 
-int lus_resample_row_above(const LusResample *resample, int y)
-{
-  int weight;
-  return pixel_at(resample->y, y - resample->rect.y, resample->height, &weight);
-}
-
-void lus_resample_row(const LusResample *resample, guint8 *out, const guint8 *plane, int y, int x0, int x1)
+/* Bilinear: columns @x0 to @x1 - 1 of frame row @y, all inside the rectangle. @out[0] is column @x0. */
+static void resample_row(const LusResample *resample, guint8 *out, const guint8 *plane, int y, int x0, int x1)
 {
   int weight, left = resample->rect.x, width = resample->width;
-  int v = pixel_at(resample->y, y - resample->rect.y, resample->height, &weight);
+  int v = lus_line_at(resample->y, 2 * (y - resample->rect.y), resample->height, &weight);
   const guint8 *top = plane + (gsize)v * (gsize)width;
   const guint8 *bottom = plane + (gsize)MIN(v + 1, resample->height - 1) * (gsize)width;
   bilinear_row(out, top, bottom, weight, resample->x, width, x0 - left, x1 - left);
@@ -330,7 +315,7 @@ static void frame_row(const LusResample *resample, guint8 *row, const guint8 *ab
 {
   const LusRect *rect = &resample->rect;
   if (!nearest) {
-    lus_resample_row(resample, row + first, plane, y, first, end);
+    resample_row(resample, row + first, plane, y, first, end);
     return;
   }
   int v = nearest_at(resample->y, y - rect->y);

@@ -112,13 +112,22 @@ static guint8 convert(const int row[4], const int rgb[3])
   return (guint8)CLAMP((row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2] + row[3]) >> 16, 0, 255);
 }
 
+LusPaint lus_paint(const LusImage *target, LusColour colour)
+{
+  Conversion conversion;
+  LusPaint paint;
+  const int rgb[3] = {colour.r, colour.g, colour.b};
+  conversion_init(&conversion, target);
+  for (int c = 0; c < layouts[target->format].n_components; c++)
+    paint.channels[c] = convert(conversion.m[c], rgb);
+  return paint;
+}
+
 void lus_plate_init(LusPlate *plate)
 {
   plate->runs = g_array_new(FALSE, FALSE, sizeof(LusRun));
   plate->source = g_byte_array_new();
   plate->alpha = g_byte_array_new();
-  plate->scratch = g_byte_array_new();
-  plate->tint = FALSE;
 }
 
 void lus_plate_clear(LusPlate *plate)
@@ -126,7 +135,6 @@ void lus_plate_clear(LusPlate *plate)
   g_array_unref(plate->runs);
   g_byte_array_unref(plate->source);
   g_byte_array_unref(plate->alpha);
-  g_byte_array_unref(plate->scratch);
 }
 
 void lus_plate_empty(LusPlate *plate)
@@ -141,7 +149,6 @@ typedef struct {
   LusPlate *plate;
   const Layout *layout;
   Conversion conversion;
-  LusMatrix matrix;
   const LusDrawing *drawing;
   LusRect where; /* clipped to the frame */
 } Build;
@@ -179,14 +186,6 @@ static int average(int rgb[3], const Build *build, int x, int y, int width, int 
   return (a + n / 2) / n;
 }
 
-/* A tint of RGB is the difference between the class and grey of the same luma. */
-static gint8 difference(LusMatrix matrix, int channel, const int rgb[3], int alpha)
-{
-  double kr = matrices[matrix].kr, kb = matrices[matrix].kb;
-  double luma = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2];
-  return (gint8)CLAMP(lrint(alpha / 255.0 * (rgb[channel] - luma)), -127, 127);
-}
-
 /* The one pixel that all pixels of a sample (of 2 x 2 at most) are, or 0. */
 static guint32 only_pixel(const Build *build, int x, int y, int width, int height, gboolean *transparent)
 {
@@ -199,7 +198,7 @@ static guint32 only_pixel(const Build *build, int x, int y, int width, int heigh
 /* @sample is the one before; neighbours are mostly alike. */
 static void make_sample(Sample *sample, const Build *build, int x, int y, int width, int height)
 {
-  gboolean difference_only = build->plate->tint && build->layout->kind == KIND_RGB, transparent;
+  gboolean transparent;
   guint32 pixel = only_pixel(build, x, y, width, height, &transparent);
   int rgb[3];
   if (pixel && pixel == sample->pixel)
@@ -209,10 +208,7 @@ static void make_sample(Sample *sample, const Build *build, int x, int y, int wi
   if (!sample->alpha)
     return;
   for (int c = 0; c < 3; c++)
-    sample->channels[c] = difference_only ? (guint8)difference(build->matrix, c, rgb, sample->alpha)
-                                          : convert(build->conversion.m[c], rgb);
-  if (difference_only)
-    sample->alpha = 255;
+    sample->channels[c] = convert(build->conversion.m[c], rgb);
 }
 
 /* Components that are sampled alike, in their runs, for the pixels x0..x1 (relative to where). */
@@ -236,20 +232,26 @@ static void fill_targets(const Build *build, const Target *targets, int n, int y
   }
 }
 
-/* A run of plane @p for the pixels x0..x1 of row @y, transparent; its index. */
-static guint new_run(const Build *build, int p, int y, int x0, int x1)
+/* A run of plane @p for @n pixels from (@x, @y) of the frame; its index. */
+static guint new_run(LusPlate *plate, const Layout *layout, int p, int x, int y, int n)
 {
-  const Plane *plane = &build->layout->planes[p];
-  LusPlate *plate = build->plate;
-  int start = ((build->where.x + x0) >> plane->x_shift) * plane->step, end = build->where.x + x1;
-  LusRun run = {p, (build->where.y + y) >> plane->y_shift, start, 0, plate->source->len};
-  run.length = ((end + (1 << plane->x_shift) - 1) >> plane->x_shift) * plane->step - run.start;
+  const Plane *plane = &layout->planes[p];
+  int start = (x >> plane->x_shift) * plane->step, end = ((x + n - 1) >> plane->x_shift) + 1;
+  LusRun run = {p, y >> plane->y_shift, start, end * plane->step - start, plate->source->len};
   g_byte_array_set_size(plate->source, run.at + (guint)run.length);
   g_byte_array_set_size(plate->alpha, run.at + (guint)run.length);
-  memset(plate->source->data + run.at, 0, (gsize)run.length);
-  memset(plate->alpha->data + run.at, 0, (gsize)run.length);
   g_array_append_val(plate->runs, run);
   return plate->runs->len - 1;
+}
+
+/* The same, transparent. */
+static guint new_clear_run(LusPlate *plate, const Layout *layout, int p, int x, int y, int n)
+{
+  guint index = new_run(plate, layout, p, x, y, n);
+  const LusRun *run = &g_array_index(plate->runs, LusRun, index);
+  memset(plate->source->data + run->at, 0, (gsize)run->length);
+  memset(plate->alpha->data + run->at, 0, (gsize)run->length);
+  return index;
 }
 
 /* Fills the runs of row @y, @runs by plane (-1: none), component group by component group. */
@@ -263,9 +265,7 @@ static void fill_runs(const Build *build, const int runs[3], int y, int x0, int 
     const Component *like = &layout->components[c];
     for (int k = c; k < layout->n_components; k++) {
       const Component *other = &layout->components[k];
-      gboolean luma = layout->kind == KIND_YUV && other->channel == 0;
-      if ((done >> k & 1) || other->x_shift != like->x_shift || other->y_shift != like->y_shift ||
-          runs[other->plane] < 0 || (build->plate->tint && luma))
+      if ((done >> k & 1) || other->x_shift != like->x_shift || other->y_shift != like->y_shift || runs[other->plane] < 0)
         continue;
       const LusRun *run = &g_array_index(build->plate->runs, LusRun, runs[other->plane]);
       int byte = ((build->where.x + x0) >> other->x_shift) * other->step + other->offset;
@@ -284,11 +284,9 @@ static void add_run(const Build *build, int y, int rows, int x0, int x1)
   const Layout *layout = build->layout;
   for (int j = 0; j < rows; j++) {
     int runs[3] = {-1, -1, -1};
-    for (int p = 0; p < layout->n_planes; p++) {
-      gboolean luma_only = build->plate->tint && layout->kind == KIND_YUV && layout->n_planes > 1 && p == 0;
-      if (!luma_only && !(j & ((1 << layout->planes[p].y_shift) - 1))) /* luma stays under a tint */
-        runs[p] = (int)new_run(build, p, y + j, x0, x1);
-    }
+    for (int p = 0; p < layout->n_planes; p++)
+      if (!(j & ((1 << layout->planes[p].y_shift) - 1)))
+        runs[p] = (int)new_clear_run(build->plate, layout, p, build->where.x + x0, build->where.y + y + j, x1 - x0);
     fill_runs(build, runs, y + j, x0, x1);
   }
 }
@@ -325,68 +323,71 @@ static void build_rows(const Build *build, int y, int rows)
   }
 }
 
-/* The same by whole tiles, without looking at pixels. */
-static void build_tiles(const Build *build, int y, int rows)
+void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where)
 {
-  int tiles = build->drawing->tiles;
-  const guint8 *top = build->drawing->touched + (gssize)y * tiles, *bottom = top + (gssize)(rows - 1) * tiles;
-  for (int t = 0; t < tiles; t++) {
-    int first = t;
-    while (t < tiles && (top[t] | bottom[t]))
-      t++;
-    if (t > first && first * LUS_TILE < build->where.width)
-      add_run(build, y, rows, first * LUS_TILE, MIN(t * LUS_TILE, build->where.width));
-  }
-}
-
-void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where, gboolean tint)
-{
-  Build build = {.plate = plate, .layout = &layouts[target->format], .matrix = target->matrix, .drawing = drawing,
-                 .where = where};
+  Build build = {.plate = plate, .layout = &layouts[target->format], .drawing = drawing, .where = where};
   lus_plate_empty(plate);
-  plate->tint = tint;
   build.where.width = MIN(where.width, target->width - where.x);
   build.where.height = MIN(where.height, target->height - where.y);
   conversion_init(&build.conversion, target);
   for (int y = 0; y < build.where.height; y += 2)
-    (drawing->touched ? build_tiles : build_rows)(&build, y, MIN(2, build.where.height - y));
-  int longest = 0;
-  for (guint i = 0; i < plate->runs->len; i++)
-    longest = MAX(longest, g_array_index(plate->runs, LusRun, i).length);
-  g_byte_array_set_size(plate->scratch, tint ? 6 * (guint)longest + 8 : 0); /* two rows of luma, weights, alphas */
+    build_rows(&build, y, MIN(2, build.where.height - y));
 }
 
-/* Dark pixels take less of a tint: weight min(1, Y / 96) in 0..255, one per byte of the run, Y the mean of the
- * sample. */
-static void tint_weights(guint8 *weights, guint8 *luma, const LusImage *frame, const Plane *plane, const LusRun *run)
+/* Means of pixels two by two (@bottom may be @top), or of two pixels of a row; an odd last one stands for two. */
+static void mean_row(guint8 *out, const guint8 *top, const guint8 *bottom, int n)
 {
-  int units = run->length / plane->step, w = 1 << plane->x_shift;
-  int x = (run->start / plane->step) << plane->x_shift, y = run->row << plane->y_shift;
-  int n = MIN(units << plane->x_shift, frame->width - x), rows = MIN(1 << plane->y_shift, frame->height - y);
-  for (int j = 0; j < rows; j++)
-    lus_image_luma_row(luma + (gssize)j * n, frame, x, y + j, n);
-  for (int i = 0; i < units; i++) {
-    int sum = 0, count = 0;
-    for (int k = i * w; k < MIN((i + 1) * w, n); k++)
-      for (int j = 0; j < rows; j++, count++)
-        sum += luma[(gssize)j * n + k];
-    int weight = MIN(255, sum * 255 / (96 * MAX(count, 1)));
-    memset(weights + (gssize)i * plane->step, weight, plane->step);
+  for (int i = 0; i < n / 2; i++)
+    out[i] = (guint8)((top[2 * i] + top[2 * i + 1] + bottom[2 * i] + bottom[2 * i + 1] + 2) >> 2);
+  if (n & 1)
+    out[n / 2] = (guint8)((top[n - 1] + bottom[n - 1] + 1) >> 1);
+}
+
+/* One byte of each unit of @step. */
+static void scatter(guint8 *out, const guint8 *in, int step, int n)
+{
+  if (step == 1)
+    memcpy(out, in, (gsize)n);
+  for (int i = 0; i < n && step != 1; i++)
+    out[i * step] = in[i];
+}
+
+static void scatter_value(guint8 *out, guint8 value, int step, int n)
+{
+  if (step == 1)
+    memset(out, value, (gsize)n);
+  for (int i = 0; i < n && step != 1; i++)
+    out[i * step] = value;
+}
+
+/* One run of lus_plate_add(), of plane @p. */
+static void fill_run(const LusPlate *plate, const Layout *layout, const LusRun *run, LusPaint paint, const guint8 *top,
+                     const guint8 *bottom, int width)
+{
+  guint8 means[LUS_FRAME_MAX / 2], *alpha = plate->alpha->data + run->at, *source = plate->source->data + run->at;
+  if (layout->planes[run->plane].x_shift)
+    mean_row(means, top, bottom, width);
+  for (int c = 0; c < layout->n_components; c++) {
+    const Component *component = &layout->components[c];
+    int n = (width + component->x_shift) >> component->x_shift;
+    if (component->plane != run->plane)
+      continue;
+    scatter(alpha + component->offset, component->x_shift ? means : top, component->step, n);
+    scatter_value(source + component->offset, paint.channels[component->channel], component->step, n);
   }
 }
 
-static void draw_tint(const LusPlate *plate, LusImage *frame, const LusRun *run)
+void lus_plate_add(LusPlate *plate, const LusImage *target, LusPaint paint, LusRect where, const guint8 *alpha,
+                   int stride)
 {
-  const LusBlendKernels *kernels = lus_blend_kernels();
-  const Layout *layout = &layouts[frame->format];
-  guint8 *weights = plate->scratch->data, *alpha = weights + run->length, *luma = alpha + run->length;
-  guint8 *d = frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start;
-  tint_weights(weights, luma, frame, &layout->planes[run->plane], run);
-  kernels->scale(alpha, plate->alpha->data + run->at, weights, run->length);
-  if (layout->kind == KIND_RGB)
-    kernels->add(d, (const gint8 *)plate->source->data + run->at, alpha, run->length);
-  else
-    kernels->mix(d, plate->source->data + run->at, alpha, run->length);
+  const Layout *layout = &layouts[target->format];
+  for (int p = 0; p < layout->n_planes; p++)
+    for (int j = 0; j < where.height; j += 1 << layout->planes[p].y_shift) {
+      const guint8 *top = alpha + (gssize)j * stride;
+      gboolean two = layout->planes[p].y_shift && j + 1 < where.height;
+      guint index = (layout->n_planes > 1 ? new_run : new_clear_run)(plate, layout, p, where.x, where.y + j, where.width);
+      fill_run(plate, layout, &g_array_index(plate->runs, LusRun, index), paint, top, two ? top + stride : top, where.width);
+    }
 }
 
 void lus_plate_draw(const LusPlate *plate, LusImage *frame)
@@ -394,10 +395,157 @@ void lus_plate_draw(const LusPlate *plate, LusImage *frame)
   const LusBlendKernels *kernels = lus_blend_kernels();
   for (guint i = 0; i < plate->runs->len; i++) {
     const LusRun *run = &g_array_index(plate->runs, LusRun, i);
-    if (plate->tint)
-      draw_tint(plate, frame, run);
-    else
-      kernels->mix(frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start,
-                   plate->source->data + run->at, plate->alpha->data + run->at, run->length);
+    kernels->mix(frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start,
+                 plate->source->data + run->at, plate->alpha->data + run->at, run->length);
   }
+}
+
+/* --- tints --- */
+
+typedef struct {
+  int row, first, n; /* units: samples of the chroma, or pixels of RGB */
+  int c;             /* class */
+  guint at;          /* in alpha */
+} TintRun;
+
+/* The unit that has one alpha. */
+static const Plane *tint_unit(const Layout *layout)
+{
+  return &layout->planes[layout->n_planes - 1];
+}
+
+static gboolean is_tinted(const Layout *layout, const Component *component)
+{
+  return layout->kind == KIND_RGB || component->channel > 0;
+}
+
+void lus_tint_init(LusTint *tint)
+{
+  *tint = (LusTint){g_array_new(FALSE, FALSE, sizeof(TintRun)), g_byte_array_new(), g_byte_array_new(),
+                    g_byte_array_new(), g_byte_array_new(), 0};
+}
+
+void lus_tint_clear(LusTint *tint)
+{
+  g_array_unref(tint->runs);
+  g_byte_array_unref(tint->alpha);
+  g_byte_array_unref(tint->source);
+  g_byte_array_unref(tint->scratch);
+  g_byte_array_unref(tint->work);
+}
+
+void lus_tint_empty(LusTint *tint)
+{
+  g_array_set_size(tint->runs, 0);
+  g_byte_array_set_size(tint->alpha, 0);
+}
+
+/* What is drawn of class @c, a row of it for each plane. */
+static guint8 *tint_source(const LusTint *tint, int c, int plane)
+{
+  return tint->source->data + (gsize)(3 * c + plane) * tint->row;
+}
+
+/* A tint of RGB is the difference between the class and grey of the same luma, half of it for the kernel: half of the
+ * difference at an alpha of 128, which is the most a tint has. */
+static guint8 difference(LusMatrix matrix, int channel, LusColour colour)
+{
+  const int rgb[3] = {colour.r, colour.g, colour.b};
+  double kr = matrices[matrix].kr, kb = matrices[matrix].kb;
+  double luma = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2];
+  return (guint8)CLAMP(lrint((rgb[channel] - luma) * 128 / 255), -128, 127);
+}
+
+void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colours, int n)
+{
+  const Layout *layout = &layouts[target->format];
+  const Plane *unit = tint_unit(layout);
+  int units = (target->width + (1 << unit->x_shift) - 1) >> unit->x_shift;
+  lus_tint_empty(tint);
+  tint->row = (gsize)units * unit->step;
+  g_byte_array_set_size(tint->source, (guint)(3 * (gsize)n * tint->row));
+  g_byte_array_set_size(tint->scratch, 10 * (guint)units + 16);
+  memset(tint->source->data, 0, tint->source->len);
+  for (int c = 0; c < n; c++) {
+    LusPaint paint = lus_paint(target, colours[c]);
+    for (int k = 0; k < layout->n_components; k++) {
+      const Component *component = &layout->components[k];
+      guint8 value = layout->kind == KIND_RGB ? difference(target->matrix, component->channel, colours[c])
+                                              : paint.channels[component->channel];
+      if (is_tinted(layout, component))
+        scatter_value(tint_source(tint, c, component->plane) + component->offset, value, unit->step, units);
+    }
+  }
+}
+
+void lus_tint_add(LusTint *tint, int row, int first, const guint8 *who, const guint8 *alpha, int n)
+{
+  for (int i = 0, end; i < n; i = end) {
+    for (end = i + 1; end < n && who[end] == who[i];)
+      end++;
+    if (!who[i])
+      continue;
+    const TintRun run = {row, first + i, end - i, who[i] - 1, tint->alpha->len};
+    g_byte_array_append(tint->alpha, alpha + i, (guint)(end - i));
+    g_array_append_val(tint->runs, run);
+  }
+}
+
+/* Dark pixels take less of a tint: min(1, Y / 96), Y the mean of the unit's pixels. @scratch: two rows of luma, aligned. */
+static void tint_weights(guint8 *weights, guint8 *scratch, const LusImage *frame, const Plane *unit, const TintRun *run)
+{
+  int x = run->first << unit->x_shift, y = run->row << unit->y_shift;
+  int wanted = run->n << unit->x_shift, n = MIN(wanted, frame->width - x);
+  guint8 *top = scratch, *bottom = unit->y_shift && y + 1 < frame->height ? top + wanted : top;
+  for (guint8 *luma = top; luma <= bottom; luma += wanted, y++) {
+    lus_image_luma_row(luma, frame, x, y, n);
+    if (n < wanted)
+      luma[n] = luma[n - 1];
+  }
+  if (unit->x_shift)
+    lus_blend_kernels()->weigh4(weights, top, bottom, run->n);
+  else
+    lus_blend_kernels()->weigh1(weights, top, run->n);
+}
+
+/* The alphas of all bytes of the plane: 0 for luma and what no colour is in. */
+static const guint8 *spread(guint8 *out, const guint8 *alpha, const Layout *layout, int step, int n)
+{
+  if (step == 1)
+    return alpha;
+  for (int i = 0; i < n && step == 2; i++)
+    out[2 * i] = out[2 * i + 1] = alpha[i];
+  if (step == 2)
+    return out;
+  memset(out, 0, (gsize)step * (gsize)n);
+  for (int k = 0; k < layout->n_components; k++)
+    if (is_tinted(layout, &layout->components[k]))
+      scatter(out + layout->components[k].offset, alpha, step, n);
+  return out;
+}
+
+static void draw_tint(const LusTint *tint, LusImage *frame, const TintRun *run)
+{
+  const LusBlendKernels *kernels = lus_blend_kernels();
+  const Layout *layout = &layouts[frame->format];
+  const Plane *unit = tint_unit(layout);
+  int bytes = run->n * unit->step;
+  guint8 *weights = tint->scratch->data + 4 * run->n, *alpha = weights + run->n;
+  tint_weights(weights, tint->scratch->data, frame, unit, run);
+  kernels->scale(alpha, tint->alpha->data + run->at, weights, run->n);
+  const guint8 *all = spread(alpha + run->n, alpha, layout, unit->step, run->n);
+  for (int p = layout->n_planes > 1 ? 1 : 0; p < layout->n_planes; p++) {
+    guint8 *d = frame->planes[p] + (gssize)run->row * frame->strides[p] + run->first * unit->step;
+    const guint8 *source = tint_source(tint, run->c, p);
+    if (layout->kind == KIND_RGB)
+      kernels->add(d, (const gint8 *)source, all, bytes);
+    else
+      kernels->mix(d, source, all, bytes);
+  }
+}
+
+void lus_tint_draw(const LusTint *tint, LusImage *frame)
+{
+  for (guint i = 0; i < tint->runs->len; i++)
+    draw_tint(tint, frame, &g_array_index(tint->runs, TintRun, i));
 }

@@ -10,57 +10,68 @@
  * the threshold are exact; within a cell of four samples the iso-line is taken as straight. Every segment lowers the
  * distances around it: the cost is that of the edge's length, whatever the area. */
 
-#define FAR 1e30f
+static gsize row_floats(const LusEdgeMap *map)
+{
+  return (gsize)(map->tiles + 1) * LUS_TILE; /* segments are drawn in blocks, which may reach past the last tile */
+}
+
+static gsize row_bytes(const LusEdgeMap *map)
+{
+  return ((gsize)map->tiles + 8) & ~(gsize)7; /* whole words */
+}
+
+static guint8 *touched_row(const LusEdgeMap *map, int y)
+{
+  return map->touched + (gsize)(y & (map->rows - 1)) * row_bytes(map);
+}
 
 void lus_edge_map_clear(LusEdgeMap *map)
 {
   g_clear_pointer(&map->distance, g_free);
   g_clear_pointer(&map->touched, g_free);
-  map->size = 0;
+  map->tiles = map->rows = 0;
 }
 
-gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height)
+gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height, double span)
 {
-  int tiles = (width + LUS_TILE - 1) / LUS_TILE;
-  gsize n = (gsize)tiles * (gsize)height;
-  if (n > map->size) {
-    lus_edge_map_clear(map);
-    map->distance = g_try_malloc_n(n * LUS_TILE, sizeof *map->distance);
-    map->touched = g_try_malloc0(n);
-    if (!map->distance || !map->touched) {
-      lus_edge_map_clear(map);
-      return FALSE;
-    }
-    for (gsize i = 0; i < n * LUS_TILE; i++)
-      map->distance[i] = FAR;
-    map->size = n;
-  }
+  int tiles = (width + LUS_TILE - 1) / LUS_TILE, rows = 8;
+  while (rows < span + 5) /* a pair of rows may be held back by one, and either end may lie between rows */
+    rows *= 2;
   map->width = width;
   map->height = height;
+  map->kernels = lus_edge_kernels();
+  if (tiles == map->tiles && rows == map->rows)
+    return TRUE;
+  lus_edge_map_clear(map);
   map->tiles = tiles;
+  map->rows = rows;
+  gsize n = row_floats(map) * (gsize)rows;
+  map->distance = g_try_malloc_n(n, sizeof *map->distance);
+  map->touched = g_try_malloc0_n(row_bytes(map), (gsize)rows);
+  if (!map->distance || !map->touched) {
+    lus_edge_map_clear(map);
+    return FALSE;
+  }
+  for (gsize i = 0; i < n; i++)
+    map->distance[i] = LUS_EDGE_FAR;
   return TRUE;
 }
 
-/* Squared distances, positive outside. Where two segments meet they are equally near to the pixels behind their common
- * end; the one that is more nearly abeam knows the side, hence the small weight on what lies beyond an end. */
+/* Squared distances, positive outside. */
 static void draw_segment(LusEdgeMap *map, LusPoint p, LusPoint q, float reach)
 {
-  float dx = (float)(q.x - p.x), dy = (float)(q.y - p.y), length = dx * dx + dy * dy, inverse = 1 / length;
+  double dx = q.x - p.x, dy = q.y - p.y;
   int x0 = MAX(0, (int)ceil(MIN(p.x, q.x) - reach)), x1 = MIN(map->width, (int)floor(MAX(p.x, q.x) + reach) + 1);
   int y0 = MAX(0, (int)ceil(MIN(p.y, q.y) - reach)), y1 = MIN(map->height, (int)floor(MAX(p.y, q.y) + reach) + 1);
-  if (length < 1e-6f || x0 >= x1)
+  if (dx * dx + dy * dy < 1e-6 || x0 >= x1)
     return;
-  int t0 = x0 / LUS_TILE, t1 = (x1 - 1) / LUS_TILE + 1;
+  const LusEdgeSegment segment = {(float)(p.x - x0), (float)p.y, (float)dx, (float)dy};
+  int n = (x1 - x0 + LUS_EDGE_BLOCK - 1) / LUS_EDGE_BLOCK * LUS_EDGE_BLOCK, t0 = x0 / LUS_TILE, t1 = (x0 + n - 1) / LUS_TILE;
+  map->kernels->lower(map->distance + x0, (ptrdiff_t)row_floats(map), map->rows - 1, &segment, y0, y1, n);
   for (int y = y0; y < y1; y++) {
-    float *restrict row = map->distance + (gsize)y * (gsize)map->tiles * LUS_TILE;
-    float ry = (float)(y - p.y), rx = (float)(x0 - p.x);
-    for (int x = x0; x < x1; x++) {
-      float fx = rx + (float)(x - x0), dot = fx * dx + ry * dy, cross = fx * dy - ry * dx;
-      float past = dot - length, beyond = dot < 0 ? dot : past > 0 ? past : 0;
-      float d = (cross * cross + 1.001f * beyond * beyond) * inverse, old = row[x];
-      row[x] = d < fabsf(old) ? (cross >= 0 ? d : -d) : old;
-    }
-    memset(map->touched + (gsize)y * (gsize)map->tiles + t0, 1, (gsize)(t1 - t0));
+    guint8 *touched = touched_row(map, y);
+    for (int t = t0; t <= t1; t++)
+      touched[t] = 1;
   }
 }
 
@@ -145,23 +156,50 @@ static void add_row(const Edge *edge, int v, int u0, int u1, int cut)
   }
 }
 
-void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach)
+void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach, LusEdgeRows rows,
+                   void *data)
 {
   LusRect rect = field->rect;
   Edge edge = {.map = map, .field = field, .reach = (float)reach, .sx = (double)rect.width / field->width,
                .sy = (double)rect.height / field->height};
   edge.x0 = rect.x + 0.5 * edge.sx - 0.5;
   edge.y0 = rect.y + 0.5 * edge.sy - 0.5;
-  for (int v = part.y - 1; v < part.y + part.height; v++)
+  int y = -1;
+  for (int v = part.y - 1; v < part.y + part.height; v++) {
+    /* Above this row nothing will be drawn any more; the slack is for rounding. */
+    int open = (int)floor(edge.y0 + MAX(v, -0.5) * edge.sy - reach - 0.01);
+    y = y < 0 ? MAX(open, 0) & ~1 : y;
+    for (; y + 2 <= MIN(open, map->height); y += 2)
+      rows(data, y);
     add_row(&edge, v, part.x - 1, part.x + part.width, cut);
+  }
+  int end = MIN((int)ceil(edge.y0 + (part.y + part.height) * edge.sy + reach) + 1, map->height);
+  for (; y < end; y += 2)
+    rows(data, y);
 }
 
-void lus_edge_take(LusEdgeMap *map, int tile, int y, float out[LUS_TILE])
+int lus_edge_next(const LusEdgeMap *map, int tile, int y, int rows)
 {
-  gsize at = (gsize)y * (gsize)map->tiles + (gsize)tile;
-  float *distance = map->distance + at * LUS_TILE;
-  memcpy(out, distance, LUS_TILE * sizeof *out);
-  for (int i = 0; i < LUS_TILE; i++)
-    distance[i] = FAR;
-  map->touched[at] = 0;
+  const guint8 *top = touched_row(map, y), *bottom = touched_row(map, y + rows - 1);
+  for (; tile < map->tiles; tile += 8 - tile % 8) {
+    guint64 above, below;
+    memcpy(&above, top + tile / 8 * 8, sizeof above);
+    memcpy(&below, bottom + tile / 8 * 8, sizeof below);
+    for (int t = tile; (above | below) && t < MIN(tile / 8 * 8 + 8, map->tiles); t++)
+      if (top[t] | bottom[t])
+        return t;
+  }
+  return map->tiles;
+}
+
+gboolean lus_edge_band(LusEdgeMap *map, guint8 alpha[LUS_TILE], int tile, int y, double gap, double width, double opacity)
+{
+  float *distance = map->distance + (gsize)(y & (map->rows - 1)) * row_floats(map) + (gsize)tile * LUS_TILE;
+  guint8 *touched = touched_row(map, y) + tile;
+  if (!*touched) {
+    memset(alpha, 0, LUS_TILE);
+    return FALSE;
+  }
+  *touched = 0;
+  return map->kernels->band(alpha, distance, (float)gap, (float)width, (float)opacity, LUS_TILE) != 0;
 }

@@ -75,7 +75,7 @@ static void draw_corner(LusPlate *plate, const LusImage *target, LusPoint corner
   const void *data = cairo_image_surface_get_data(surface);
   const LusDrawing drawing = {.argb = data, .stride = cairo_image_surface_get_stride(surface) / 4};
   if (data && x1 > x0 && y1 > y0)
-    lus_plate_build(plate, target, &drawing, (LusRect){x0, y0, x1 - x0, y1 - y0}, FALSE);
+    lus_plate_build(plate, target, &drawing, (LusRect){x0, y0, x1 - x0, y1 - y0});
   cairo_surface_destroy(surface);
 }
 

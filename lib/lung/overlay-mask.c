@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "lung/overlay-parts.h"
-#include "lung/resample.h"
 
 /* From a mask to contours and tints in frame pixels. The confidence plane is raised inside the mask and lowered
  * outside of it (so that minimum area and hysteresis count); resampled to the frame as PNG output resamples it, its
  * iso-line at the threshold is the mask's edge. The contour is the band of distances gap..gap + width outside of that
- * edge. All of it costs what the edge is long and the tints are large, not what the sector is. */
+ * edge, found a few rows at a time. All of it costs what the edge is long and the tints are large, not what the sector is. */
 
 #define CONTOUR_GAP 1.0 /* pixels that stay bare around a structure */
 
@@ -16,33 +15,25 @@ void lus_mask_drawing_init(LusMaskDrawing *drawing)
 {
   memset(drawing, 0, sizeof *drawing);
   lus_plate_init(&drawing->contour);
-  lus_plate_init(&drawing->tint);
-}
-
-static void free_layer(LusLayer *layer)
-{
-  g_clear_pointer(&layer->argb, g_free);
-  g_clear_pointer(&layer->touched, g_free);
+  lus_tint_init(&drawing->tint);
 }
 
 static void free_buffers(LusMaskDrawing *drawing)
 {
-  g_clear_pointer(&drawing->plane, g_free);
-  g_clear_pointer(&drawing->field, g_free);
-  free_layer(&drawing->lines);
-  free_layer(&drawing->tints);
-  lus_edge_map_clear(&drawing->edge);
-  drawing->box_size = drawing->plane_size = 0;
+  g_clear_pointer(&drawing->planes, g_free);
+  g_clear_pointer(&drawing->alpha, g_free);
+  drawing->planes_size = 0;
 }
 
 void lus_mask_drawing_clear(LusMaskDrawing *drawing)
 {
   free_buffers(drawing);
+  lus_edge_map_clear(&drawing->edge);
   g_clear_pointer(&drawing->sector, g_free);
-  for (int c = 0; c < LUS_MAX_CLASSES; c++)
-    g_clear_pointer(&drawing->strokes[c].paint, g_free);
+  g_clear_pointer(&drawing->whole, g_free);
+  g_clear_pointer(&drawing->rows, g_free);
   lus_plate_clear(&drawing->contour);
-  lus_plate_clear(&drawing->tint);
+  lus_tint_clear(&drawing->tint);
 }
 
 static LusRect bounds(const guint8 *map, int width, int height)
@@ -91,13 +82,44 @@ static void find_border(LusMaskDrawing *drawing, const LusSegmentation *segmenta
     mark_border(drawing->sector + x, drawing->frame_height, width, reach_y);
 }
 
+static void find_whole_tiles(LusMaskDrawing *drawing)
+{
+  static const guint8 inside[LUS_TILE] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+  int tiles = drawing->frame_width / LUS_TILE;
+  guint8 *whole = drawing->whole;
+  for (int y = 0; y < drawing->frame_height; y++)
+    for (int t = 0; t < tiles; t++)
+      *whole++ = memcmp(drawing->sector + (gsize)y * (gsize)drawing->frame_width + t * LUS_TILE, inside, LUS_TILE) == 0;
+}
+
+static void find_rows(LusMaskDrawing *drawing)
+{
+  gsize width = (gsize)drawing->frame_width;
+  for (int y = 0; y < drawing->frame_height; y++) {
+    const guint8 *row = drawing->sector + (gsize)y * width;
+    int x0 = 0, x1 = drawing->frame_width;
+    while (x0 < x1 && !row[x0])
+      x0++;
+    while (x1 > x0 && !row[x1 - 1])
+      x1--;
+    gboolean one = x0 == x1 || !memchr(row + x0, 0, (gsize)(x1 - x0));
+    drawing->rows[y] = (LusSpan){x0, one ? x1 : x0 - 1};
+  }
+}
+
 gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentation *segmentation)
 {
   int width = segmentation->frame_width, height = segmentation->frame_height;
   gsize n = (gsize)width * (gsize)height;
   if (!drawing->sector || width != drawing->frame_width || height != drawing->frame_height) {
     g_free(drawing->sector);
+    g_free(drawing->whole);
+    g_free(drawing->rows);
     drawing->sector = g_try_malloc(n);
+    drawing->whole = g_try_malloc0(n / LUS_TILE + 1);
+    drawing->rows = g_try_new(LusSpan, (gsize)height);
+    if (!drawing->whole || !drawing->rows)
+      g_clear_pointer(&drawing->sector, g_free);
   }
   drawing->frame_width = width;
   drawing->frame_height = height;
@@ -110,240 +132,193 @@ gboolean lus_mask_drawing_set_sector(LusMaskDrawing *drawing, const LusSegmentat
     drawing->sector[i] = drawing->sector[i] >= 128 ? 255 : 0;
   drawing->sector_box = bounds(drawing->sector, width, height);
   find_border(drawing, segmentation);
+  find_whole_tiles(drawing);
+  find_rows(drawing);
   return TRUE;
 }
 
-static gboolean make_layer(LusLayer *layer, gsize tiles)
-{
-  layer->argb = g_try_malloc0_n(tiles * LUS_TILE, sizeof *layer->argb);
-  layer->touched = g_try_malloc0(tiles);
-  return layer->argb && layer->touched;
-}
-
-/* The buffers, for the pixels that the planes cover. */
-static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmentation)
+/* The buffers, for the pixels that the planes cover and contours that reach so far. */
+static gboolean set_box(LusMaskDrawing *drawing, const LusSegmentation *segmentation, double reach)
 {
   LusRect rect = segmentation->rect;
-  int x0 = MAX(rect.x, 0) & ~1, y0 = MAX(rect.y, 0) & ~1;
+  int x0 = MAX(rect.x, 0) / LUS_TILE * LUS_TILE, y0 = MAX(rect.y, 0) & ~1;
   int x1 = MIN(rect.x + rect.width, segmentation->frame_width);
   int y1 = MIN(rect.y + rect.height, segmentation->frame_height);
+  gsize n = (gsize)segmentation->width * (gsize)segmentation->height * (gsize)segmentation->n_classes;
   if (x1 <= x0 || y1 <= y0)
     return FALSE;
   drawing->box = (LusRect){x0, y0, x1 - x0, y1 - y0};
-  drawing->tiles = (x1 - x0 + LUS_TILE - 1) / LUS_TILE;
-  gsize n = (gsize)drawing->tiles * (gsize)(y1 - y0), m = (gsize)segmentation->width * (gsize)segmentation->height;
-  if (n > drawing->box_size || m > drawing->plane_size) {
+  if (n > drawing->planes_size) {
     free_buffers(drawing);
-    drawing->plane = g_try_malloc(m);
-    drawing->field = g_try_malloc(LUS_FRAME_MAX);
-    gboolean layers = make_layer(&drawing->lines, n) && make_layer(&drawing->tints, n);
-    if (!drawing->plane || !drawing->field || !layers) {
+    drawing->planes = g_try_malloc(n);
+    drawing->alpha = g_try_malloc(2 * LUS_FRAME_MAX);
+    if (!drawing->planes || !drawing->alpha) {
       free_buffers(drawing);
       return FALSE;
     }
-    drawing->box_size = n;
-    drawing->plane_size = m;
+    drawing->planes_size = n;
   }
-  return lus_edge_map_set_size(&drawing->edge, drawing->box.width, drawing->box.height);
+  return lus_edge_map_set_size(&drawing->edge, drawing->box.width, drawing->box.height,
+                               (double)rect.height / segmentation->height + 2 * reach);
 }
 
-/* The class's plane, raised and lowered; @part: what its mask covers. FALSE if that is empty. */
-static gboolean make_plane(LusMaskDrawing *drawing, const LusSegmentation *segmentation, const LusMask *mask, int c,
-                           LusRect *part)
+/* The class's plane, raised and lowered. FALSE if its mask is empty. */
+static gboolean make_layer(LusMaskLayer *layer, LusMaskDrawing *drawing, const LusSegmentation *segmentation,
+                           const LusMask *mask, int c)
 {
   int width = segmentation->width, height = segmentation->height;
   gsize m = (gsize)width * (gsize)height;
   const guint8 *q = segmentation->confidence + (gsize)c * m, *in = mask->planes + (gsize)c * m;
   guint8 cut = MAX(mask->cut[c], 1), below = (guint8)(cut - 1);
-  *part = bounds(in, width, height);
-  if (part->width < 1)
+  guint8 *restrict plane = drawing->planes + (gsize)c * m;
+  LusRect part = bounds(in, width, height);
+  if (part.width < 1)
     return FALSE;
-  int first = MAX(part->y - 1, 0), end = MIN(part->y + part->height + 1, height);
-  guint8 *restrict plane = drawing->plane;
+  int first = MAX(part.y - 1, 0), end = MIN(part.y + part.height + 1, height);
   for (gsize i = (gsize)first * (gsize)width; i < (gsize)end * (gsize)width; i++) {
     guint8 raised = MAX(q[i], cut), lowered = MIN(q[i], below);
     plane[i] = in[i] ? raised : lowered;
   }
+  layer->plane = plane;
+  layer->part = part;
+  layer->cut = cut;
   return TRUE;
 }
 
-static guint32 premultiplied(LusColour colour, double alpha)
+/* One class's contour on its way from the edge to the plate. */
+typedef struct {
+  LusMaskDrawing *drawing;
+  const LusImage *target;
+  const LusStroke *stroke;
+  LusPaint paint;
+} Contour;
+
+/* A dash is 1 u on and 1 u off along the diagonals. */
+static void break_line(guint8 alpha[LUS_TILE], int x, int y, int dash)
 {
-  guint32 a = (guint32)lrint(255 * alpha), r = (colour.r * a + 127) / 255, g = (colour.g * a + 127) / 255;
-  return a << 24 | r << 16 | g << 8 | (colour.b * a + 127) / 255;
+  for (int i = 0; i < LUS_TILE; i++)
+    alpha[i] = (x + i + y) % (2 * dash) >= dash ? 0 : alpha[i];
 }
 
-/* "over" of premultiplied pixels. */
-static guint32 over(guint32 top, guint32 bottom)
+/* Nothing is drawn outside of the sector and at its border. */
+static void clip_tile(const LusMaskDrawing *drawing, guint8 alpha[LUS_TILE], int x, int y)
 {
-  guint32 keep = 255 - (top >> 24), out = 0;
-  for (int shift = 0; shift < 32; shift += 8)
-    out |= MIN(255, (top >> shift & 255) + ((bottom >> shift & 255) * keep + 127) / 255) << shift;
-  return out;
+  int n = MIN(LUS_TILE, drawing->frame_width - x);
+  const guint8 *sector = drawing->sector + (gsize)y * (gsize)drawing->frame_width + x;
+  for (int i = 0; i < LUS_TILE; i++)
+    alpha[i] = i < n && sector[i] == 255 ? alpha[i] : 0;
 }
 
-/* Coverage of the band gap..gap + width by a pixel whose centre is @d from the edge. */
-static double coverage(double d, double width)
+/* The alphas of a tile's pixels in @rows rows from @y on; whether there may be others than 0. */
+static gboolean stroke_tiles(const Contour *contour, int tile, int y, int rows)
 {
-  return CLAMP(d - CONTOUR_GAP + 0.5, 0, 1) - CLAMP(d - CONTOUR_GAP - width + 0.5, 0, 1);
-}
-
-static void stroke_tile(LusMaskDrawing *drawing, const LusStroke *stroke, int tile, int y)
-{
-  float distance[LUS_TILE];
-  int x0 = tile * LUS_TILE, n = MIN(LUS_TILE, drawing->box.width - x0), frame_y = drawing->box.y + y;
-  gsize at = (gsize)y * (gsize)drawing->tiles + (gsize)tile;
-  const guint8 *sector = drawing->sector + (gsize)frame_y * (gsize)drawing->frame_width + drawing->box.x + x0;
-  guint32 *out = drawing->lines.argb + at * LUS_TILE;
-  lus_edge_take(&drawing->edge, tile, y, distance);
-  for (int i = 0; i < n; i++) {
-    float d = distance[i] * stroke->scale;
-    if (!(d > 0 && d < LUS_STROKE_STEPS - 1) || sector[i] != 255)
+  LusMaskDrawing *drawing = contour->drawing;
+  const LusStroke *stroke = contour->stroke;
+  int x = drawing->box.x + tile * LUS_TILE, whole_tiles = drawing->frame_width / LUS_TILE, any = 0;
+  for (int j = 0; j < rows; j++) {
+    guint8 *alpha = drawing->alpha + j * LUS_FRAME_MAX + tile * LUS_TILE;
+    int frame_y = drawing->box.y + y + j, whole = x / LUS_TILE;
+    if (!lus_edge_band(&drawing->edge, alpha, tile, y + j, CONTOUR_GAP, stroke->width, stroke->opacity))
       continue;
-    guint32 paint = stroke->paint[(int)(d + 0.5f)];
-    if (!paint || (stroke->dash && (drawing->box.x + x0 + i + frame_y) % (2 * stroke->dash) >= stroke->dash))
+    if (whole >= whole_tiles || !drawing->whole[(gsize)frame_y * (gsize)whole_tiles + (gsize)whole])
+      clip_tile(drawing, alpha, x, frame_y);
+    if (stroke->dash)
+      break_line(alpha, x, frame_y, stroke->dash);
+    any = 1;
+  }
+  return any;
+}
+
+static void add_tiles(const Contour *contour, int first, int end, int y, int rows)
+{
+  LusMaskDrawing *drawing = contour->drawing;
+  int x0 = first * LUS_TILE, x1 = MIN(end * LUS_TILE, drawing->box.width);
+  const LusRect where = {drawing->box.x + x0, drawing->box.y + y, x1 - x0, rows};
+  if (x0 < x1)
+    lus_plate_add(&drawing->contour, contour->target, contour->paint, where, drawing->alpha + x0, LUS_FRAME_MAX);
+}
+
+/* Runs of tiles with something in them become runs of the plate. */
+static void contour_rows(void *data, int y)
+{
+  const Contour *contour = data;
+  const LusEdgeMap *edge = &contour->drawing->edge;
+  int rows = MIN(2, contour->drawing->box.height - y), first, next;
+  for (int tile = first = lus_edge_next(edge, 0, y, rows); tile < edge->tiles; tile = next) {
+    gboolean drawn = stroke_tiles(contour, tile, y, rows);
+    next = lus_edge_next(edge, tile + 1, y, rows);
+    if (drawn && next == tile + 1 && next < edge->tiles)
       continue;
-    out[i] = out[i] ? over(paint, out[i]) : paint;
-    drawing->lines.touched[at] = 1;
+    add_tiles(contour, first, drawn ? tile + 1 : tile, y, rows);
+    first = next;
   }
 }
 
-static void draw_contour(LusMaskDrawing *drawing, const LusStroke *stroke, const LusPlaneField *field, LusRect part,
-                         int cut)
+static double stroke_width(const LusClassLook *class_look, double u)
 {
-  int tiles = drawing->tiles;
-  lus_edge_find(&drawing->edge, field, part, cut, CONTOUR_GAP + stroke->width + 0.5);
-  for (int y = 0; y < drawing->box.height; y++) {
-    const guint8 *row = drawing->edge.touched + (gsize)y * (gsize)tiles, *next = row;
-    while ((next = memchr(next, 1, (gsize)(row + tiles - next)))) {
-      stroke_tile(drawing, stroke, (int)(next - row), y);
-      if (++next == row + tiles)
-        break;
-    }
-  }
+  return MAX(1.5, rint(2 * class_look->width * u) / 2);
 }
 
-/* Columns @x0 to @x1 - 1 of the box that can have a tint in its row @y; FALSE if none can. */
-static gboolean tint_span(const LusMaskDrawing *drawing, const LusResample *resample, int cut, int y, int *x0, int *x1)
+/* How far from the edge a line's last pixels are. */
+static double stroke_reach(double width)
 {
-  int width = resample->width, v = lus_resample_row_above(resample, y), first = width, last = -1;
-  for (int k = v; k <= MIN(v + 1, resample->height - 1); k++) {
-    const guint8 *row = drawing->plane + (gsize)k * (gsize)width;
-    int a = 0, b = width - 1;
-    while (a < first && row[a] < cut)
-      a++;
-    while (b > last && row[b] < cut)
-      b--;
-    first = MIN(first, a);
-    last = MAX(last, b);
-  }
-  double sx = (double)resample->rect.width / width;
-  *x0 = MAX(MAX(resample->rect.x, 0), (int)floor(resample->rect.x + (first - 0.5) * sx));
-  *x1 = MIN(MIN(resample->rect.x + resample->rect.width, drawing->box.width),
-            (int)ceil(resample->rect.x + (last + 1.5) * sx));
-  return first <= last && *x0 < *x1;
+  return CONTOUR_GAP + width + 0.5;
 }
 
-/* Strength 0.22 + 0.28 (c - t) / (1 - t). */
-static void draw_tint(LusMaskDrawing *drawing, const LusPlaneField *field, LusColour colour, double opacity,
-                      LusRect part, int cut)
+static LusStroke make_stroke(const LusClassLook *class_look, const LusMaskLook *look, double u)
 {
-  guint32 pixels[256];
-  LusResample resample;
-  double sy = (double)field->rect.height / field->height;
-  int first = MAX(0, (int)floor(field->rect.y + (part.y - 0.5) * sy)), x0, x1;
-  int end = MIN(drawing->box.height, (int)ceil(field->rect.y + (part.y + part.height + 0.5) * sy));
-  for (int q = 0; q < 256; q++)
-    pixels[q] = q < cut ? 0 : premultiplied(colour, opacity * (0.22 + 0.28 * (q - cut) / MAX(255.0 - cut, 1)));
-  lus_resample_init(&resample, field->width, field->height, field->rect);
-  for (int y = MAX(first, field->rect.y); y < MIN(end, field->rect.y + field->rect.height); y++) {
-    if (!tint_span(drawing, &resample, cut, y, &x0, &x1))
-      continue;
-    gsize at = (gsize)y * (gsize)drawing->tiles;
-    const guint8 *sector =
-      drawing->sector + (gsize)(drawing->box.y + y) * (gsize)drawing->frame_width + drawing->box.x;
-    guint32 *out = drawing->tints.argb + at * LUS_TILE;
-    lus_resample_row(&resample, drawing->field, drawing->plane, y, x0, x1);
-    for (int x = x0; x < x1; x++) {
-      guint32 pixel = sector[x] ? pixels[drawing->field[x - x0]] : 0;
-      out[x] = pixel ? pixel : out[x];
-    }
-    memset(drawing->tints.touched + at + x0 / LUS_TILE, 1, (gsize)((x1 - 1) / LUS_TILE - x0 / LUS_TILE + 1));
-  }
-}
-
-/* The paint for every distance, made anew only when the line looks different from the last time. */
-static void make_stroke(LusStroke *stroke, const LusClassLook *class_look, const LusMaskLook *look, double u)
-{
-  double width = MAX(1.5, rint(2 * class_look->width * u) / 2), opacity = class_look->opacity * look->opacity;
   LusColour colour = class_look->colour;
-  stroke->dash = look->stale ? MAX(1, (int)lrint(u)) : 0;
+  LusStroke stroke = {colour, stroke_width(class_look, u), class_look->opacity * look->opacity, 0};
   if (look->stale) {
-    int luma = (int)lrint(0.2126 * colour.r + 0.7152 * colour.g + 0.0722 * colour.b);
-    colour = (LusColour){(guint8)((colour.r + luma) / 2), (guint8)((colour.g + luma) / 2),
-                         (guint8)((colour.b + luma) / 2)};
-    opacity *= 0.75;
+    guint8 luma = (guint8)lrint(0.2126 * colour.r + 0.7152 * colour.g + 0.0722 * colour.b);
+    stroke.colour = (LusColour){(guint8)((colour.r + luma) / 2), (guint8)((colour.g + luma) / 2),
+                                (guint8)((colour.b + luma) / 2)};
+    stroke.opacity *= 0.75;
+    stroke.dash = MAX(1, (int)lrint(u));
   } else if (look->style == LUS_OVERLAY_FILL) {
-    width *= 0.6;
-    opacity *= 0.65;
+    stroke.width *= 0.6;
+    stroke.opacity *= 0.65;
   } else if (look->style == LUS_OVERLAY_BOTH) {
-    opacity *= 0.95;
+    stroke.opacity *= 0.95;
   }
-  if (stroke->paint && stroke->width == width && stroke->opacity == opacity &&
-      memcmp(&stroke->colour, &colour, sizeof colour) == 0)
-    return;
-  double reach = CONTOUR_GAP + width + 0.5;
-  if (!stroke->paint)
-    stroke->paint = g_new(guint32, LUS_STROKE_STEPS);
-  stroke->width = width;
-  stroke->opacity = opacity;
-  stroke->colour = colour;
-  stroke->scale = (float)MIN(64, (LUS_STROKE_STEPS - 2) / (reach * reach));
-  for (int i = 0; i < LUS_STROKE_STEPS; i++) {
-    double alpha = coverage(sqrt(i / (double)stroke->scale), width) * opacity;
-    stroke->paint[i] = alpha > 0 ? premultiplied(colour, alpha) : 0;
-  }
+  return stroke;
 }
 
-/* Makes a plate of what was drawn, and clears that. */
-static void finish(LusMaskDrawing *drawing, LusPlate *plate, const LusImage *target, LusLayer *layer, gboolean tint)
+static void draw_contour(LusMaskDrawing *drawing, const LusImage *target, const LusSegmentation *segmentation,
+                         const LusMaskLayer *layer, const LusStroke *stroke)
 {
-  int tiles = drawing->tiles;
-  const LusDrawing drawn = {layer->argb, tiles * LUS_TILE, layer->touched, tiles};
-  gsize n = (gsize)tiles * (gsize)drawing->box.height;
-  lus_plate_build(plate, target, &drawn, drawing->box, tint);
-  guint8 *next = layer->touched, *end = next + n;
-  while (next < end && (next = memchr(next, 1, (gsize)(end - next)))) {
-    memset(layer->argb + (next - layer->touched) * LUS_TILE, 0, LUS_TILE * sizeof *layer->argb);
-    *next++ = 0;
-  }
+  LusRect rect = segmentation->rect;
+  Contour contour = {drawing, target, stroke, lus_paint(target, stroke->colour)};
+  const LusPlaneField field = {layer->plane, segmentation->width, segmentation->height,
+                               {rect.x - drawing->box.x, rect.y - drawing->box.y, rect.width, rect.height}};
+  lus_edge_find(&drawing->edge, &field, layer->part, layer->cut, stroke_reach(stroke->width), contour_rows, &contour);
 }
 
 void lus_mask_drawing_update(LusMaskDrawing *drawing, const LusImage *target, const LusSegmentation *segmentation,
                              const LusMask *mask, const LusMaskLook *look)
 {
   LusClassLook looks[LUS_MAX_CLASSES];
-  gboolean tint = look->style != LUS_OVERLAY_CONTOUR && !look->stale;
+  LusMaskLayer layers[LUS_MAX_CLASSES];
+  LusStroke strokes[LUS_MAX_CLASSES];
+  double u = target->height / 180.0, widest = 0;
+  int n = 0;
   lus_plate_empty(&drawing->contour);
-  lus_plate_empty(&drawing->tint);
-  if (!drawing->sector || !set_box(drawing, segmentation))
-    return;
-  LusRect rect = segmentation->rect, part;
-  const LusPlaneField field = {drawing->plane, segmentation->width, segmentation->height,
-                               {rect.x - drawing->box.x, rect.y - drawing->box.y, rect.width, rect.height}};
+  lus_tint_empty(&drawing->tint);
   lus_class_looks(looks, segmentation, target->format == LUS_FORMAT_GRAY8);
+  for (int c = 0; c < mask->n_classes; c++)
+    widest = MAX(widest, stroke_width(&looks[c], u));
+  if (!drawing->sector || !set_box(drawing, segmentation, stroke_reach(widest)))
+    return;
   for (int order = 0; order <= LUS_CLASS_TOP; order++)
     for (int c = 0; c < mask->n_classes; c++) {
-      int cut = MAX(mask->cut[c], 1);
       if (looks[c].order != order || !(look->class_mask >> c & 1) ||
-          !make_plane(drawing, segmentation, mask, c, &part))
+          !make_layer(&layers[n], drawing, segmentation, mask, c))
         continue;
-      make_stroke(&drawing->strokes[c], &looks[c], look, target->height / 180.0);
-      if (tint)
-        draw_tint(drawing, &field, looks[c].colour, look->opacity, part, cut);
-      draw_contour(drawing, &drawing->strokes[c], &field, part, cut);
+      layers[n].colour = looks[c].colour;
+      strokes[n++] = make_stroke(&looks[c], look, u);
     }
-  finish(drawing, &drawing->contour, target, &drawing->lines, FALSE);
-  if (tint)
-    finish(drawing, &drawing->tint, target, &drawing->tints, TRUE);
+  if (look->style != LUS_OVERLAY_CONTOUR && !look->stale)
+    lus_tint_build(&drawing->tint, target, segmentation, layers, n, drawing->sector, drawing->rows, look->opacity);
+  for (int i = 0; i < n; i++)
+    draw_contour(drawing, target, segmentation, &layers[i], &strokes[i]);
 }

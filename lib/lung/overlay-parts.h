@@ -2,6 +2,7 @@
 #pragma once
 #include <pango/pangocairo.h>
 
+#include "kernels/edge.h"
 #include "lung/overlay.h"
 
 /** The parts of the overlay, private to overlay*.c. Lengths are in u, the grid's unit (docs/display.md), unless said
@@ -42,32 +43,52 @@ void lus_class_looks(LusClassLook looks[LUS_MAX_CLASSES], const LusSegmentation 
 
 /** Something drawn once and blended often: the pixels that are not transparent, already in the frame's layout. */
 typedef struct {
-  GArray *runs;       /* of LusRun */
-  GByteArray *source; /* samples, or signed differences for a tint of RGB */
-  GByteArray *alpha;
-  GByteArray *scratch;
-  gboolean tint;
+  GArray *runs; /* of LusRun */
+  GByteArray *source, *alpha;
 } LusPlate;
 
 void lus_plate_init(LusPlate *plate);
 void lus_plate_clear(LusPlate *plate);
 /** Empties it; the memory stays. */
 void lus_plate_empty(LusPlate *plate);
-/** Rows of pixels, some of them drawn. */
+
 typedef struct {
   const guint32 *argb;
-  int stride;            /* pixels */
-  const guint8 *touched; /* [rows][tiles]: 0 where LUS_TILE pixels are transparent; NULL: not known */
-  int tiles;
+  int stride; /* pixels */
 } LusDrawing;
 
-#define LUS_TILE 16
-
 /** From the pixels of @drawing that belong at @where of frames like @target; what lies outside of the frame is left
- *  out. x and y of @where are even. @tint: only the chroma will be drawn, weighted by the frame's luma. */
-void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where, gboolean tint);
+ *  out. x and y of @where are even. */
+void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where);
+
+/** A colour in the channels of a frame. */
+typedef struct { guint8 channels[3]; } LusPaint;
+LusPaint lus_paint(const LusImage *target, LusColour colour);
+/** Adds one or two rows of one colour, drawn over what is in the plate: @where, x and y even, lies within the frame;
+ *  @alpha [height][stride]. */
+void lus_plate_add(LusPlate *plate, const LusImage *target, LusPaint paint, LusRect where, const guint8 *alpha,
+                   int stride);
 /** Draws on a frame of the format and size it was built for. */
 void lus_plate_draw(const LusPlate *plate, LusImage *frame);
+
+/** Colours that move the chroma only, by alphas that the frame's luma scales down where it is dark. */
+typedef struct {
+  GArray *runs;
+  GByteArray *alpha, *source, *scratch, *work;
+  gsize row; /* bytes of source per plane of a class */
+} LusTint;
+
+void lus_tint_init(LusTint *tint);
+void lus_tint_clear(LusTint *tint);
+/** Empties it; the memory stays. */
+void lus_tint_empty(LusTint *tint);
+/** Empties it for frames like @target and @n colours. */
+void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colours, int n);
+/** Adds @n units of row @row, from @first: samples of the chroma, or pixels of RGB. @who: colour + 1, 0 = none. */
+void lus_tint_add(LusTint *tint, int row, int first, const guint8 *who, const guint8 *alpha, int n);
+void lus_tint_draw(const LusTint *tint, LusImage *frame);
+
+#define LUS_TILE 16
 
 typedef struct { double x, y; } LusPoint;
 
@@ -80,39 +101,58 @@ typedef struct {
   LusRect rect; /* pixels of the map */
 } LusPlaneField;
 
-/** Squared distances in pixels, positive outside of the mask, negative inside; only near its edge. */
+/** Squared distances in pixels, positive outside of the mask, negative inside; only near its edge, and only of the rows
+ *  that are worked on. */
 typedef struct {
   int width, height, tiles; /* tiles of LUS_TILE pixels per row */
-  float *distance;          /* [height][tiles * LUS_TILE] */
-  guint8 *touched;          /* [height][tiles]: there is a distance */
-  gsize size;               /* tiles there is memory for */
+  int rows;                 /* a power of two: row y is kept in row y & (rows - 1) */
+  float *distance;          /* [rows][(tiles + 1) * LUS_TILE] */
+  guint8 *touched;          /* [rows][tiles + 1, whole words]: there is a distance */
+  const LusEdgeKernels *kernels;
 } LusEdgeMap;
 
 void lus_edge_map_clear(LusEdgeMap *map);
-/** FALSE when out of memory: the map is empty then. */
-gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height);
+/** @span: pixel rows that what lies between two of the field's rows can reach. FALSE when out of memory: the map is
+ *  empty then. */
+gboolean lus_edge_map_set_size(LusEdgeMap *map, int width, int height, double span);
+/** Called for every two rows from @y, even, in their order, all tiles that were touched in them are to be taken. */
+typedef void (*LusEdgeRows)(void *data, int y);
 /** The distances of at least all pixels within @reach of the line where the field crosses @cut - 0.5, in or around
  *  @part of the plane. */
-void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach);
-/** A tile's distances; the map forgets them. */
-void lus_edge_take(LusEdgeMap *map, int tile, int y, float out[LUS_TILE]);
+void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, int cut, double reach, LusEdgeRows rows,
+                   void *data);
+/** The first tile from @tile on that was touched in one of the rows, 1 or 2; tiles if none is. */
+int lus_edge_next(const LusEdgeMap *map, int tile, int y, int rows);
+/** Alphas of a tile's pixels in the band between the distances @gap and @gap + @width outside of the mask; the map
+ *  forgets the tile. FALSE if all are 0. */
+gboolean lus_edge_band(LusEdgeMap *map, guint8 alpha[LUS_TILE], int tile, int y, double gap, double width, double opacity);
+
+/* --- tints of masks: overlay-tint.c --- */
+
+/** A class's plane, raised inside its mask and lowered outside of it. */
+typedef struct {
+  const guint8 *plane; /* [height][width], good in and one row around part */
+  LusRect part;        /* samples that the mask covers */
+  int cut;
+  LusColour colour;
+} LusMaskLayer;
+
+/** Columns x0 to x1 - 1; x1 < x0: more than one run of them. */
+typedef struct { int x0, x1; } LusSpan;
+
+/** Strength 0.22 + 0.28 (c - t) / (1 - t) times @opacity where the layers' confidence reaches their thresholds, each over the
+ *  one before; @sector is odd inside, in @sector_rows. */
+void lus_tint_build(LusTint *tint, const LusImage *target, const LusSegmentation *segmentation,
+                    const LusMaskLayer *layers, int n, const guint8 *sector, const LusSpan *sector_rows,
+                    double opacity);
 
 /* --- masks: overlay-mask.c --- */
 
-/** Pixels drawn so far, and where. */
-typedef struct {
-  guint32 *argb;   /* [height][tiles * LUS_TILE] */
-  guint8 *touched; /* [height][tiles] */
-} LusLayer;
-
-/** How a class's contour looks, as paint for every squared distance. */
-#define LUS_STROKE_STEPS 4096
+/** How a class's contour looks. */
 typedef struct {
   LusColour colour;
   double width, opacity; /* pixels; 0..1 */
   int dash;              /* pixels on and off, 0 = solid */
-  float scale;           /* steps per squared pixel */
-  guint32 *paint;        /* [LUS_STROKE_STEPS], premultiplied */
 } LusStroke;
 
 /** Pixels of the sector at its border, where no contour is drawn; odd, as 255 is. */
@@ -122,16 +162,16 @@ typedef struct {
 typedef struct {
   int frame_width, frame_height;
   guint8 *sector;     /* [frame_height][frame_width], 255 inside, at its border LUS_SECTOR_BORDER; NULL before the first */
+  guint8 *whole;      /* [frame_height][frame_width / LUS_TILE] 1 where all pixels of a tile are 255 */
+  LusSpan *rows;      /* [frame_height] the pixels inside, with the border */
   LusRect sector_box; /* the pixels inside it */
-  LusRect box;        /* what the buffers below cover, even, frame pixels */
-  int tiles;          /* per row of the box */
-  gsize box_size, plane_size; /* tiles, samples there is memory for */
-  guint8 *plane;      /* confidence, raised inside the mask and lowered outside of it */
-  guint8 *field;      /* one row of it at the frame's size */
+  LusRect box;        /* what the planes cover, from whole tiles and even rows on, frame pixels */
+  gsize planes_size;  /* samples there is memory for */
+  guint8 *planes;     /* confidences, raised inside the mask and lowered outside of it */
+  guint8 *alpha;      /* two rows of pixels of the box */
   LusEdgeMap edge;
-  LusStroke strokes[LUS_MAX_CLASSES];
-  LusLayer lines, tints;
-  LusPlate contour, tint;
+  LusPlate contour;
+  LusTint tint;
 } LusMaskDrawing;
 
 typedef struct {

@@ -44,7 +44,9 @@ struct _LusOverlay {
   unsigned wanted;
   int legend_rows;
   gboolean legend_bars;
-  LusContent content, drawn;
+  LusContent content, drawn; /* drawn: of each block what its plate shows */
+  LusStatus drawn_status;
+  int last_renewed;
   gboolean is_drawn[LUS_BLOCK_N];
   LusPlate plates[LUS_BLOCK_N];
   cairo_surface_t *texts[LUS_BLOCK_N]; /* instead of plates, with texts_apart; NULL: not drawn yet */
@@ -244,7 +246,7 @@ static void draw_masks(LusOverlay *overlay, LusImage *frame, const LusOverlaySta
     lus_mask_drawing_update(&overlay->masks, frame, state->segmentation, state->mask, &key.look);
     overlay->mask_key = key;
   }
-  lus_plate_draw(&overlay->masks.tint, frame);
+  lus_tint_draw(&overlay->masks.tint, frame);
   lus_plate_draw(&overlay->masks.contour, frame);
   for (int i = 0; i < LUS_CORNERS; i++)
     lus_plate_draw(&overlay->marks[i], frame);
@@ -339,25 +341,52 @@ static void render_block(LusOverlay *overlay, LusBlockId id)
     overlay->texts[id] = cairo_surface_reference(surface);
     overlay->serials[id] = ++overlay->serial;
   } else if (data) {
-    lus_plate_build(&overlay->plates[id], &overlay->target, &drawing, slot->rect, FALSE);
+    lus_plate_build(&overlay->plates[id], &overlay->target, &drawing, slot->rect);
   }
   cairo_surface_destroy(surface);
 }
 
+static gboolean is_changed(const LusOverlay *overlay, int i)
+{
+  const char *now = (const char *)&overlay->content, *before = (const char *)&overlay->drawn;
+  return !overlay->is_drawn[i] || memcmp(now + blocks[i].at, before + blocks[i].at, blocks[i].size) != 0;
+}
+
+static void renew_block(LusOverlay *overlay, int i)
+{
+  render_block(overlay, i);
+  overlay->is_drawn[i] = TRUE;
+  memcpy((char *)&overlay->drawn + blocks[i].at, (const char *)&overlay->content + blocks[i].at, blocks[i].size);
+}
+
+/* Text costs more than all else: while the status stays, at most one block that stands is drawn anew per frame, in turn.
+ * Another status is shown whole, at once. */
+static void renew_blocks(LusOverlay *overlay)
+{
+  gboolean at_once = overlay->content.mark.status != overlay->drawn_status;
+  int turn = -1;
+  for (int k = 1; k <= LUS_BLOCK_N; k++) {
+    int i = (overlay->last_renewed + k) % LUS_BLOCK_N;
+    if (!overlay->layout.slots[i].shown || !is_changed(overlay, i))
+      continue;
+    if (at_once || !overlay->is_drawn[i])
+      renew_block(overlay, i);
+    else if (turn < 0)
+      turn = i;
+  }
+  if (turn >= 0) {
+    renew_block(overlay, turn);
+    overlay->last_renewed = turn;
+  }
+  overlay->drawn_status = overlay->content.mark.status;
+}
+
 static void draw_blocks(LusOverlay *overlay, LusImage *frame)
 {
-  for (int i = 0; i < LUS_BLOCK_N; i++) {
-    if (!overlay->layout.slots[i].shown)
-      continue;
-    const char *now = (const char *)&overlay->content + blocks[i].at;
-    const char *before = (const char *)&overlay->drawn + blocks[i].at;
-    if (!overlay->is_drawn[i] || memcmp(now, before, blocks[i].size) != 0)
-      render_block(overlay, i);
-    overlay->is_drawn[i] = TRUE;
-    if (!overlay->config.texts_apart)
+  renew_blocks(overlay);
+  for (int i = 0; i < LUS_BLOCK_N; i++)
+    if (overlay->layout.slots[i].shown && !overlay->config.texts_apart)
       lus_plate_draw(&overlay->plates[i], frame);
-  }
-  overlay->drawn = overlay->content;
 }
 
 /* Results of other frame sizes, or that don't fit together, are none. */

@@ -2,7 +2,7 @@
 #pragma once
 #include "image.h"
 
-/** Inside of lung: what lus_plane_to_frame() is made of, for those who need rows only. */
+/** Inside of lung: how lus_plane_to_frame() finds a frame's pixels in a plane. */
 
 /** Where pixel centres of the frame lie in the plane, in 2^-32 plane pixels. */
 typedef struct { gint64 start, step; } LusLine;
@@ -13,8 +13,15 @@ typedef struct {
   LusLine x, y;
 } LusResample;
 
+/** The plane's pixel before a place and the weight of the one after it, 0..255 of 256; before the first pixel's centre and
+ *  behind the last one's the weight is 0. The place is the centre of the @halves / 2-th frame pixel of the rectangle, or the
+ *  middle between two where @halves is odd; @n pixels are in the plane. */
+static inline int lus_line_at(LusLine line, int halves, int n, int *weight)
+{
+  const gint64 to_centre = (gint64)1 << 31, rounding = (gint64)1 << 23;
+  gint64 at = CLAMP(line.start + (halves * line.step >> 1) - to_centre + rounding, 0, (gint64)(n - 1) << 32);
+  *weight = (int)(at >> 24) & 255;
+  return (int)(at >> 32);
+}
+
 void lus_resample_init(LusResample *resample, int width, int height, LusRect rect);
-/** Bilinear: columns @x0 to @x1 - 1 of frame row @y, all inside the rectangle. @out[0] is column @x0. */
-void lus_resample_row(const LusResample *resample, guint8 *out, const guint8 *plane, int y, int x0, int x1);
-/** The plane's row at or above the centres of frame row @y; the one below counts as well. */
-int lus_resample_row_above(const LusResample *resample, int y);

@@ -73,15 +73,57 @@ static void test_scale_values(void)
 static void test_add_values(void)
 {
   const int8_t s[] = {100, -100, 127, -128, 60, -1};
-  const uint8_t w[] = {0, 128, 255, 255, 255, 1};
+  const uint8_t w[] = {0, 64, 255, 255, 127, 1};
   uint8_t d[] = {9, 100, 200, 100, 100, 50};
   lus_blend_c.add(d, s, w, 6);
   g_assert_cmpint(d[0], ==, 9);
   g_assert_cmpint(d[1], ==, 50);
   g_assert_cmpint(d[2], ==, 255); /* clipped */
   g_assert_cmpint(d[3], ==, 0);
-  g_assert_cmpint(d[4], ==, 160); /* 60 * 255 / 256 rounded */
+  g_assert_cmpint(d[4], ==, 160); /* 60 * 127 / 128 rounded */
   g_assert_cmpint(d[5], ==, 50);
+}
+
+static void test_weigh_values(void)
+{
+  const uint8_t luma[] = {0, 1, 48, 95, 96, 97, 255, 10}, pairs[] = {0, 0, 96, 96, 255, 255, 1, 0};
+  uint8_t w[8];
+  lus_blend_c.weigh1(w, luma, 8);
+  g_assert_cmpint(w[0], ==, 0);
+  g_assert_cmpint(w[1], ==, 2); /* 2.66 */
+  g_assert_cmpint(w[2], ==, 127);
+  g_assert_cmpint(w[3], ==, 252);
+  g_assert_cmpint(w[4], ==, 255);
+  g_assert_cmpint(w[5], ==, 255);
+  g_assert_cmpint(w[6], ==, 255);
+  g_assert_cmpint(w[7], ==, 26);
+  lus_blend_c.weigh4(w, luma, pairs, 4);
+  g_assert_cmpint(w[0], ==, 0);   /* a sum of 1: 0.66 */
+  g_assert_cmpint(w[1], ==, 222); /* 335 */
+  g_assert_cmpint(w[2], ==, 255); /* 703 */
+  g_assert_cmpint(w[3], ==, 176); /* 266 */
+}
+
+/* All values of one pixel, all sums of four. */
+static void test_weigh_all(void)
+{
+  uint8_t top[2048], bottom[2048], c[1024], orc[1024];
+  for (int i = 0; i < 1024; i++) {
+    int rest = MIN(i, 1020);
+    for (int k = 0; k < 4; k++) {
+      uint8_t part = (uint8_t)MIN(rest, 255);
+      *(k < 2 ? &top[2 * i + k] : &bottom[2 * i + k - 2]) = part;
+      rest -= part;
+    }
+  }
+  lus_blend_c.weigh4(c, top, bottom, 1024);
+  lus_blend_orc.weigh4(orc, top, bottom, 1024);
+  g_assert_cmpmem(c, sizeof c, orc, sizeof orc);
+  for (int i = 0; i < 256; i++)
+    top[i] = (uint8_t)i;
+  lus_blend_c.weigh1(c, top, 256);
+  lus_blend_orc.weigh1(orc, top, 256);
+  g_assert_cmpmem(c, 256, orc, 256);
 }
 
 static void test_lengths(void)
@@ -89,13 +131,14 @@ static void test_lengths(void)
   g_autoptr(GRand) rand = g_rand_new_with_seed(3);
   for (int n = 0; n <= LONGEST; n++)
     for (int offset = 0; offset < 4; offset++) {
-      uint8_t s[SIZE], a[SIZE], c[3][SIZE], orc[3][SIZE];
+      uint8_t s[SIZE], a[SIZE], pairs[2 * SIZE], c[5][SIZE], orc[5][SIZE];
       int8_t difference[SIZE];
       fill(rand, s, SIZE);
       fill(rand, a, SIZE);
       fill(rand, difference, SIZE);
+      fill(rand, pairs, 2 * SIZE);
       memset(c, GUARD, sizeof c);
-      for (int k = 0; k < 3; k++)
+      for (int k = 0; k < 5; k++)
         fill(rand, c[k] + offset, n);
       memcpy(orc, c, sizeof orc);
       lus_blend_c.mix(c[0] + offset, s + 1, a + offset, n);
@@ -104,7 +147,11 @@ static void test_lengths(void)
       lus_blend_orc.scale(orc[1] + offset, a, s + 3, n);
       lus_blend_c.add(c[2] + offset, difference + 2, a + 1, n);
       lus_blend_orc.add(orc[2] + offset, difference + 2, a + 1, n);
-      for (int k = 0; k < 3; k++)
+      lus_blend_c.weigh1(c[3] + offset, a + 2, n);
+      lus_blend_orc.weigh1(orc[3] + offset, a + 2, n);
+      lus_blend_c.weigh4(c[4] + offset, pairs + offset, pairs + 2 * offset, n);
+      lus_blend_orc.weigh4(orc[4] + offset, pairs + offset, pairs + 2 * offset, n);
+      for (int k = 0; k < 5; k++)
         check_guards(orc[k], offset, n);
       g_assert_cmpmem(c, sizeof c, orc, sizeof orc);
     }
@@ -124,6 +171,8 @@ int main(int argc, char **argv)
   g_test_add_data_func("/blend/mix/rounds/orc", &lus_blend_orc, test_mix_rounds);
   g_test_add_func("/blend/scale/values", test_scale_values);
   g_test_add_func("/blend/add/values", test_add_values);
+  g_test_add_func("/blend/weigh/values", test_weigh_values);
+  g_test_add_func("/blend/weigh/all", test_weigh_all);
   g_test_add_func("/blend/lengths", test_lengths);
   g_test_add_func("/blend/choice", test_choice);
   return g_test_run();
