@@ -9,8 +9,8 @@
 
 static const char description[] =
   "Makes one table out of those that several runs wrote, on one machine or many: PART are the summaries of\n"
-  "lus segment or the tables of lus features (.csv), or databases (.db). They must be of the same model and\n"
-  "threshold. A clip may be in several: if one run failed on it and another did not, the latter counts. With\n"
+  "lus segment or the tables of lus features (.csv), or databases (.db). They must be of the same model,\n"
+  "threshold and cleaning of masks. A clip may be in several: if one run failed on it and another did not, the latter counts. With\n"
   "--expect, clips that are in no part are told. Ends with 1 where clips failed or are missing.\n\n"
   "Example: lus merge results/summary-*.csv -o results/summary.csv --expect clips.csv\n\n" LUS_NOTICE;
 
@@ -19,25 +19,50 @@ typedef struct {
   char **expect;
   GHashTable *rows;  /* of CSV: clip -> text, or "name" -> NULL of databases */
   GHashTable *failed; /* names */
-  char *comments, *header;
+  char *comments, *header; /* of the first table */
+  const char *first;       /* its name */
 } Merge;
 
-static gboolean differ(const LusToolTable *table, GError **error, const char *what)
+/** The words of the first line @of that are not in @other: "threshold=0.5 min_area=20". */
+static char *other_words(const char *of, const char *other)
 {
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s than in the tables before it; merge tables of one command, model "
-              "and threshold", table->path, what);
+  GString *text = g_string_new(NULL);
+  g_auto(GStrv) words = g_strsplit_set(of, " \n", -1), known = g_strsplit_set(other, " \n", -1);
+  for (char **word = words; *word; word++)
+    if (!g_strv_contains((const char *const *)known, *word))
+      g_string_append_printf(text, "%s%s", text->len > 0 ? " " : "", *word);
+  return g_string_free(text, FALSE);
+}
+
+/** Of a table of other settings than the first one's. */
+static gboolean refuse_settings(const Merge *merge, LusToolTable *table, GError **error)
+{
+  g_autofree char *here = other_words(table->comments->str, merge->comments);
+  g_autofree char *there = other_words(merge->comments, table->comments->str);
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  int column = lus_tool_table_column(table, "clip");
+  gboolean end = FALSE;
+  while (lus_tool_table_next(table, &end, NULL))
+    g_ptr_array_add(names, g_strdup(lus_tool_table_field(table, column)));
+  g_autofree char *some = lus_tool_name_some(names);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: its clips (%s) were done with %s, those of %s with %s; do them with the "
+              "same settings, or keep the tables apart", table->path, some, *here ? here : "less", merge->first,
+              *there ? there : "less");
   return FALSE;
 }
 
-static gboolean take_header(Merge *merge, const LusToolTable *table, GError **error)
+static gboolean take_header(Merge *merge, LusToolTable *table, const char *path, GError **error)
 {
   if (!merge->header) {
     merge->header = g_strdup(table->text->str);
     merge->comments = g_strdup(table->comments->str);
+    merge->first = path;
   }
-  if (!g_str_equal(merge->header, table->text->str))
-    return differ(table, error, "other columns");
-  return g_str_equal(merge->comments, table->comments->str) || differ(table, error, "another first line");
+  if (g_str_equal(merge->header, table->text->str))
+    return g_str_equal(merge->comments, table->comments->str) || refuse_settings(merge, table, error);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: other columns than in %s; merge tables of one command and model",
+              table->path, merge->first);
+  return FALSE;
 }
 
 static gboolean take_row(Merge *merge, const LusToolTable *table, int name_column, int status_column, GError **error)
@@ -65,7 +90,7 @@ static gboolean take_row(Merge *merge, const LusToolTable *table, int name_colum
 static gboolean take_table(Merge *merge, const char *path, GError **error)
 {
   g_autoptr(LusToolTable) table = lus_tool_table_open(path, error);
-  if (!table || !take_header(merge, table, error))
+  if (!table || !take_header(merge, table, path, error))
     return FALSE;
   int name = lus_tool_table_column(table, "clip"), status = lus_tool_table_column(table, "status");
   if (name < 0) {

@@ -150,7 +150,9 @@ static gboolean write_summary(const Run *run, char *const *errors, GError **erro
 {
   const LusModelInfo *info = lus_model_info(run->model);
   LusResultsHeader header = {.model_sha256 = lus_model_sha256(run->model), .n_classes = info->n_classes,
-                             .threshold = run->options->clip.threshold};
+                             .threshold = run->options->clip.threshold, .hysteresis = run->options->clip.hysteresis,
+                             .temporal_alpha = run->options->clip.temporal_alpha,
+                             .min_area = run->options->clip.min_area};
   for (int i = 0; i < info->n_classes; i++)
     header.classes[i] = info->classes[i];
   gboolean any = FALSE;

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define SCHEMA 1
+#define SCHEMA 2
 #define APPLICATION 0x4C757331 /* "Lus1" */
 #define WAIT_MS 60000
 
@@ -18,8 +18,8 @@ struct _LusToolDatabase {
 static const char schema[] =
   "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
   "CREATE TABLE IF NOT EXISTS clip (name TEXT PRIMARY KEY, file TEXT NOT NULL, clip_sha256 TEXT,"
-  " status TEXT NOT NULL CHECK (status IN ('done', 'failed')), error TEXT, model_sha256 TEXT, threshold REAL, kernels TEXT,"
-  " frames INTEGER, inferred INTEGER, width INTEGER, height INTEGER);"
+  " status TEXT NOT NULL CHECK (status IN ('done', 'failed')), error TEXT, model_sha256 TEXT, threshold REAL,"
+  " hysteresis REAL, temporal_alpha REAL, min_area INTEGER, kernels TEXT, frames INTEGER, inferred INTEGER, width INTEGER, height INTEGER);"
   "CREATE TABLE IF NOT EXISTS clip_class (clip TEXT NOT NULL REFERENCES clip (name), class TEXT NOT NULL,"
   " area REAL, confidence REAL, frames INTEGER NOT NULL, PRIMARY KEY (clip, class));"
   "CREATE TABLE IF NOT EXISTS feature_clip (name TEXT PRIMARY KEY, file TEXT NOT NULL, clip_sha256 TEXT,"
@@ -145,25 +145,51 @@ gboolean lus_tool_database_put(LusToolDatabase *database, const char *sql, const
   return ok;
 }
 
-/** One kind of clips with its values, both attached databases being of the same schema. */
-static gboolean merge_kind(LusToolDatabase *database, const char *clips, const char *values, const char *path,
-                           GError **error)
+/** The names that a query gives; NULL: error. */
+static GPtrArray *list(LusToolDatabase *database, const char *sql, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  sqlite3_stmt *statement = NULL;
+  int code = sqlite3_prepare_v2(database->db, sql, -1, &statement, NULL);
+  while (statement && (code = sqlite3_step(statement)) == SQLITE_ROW)
+    g_ptr_array_add(names, g_strdup((const char *)sqlite3_column_text(statement, 0)));
+  gboolean ok = code == SQLITE_DONE || fail(database, error);
+  sqlite3_finalize(statement);
+  return ok ? g_steal_pointer(&names) : NULL;
+}
+
+/** An error if a query gives any names. */
+static gboolean refuse_any(LusToolDatabase *database, const char *sql, const char *path, const char *problem, GError **error)
+{
+  g_autoptr(GPtrArray) names = list(database, sql, error);
+  if (!names || names->len == 0)
+    return names != NULL;
+  g_autofree char *some = lus_tool_name_some(names);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s: %s; merge runs of one model, threshold and cleaning over one set "
+              "of clips", path, problem, some);
+  return FALSE;
+}
+
+/** One kind of clips with its values, both attached databases being of the same schema. @settings: columns in which all clips
+ *  must agree. */
+static gboolean merge_kind(LusToolDatabase *database, const char *clips, const char *values, const char *settings,
+                           const char *path, GError **error)
 {
   g_autofree char *failed = g_strdup_printf(
     "DELETE FROM main.%s WHERE status = 'failed' AND name IN (SELECT name FROM other.%s WHERE status = 'done')", clips, clips);
   g_autofree char *differ = g_strdup_printf(
-    "SELECT count(*) FROM main.%s a JOIN other.%s b USING (name) WHERE a.status = b.status AND a.status = 'done' AND"
-    " (a.clip_sha256, a.model_sha256, a.threshold) IS NOT (b.clip_sha256, b.model_sha256, b.threshold)", clips, clips);
+    "SELECT name FROM (SELECT name, clip_sha256, %s FROM other.%s WHERE status = 'done' EXCEPT SELECT name, clip_sha256, %s"
+    " FROM main.%s) WHERE name IN (SELECT name FROM main.%s WHERE status = 'done') ORDER BY name", settings, clips, settings,
+    clips, clips);
   g_autofree char *take = g_strdup_printf("INSERT OR IGNORE INTO main.%s SELECT * FROM other.%s", clips, clips);
   g_autofree char *take_values = g_strdup_printf("INSERT OR IGNORE INTO main.%s SELECT * FROM other.%s", values, values);
-  if (!run(database, failed, error))
-    return FALSE;
-  gint64 n = count(database, differ, error);
-  if (n > 0)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "%s: %" G_GINT64_FORMAT " clips have other results under the same name; merge runs of one model and "
-                "threshold over one set of clips", path, n);
-  return n == 0 && run(database, take, error) && run(database, take_values, error);
+  g_autofree char *others = g_strdup_printf(
+    "SELECT name FROM main.%s WHERE status = 'done' AND (%s) IS NOT (SELECT %s FROM main.%s WHERE status = 'done'"
+    " ORDER BY rowid LIMIT 1) ORDER BY name", clips, settings, settings, clips);
+  return run(database, failed, error) &&
+         refuse_any(database, differ, path, "clips with other results under the same name", error) &&
+         run(database, take, error) && run(database, take_values, error) &&
+         refuse_any(database, others, path, "clips with other settings than those before", error);
 }
 
 gboolean lus_tool_database_merge(LusToolDatabase *database, const char *path, GError **error)
@@ -181,8 +207,10 @@ gboolean lus_tool_database_merge(LusToolDatabase *database, const char *path, GE
   if (!lus_tool_database_commit(database, error) ||
       !lus_tool_database_put(database, "ATTACH ? AS other", "s", error, name))
     return FALSE;
-  gboolean ok = run(database, "BEGIN IMMEDIATE", error) && merge_kind(database, "clip", "clip_class", path, error) &&
-                merge_kind(database, "feature_clip", "feature", path, error);
+  gboolean ok = run(database, "BEGIN IMMEDIATE", error) && 
+                merge_kind(database, "clip", "clip_class", "model_sha256, threshold, hysteresis, temporal_alpha, min_area", path,
+                           error) &&
+                merge_kind(database, "feature_clip", "feature", "model_sha256, threshold", path, error);
   if (!run(database, ok ? "COMMIT" : "ROLLBACK", ok ? error : NULL))
     ok = FALSE;
   return run(database, "DETACH other", ok ? error : NULL) && ok && run(database, "BEGIN IMMEDIATE", error);

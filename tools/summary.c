@@ -25,7 +25,8 @@ void lus_tool_row_fail(LusToolRow *row, const char *name, const char *file, cons
   row->name = g_strdup(name);
   row->file = g_strdup(file);
   row->error = g_strdup(message);
-  row->threshold = NAN;
+  row->threshold = row->hysteresis = row->temporal_alpha = NAN;
+  row->min_area = -1;
 }
 
 static void take_header(LusToolRow *row, const LusResultsHeader *header)
@@ -34,6 +35,9 @@ static void take_header(LusToolRow *row, const LusResultsHeader *header)
   row->model_sha256 = g_strdup(header->model_sha256);
   row->kernels = g_strdup(header->kernels);
   row->threshold = header->threshold;
+  row->hysteresis = header->hysteresis;
+  row->temporal_alpha = header->temporal_alpha;
+  row->min_area = header->min_area;
   row->n_classes = header->n_classes;
   for (int i = 0; i < row->n_classes; i++)
     row->classes[i].name = g_strdup(header->classes[i]);
@@ -118,14 +122,22 @@ static void append_row(GString *out, const LusToolRow *row, const LusResultsHead
   g_string_append_c(out, '\n');
 }
 
+/** Of the first line; lus merge tells runs of other settings by it. */
+static void append_setting(GString *out, const char *name, double value)
+{
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+  g_string_append_printf(out, " %s=%s", name, g_ascii_formatd(number, sizeof number, "%.6g", value));
+}
+
 gboolean lus_tool_summary_write(const char *path, const LusToolRow *rows, guint n, const LusResultsHeader *header,
                                 GError **error)
 {
   g_autoptr(GString) out = g_string_new(NULL);
-  char number[G_ASCII_DTOSTR_BUF_SIZE];
-  g_ascii_formatd(number, sizeof number, "%.6g", header->threshold);
-  g_string_append_printf(out, "# lus %s segment model_sha256=%s threshold=%s - " LUS_NOTICE "\n", lus_version(),
-                         header->model_sha256, number);
+  g_string_append_printf(out, "# lus %s segment model_sha256=%s", lus_version(), header->model_sha256);
+  append_setting(out, "threshold", header->threshold);
+  append_setting(out, "hysteresis", header->hysteresis);
+  append_setting(out, "temporal_alpha", header->temporal_alpha);
+  g_string_append_printf(out, " min_area=%d - " LUS_NOTICE "\n", header->min_area);
   g_string_append(out, "clip,file,clip_sha256,status,error,kernels,frames,inferred,width,height");
   for (int i = 0; i < header->n_classes; i++)
     g_string_append_printf(out, ",%s_area,%s_confidence,%s_frames", header->classes[i], header->classes[i],
@@ -140,9 +152,10 @@ gboolean lus_tool_summary_write(const char *path, const LusToolRow *rows, guint 
 static gboolean store_row(LusToolDatabase *database, const LusToolRow *row, GError **error)
 {
   if (!lus_tool_database_put(database, "DELETE FROM clip_class WHERE clip = ?", "s", error, row->name) ||
-      !lus_tool_database_put(database, "INSERT OR REPLACE INTO clip VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", "ssssssdsiiii",
-                             error, row->name, row->file, row->clip_sha256, row->error ? "failed" : "done", row->error,
-                             row->model_sha256, row->threshold, row->kernels, row->error ? (gint64)-1 : row->frames,
+      !lus_tool_database_put(database, "INSERT OR REPLACE INTO clip VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                             "ssssssdddisiiii", error, row->name, row->file, row->clip_sha256,
+                             row->error ? "failed" : "done", row->error, row->model_sha256, row->threshold,
+                             row->hysteresis, row->temporal_alpha, row->min_area, row->kernels, row->error ? (gint64)-1 : row->frames,
                              row->error ? (gint64)-1 : row->inferred, row->error ? (gint64)-1 : (gint64)row->width,
                              row->error ? (gint64)-1 : (gint64)row->height))
     return FALSE;

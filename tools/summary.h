@@ -7,7 +7,8 @@ typedef struct {
   char *name, *file;   /* NULL name: the clip was not begun, there is no row */
   char *clip_sha256, *model_sha256, *kernels; /* NULL after a failure */
   char *error;         /* NULL: done */
-  double threshold;    /* 0..1 */
+  double threshold, hysteresis, temporal_alpha; /* 0..1, of the masks; NaN after a failure */
+  gint64 min_area;     /* -1 after a failure */
   gint64 frames, inferred; /* pictures; those with a sector */
   int width, height;   /* of the first picture, pixels */
   int n_classes;

@@ -52,6 +52,7 @@ int lus_tool_fail(const char *command, GError *error)
 #define BAR_WIDTH 28
 #define TERMINAL_INTERVAL (G_USEC_PER_SEC / 10)
 #define LOG_INTERVAL (5 * G_USEC_PER_SEC)
+#define NAMED 3 /* of many */
 #define PIECE_ENDED G_MININT64 /* no total equals it: the next call begins a piece of work */
 
 struct _LusToolProgress {
@@ -221,5 +222,15 @@ char *lus_tool_command_text(int argc, char **argv)
     g_autofree char *quoted = plain ? g_strdup(argv[i]) : g_shell_quote(argv[i]);
     g_string_append_printf(text, " %s", quoted);
   }
+  return g_string_free(text, FALSE);
+}
+
+char *lus_tool_name_some(const GPtrArray *names)
+{
+  GString *text = g_string_new(NULL);
+  for (guint i = 0; i < MIN(names->len, NAMED); i++)
+    g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", (const char *)names->pdata[i]);
+  if (names->len > NAMED)
+    g_string_append_printf(text, " and %u more", names->len - NAMED);
   return g_string_free(text, FALSE);
 }

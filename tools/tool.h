@@ -60,6 +60,8 @@ char *lus_tool_pinned_blas(void);
 void lus_tool_unpin_blas(const char *command, char **argv);
 /** The command as typed, for records; newly allocated. */
 char *lus_tool_command_text(int argc, char **argv);
+/** "a, b, c and 4 more" of a list of texts, for messages; newly allocated. */
+char *lus_tool_name_some(const GPtrArray *names);
 
 /** A LusProgress that draws a bar with rate and ETA on a terminal, else a line every few seconds, all to stderr. user_data:
  *  LusToolProgress. SIGINT and SIGTERM make it return FALSE. */

@@ -11,9 +11,11 @@ OpenCV, runs the same model with ONNX Runtime in floats on as many threads, and 
     VENV/bin/python tests/bench/batch.py ...
 
 In each round every program runs once, in turn, each in a process of its own, so that what disturbs the
-machine disturbs all. Printed are medians of wall and of processor time; the engine's rate is that of
-`lus bench` for a frame with preprocessing. With --check N, nothing is timed: every Nth frame's masks of
-both are compared. Ends with 77 where OpenCV or ONNX Runtime is missing.
+machine disturbs all. Printed are medians of wall and of processor time. The engine alone is `lus bench` on a
+frame with sector, preprocessing and confidences, for about as long as the others run: each frame on all threads,
+or as many benches of one thread at once, what is faster, by the mean of all runs, since the others' time is the
+sum of all their frames too. With --check N, nothing is timed: every Nth frame's masks of both are compared. Ends
+with 77 where OpenCV or ONNX Runtime is missing.
 """
 import argparse
 import glob
@@ -83,17 +85,20 @@ def run(command):
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def bench(lus, model, threads, at_once):
-    """Frames per second of so many benches at once."""
-    command = [lus, "bench", model, "--threads", str(threads), "--runs", "50", "--json"]
+def bench(lus, model, threads, at_once, runs):
+    """Of so many benches at once: seconds per frame, wall and processor."""
+    command = [lus, "bench", model, "--threads", str(threads), "--runs", str(runs), "--json"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(at_once)]
-    results = [json.loads(process.communicate()[0]) for process in running]
-    return sum(result["results"][0]["frames"]["frames_per_s"] for result in results)
+    results = [json.loads(process.communicate()[0])["results"][0]["frames"] for process in running]
+    rate = sum(1000 / statistics.mean(result["ms"]) for result in results)
+    return 1 / rate, statistics.mean(result["processor_ms"] for result in results) / 1000
 
 
 def engine(lus, model, threads, frames):
-    """Seconds that so many frames take the engine alone: each frame on all threads, or one frame per thread, what is faster."""
-    return frames / max(bench(lus, model, threads, 1), bench(lus, model, 1, threads))
+    """Wall and processor seconds that so many frames take the engine alone."""
+    runs = min(max(frames // (4 * threads), 50), 2000)
+    ways = [bench(lus, model, threads, 1, runs)] + ([bench(lus, model, 1, threads, runs)] if threads > 1 else [])
+    return tuple(frames * seconds for seconds in min(ways))
 
 
 def compare(ours, theirs, step):
@@ -131,8 +136,7 @@ def main():
         video = cv2.VideoCapture(clip)
         while video.grab():
             frames += 1
-    times = {"lus segment": [], "Python script": []}
-    engine_times = []
+    times = {"lus segment": [], "Python script": [], "engine alone": []}
     with tempfile.TemporaryDirectory() as out:
         ours, theirs = os.path.join(out, "ours"), os.path.join(out, "theirs")
         commands = {"lus segment": [args.lus, "segment", *clips, "-o", ours, "-m", args.model, "--masks=png", "--threads",
@@ -142,7 +146,7 @@ def main():
             for name, command in commands.items():
                 times[name].append(run(command))
             if not args.check:
-                engine_times.append(engine(args.lus, args.model, args.threads, frames))
+                times["engine alone"].append(engine(args.lus, args.model, args.threads, frames))
         compare(ours, theirs, max(args.check, 1))
     if args.check:
         return
@@ -150,11 +154,9 @@ def main():
     median = {name: [statistics.median(v[i] for v in values) for i in (0, 1)] for name, values in times.items()}
     for name, (wall, cpu) in median.items():
         print(f"{name:14s} {len(clips) * 60 / wall:8.1f} clips/min {frames / wall:8.1f} frames/s {cpu:8.1f} s of processor time")
-    alone = statistics.median(engine_times)
-    print(f"{'engine alone':14s} {len(clips) * 60 / alone:8.1f} clips/min {frames / alone:8.1f} frames/s")
-    ours, theirs = median["lus segment"], median["Python script"]
-    print(f"lus segment: {alone / ours[0]:.2f} of the engine's rate; {theirs[0] / ours[0]:.2f} times the script's clips per "
-          f"minute, {theirs[1] / ours[1]:.2f} by processor time")
+    ours, theirs, alone = median["lus segment"], median["Python script"], median["engine alone"]
+    print(f"lus segment: {alone[0] / ours[0]:.2f} of the engine's rate, {alone[1] / ours[1]:.2f} by processor time; "
+          f"{theirs[0] / ours[0]:.2f} times the script's clips per minute, {theirs[1] / ours[1]:.2f} by processor time")
 
 
 if __name__ == "__main__":

@@ -165,7 +165,16 @@ check "merge: missing" gives 1 "1 missing" merge parts/summary-1-of-3.csv parts/
 check "merge: a later success counts" bash -c "sed 's/,done,,/,failed,why,/' parts/summary-1-of-3.csv > failed.csv; '$lus' merge failed.csv parts/summary-1-of-3.csv -o m.csv && cmp m.csv parts/summary-1-of-3.csv"
 check "merge: failed" gives 1 "1 failed" merge failed.csv -o m.csv
 sed 's/threshold=0.6/threshold=0.5/' parts.csv > direct.csv
-check "merge: others" gives 1 "another first line" merge parts.csv direct.csv -o m.csv
+check "merge: others" gives 1 "direct.csv: its clips (b, y_d2_L1, z) were done with threshold=0.5, those of parts.csv with threshold=0.6;" merge parts.csv direct.csv -o m.csv
+check "merge: cleaned otherwise" bash -c "'$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --temporal-alpha 0.5 --db cleaned.db && '$lus' segment in/p1/d1/x.mkv -m model.onnx -o plain --db plain.db"
+check "merge: cleaned otherwise, tables" gives 1 "cleaned/summary.csv: its clips (x) were done with hysteresis=0.2 temporal_alpha=0.5 min_area=9, those of parts.csv with hysteresis=0 temporal_alpha=1 min_area=0;" merge parts.csv cleaned/summary.csv -o m.csv
+check "merge: cleaned otherwise, databases" gives 1 "cleaned.db: clips with other settings than those before: x;" merge parts.db cleaned.db -o m.db
+check "merge: cleaned otherwise, one name" gives 1 "cleaned.db: clips with other results under the same name: x;" merge plain.db cleaned.db -o m.db
+check "merge: nothing written" test ! -e m.db -a ! -e m.db.part
+check "merge: cleaned alike" gives 0 "m.db: 4 clips" merge parts.db plain.db -o m.db
+check "database: cleaning" query cleaned.db "SELECT threshold, hysteresis, temporal_alpha, min_area FROM clip" "0.6|0.2|0.5|9"
+check "resume: cleaned alike" bash -c "touch -d 2020-01-01 cleaned/x/frames.jsonl && '$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --temporal-alpha 0.5 --resume && test cleaned/x/frames.jsonl -ot list.txt"
+check "resume: cleaned otherwise" bash -c "'$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --resume && cmp cleaned/x/frames.jsonl <('$lus' segment in/p1/d1/x.mkv -m model.onnx -o again --min-area 9 --hysteresis 20; cat again/x/frames.jsonl)"
 check "merge: kinds" gives 1 "other columns" merge parts.csv f.csv -o m.csv
 check "merge: part of nothing" gives 1 "write K/N" segment in -m model.onnx -o n --shard 4/3
 
