@@ -223,6 +223,17 @@ static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts
   return TRUE;
 }
 
+/** Pictures with rows of any length are taken: decoders then draw into our buffers instead of copying into them. */
+static GstPadProbeReturn on_query(GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  (void)pad, (void)user_data;
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
+  if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+    return GST_PAD_PROBE_OK;
+  gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+  return GST_PAD_PROBE_HANDLED;
+}
+
 static gboolean build(ClipSource *self, GError **error)
 {
   LusToolPipeline *pipeline = &self->pipeline;
@@ -245,6 +256,8 @@ static gboolean build(ClipSource *self, GError **error)
   g_object_set(self->appsink, "caps", caps, "sync", FALSE, "max-buffers", 1, NULL);
   GstAppSinkCallbacks callbacks = {.eos = on_end, .new_sample = on_sample};
   gst_app_sink_set_callbacks(GST_APP_SINK(self->appsink), &callbacks, self, NULL);
+  g_autoptr(GstPad) sink = gst_element_get_static_pad(self->appsink, "sink");
+  gst_pad_add_probe(sink, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_query, NULL, NULL);
   return gst_element_link(file, decode);
 }
 
