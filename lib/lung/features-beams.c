@@ -142,6 +142,28 @@ static void place_beams(LusFeatureMeter *m)
   }
 }
 
+/** What depends on the sector alone. */
+static void look_at_sector(LusFeatureMeter *m)
+{
+  int width = MAX(1, m->width / 2), height = MAX(1, m->height / 2);
+  gint64 step = ((gint64)m->rect.width << 32) / m->width, at = step;
+  memset(m->lower_rows, 0, (gsize)m->width * sizeof *m->lower_rows);
+  for (int y = lus_feature_lower(m); y < m->top + m->rows; y++)
+    for (int x = 0; x < m->width; x++)
+      m->lower_rows[x] = (guint16)(m->lower_rows[x] + (m->sector[(gsize)y * (gsize)m->width + (gsize)x] != 0));
+  m->n_inside = 0;
+  for (int y = 0; y < height; y++) {
+    const guint8 *sector = m->sector + (gsize)MIN(2 * y, m->height - 1) * (gsize)m->width;
+    for (int x = 0; x < width; x++) {
+      gboolean inside = sector[MIN(2 * x, m->width - 1)] != 0;
+      m->inside[(gsize)y * (gsize)width + (gsize)x] = inside ? 255 : 0;
+      m->n_inside += inside;
+    }
+  }
+  for (int x = 0; x < width; x++, at += 2 * step)
+    m->pick[x] = (int)(at >> 32);
+}
+
 static void free_memory(LusFeatureMeter *m)
 {
   g_free(m->sector);
@@ -149,10 +171,16 @@ static void free_memory(LusFeatureMeter *m)
   g_free(m->histogram);
   g_free(m->edge);
   g_free(m->column);
+  g_free(m->part);
+  g_free(m->lower_rows);
+  g_free(m->inside);
+  g_free(m->pick);
   g_free(m->largest);
   g_free(m->luma);
   g_free(m->last);
-  m->sector = m->largest = m->luma = m->last = NULL;
+  m->sector = m->largest = m->luma = m->last = m->inside = NULL;
+  m->part = m->lower_rows = NULL;
+  m->pick = NULL;
   m->beams = NULL;
   m->histogram = NULL;
   m->edge = NULL;
@@ -169,10 +197,15 @@ static gboolean reserve(LusFeatureMeter *m, int width, int height)
   m->histogram = g_try_new(int, (gsize)MAX(height, 256) + 1);
   m->edge = g_try_new(float, (gsize)width);
   m->column = g_try_new(guint32, (gsize)width);
+  m->part = g_try_new(guint16, (gsize)width);
+  m->lower_rows = g_try_new(guint16, (gsize)width);
+  m->inside = g_try_malloc(small);
+  m->pick = g_try_new(int, (gsize)MAX(1, width / 2));
   m->largest = g_try_malloc((gsize)width);
   m->luma = g_try_malloc(small);
   m->last = g_try_malloc(small);
-  if (!m->sector || !m->beams || !m->histogram || !m->edge || !m->column || !m->largest || !m->luma || !m->last) {
+  if (!m->sector || !m->beams || !m->histogram || !m->edge || !m->column || !m->part || !m->lower_rows || !m->inside ||
+      !m->pick || !m->largest || !m->luma || !m->last) {
     free_memory(m);
     return FALSE;
   }
@@ -199,6 +232,7 @@ gboolean lus_beams_update(LusFeatureMeter *m, const LusSegmentation *s)
   m->has_luma = m->has_last = FALSE;
   memcpy(m->sector, s->sector, pixels);
   place_beams(m);
+  look_at_sector(m);
   return TRUE;
 }
 

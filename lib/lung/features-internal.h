@@ -27,10 +27,15 @@ struct _LusFeatureMeter {
   double apex_x, apex_y;     /* of a fan, plane pixels */
   int top, rows;             /* rows of the sector: first, how many */
   double total;              /* weight of all beams with rows */
+  guint16 *lower_rows;       /* [width] rows of the sector's lower half in each column */
+  guint8 *inside;            /* [height / 2][width / 2] 255 in the sector, 0 outside, at the pixels of luma */
+  int n_inside;
+  int *pick;                 /* [width / 2] the picture's column of each of luma's, from the rectangle's left */
   /* Scratch. */
   int *histogram;            /* [MAX(height, 256) + 1] */
   float *edge;               /* [n_beams] */
   guint32 *column;           /* [width] */
+  guint16 *part;             /* [width] */
   guint8 *largest;           /* [width] */
   /* Every second column and row of the plane, of this and of the last picture. */
   guint8 *luma, *last;       /* [height / 2][width / 2] */
@@ -65,6 +70,12 @@ static inline const guint8 *lus_feature_plane(const LusFeatureMeter *m, const gu
 
 /** Beams narrower than this are mask noise, in lines and between them. */
 int lus_beams_min_gap(const LusFeatureMeter *meter);
+
+/** First row of the sector's lower half. */
+static inline int lus_feature_lower(const LusFeatureMeter *m)
+{
+  return m->top + m->rows / 2;
+}
 
 /** mm per row of the plane, NaN unknown. */
 double lus_feature_mm(const LusFeatureMeter *meter);

@@ -48,28 +48,43 @@ static gboolean is_plausible_pleura(const LusFeatureMeter *m, const LusBeam *bea
          length(beam, beam->bottom - bottom) * percent >= PLEURA_MIN_BELOW;
 }
 
-/** First row from @y on in which the beam's pixel is set; its bottom if there is none. */
-static int next_run(const LusFeatureMeter *m, const LusBeam *beam, const guint8 *plane, int y)
+/** First and last row with a pixel of the mask; none: first > last. */
+static void mask_rows(const LusFeatureMeter *m, const guint8 *plane, int *first, int *last)
 {
-  const int bottom = beam->bottom, slope = beam->slope;
+  const gsize width = (gsize)m->width;
+  *first = 0;
+  *last = m->height - 1;
+  while (*first <= *last && !memchr(plane + (gsize)*first * width, 255, width))
+    ++*first;
+  while (*last > *first && !memchr(plane + (gsize)*last * width, 255, width))
+    --*last;
+}
+
+/** First row from @y on, to @last, in which the beam's pixel is set; its bottom if there is none. */
+static int next_run(const LusFeatureMeter *m, const LusBeam *beam, const guint8 *plane, int y, int last)
+{
+  const int end = MIN(beam->bottom, last + 1), slope = beam->slope;
   const gsize width = (gsize)m->width;
   gint32 at = beam->start + slope * y;
-  for (plane += (gsize)y * width; y < bottom && !plane[at >> 16]; y++, plane += width)
+  for (plane += (gsize)y * width; y < end && !plane[at >> 16]; y++, plane += width)
     at += slope;
-  return y;
+  return y < end ? y : beam->bottom;
 }
 
 /** The topmost plausible run of the pleural mask on every beam. */
 static void find_pleura(LusFeatureMeter *m)
 {
   const guint8 *plane = lus_feature_plane(m, m->mask->planes, m->pleura);
+  int first, last;
+  mask_rows(m, plane, &first, &last);
   m->pleura_total = 0;
   m->n_pleura = 0;
   for (int b = 0; b < m->n_beams; b++) {
     LusBeam *beam = &m->beams[b];
     beam->pleura_top = beam->pleura_bottom = -1;
     beam->vertical = FALSE;
-    for (int y = next_run(m, beam, plane, beam->top); y < beam->bottom; y = next_run(m, beam, plane, y)) {
+    for (int y = next_run(m, beam, plane, MAX(beam->top, first), last); y < beam->bottom;
+         y = next_run(m, beam, plane, y, last)) {
       int top = y;
       while (y < beam->bottom && plane[lus_beam_pixel(m, beam, y)])
         y++;
@@ -363,25 +378,37 @@ static void columns_largest(LusFeatureMeter *m, const guint8 *plane)
   }
 }
 
+/** Sums of the class's confidence in the sector's lower half, column by column. */
+static void sum_columns(LusFeatureMeter *m, const guint8 *plane)
+{
+  guint32 *restrict column = m->column;
+  guint16 *restrict part = m->part;
+  const int width = m->width, end = m->top + m->rows;
+  memset(column, 0, (gsize)width * sizeof *column);
+  for (int from = lus_feature_lower(m); from < end; from += 256) {
+    memset(part, 0, (gsize)width * sizeof *part);
+    for (int y = from; y < MIN(from + 256, end); y++) { /* 256 times 255 fits 16 bits */
+      const guint8 *restrict row = plane + (gsize)y * (gsize)width, *restrict sector = m->sector + (gsize)y * (gsize)width;
+      for (int x = 0; x < width; x++) {
+        guint8 value = sector[x] ? row[x] : 0;
+        part[x] = (guint16)(part[x] + value);
+      }
+    }
+    for (int x = 0; x < width; x++)
+      column[x] += part[x];
+  }
+}
+
 static void measure_overall(double *out, LusFeatureMeter *m)
 {
-  const guint8 *plane = lus_feature_plane(m, m->segmentation->confidence, m->vertical);
-  guint32 *restrict column = m->column;
-  const int width = m->width, from = m->top + m->rows / 2;
   int n = 0;
   double sum = 0;
-  memset(m->column, 0, (gsize)m->width * sizeof(guint32));
+  sum_columns(m, lus_feature_plane(m, m->segmentation->confidence, m->vertical));
   memset(m->histogram, 0, 256 * sizeof(int));
-  for (int y = from; y < m->top + m->rows; y++) {
-    const guint8 *restrict row = plane + (gsize)y * (gsize)width, *restrict sector = m->sector + (gsize)y * (gsize)width;
-    for (int x = 0; x < width; x++)
-      column[x] += sector[x] ? (1u << 20) + row[x] : 0;
-  }
   for (int x = 0; x < m->width; x++) {
-    guint32 rows = m->column[x] >> 20; /* the sum of 4096 rows of 255 stays below bit 20 */
-    if (rows == 0)
+    if (m->lower_rows[x] == 0)
       continue;
-    double mean = (m->column[x] & ((1u << 20) - 1)) / (double)rows;
+    double mean = m->column[x] / (double)m->lower_rows[x];
     sum += mean;
     m->histogram[(int)lrint(mean)]++;
     n++;

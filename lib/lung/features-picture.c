@@ -38,10 +38,9 @@ gboolean lus_features_take_picture(LusFeatureMeter *m, const LusImage *image)
     guint8 *out = m->luma + (gsize)y * (gsize)width;
     int row = CLAMP(m->rect.y + (int)((2 * y + 1) * (gint64)m->rect.height / m->height), 0, image->height - 1);
     int x0 = CLAMP(m->rect.x, 0, image->width - 1), n = MIN(m->rect.width, image->width - x0);
-    gint64 step = ((gint64)m->rect.width << 32) / m->width, at = step;
     lus_image_luma_row(m->line, image, x0, row, n);
-    for (int x = 0; x < width; x++, at += 2 * step)
-      out[x] = m->line[MIN((int)(at >> 32), n - 1)];
+    for (int x = 0; x < width; x++)
+      out[x] = m->line[MIN(m->pick[x], n - 1)];
   }
   return TRUE;
 }
@@ -71,19 +70,16 @@ static void measure_contact(double *out, const LusFeatureMeter *m)
 void lus_features_picture(double *out, LusFeatureMeter *m)
 {
   int width = MAX(1, m->width / 2), height = MAX(1, m->height / 2);
-  gint64 n = 0, sum = 0, squares = 0, lit = 0;
+  gint64 n = m->n_inside, sum = 0, squares = 0, lit = 0;
   for (int y = 0; y < height; y++) {
-    const guint8 *luma = m->luma + (gsize)y * (gsize)width;
-    const guint8 *sector = m->sector + (gsize)MIN(2 * y, m->height - 1) * (gsize)m->width;
-    int row_n = 0, row_sum = 0, row_squares = 0, row_lit = 0;
+    const guint8 *luma = m->luma + (gsize)y * (gsize)width, *inside = m->inside + (gsize)y * (gsize)width;
+    int row_sum = 0, row_squares = 0, row_lit = 0;
     for (int x = 0; x < width; x++) {
-      int inside = sector[MIN(2 * x, m->width - 1)] != 0, grey = inside * luma[x];
-      row_n += inside;
+      int grey = luma[x] & inside[x];
       row_sum += grey;
       row_squares += grey * grey;
       row_lit += grey > LIT_GREY;
     }
-    n += row_n;
     sum += row_sum;
     squares += row_squares;
     lit += row_lit;

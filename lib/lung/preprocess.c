@@ -66,9 +66,17 @@ typedef struct {
   guint16 *weights;
 } Sample;
 
-/* Samples @n of one axis with weights that sum up to 1 << @bits exactly. Returns the end of the weights. */
+/* Pixels that a sample has at most. */
+static int most_taps(int in, int n)
+{
+  return n < in ? in / n + 2 : 2;
+}
+
+/* Samples @n of one axis with weights that sum up to 1 << @bits exactly, most_taps() each, those too many 0. Returns the end
+ * of the weights. */
 static guint16 *prepare_axis(Sample *samples, guint16 *weights, int in, int n, int bits)
 {
+  int most = most_taps(in, n);
   for (int i = 0; i < n; i++) {
     Taps taps = find_taps(in, n, i);
     samples[i] = (Sample){taps.first, taps.last + 1 - taps.first, weights};
@@ -79,22 +87,29 @@ static guint16 *prepare_axis(Sample *samples, guint16 *weights, int in, int n, i
       *weights++ = (guint16)(so_far - before);
       before = so_far;
     }
+    for (int k = samples[i].count; k < most; k++)
+      *weights++ = 0;
   }
   return weights;
 }
 
-/* Neighbouring samples share at most one pixel when the axis shrinks; else they have two. */
 static gsize axis_weights(int in, int n)
 {
-  return (gsize)in + 2 * (gsize)n;
+  return (gsize)n * (gsize)most_taps(in, n);
+}
+
+/* Sums of a row, and 0 for what taps reach behind it. */
+static gsize row_sums(const LusGeometry *geometry)
+{
+  return (gsize)geometry->crop.width + (gsize)most_taps(geometry->crop.width, geometry->width);
 }
 
 gsize lus_preprocess_scratch_size(const LusGeometry *geometry)
 {
-  gsize samples = (gsize)geometry->width + geometry->height, crop = (gsize)geometry->crop.width;
+  gsize samples = (gsize)geometry->width + geometry->height;
   gsize weights = axis_weights(geometry->crop.width, geometry->width) +
                   axis_weights(geometry->crop.height, geometry->height);
-  return samples * sizeof(Sample) + (weights + crop) * sizeof(guint16) + crop;
+  return samples * sizeof(Sample) + (weights + row_sums(geometry)) * sizeof(guint16) + (gsize)geometry->crop.width;
 }
 
 static void add_row(guint16 *restrict sums, const guint8 *restrict row, int weight, int n)
@@ -103,15 +118,28 @@ static void add_row(guint16 *restrict sums, const guint8 *restrict row, int weig
     sums[x] = (guint16)(sums[x] + weight * row[x]);
 }
 
-static void mix_pixels(guint8 *out, const guint16 *sums, const Sample *samples, int n)
+/* With a constant number of taps the compiler unrolls the inner loop. */
+static inline void mix_taps(guint8 *restrict out, const guint16 *restrict sums, const Sample *samples, int n, int taps)
 {
   const guint32 half = 1u << (ROW_BITS + PIXEL_BITS - 1);
-  for (int x = 0; x < n; x++) {
-    const guint16 *in = sums + samples[x].first, *weights = samples[x].weights;
+  const guint16 *restrict weights = samples[0].weights;
+  for (int x = 0; x < n; x++, weights += taps) {
+    const guint16 *in = sums + samples[x].first;
     guint32 sum = half;
-    for (int k = 0; k < samples[x].count; k++)
+    for (int k = 0; k < taps; k++)
       sum += (guint32)weights[k] * in[k];
     out[x] = (guint8)(sum >> (ROW_BITS + PIXEL_BITS));
+  }
+}
+
+static void mix_pixels(guint8 *out, const guint16 *sums, const Sample *samples, int n, int taps)
+{
+  switch (taps) {
+  case 2: mix_taps(out, sums, samples, n, 2); break;
+  case 3: mix_taps(out, sums, samples, n, 3); break;
+  case 4: mix_taps(out, sums, samples, n, 4); break;
+  case 5: mix_taps(out, sums, samples, n, 5); break;
+  default: mix_taps(out, sums, samples, n, taps);
   }
 }
 
@@ -122,15 +150,17 @@ void lus_preprocess_luma(guint8 *luma, const LusImage *image, const LusGeometry 
   void *after = rows + geometry->height;
   guint16 *weights = prepare_axis(columns, after, crop->width, geometry->width, PIXEL_BITS);
   guint16 *sums = prepare_axis(rows, weights, crop->height, geometry->height, ROW_BITS);
-  guint8 *row = (guint8 *)(sums + crop->width);
+  int taps = most_taps(crop->width, geometry->width);
+  guint8 *row = (guint8 *)(sums + row_sums(geometry));
   memset(luma, 0, (gsize)geometry->input_width * geometry->input_height);
   for (int y = 0; y < geometry->height; y++) {
-    memset(sums, 0, sizeof(guint16) * (gsize)crop->width);
+    memset(sums, 0, sizeof(guint16) * row_sums(geometry));
     for (int k = 0; k < rows[y].count; k++) {
       lus_image_luma_row(row, image, crop->x, crop->y + rows[y].first + k, crop->width);
       add_row(sums, row, rows[y].weights[k], crop->width);
     }
-    mix_pixels(luma + (gsize)(geometry->y + y) * geometry->input_width + geometry->x, sums, columns, geometry->width);
+    mix_pixels(luma + (gsize)(geometry->y + y) * geometry->input_width + geometry->x, sums, columns, geometry->width,
+               taps);
   }
 }
 

@@ -90,7 +90,7 @@ static void measure_stream(const char *caps, guint n)
   GstHarness *harness = gst_harness_new_parse("lussegment name=seg inference-mode=latest ! lusconfmask ! lusoverlay");
   GstElement *seg = gst_harness_find_element(harness, "lussegment");
   g_autofree gint64 *waits = g_new(gint64, n), *ages = g_new(gint64, n);
-  guint with_mask = 0;
+  guint with_mask = 0, aged = 0, first = n;
   g_autofree char *text = NULL;
   GstStructure *stats;
   gint64 start;
@@ -113,15 +113,19 @@ static void measure_stream(const char *caps, guint n)
     now = g_get_monotonic_time() - start;
     waits[i] = now - captured;
     meta = gst_buffer_get_lus_seg_meta(out);
-    if (i >= 30 && meta->mask)
-      ages[with_mask++] = now - (gint64)(meta->source_pts / GST_USECOND);
+    if (meta->mask) {
+      first = MIN(first, i);
+      with_mask++;
+      if (i >= 30)
+        ages[aged++] = now - (gint64)(meta->source_pts / GST_USECOND);
+    }
     gst_buffer_unref(out);
   }
   print_times("a picture from capture to behind the overlay", waits, n);
-  print_times("its mask, from capture to behind the overlay", ages, with_mask);
+  print_times("its mask, from capture to behind the overlay", ages, aged);
   g_object_get(seg, "stats", &stats, NULL);
   text = gst_structure_to_string(stats);
-  g_print("%u of %u pictures with a mask; %s\n", with_mask, n, text);
+  g_print("%u of %u pictures with a mask, the first is number %u; %s\n", with_mask, n, first + 1, text);
   gst_structure_free(stats);
   gst_object_unref(seg);
   gst_harness_teardown(harness);
