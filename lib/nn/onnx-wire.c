@@ -14,7 +14,7 @@ static gboolean malformed(GError **error, const char *problem)
 static gboolean read_varint(LusWire *wire, guint64 *value, GError **error)
 {
   *value = 0;
-  for (int shift = 0; shift < 70; shift += 7) {
+  for (int shift = 0;; shift += 7) {
     if (wire->at == wire->length)
       return malformed(error, "a number is cut off");
     guint8 byte = wire->data[wire->at++];
@@ -24,7 +24,6 @@ static gboolean read_varint(LusWire *wire, guint64 *value, GError **error)
     if (byte < 128)
       return TRUE;
   }
-  return malformed(error, "a number has more than 10 bytes");
 }
 
 static gboolean read_fixed(LusWire *wire, guint64 *value, gsize bytes, GError **error)

@@ -19,12 +19,30 @@ static void check_frame(const LusResultsHeader *header, const LusResultsFrame *f
   }
 }
 
+/** A folder without the file, and one where a folder has its name. */
+static void refuse_no_file(void)
+{
+  g_autofree char *empty = g_build_filename(fuzz_folder, "none", NULL), *odd = g_build_filename(fuzz_folder, "odd", NULL);
+  g_autofree char *inner = g_build_filename(odd, LUS_FRAMES_NAME, NULL);
+  const char *const folders[] = {empty, odd};
+  g_assert_cmpint(g_mkdir_with_parents(inner, 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+    g_autoptr(GError) error = NULL;
+    g_assert_null(lus_results_open(folders[i], &error));
+    g_assert_nonnull(strstr(error->message, folders[i]));
+  }
+  g_rmdir(inner);
+  g_rmdir(odd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *path = fuzz_named_file(LUS_FRAMES_NAME, data, size);
   g_autoptr(LusResultsReader) reader = lus_results_open(fuzz_folder, &error);
   gboolean end = FALSE;
+  if (size == 0)
+    refuse_no_file();
   g_assert_true((reader != NULL) == (error == NULL));
   if (reader) {
     const LusResultsHeader *header = &reader->header;

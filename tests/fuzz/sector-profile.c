@@ -20,10 +20,33 @@ static void look(LusSector *sector)
   lus_sector_sample(sector, plane, rect, FUZZ_WIDTH, FUZZ_HEIGHT);
 }
 
+/** Profiles where there can be none, one that is a folder, and one that is new. */
+static void try_no_file(void)
+{
+  g_autofree char *odd = g_build_filename(fuzz_folder, "none", "scanner.profile", NULL),
+                  *fresh = g_build_filename(fuzz_folder, "fresh.profile", NULL);
+  const struct {
+    const char *path;
+    gboolean loads, saves;
+  } cases[] = {{fuzz_folder, FALSE, FALSE}, {odd, TRUE, FALSE}, {fresh, TRUE, TRUE}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    LusSector *sector = lus_sector_new(FUZZ_WIDTH, FUZZ_HEIGHT, LUS_SECTOR_AUTO, (LusRect){0});
+    g_assert_true(lus_sector_profile_save(sector, cases[i].path, NULL)); /* nothing is known yet */
+    for (int n = 0; n < 40; n++)
+      look(sector);
+    g_assert_cmpint(lus_sector_profile_load(sector, cases[i].path, NULL), ==, cases[i].loads);
+    g_assert_cmpint(lus_sector_profile_save(sector, cases[i].path, NULL), ==, cases[i].saves);
+    lus_sector_free(sector);
+  }
+  g_unlink(fresh);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *path = fuzz_named_file("scanner.profile", data, size);
+  if (size == 0)
+    try_no_file();
   LusSector *sector = lus_sector_new(FUZZ_WIDTH, FUZZ_HEIGHT, LUS_SECTOR_AUTO, (LusRect){0});
   gboolean known = lus_sector_profile_load(sector, path, &error);
   g_assert_true(known == (error == NULL));
