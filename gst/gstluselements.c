@@ -7,14 +7,20 @@
 
 #define ZONE_KEYWORD "lus-zone:"
 
-void gst_lus_add_video_pads(GstElementClass *klass)
+void gst_lus_add_video_sink(GstElementClass *klass)
 {
   static GstStaticPadTemplate sink =
       GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_LUS_VIDEO_CAPS));
+
+  gst_element_class_add_static_pad_template(klass, &sink);
+}
+
+void gst_lus_add_video_pads(GstElementClass *klass)
+{
   static GstStaticPadTemplate src =
       GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_LUS_VIDEO_CAPS));
 
-  gst_element_class_add_static_pad_template(klass, &sink);
+  gst_lus_add_video_sink(klass);
   gst_element_class_add_static_pad_template(klass, &src);
 }
 

@@ -33,7 +33,9 @@ GST_ELEMENT_REGISTER_DECLARE(luspublish)
     return type;                                                              \
   }
 
-/** Sink and source pad of a filter that takes GST_LUS_VIDEO_CAPS and changes none. */
+/** Sink pad of a filter that takes GST_LUS_VIDEO_CAPS. */
+void gst_lus_add_video_sink(GstElementClass *klass);
+/** It and the source pad of one that changes no caps. */
 void gst_lus_add_video_pads(GstElementClass *klass);
 
 /** Stream time of the buffer, or GST_CLOCK_TIME_NONE. */

@@ -375,8 +375,8 @@ static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
   install_properties(G_OBJECT_CLASS(klass));
   gst_type_mark_as_plugin_api(style_get_type(), 0);
   gst_type_mark_as_plugin_api(stale_policy_get_type(), 0);
-  gst_lus_add_video_pads(element);
-  gst_element_class_add_static_pad_template(element, &src); /* in place of the common one */
+  gst_lus_add_video_sink(element);
+  gst_element_class_add_static_pad_template(element, &src);
   gst_element_class_set_static_metadata(element, "Lung-ultrasound display", "Filter/Effect/Visualization/Video",
       "Draws masks, legend, status, exam and estimate. " LUS_NOTICE, "Lus developers");
   trans->start = start;

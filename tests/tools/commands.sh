@@ -65,7 +65,7 @@ once "12 cases of 6 patients" fit --task sf features.csv outcomes.csv -o heads.j
 once "exam.json" exam exam -o day1 --model model.onnx --heads heads.json --min-frames 5 --report
 once "page/report.png" report day1/exam.json -o page
 once "" fhir day1/exam.json -o observation.json
-once "Exam bed1" live --window none --zones R1 --min-frames 1 -o live --exam-id bed1 --source lustestsrc < <(sleep 8; echo q)
+once "Exam bed1" live --window none --zones R1 --min-frames 1 -o live --exam-id bed1 --source lustestsrc < <(sleep 2; echo 1; sleep 2; echo q)
 
 missing() {
   local command
