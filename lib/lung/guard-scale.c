@@ -11,6 +11,7 @@
 #define GAIN 0.6         /* with less than this part of what the best shift lacks to 1 */
 #define PROMISING 0.85   /* the same part, at the coarse search */
 #define SIDE 64          /* of the pictures that are compared; the coarse search takes every other pixel */
+#define SAMPLES 4 /* along a pixel's side */
 #define SCALE_STEP 1.09
 #define SCALES 10        /* each way: 0.42 to 2.37 */
 #define OVERLAP 0.2      /* least part of the picture that must be comparable */
@@ -64,24 +65,36 @@ static void copy_cells(View *view, const LusGuardCells *cells)
   memcpy(view->inside, cells->inside, sizeof(view->inside));
 }
 
+/* Where the samples of @n pixels lie, SAMPLES each: @step apart from @start in the frame, @scale to the input's @length from
+ * @crop. */
+static void sample_places(int *places, int n, double start, double step, double crop, double scale, int length)
+{
+  for (int i = 0; i < n * SAMPLES; i++) {
+    double at = start + (i / SAMPLES + (i % SAMPLES + 0.5) / SAMPLES) * step;
+    places[i] = CLAMP((int)((at - crop) * scale), 0, length - 1);
+  }
+}
+
 /* The job's picture at the place of @before: the sector may have grown since. */
 static void sample(View *view, const LusGuardCells *before, const LusSegmenterJob *job)
 {
   const LusGeometry *from = &before->geometry, *to = &job->geometry;
   double step = (double)before->size / from->width * from->crop.width; /* frame pixels per pixel of @view */
   double scale = (double)to->width / to->crop.width;
+  int px[SIDE * SAMPLES], py[SIDE * SAMPLES];
   view->columns = before->columns;
   view->rows = before->rows;
+  sample_places(px, view->columns, from->crop.x, step, to->crop.x, scale, to->width);
+  sample_places(py, view->rows, from->crop.y, step, to->crop.y, scale, to->height);
   for (int y = 0; y < view->rows; y++)
     for (int x = 0; x < view->columns; x++) {
       int sum = 0;
-      for (int i = 0; i < 16; i++) {
-        double fx = from->crop.x + (x + (i % 4 + 0.5) / 4) * step, fy = from->crop.y + (y + (i / 4 + 0.5) / 4) * step;
-        int px = CLAMP((int)((fx - to->crop.x) * scale), 0, to->width - 1);
-        int py = CLAMP((int)((fy - to->crop.y) * scale), 0, to->height - 1);
-        sum += job->luma[(gsize)(to->y + py) * to->input_width + to->x + px];
+      for (int j = SAMPLES * y; j < SAMPLES * (y + 1); j++) {
+        const guint8 *row = job->luma + (gsize)(to->y + py[j]) * to->input_width + to->x;
+        for (int i = SAMPLES * x; i < SAMPLES * (x + 1); i++)
+          sum += row[px[i]];
       }
-      view->luma[y * SIDE + x] = (guint8)(sum / 16);
+      view->luma[y * SIDE + x] = (guint8)(sum / (SAMPLES * SAMPLES));
     }
 }
 

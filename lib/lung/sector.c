@@ -156,8 +156,8 @@ static void update_means(LusSector *sector, int cell_row, int height)
     int sum = pixels / 2;
     for (; x < end; x++)
       sum += sector->sums[x];
-    guint8 mean = (guint8)(sum / pixels);
-    if (mean > means[c]) {
+    if (sum >= (means[c] + 1) * pixels) { /* a larger mean, found without a division */
+      guint8 mean = (guint8)(sum / pixels);
       sector->changed |= means[c] < sector->cell_level && mean >= sector->cell_level;
       means[c] = mean;
     }

@@ -10,7 +10,7 @@
 
 #define SIZE "width=1280,height=720,framerate=30/1"
 #define RENDERED 16
-#define PREPARED 300
+#define PREPARED 600
 
 static GstBuffer *pictures[RENDERED];
 
