@@ -32,7 +32,7 @@ for arg in "$@"; do
   esac
   args+=("$arg") last=$arg
 done
-if [ -n "$patients" ]; then # one patient is simulated; what follows has eight, simulated once
+if [ -n "$patients" ]; then # one patient is simulated; what follows has ten (lus fit needs ten cases), simulated once
   out=${args[$(printf '%s\n' "${args[@]}" | grep -nx -- -o | cut -d: -f1)]}
   rm -rf "$out"
   "$REAL_LUS" "${args[@]}" --frames 2 --size 256x192 || exit
@@ -98,7 +98,7 @@ class Sandbox:
         os.makedirs(self.made)
         self.check(f"""
 '{make_model}' 64 model.onnx
-LUS_PATIENTS=8 lus simulate --patients 8 --seed 1 -o data
+LUS_PATIENTS=10 lus simulate --patients 10 --seed 1 -o data
 mkdir clips && for zone in R1 R2; do gst-launch-1.0 lustestsrc ! video/x-raw,format=GRAY8,width=164,height=131 \\
   ! avenc_ffv1 ! matroskamux ! filesink location=clips/p003_d1_$zone.mkv; done
 cp clips/p003_d1_R1.mkv clips/p003_d2_R1.mkv && lus exam clips/p003_d1_*.mkv -o day1

@@ -12,9 +12,9 @@ OpenCV, runs the same model with ONNX Runtime in floats on as many threads, and 
 
 In each round every program runs once, in turn, each in a process of its own, so that what disturbs the
 machine disturbs all. Printed are medians of wall and of processor time. The engine alone is `lus bench` on a
-frame with sector, preprocessing and confidences, for about as long as the others run: each frame on all threads,
-or as many benches of one thread at once, what is faster, by the mean of all runs, since the others' time is the
-sum of all their frames too. With --check N, nothing is timed: every Nth frame's masks of both are compared. Ends
+frame with sector, preprocessing and confidences: each frame on all threads, or as many benches of one thread at
+once, by the mean of all runs, since the others' time is the sum of all their frames too. `lus segment` is compared
+with the one that is faster by its median: the faster one of each round would be what luck makes of two. With --check N, nothing is timed: every Nth frame's masks of both are compared. Ends
 with 77 where OpenCV or ONNX Runtime is missing.
 """
 import argparse
@@ -85,20 +85,14 @@ def run(command):
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def bench(lus, model, threads, at_once, runs):
-    """Of so many benches at once: seconds per frame, wall and processor."""
+def bench(lus, model, threads, at_once, frames):
+    """Wall and processor seconds that so many frames take the engine alone: so many benches at once."""
+    runs = min(max(frames // (4 * at_once), 50), 2000)
     command = [lus, "bench", model, "--threads", str(threads), "--runs", str(runs), "--json"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(at_once)]
     results = [json.loads(process.communicate()[0])["results"][0]["frames"] for process in running]
     rate = sum(1000 / statistics.mean(result["ms"]) for result in results)
-    return 1 / rate, statistics.mean(result["processor_ms"] for result in results) / 1000
-
-
-def engine(lus, model, threads, frames):
-    """Wall and processor seconds that so many frames take the engine alone."""
-    runs = min(max(frames // (4 * threads), 50), 2000)
-    ways = [bench(lus, model, threads, 1, runs)] + ([bench(lus, model, 1, threads, runs)] if threads > 1 else [])
-    return tuple(frames * seconds for seconds in min(ways))
+    return frames / rate, frames * statistics.mean(result["processor_ms"] for result in results) / 1000
 
 
 def compare(ours, theirs, step):
@@ -136,7 +130,9 @@ def main():
         video = cv2.VideoCapture(clip)
         while video.grab():
             frames += 1
-    times = {"lus segment": [], "Python script": [], "engine alone": []}
+    times = {"lus segment": [], "Python script": []}
+    engines = {"engine, all threads": (args.threads, 1), "engine, one each": (1, args.threads)}
+    times |= {name: [] for name in engines}
     with tempfile.TemporaryDirectory() as out:
         ours, theirs = os.path.join(out, "ours"), os.path.join(out, "theirs")
         commands = {"lus segment": [args.lus, "segment", *clips, "-o", ours, "-m", args.model, "--masks=png", "--threads",
@@ -145,16 +141,16 @@ def main():
         for _ in range(1 if args.check else args.rounds):
             for name, command in commands.items():
                 times[name].append(run(command))
-            if not args.check:
-                times["engine alone"].append(engine(args.lus, args.model, args.threads, frames))
+            for name, (threads, at_once) in engines.items() if not args.check else ():
+                times[name].append(bench(args.lus, args.model, threads, at_once, frames))
         compare(ours, theirs, max(args.check, 1))
     if args.check:
         return
     print(f"{len(clips)} clips, {frames} frames, {args.threads} threads, {args.rounds} rounds")
     median = {name: [statistics.median(v[i] for v in values) for i in (0, 1)] for name, values in times.items()}
     for name, (wall, cpu) in median.items():
-        print(f"{name:14s} {len(clips) * 60 / wall:8.1f} clips/min {frames / wall:8.1f} frames/s {cpu:8.1f} s of processor time")
-    ours, theirs, alone = median["lus segment"], median["Python script"], median["engine alone"]
+        print(f"{name:19s} {len(clips) * 60 / wall:8.1f} clips/min {frames / wall:8.1f} frames/s {cpu:8.1f} s of processor time")
+    ours, theirs, alone = median["lus segment"], median["Python script"], min(median[name] for name in engines)
     print(f"lus segment: {alone[0] / ours[0]:.2f} of the engine's rate, {alone[1] / ours[1]:.2f} by processor time; "
           f"{theirs[0] / ours[0]:.2f} times the script's clips per minute, {theirs[1] / ours[1]:.2f} by processor time")
 
