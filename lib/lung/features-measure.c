@@ -365,8 +365,8 @@ void lus_features_vertical(double *out, LusFeatureMeter *m)
   out[LUS_FEATURE_VERTICAL_DEEP] = share(all.deep, 255 * all.deep_area);
 }
 
-/** Largest value of every column. */
-static void columns_largest(LusFeatureMeter *m, const guint8 *plane)
+/** The largest value of every column of the sector, mean over them in %. */
+static double mean_largest(LusFeatureMeter *m, const guint8 *plane)
 {
   guint8 *restrict largest = m->largest;
   const int width = m->width;
@@ -376,6 +376,15 @@ static void columns_largest(LusFeatureMeter *m, const guint8 *plane)
     for (int x = 0; x < width; x++)
       largest[x] = row[x] > largest[x] ? row[x] : largest[x];
   }
+  double sum = 0, n = 0;
+  for (int b = 0; b < m->n_beams; b++) {
+    const LusBeam *beam = &m->beams[b];
+    if (beam->bottom <= beam->top)
+      continue;
+    sum += (double)largest[lus_beam_column(beam, (beam->top + beam->bottom) / 2)];
+    n++;
+  }
+  return share(sum, 255 * n);
 }
 
 /** Sums of the class's confidence in the sector's lower half, column by column. */
@@ -415,24 +424,15 @@ static void measure_overall(double *out, LusFeatureMeter *m)
   }
   out[LUS_FEATURE_VERTICAL_OVERALL] = share(sum, 255.0 * n);
   out[LUS_FEATURE_VERTICAL_OVERALL_PEAK] = percentile(m->histogram, PEAK_PERCENTILE);
+  out[LUS_FEATURE_VERTICAL_VISIBILITY] = mean_largest(m, plane);
 }
 
 void lus_features_columns(double *out, LusFeatureMeter *m)
 {
   if (m->vertical >= 0)
     measure_overall(out, m);
-  if (m->pleura < 0)
-    return;
-  columns_largest(m, lus_feature_plane(m, m->segmentation->confidence, m->pleura));
-  double sum = 0, n = 0;
-  for (int b = 0; b < m->n_beams; b++) {
-    const LusBeam *beam = &m->beams[b];
-    if (beam->bottom <= beam->top)
-      continue;
-    sum += (double)m->largest[lus_beam_column(beam, (beam->top + beam->bottom) / 2)];
-    n++;
-  }
-  out[LUS_FEATURE_PLEURA_VISIBILITY] = share(sum, 255 * n);
+  if (m->pleura >= 0)
+    out[LUS_FEATURE_PLEURA_VISIBILITY] = mean_largest(m, lus_feature_plane(m, m->segmentation->confidence, m->pleura));
 }
 
 gboolean lus_feature_meter_run(LusFeatureMeter *m, double *out, const LusSegmentation *segmentation,

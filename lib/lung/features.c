@@ -69,6 +69,8 @@ static const LusFeatureInfo table[LUS_FEATURE_N] = {
     "Mean confidence of the class vertical line in the lower half of the sector, with a pleural line above or not."),
   [LUS_FEATURE_VERTICAL_OVERALL_PEAK] = PERCENT("vertical_overall_peak", FALSE, 1, "confidence",
     "The same for each column, 90th percentile over the sector's columns."),
+  [LUS_FEATURE_VERTICAL_VISIBILITY] = PERCENT("vertical_visibility", FALSE, 1, "confidence",
+    "Largest confidence of the class vertical line in each column of the sector, mean over the columns."),
   [LUS_FEATURE_A_LINE_COUNT] = COUNT("a_line_count", -1, "mask or picture",
     "A-lines: bands of the class a_line, mean over the pleural line's beams; for a model without it, echoes at two to "
     "four times the pleural line's depth that stand out by 3 % of full white or more."),

@@ -46,9 +46,9 @@ static void draw_pleura_amplitude(LusPhantom *p)
     for (int l = 0; l < LUNG_BEAMS; l++)
       p->pleura_lung[l] *= 1 - loss * window[l];
   }
-  gboolean windowed = chance(r, .5);
+  gboolean windowed = chance(r, (double)p->practice->pleura_windowed);
   float centre = normal(r, 0, 9), width = log_uniform(r, 10, 60), edge = uniform(r, 2, 8), outside = uniform(r, 0, .25);
-  float all = chance(r, .07) ? .05f : 1; /* nearly absent */
+  float all = chance(r, (double)p->practice->pleura_absent) ? .05f : 1; /* nearly absent */
   for (int b = 0; b < BEAMS; b++)
     p->pleura_still[b] = all * (outside + .75f * (windowed ? soft_box(p->lateral[b], centre, width, edge) : 1));
 }
@@ -86,11 +86,20 @@ void lus_phantom_draw_pleura(LusPhantom *p)
 
 /* ---- haze ---- */
 
+/* Scattered sound between the lines. Where the lung's water is known it fades: what stays bright to the bottom is a
+ * vertical line. */
 static void draw_haze(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  p->haze_level = p->wall_mean + normal(r, -11, 6);
-  float decay = (chance(r, p->info.a_lines ? .6 : .2) ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
+  float decay = 0;
+  if (p->config.water >= 0) {
+    p->haze_level = p->wall_mean + normal(r, -12, 3);
+    decay = log_uniform(r, 1.5, 6) / 10;
+  } else {
+    p->haze_level = p->wall_mean + normal(r, -11, 6);
+    gboolean even = chance(r, p->info.a_lines ? .6 : .2);
+    decay = (even ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
+  }
   for (int l = 0; l < LUNG_BEAMS; l++)
     for (int i = 0; i < LUNG_ROWS; i++)
       p->haze[l * LUNG_ROWS + i] = p->haze_level - decay * lung_depth(p, i);
@@ -306,16 +315,36 @@ static Vertical random_vertical(LusPhantom *p, gboolean first)
   return v;
 }
 
-/* A line as severe as the lung is wet: wider, brighter, in the end confluent. */
-static Vertical wet_vertical(LusPhantom *p, float water)
+/* Room between a line of @width around @centre and the nearest of the @n before; negative: they overlap. */
+static float room_beside(const Vertical *lines, int n, float centre, float width)
 {
+  float room = 1000;
+  for (int i = 0; i < n; i++)
+    room = MIN(room, fabsf(lines[i].centre - centre) - .5f * (lines[i].width + width));
+  return room;
+}
+
+/* A line is bright from the first (Volpicelli et al. 2012: discrete, laser-like); a wetter lung has wider ones, in the
+ * end confluent. They stand beside each other, as the septa do (Lichtenstein 1997: 7 mm apart), while there is room. */
+static Vertical wet_vertical(LusPhantom *p, float water, const Vertical *before, int n)
+{
+  enum { PLACES = 12 };
   LusRng *r = &p->rng;
   Vertical v;
-  v.width = chance(r, water * water) ? log_uniform(r, 8, 30) : log_uniform(r, 1.5, 6) * (1 + water);
-  v.centre = visible_lateral(p) + normal(r, 0, 1);
-  v.level = p->haze_level + normal(r, 5 + 7 * water, 2);
+  float most = -G_MAXFLOAT;
+  v.width = chance(r, water * water) ? log_uniform(r, 8, 20) : log_uniform(r, 2, 4) * (1 + water);
+  for (int i = 0; i < PLACES && most < 2; i++) {
+    float centre = visible_lateral(p), room = room_beside(before, n, centre, v.width);
+    if (room > most) {
+      most = room;
+      v.centre = centre;
+    }
+  }
+  v.level = p->haze_level + normal(r, 9 + 3 * water, 2);
   return v;
 }
+
+#define MOST_VERTICALS 7
 
 static int count_verticals(LusPhantom *p)
 {
@@ -335,9 +364,11 @@ static void draw_verticals(LusPhantom *p)
   float covered[LUNG_BEAMS] = { 0 }, water = (float)p->config.water;
   g_autofree float *tails = g_new0(float, PHANTOM_LUNG_CELLS);
   int n = count_verticals(p);
+  Vertical lines[MOST_VERTICALS];
   for (int i = 0; i < n; i++) {
-    Vertical v = water >= 0 ? wet_vertical(p, water) : random_vertical(p, i == 0);
+    Vertical v = water >= 0 ? wet_vertical(p, water, lines, i) : random_vertical(p, i == 0);
     gboolean tail = water < 0 && chance(r, .12);
+    lines[i] = v;
     draw_vertical(p, &v, tail ? tails : p->vertical, tail ? NULL : covered, tail ? uniform(r, 5, 30) : 0);
     p->info.vertical_lines += !tail;
   }

@@ -14,16 +14,18 @@ static void draw_gain(LusPhantom *p)
 {
   enum { KNOTS = 8 };
   LusRng *a = &p->anatomy;
-  float knot[KNOTS + 1], slope = normal(a, -.6, .55) / 10, spread = uniform(a, 0, 4);
-  float noise = p->wall_mean + uniform(a, -58, -27), rise = fmaxf(0, normal(a, .6, .9)) / 10;
+  const PhantomPractice *x = p->practice;
+  float slope = normal(a, (double)x->gain_slope.low, (double)x->gain_slope.high) / 10;
+  float knot[KNOTS + 1], spread = within(a, x->gain_spread);
+  float noise = p->wall_mean + within(a, x->floor_db), rise = fmaxf(0, normal(a, .6, .9)) / 10;
   gboolean ring_down = !p->linear && chance(a, .5);
   float ring = power_of_db(10 * uniform(a, -1, 1)), ring_depth = uniform(a, 2, 8);
   for (int i = 0; i <= KNOTS; i++)
     knot[i] = normal(a, 0, spread);
   for (int row = 0; row < ROWS; row++) {
-    float z = range_of_row(p, row), x = z / p->depth * (KNOTS - 1);
-    int i = (int)x;
-    float gain = slope * z + knot[i] + (x - (float)i) * (knot[i + 1] - knot[i]);
+    float z = range_of_row(p, row), at = z / p->depth * (KNOTS - 1);
+    int i = (int)at;
+    float gain = slope * z + knot[i] + (at - (float)i) * (knot[i + 1] - knot[i]);
     p->floor_power[row] = power_of_db(noise + rise * z) * (ring_down ? 1 + ring * exp_fast(-z / ring_depth) : 1);
     for (int b = 0; b < BEAMS; b++)
       p->transmission[b * ROWS + row] = power_of_db(clampf(p->transmission[b * ROWS + row] + gain, -100, 40));
@@ -50,7 +52,7 @@ static void draw_psf(LusPhantom *p)
   float narrow = log_uniform(a, .7, 2.6), widening = uniform(a, .3, 3), focus = uniform(a, .15, .9);
   for (int row = 0; row < ROWS; row++)
     p->psf_lateral[row] = narrow * (1 + widening * fabsf((float)row / ROWS - focus));
-  p->compounding = chance(a, .85) ? uniform(a, 0, .75) : 0;
+  p->compounding = chance(a, .85) ? within(a, p->practice->compounding) : 0;
   lus_phantom_noise1(&p->rng, p->phase, BEAMS, uniform(&p->rng, 4, 20));
   for (int b = 0; b < BEAMS; b++)
     p->phase[b] *= 1.5f;
@@ -60,9 +62,10 @@ static void draw_psf(LusPhantom *p)
 static void draw_grey_map(LusPhantom *p)
 {
   LusRng *a = &p->anatomy;
-  float offset = uniform(a, -.1, .04), gamma = log_uniform(a, 1.1, 2.8);
-  float peak = chance(a, .75) ? log_uniform(a, .36, .74) : uniform(a, .35, 1);
-  p->range = uniform(a, 38, 78);
+  const PhantomPractice *x = p->practice;
+  float offset = within(a, x->display_offset), gamma = log_within(a, x->display_gamma);
+  float peak = chance(a, .75) ? log_within(a, x->display_peak) : uniform(a, .35, 1);
+  p->range = within(a, x->display_range);
   p->smooth_lateral = chance(a, .4) ? uniform(a, .3, 1.2) : 0;
   p->smooth_axial = chance(a, .2) ? uniform(a, .3, .8) : 0;
   for (int i = 0; i <= PHANTOM_GREYS; i++) {

@@ -31,6 +31,27 @@ static const PhantomPrior PHANTOM_LINEAR_SLOPE = { -1.9f, 6.3f };     /* of the 
 static const PhantomPrior PHANTOM_LINEAR_A_LINE = { .67f, .20f };     /* length over that of the pleural line; 32 clips */
 static const PhantomPrior PHANTOM_LINEAR_VERTICAL = { .15f, .07f };   /* width over the length of the pleural line; 30 clips */
 
+typedef struct {
+  float low, high;
+} PhantomRange;
+
+/* How varied machines, bodies and hands are. P: probability. */
+typedef struct {
+  float linear, phased;                   /* P of such a probe, else convex; phased of those that are not linear */
+  PhantomRange depth, radius, half_angle; /* of the convex one: mm, mm, degrees */
+  PhantomRange pleura;                    /* its depth, mm */
+  float regular_ribs, beyond;             /* P of a regular row; of its outer spaces being darker */
+  PhantomRange rib_spacing, rib_width, beyond_db;
+  guint contact;                          /* how many of 0, 1, 2, 2 lost sides are drawn from */
+  float gap, window;                      /* P of one lost place within; of an acoustic window */
+  float pleura_windowed, pleura_absent;   /* P */
+  PhantomRange gain_slope, gain_spread;   /* residual gain: mean and deviation of its slope in dB/cm; of its knots, dB */
+  PhantomRange floor_db;                  /* noise against the wall */
+  PhantomRange compounding;
+  PhantomRange display_offset, display_gamma, display_peak, display_range; /* dB */
+  float in_sight;                         /* part of the beams on which the pleural line has to show */
+} PhantomPractice;
+
 /* A bright layer that belongs to the pleura or the lung below it. Its amplitude is still[beam] times
  * lung[sliding beam], and times the pleura's own where @echo. */
 typedef struct {
@@ -62,6 +83,7 @@ typedef struct {
 struct _LusPhantom {
   LusPhantomConfig config;
   LusPhantomInfo info;
+  const PhantomPractice *practice;
   LusRng anatomy, rng; /* drawn from while the scene is made: what stays with a patient; what belongs to the clip */
 
   /* geometry */
@@ -134,6 +156,16 @@ static inline float log_uniform(LusRng *rng, double low, double high)
 static inline float normal(LusRng *rng, double mean, double sd)
 {
   return (float)lus_rng_normal(rng, mean, sd);
+}
+
+static inline float within(LusRng *rng, PhantomRange range)
+{
+  return uniform(rng, (double)range.low, (double)range.high);
+}
+
+static inline float log_within(LusRng *rng, PhantomRange range)
+{
+  return log_uniform(rng, (double)range.low, (double)range.high);
 }
 
 static inline float from_prior(LusRng *rng, PhantomPrior prior)

@@ -181,15 +181,16 @@ static void draw_side_loss(LusPhantom *p, float centre, float spacing)
   float window[PHANTOM_BEAMS], edge = spacing * uniform(r, .2, .5);
   for (int b = 0; b < PHANTOM_BEAMS; b++)
     window[b] = 1 - soft_box(p->lateral[b], centre, spacing, edge);
-  attenuate(p, window, log_uniform(r, 2, 22), p->pleura_z, 8);
+  attenuate(p, window, log_within(r, p->practice->beyond_db), p->pleura_z, 8);
 }
 
 static void draw_ribs(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  float spacing = uniform(r, 18, 45), width = uniform(r, 7, 17), centre = normal(r, 0, 8);
-  gboolean regular = chance(r, p->linear ? .3 : .7);
-  if (regular && chance(r, .7))
+  const PhantomPractice *x = p->practice;
+  float spacing = within(r, x->rib_spacing), width = within(r, x->rib_width), centre = normal(r, 0, 8);
+  gboolean regular = chance(r, p->linear ? .3 : (double)x->regular_ribs);
+  if (regular && chance(r, (double)x->beyond))
     draw_side_loss(p, centre, spacing);
   for (int k = -2; k <= 1; k++) {
     gboolean kept = chance(r, regular ? .94 : .7);
@@ -266,12 +267,12 @@ void lus_phantom_draw_wall(LusPhantom *p)
   for (int i = 0; i < n; i++)
     draw_clutter(p);
   draw_ribs(p);
-  n = contact_losses[lus_rng_below(r, 4)];
+  n = contact_losses[lus_rng_below(r, p->practice->contact)];
   for (int i = 0; i < n; i++)
     draw_contact_loss(p);
-  if (chance(r, .3))
+  if (chance(r, (double)p->practice->gap))
     draw_gap(p);
-  if (chance(r, .4))
+  if (chance(r, (double)p->practice->window))
     draw_window(p);
   draw_beam_gain(p);
 }

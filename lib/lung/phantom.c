@@ -8,6 +8,32 @@
 
 static const float TURN = (float)(2 * G_PI);
 
+/* Whatever may come: what a network has to learn. */
+static const PhantomPractice ANY = {
+  .linear = .15f, .phased = .08f,
+  .depth = { 70, 170 }, .radius = { 35, 65 }, .half_angle = { 27, 40 }, .pleura = { 7, 50 },
+  .regular_ribs = .7f, .beyond = .7f,
+  .rib_spacing = { 18, 45 }, .rib_width = { 7, 17 }, .beyond_db = { 2, 22 },
+  .contact = 4, .gap = .3f, .window = .4f, .pleura_windowed = .5f, .pleura_absent = .07f,
+  .gain_slope = { -.6f, .55f }, .gain_spread = { 0, 4 }, .floor_db = { -58, -27 }, .compounding = { 0, .75f },
+  .display_offset = { -.1f, .04f }, .display_gamma = { 1.1f, 2.8f }, .display_peak = { .36f, .74f },
+  .display_range = { 38, 78 },
+  .in_sight = .25f,
+};
+
+/* An exam by a protocol: a convex probe with a lung preset, on an intercostal space, gain and depth set with care. */
+static const PhantomPractice EXAM = {
+  .linear = 0, .phased = 0,
+  .depth = { 95, 130 }, .radius = { 48, 62 }, .half_angle = { 29, 34 }, .pleura = { 11, 32 },
+  .regular_ribs = 1, .beyond = .5f,
+  .rib_spacing = { 30, 45 }, .rib_width = { 7, 13 }, .beyond_db = { 2, 8 },
+  .contact = 2, .gap = .1f, .window = .1f, .pleura_windowed = .2f, .pleura_absent = 0,
+  .gain_slope = { -.4f, .25f }, .gain_spread = { 0, 2 }, .floor_db = { -58, -46 }, .compounding = { .3f, .75f },
+  .display_offset = { -.05f, .02f }, .display_gamma = { 1.3f, 2 }, .display_peak = { .5f, .74f },
+  .display_range = { 50, 68 },
+  .in_sight = .45f,
+};
+
 static float radians(float degrees)
 {
   return degrees * (float)(G_PI / 180);
@@ -18,7 +44,9 @@ static void draw_probe(LusPhantom *p)
   LusRng *a = &p->anatomy;
   LusProbe probe = p->config.probe;
   if (probe == LUS_PROBE_RANDOM)
-    probe = chance(a, .15) ? LUS_PROBE_LINEAR : chance(a, .08) ? LUS_PROBE_PHASED : LUS_PROBE_CONVEX;
+    probe = chance(a, (double)p->practice->linear)   ? LUS_PROBE_LINEAR
+            : chance(a, (double)p->practice->phased) ? LUS_PROBE_PHASED
+                                                     : LUS_PROBE_CONVEX;
   p->info.probe = probe;
   p->linear = probe == LUS_PROBE_LINEAR;
   if (p->linear) {
@@ -26,9 +54,9 @@ static void draw_probe(LusPhantom *p)
     p->half = uniform(a, 30, 52) / 2;
     p->radius = 0;
   } else {
-    p->depth = log_uniform(a, 70, 170);
-    p->radius = probe == LUS_PROBE_PHASED ? uniform(a, 5, 20) : log_uniform(a, 35, 65);
-    p->half = radians(uniform(a, 27, 40));
+    p->depth = log_within(a, p->practice->depth);
+    p->radius = probe == LUS_PROBE_PHASED ? uniform(a, 5, 20) : log_within(a, p->practice->radius);
+    p->half = radians(within(a, p->practice->half_angle));
   }
   p->dr = p->depth / PHANTOM_ROWS;
 }
@@ -37,11 +65,12 @@ static void draw_probe(LusPhantom *p)
 static void draw_pleura_curve(LusPhantom *p)
 {
   LusRng *r = &p->rng;
-  float depth = fminf(log_uniform(&p->anatomy, 7, 50), .45f * p->depth);
+  float depth = fminf(log_within(&p->anatomy, p->practice->pleura), .45f * p->depth);
   if (p->config.patient)
     depth = fminf(depth * log_uniform(r, .85, 1.2), .45f * p->depth);
   float side = chance(r, .5) ? 1 : -1; /* probes are held either way round */
-  float slope = side * tanf(radians(p->linear ? from_prior(r, PHANTOM_LINEAR_SLOPE) : normal(r, 0, 9))), curvature = normal(r, 0, .0035);
+  float slope = side * tanf(radians(p->linear ? from_prior(r, PHANTOM_LINEAR_SLOPE) : normal(r, 0, 9)));
+  float curvature = normal(r, 0, .0035);
   float wave1 = TURN / uniform(r, 8, 40), height1 = (float)lus_rng_exponential(r, .35), phase1 = uniform(r, 0, TURN);
   float wave2 = TURN / uniform(r, 25, 80), height2 = (float)lus_rng_exponential(r, .8), phase2 = uniform(r, 0, TURN);
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
@@ -119,8 +148,10 @@ static float pleura_in_sight(LusPhantom *p)
 static void place_probe(LusPhantom *p, int attempt)
 {
   const LusPhantomConfig config = p->config;
+  const PhantomPractice *practice = p->practice;
   memset(p, 0, sizeof *p);
   p->config = config;
+  p->practice = practice;
   lus_rng_init(&p->rng, config.seed + (guint64)attempt * G_GUINT64_CONSTANT(0x70726f6265), config.stream);
   if (config.patient)
     lus_rng_init(&p->anatomy, ~config.seed, config.patient);
@@ -129,21 +160,24 @@ static void place_probe(LusPhantom *p, int attempt)
   draw_scene(p);
 }
 
-/* Who examines a patient moves the probe until the pleural line shows, on a quarter of the beams or more, and takes the
- * best of what was tried otherwise. Other scenes are as often taken as they come; some have a patient's water. */
+/* Who examines a patient moves the probe until the pleural line shows, and takes the best of what was tried otherwise.
+ * Other scenes are as often taken as they come; some have a patient's water, and some of these a patient's examiner. */
 static void find_window(LusPhantom *p)
 {
   enum { ATTEMPTS = 12 };
   LusRng r;
   lus_rng_init(&r, ~p->config.seed, ~p->config.stream);
-  if (p->config.water < 0 && chance(&r, .3))
+  p->practice = p->config.patient ? &EXAM : &ANY;
+  if (p->config.water < 0 && chance(&r, .4)) {
     p->config.water = lus_rng_uniform(&r, 0, 1);
+    p->practice = chance(&r, .6) ? &EXAM : &ANY;
+  }
   int attempts = p->config.patient || chance(&r, .5) ? ATTEMPTS : 1, best = 0;
   float most = -1;
   for (int i = 0; i < attempts; i++) {
     place_probe(p, i);
     float seen = attempts > 1 ? pleura_in_sight(p) : 1;
-    if (seen >= .25f)
+    if (seen >= p->practice->in_sight)
       return;
     if (seen > most) {
       most = seen;

@@ -116,13 +116,13 @@ static void free_reports(LusOutcomeReport *reports[LUS_TASK_N])
 static void test_signal(void)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(LusOutcomeTable) table = study_new(42, 15, 1);
+  g_autoptr(LusOutcomeTable) table = study_new(60, 15, 1);
   LusOutcomeReport *r[LUS_TASK_N];
   g_autofree char *text = lus_heads_fit(table, 7, &config, r, &error);
   g_assert_no_error(error);
   const LusOutcomeReport *sf = r[LUS_TASK_SF];
-  g_assert_cmpint(sf->n, ==, 84);
-  g_assert_cmpint(sf->groups, ==, 42);
+  g_assert_cmpint(sf->n, ==, 120);
+  g_assert_cmpint(sf->groups, ==, 60);
   g_assert_cmpfloat(sf->error.value, <, 20);
   g_assert_cmpfloat(sf->error.low, <, sf->error.value);
   g_assert_cmpfloat(sf->ratio.high, <, 0.5);

@@ -403,6 +403,7 @@ static void test_confidences(void)
   assert_near(out[LUS_FEATURE_VERTICAL_DEEP], 8);
   assert_near(out[LUS_FEATURE_VERTICAL_OVERALL], 8);
   assert_near(out[LUS_FEATURE_VERTICAL_OVERALL_PEAK], 40);
+  assert_near(out[LUS_FEATURE_VERTICAL_VISIBILITY], 8);
   drawing_clear(&d);
 }
 
