@@ -265,12 +265,13 @@ static gboolean write_outcomes(const Simulation *s, GError **error)
   return lus_file_write(path, text->str, text->len, error);
 }
 
-/** The scale of a clip's pictures, or 0 when the phantom cannot be made. */
-static double clip_mm(const LusSimulateConfig *c, int number, int day, int zone)
+/** The scale of a patient's pictures, which all have the same view (phantom-scene.h: anatomy); 0 when the phantom cannot
+ *  be made. */
+static double patient_mm(const LusSimulateConfig *c, int number)
 {
   LusPatient patient;
   lus_patient_simulate(&patient, c->seed, (guint64)number + 1);
-  LusPhantomConfig config = clip_config(c, &patient, number, day, zone);
+  LusPhantomConfig config = clip_config(c, &patient, number, 0, 0);
   LusPhantom *phantom = lus_phantom_new(&config, NULL);
   LusPhantomInfo info = {0};
   if (phantom)
@@ -282,14 +283,16 @@ static double clip_mm(const LusSimulateConfig *c, int number, int day, int zone)
 static json_t *clips_json(const Simulation *s)
 {
   json_t *clips = json_array();
+  double mm = 0;
   for (int i = 0; i < s->config->patients * DAYS * LUS_PATIENT_ZONES; i++) {
     int patient = i / (DAYS * LUS_PATIENT_ZONES), day = i / LUS_PATIENT_ZONES % DAYS, zone = i % LUS_PATIENT_ZONES;
     g_autofree char *name = clip_name(patient, day, zone);
     g_autofree char *file = g_strdup_printf("clips/%s.mkv", name);
     g_autofree char *owner = patient_name(patient);
+    if (day == 0 && zone == 0)
+      mm = patient_mm(s->config, patient);
     json_array_append_new(clips, json_pack("{s:s, s:s, s:i, s:s, s:f}", "file", file, "patient", owner, "day", day + 1,
-                                           "zone", zones[zone], "mm_per_pixel",
-                                           clip_mm(s->config, patient, day, zone)));
+                                           "zone", zones[zone], "mm_per_pixel", mm));
   }
   return clips;
 }

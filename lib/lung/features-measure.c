@@ -410,9 +410,10 @@ static void sum_columns(LusFeatureMeter *m, const guint8 *plane)
 
 static void measure_overall(double *out, LusFeatureMeter *m)
 {
+  const guint8 *plane = lus_feature_plane(m, m->segmentation->confidence, m->vertical);
   int n = 0;
   double sum = 0;
-  sum_columns(m, lus_feature_plane(m, m->segmentation->confidence, m->vertical));
+  sum_columns(m, plane);
   memset(m->histogram, 0, 256 * sizeof(int));
   for (int x = 0; x < m->width; x++) {
     if (m->lower_rows[x] == 0)
