@@ -150,7 +150,7 @@ check "features: a failure" gives 1 "not a video" features mixed --model model.o
 check "features: nothing written" test ! -e h.csv
 check "features: --keep-going" gives 1 "h.csv: 2 clips" features mixed --model model.onnx -o h.csv --keep-going --db going.db
 check "features: database" query going.db "SELECT name, status, frames FROM feature_clip ORDER BY name" $'a|failed|\nb|done|7\nz|done|4'
-check "features: as many numbers" query going.db "SELECT count(*) FROM feature" 160
+check "features: as many numbers" query going.db "SELECT count(*) FROM feature" 164
 check "another's database" bash -c "python3 -c 'import sqlite3; sqlite3.connect(\"other.db\").execute(\"create table t (x)\")'; '$lus' segment in/z.mkv -m model.onnx -o db --db other.db 2>&1 | grep 'of another program'"
 
 # Parts and merging
