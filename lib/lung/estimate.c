@@ -45,10 +45,11 @@ static gboolean is_seen(const LusZone *zone, int min_frames)
   return zone->frames > 0;
 }
 
-static ZoneCounts count_zones(const LusExam *exam, int min_frames)
+/** Of the first @n zones. */
+static ZoneCounts count_zones(const LusExam *exam, int n, int min_frames)
 {
   ZoneCounts counts = {0};
-  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
+  for (int i = 0; i < n; i++) {
     LusZone zone;
     lus_exam_get_zone(exam, i, &zone);
     counts.seen += is_seen(&zone, min_frames);
@@ -108,11 +109,14 @@ static void list_missing(char *reason, gsize size, int needed, int seen, const L
     g_snprintf(reason, size, "Needs %d zones", needed);
 }
 
-/** FALSE with the reason when fewer than @needed zones are at hand: the first hurdle that too many don't take. */
-static gboolean check_zones(char *reason, gsize size, int needed, const LusHeads *heads, const LusExam *exam,
-                            int min_frames)
+/** FALSE with the reason when fewer than @needed zones are at hand: the first hurdle that too many don't take. While the
+ *  exam goes on, zones beyond the expected ones stand in for none of these. */
+static gboolean check_zones(char *reason, gsize size, int needed, const LusHeads *heads, const LusEstimateQuery *q)
 {
-  ZoneCounts counts = count_zones(exam, min_frames);
+  const LusExam *exam = q->exam;
+  const int min_frames = q->min_frames, n_expected = lus_exam_n_expected(exam);
+  ZoneCounts counts =
+    count_zones(exam, q->running && needed <= n_expected ? n_expected : lus_exam_n_zones(exam), min_frames);
   if (counts.seen < needed)
     list_missing(reason, size, needed, counts.seen, &heads->profile, exam, min_frames);
   else if (counts.long_enough < needed)
@@ -269,7 +273,7 @@ static void estimate_task(LusEstimate *out, LusEstimateValue *value, const LusHe
   LusHeadValues values;
   guint mask = lus_exam_at_hand(q->exam, q->min_frames);
   int needed = q->running ? MAX(head->min_zones, MIN(head->zones, lus_exam_n_expected(q->exam))) : head->min_zones;
-  if (!check_zones(value->reason, sizeof(value->reason), needed, heads, q->exam, q->min_frames))
+  if (!check_zones(value->reason, sizeof(value->reason), needed, heads, q))
     return;
   if (task == LUS_TASK_CHANGE)
     mask = lus_query_common_zones(q);

@@ -207,6 +207,12 @@ static void test_running(void)
   add_frames(exam, "L3", 10, 10, 20);
   lus_estimate(&e, heads, &query);
   g_assert_true(e.sf.valid);
+  g_autoptr(LusExam) other = lus_exam_new(NULL, NULL);
+  query.exam = other;
+  for (int i = 0; i < 6; i++) /* R4 stands in for none of the expected zones */
+    add_frames(other, (const char *[]){"R1", "R2", "R3", "L1", "L2", "R4"}[i], 10, 10, 10 + i);
+  lus_estimate(&e, heads, &query);
+  g_assert_cmpstr(e.sf.reason, ==, "Zones missing L3");
 }
 
 /** Zone R1 shows 50 % where the profile has 20: of six zones' mean it is 5, of S/F -20. */
