@@ -222,7 +222,7 @@ static void test_features_refused(void)
   static const char *const wrong[][3] = {
       {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
       {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
-      {"# lus ", "", "features.csv:2: 87 fields"},
+      {"# lus ", "", "features.csv:2: 89 fields"},
       {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
       {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
       {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101",
