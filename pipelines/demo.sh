@@ -29,7 +29,7 @@ chain="lussegment ! lusconfmask confidence-threshold=0.6
   ! tee name=drawn
   drawn. ! queue ! videoconvert ! x264enc tune=zerolatency speed-preset=veryfast quantizer=20 pass=quant ! video/x-h264,profile=high
   ! matroskamux ! filesink location=demo/overlay.part.mkv
-  drawn. ! queue ! videorate drop-only=true ! video/x-raw,framerate=2/1 ! videoconvert ! pngenc
+  drawn. ! queue ! videorate drop-only=true ! video/x-raw,framerate=5/1 ! videoconvert ! pngenc
   ! multifilesink location=demo/overlay.part.png"
 
 input=() # beside line, since a file name may hold anything
