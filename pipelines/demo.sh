@@ -36,7 +36,7 @@ input=() # beside line, since a file name may hold anything
 if [ -z "$clip" ]; then
   echo "Simulated exam: six zones, $FRAMES frames each"
   sources=""
-  for scene in R1:0.15:17 R2:0.35:32 R3:0.7:40 L1:0.15:75 L2:0.35:90 L3:0.7:105; do # zone, water, a stream whose pleura is in sight
+  for scene in R1:0.15:17 R2:0.35:32 R3:0.7:40 L1:0.15:75 L2:0.35:90 L3:0.7:106; do # zone, water, a stream whose pleura is in sight
     IFS=: read -r z water stream <<<"$scene"
     sources+=" lustestsrc zone=$z num-buffers=$FRAMES seed=7 patient=5 stream=$stream water=$water probe=convex screen=true"
     sources+=" ! video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! c."
