@@ -25,4 +25,5 @@ G_BEGIN_DECLS
 LUS_API gboolean gst_lus_image_from_info(LusImage *image, const GstVideoInfo *info);
 /** At frame time: points the planes at the mapped @frame, with its strides. Valid until the frame is unmapped. */
 LUS_API void gst_lus_image_set_frame(LusImage *image, const GstVideoFrame *frame);
+
 G_END_DECLS

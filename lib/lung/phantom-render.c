@@ -15,7 +15,7 @@ static void draw_gain(LusPhantom *p)
   enum { KNOTS = 8 };
   LusRng *a = &p->anatomy;
   const PhantomPractice *x = p->practice;
-  float slope = normal(a, (double)x->gain_slope.low, (double)x->gain_slope.high) / 10;
+  float slope = from_prior(a, x->gain_slope) / 10;
   float knot[KNOTS + 1], spread = within(a, x->gain_spread);
   float noise = p->wall_mean + within(a, x->floor_db), rise = fmaxf(0, normal(a, .6, .9)) / 10;
   gboolean ring_down = !p->linear && chance(a, .5);

@@ -45,7 +45,8 @@ typedef struct {
   guint contact;                          /* how many of 0, 1, 2, 2 lost sides are drawn from */
   float gap, window;                      /* P of one lost place within; of an acoustic window */
   float pleura_windowed, pleura_absent;   /* P */
-  PhantomRange gain_slope, gain_spread;   /* residual gain: mean and deviation of its slope in dB/cm; of its knots, dB */
+  PhantomPrior gain_slope;                /* of the residual gain, dB/cm */
+  PhantomRange gain_spread;               /* of its knots, dB */
   PhantomRange floor_db;                  /* noise against the wall */
   PhantomRange compounding;
   PhantomRange display_offset, display_gamma, display_peak, display_range; /* dB */

@@ -159,15 +159,19 @@ static void remove_if_left(const char *path)
   close(fd);
 }
 
-/** What killed processes left in @path's folder goes when this process first writes there: once, as the folder may be long. */
+/** What killed processes left in @path's folder goes when this process first writes there: once, as the folder may be long.
+ *  Of a batch that writes a folder per clip not all are remembered. */
 static void clear_left(const char *path)
 {
+  enum { REMEMBERED = 1024 };
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static GHashTable *seen;
   g_autofree char *folder = g_path_get_dirname(path), *absolute = g_canonicalize_filename(folder, NULL);
   pthread_mutex_lock(&lock);
   if (!seen)
     seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  if (g_hash_table_size(seen) >= REMEMBERED)
+    g_hash_table_remove_all(seen);
   gboolean first = g_hash_table_add(seen, g_steal_pointer(&absolute));
   pthread_mutex_unlock(&lock);
   g_autoptr(GDir) entries = first ? g_dir_open(folder, 0, NULL) : NULL;

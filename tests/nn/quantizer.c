@@ -327,14 +327,22 @@ static double rms_difference(const float *a, const float *b, gsize n)
   return sqrt(sum / all);
 }
 
-static void test_network(void)
+/** The network in floats; the quantised one in @quantized, and a picture in @x. */
+static LusGraph *both_networks(LusGraph **quantized, float *x)
 {
   LusRng rng;
+  lus_rng_init(&rng, 5, 0);
+  LusGraph *graph = network(&rng);
+  *quantized = quantized_network(graph, x, &rng);
+  return graph;
+}
+
+static void test_network(void)
+{
   float x[SIDE * SIDE];
   gsize n = 3 * SIDE * SIDE;
-  lus_rng_init(&rng, 5, 0);
-  g_autoptr(LusGraph) graph = network(&rng);
-  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  g_autoptr(LusGraph) quantized = NULL;
+  g_autoptr(LusGraph) graph = both_networks(&quantized, x);
   g_assert_cmpint(lus_graph_n_quantized(graph), ==, 0);
   g_assert_cmpint(lus_graph_n_quantized(quantized), ==, 9);
   g_autofree float *floats = run(graph, x, 1, SIDE, SIDE, LUS_PLAN_INFER, 1);
@@ -350,12 +358,10 @@ static void test_network(void)
 /** Codes cannot tell NaN: one that meets them makes all of the output NaN, for that run. */
 static void test_nan(void)
 {
-  LusRng rng;
   float x[SIDE * SIDE];
   gsize n = 3 * SIDE * SIDE;
-  lus_rng_init(&rng, 5, 0);
-  g_autoptr(LusGraph) graph = network(&rng);
-  g_autoptr(LusGraph) quantized = quantized_network(graph, x, &rng);
+  g_autoptr(LusGraph) quantized = NULL;
+  g_autoptr(LusGraph) graph = both_networks(&quantized, x);
   for (int mode = LUS_PLAN_INFER; mode <= LUS_PLAN_INFER_FP32; mode += 2) {
     g_autoptr(LusPlan) plan = lus_plan_new(quantized, 1, SIDE, SIDE, (LusPlanMode)mode, 1, NULL);
     g_autofree float *y = g_new(float, n);
