@@ -362,6 +362,7 @@ static void test_nan(void)
   gsize n = 3 * SIDE * SIDE;
   g_autoptr(LusGraph) quantized = NULL;
   g_autoptr(LusGraph) graph = both_networks(&quantized, x);
+  g_assert_cmpint(lus_graph_n_quantized(graph), ==, 0);
   for (int mode = LUS_PLAN_INFER; mode <= LUS_PLAN_INFER_FP32; mode += 2) {
     g_autoptr(LusPlan) plan = lus_plan_new(quantized, 1, SIDE, SIDE, (LusPlanMode)mode, 1, NULL);
     g_autofree float *y = g_new(float, n);
