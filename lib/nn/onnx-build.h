@@ -124,6 +124,9 @@ gboolean lus_onnx_define_alias(LusOnnxBuilder *builder, const LusOnnxNode *node,
 /** The single real number of input @i, or *limit as it is where the input is absent. */
 gboolean lus_onnx_read_limit(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, float *limit, GError **error);
 
+/** Inputs (picture, weight, bias or -1), kernel and groups of a Conv or ConvTranspose; @attrs is set from its defaults. */
+gboolean lus_onnx_read_convolution(LusOpAttrs *attrs, int inputs[3], LusOnnxBuilder *builder, LusOnnxNode *node,
+                                   GError **error);
 /** strides, dilations, pads, auto_pad of a sliding window whose kernel is known. */
 gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, LusOnnxNode *node, int x,
                               GError **error);

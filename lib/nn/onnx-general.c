@@ -219,19 +219,9 @@ static gboolean read_transpose_pads(LusOpAttrs *attrs, const LusOnnxBuilder *bui
 
 static gboolean build_conv_transpose(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  LusOpAttrs attrs = lus_op_attrs_default();
-  int inputs[3] = {-1, -1, -1};
-  if (!lus_onnx_picture(builder, node, 0, &inputs[0], error) ||
-      !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
-      (lus_onnx_node_input(node, 2) && !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error)))
-    return FALSE;
-  const LusTensor *weight = builder->graph->values[inputs[1]].constant;
-  if (weight->rank != 4)
-    return lus_onnx_unsupported(error, "its weight has not 4 dimensions: only convolutions of pictures are supported");
-  attrs.kernel[0] = weight->dims[2];
-  attrs.kernel[1] = weight->dims[3];
-  return lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) &&
-         lus_onnx_get_int(node, "group", &attrs.groups, 1, MAX_GROUPS, error) &&
+  LusOpAttrs attrs;
+  int inputs[3];
+  return lus_onnx_read_convolution(&attrs, inputs, builder, node, error) &&
          lus_onnx_get_ints(node, "strides", attrs.stride, 2, 1, MAX_WINDOW, error) &&
          lus_onnx_get_ints(node, "dilations", attrs.dilation, 2, 1, MAX_WINDOW, error) &&
          lus_onnx_get_ints(node, "output_padding", attrs.extra, 2, 0, MAX_WINDOW, error) &&

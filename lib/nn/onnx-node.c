@@ -23,29 +23,13 @@ gboolean lus_onnx_read_string(char **out, const LusWireField *field, GError **er
   return TRUE;
 }
 
-static gboolean add_int(LusOnnxAttribute *attribute, guint64 value, GError **error)
+static gboolean add_int(gpointer data, guint64 value, GError **error)
 {
+  LusOnnxAttribute *attribute = data;
   if (attribute->n_ints == LUS_ONNX_MAX_NUMBERS)
     return too_many(error, "numbers in an attribute", LUS_ONNX_MAX_NUMBERS);
   attribute->ints[attribute->n_ints++] = (gint64)value;
   return TRUE;
-}
-
-static gboolean read_ints(LusOnnxAttribute *attribute, const LusWireField *field, GError **error)
-{
-  if (field->type == LUS_WIRE_VARINT)
-    return add_int(attribute, field->value, error);
-  if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
-    return FALSE;
-  LusWire packed = {.data = field->bytes, .length = field->length};
-  GError *cause = NULL;
-  guint64 value;
-  while (lus_wire_packed_varint(&packed, &value, &cause))
-    if (!add_int(attribute, value, error))
-      return FALSE;
-  if (cause)
-    g_propagate_error(error, cause);
-  return !cause;
 }
 
 static float float_of(guint32 bits)
@@ -103,7 +87,7 @@ static gboolean parse_attribute_field(LusOnnxAttribute *attribute, const LusWire
   case ATTRIBUTE_FLOATS:
     return read_floats(attribute, field, error);
   case ATTRIBUTE_INTS:
-    return read_ints(attribute, field, error);
+    return lus_wire_varints(field, add_int, attribute, error);
   default:
     return TRUE; /* graphs, sparse tensors, ...: their type is one nobody asks for */
   }

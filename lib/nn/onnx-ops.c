@@ -71,10 +71,11 @@ static void fold_pad(LusOpAttrs *attrs, const LusGraph *graph, int *x)
   *x = node->inputs[0];
 }
 
-static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+gboolean lus_onnx_read_convolution(LusOpAttrs *attrs, int inputs[3], LusOnnxBuilder *builder, LusOnnxNode *node,
+                                   GError **error)
 {
-  LusOpAttrs attrs = lus_op_attrs_default();
-  int inputs[3] = {-1, -1, -1};
+  *attrs = lus_op_attrs_default();
+  inputs[2] = -1;
   if (!lus_onnx_picture(builder, node, 0, &inputs[0], error) ||
       !lus_onnx_constant(builder, node, 1, FALSE, &inputs[1], error) ||
       (lus_onnx_node_input(node, 2) && !lus_onnx_constant(builder, node, 2, FALSE, &inputs[2], error)))
@@ -82,14 +83,22 @@ static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **
   const LusTensor *weight = builder->graph->values[inputs[1]].constant;
   if (weight->rank != 4)
     return lus_onnx_unsupported(error, "its weight has not 4 dimensions: only convolutions of pictures are supported");
-  attrs.kernel[0] = weight->dims[2];
-  attrs.kernel[1] = weight->dims[3];
-  if (!lus_onnx_get_ints(node, "kernel_shape", attrs.kernel, 2, 1, MAX_WINDOW, error) ||
-      !lus_onnx_get_int(node, "group", &attrs.groups, 1, MAX_GROUPS, error))
+  attrs->kernel[0] = weight->dims[2];
+  attrs->kernel[1] = weight->dims[3];
+  if (!lus_onnx_get_ints(node, "kernel_shape", attrs->kernel, 2, 1, MAX_WINDOW, error) ||
+      !lus_onnx_get_int(node, "group", &attrs->groups, 1, MAX_GROUPS, error))
     return FALSE;
-  if (attrs.kernel[0] != weight->dims[2] || attrs.kernel[1] != weight->dims[3])
+  if (attrs->kernel[0] != weight->dims[2] || attrs->kernel[1] != weight->dims[3])
     return lus_onnx_invalid(error, "kernel_shape and the weight's dimensions disagree");
-  if (!lus_onnx_read_window(&attrs, builder, node, inputs[0], error))
+  return TRUE;
+}
+
+static gboolean build_conv(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
+{
+  LusOpAttrs attrs;
+  int inputs[3];
+  if (!lus_onnx_read_convolution(&attrs, inputs, builder, node, error) ||
+      !lus_onnx_read_window(&attrs, builder, node, inputs[0], error))
     return FALSE;
   fold_pad(&attrs, builder->graph, &inputs[0]);
   return lus_onnx_emit(builder, node, LUS_OP_CONV, inputs[2] < 0 ? 2 : 3, inputs, &attrs, error);

@@ -35,8 +35,9 @@ static const DataType *find_type(int type)
   return NULL;
 }
 
-static gboolean add_dim(LusOnnxTensor *tensor, guint64 value, GError **error)
+static gboolean add_dim(gpointer data, guint64 value, GError **error)
 {
+  LusOnnxTensor *tensor = data;
   if (tensor->rank == LUS_TENSOR_MAX_RANK)
     return lus_onnx_invalid(error, "more than 8 dimensions");
   if (value > G_MAXINT64)
@@ -49,23 +50,6 @@ static gboolean add_dim(LusOnnxTensor *tensor, guint64 value, GError **error)
   tensor->dims[tensor->rank++] = (int)value;
   tensor->count *= (gsize)value;
   return TRUE;
-}
-
-static gboolean read_dims(LusOnnxTensor *tensor, const LusWireField *field, GError **error)
-{
-  if (field->type == LUS_WIRE_VARINT)
-    return add_dim(tensor, field->value, error);
-  if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
-    return FALSE;
-  LusWire packed = {.data = field->bytes, .length = field->length};
-  GError *cause = NULL;
-  guint64 value;
-  while (lus_wire_packed_varint(&packed, &value, &cause))
-    if (!add_dim(tensor, value, error))
-      return FALSE;
-  if (cause)
-    g_propagate_error(error, cause);
-  return !cause;
 }
 
 /** Elements in one data field: packed, or a single one. */
@@ -123,7 +107,7 @@ static gboolean parse_field(LusOnnxTensor *tensor, gsize *raw_length, const LusW
 {
   switch (field->number) {
   case TENSOR_DIMS:
-    return read_dims(tensor, field, error);
+    return lus_wire_varints(field, add_dim, tensor, error);
   case TENSOR_DATA_TYPE:
     tensor->type = (int)MIN(field->value, 1000);
     return lus_wire_expect(field, LUS_WIRE_VARINT, error);

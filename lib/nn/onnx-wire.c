@@ -91,6 +91,24 @@ gboolean lus_wire_packed_varint(LusWire *packed, guint64 *value, GError **error)
   return packed->at < packed->length && read_varint(packed, value, error);
 }
 
+gboolean lus_wire_varints(const LusWireField *field, gboolean (*add)(gpointer data, guint64 value, GError **error),
+                          gpointer data, GError **error)
+{
+  if (field->type == LUS_WIRE_VARINT)
+    return add(data, field->value, error);
+  if (!lus_wire_expect(field, LUS_WIRE_BYTES, error))
+    return FALSE;
+  LusWire packed = {.data = field->bytes, .length = field->length};
+  GError *cause = NULL;
+  guint64 value;
+  while (lus_wire_packed_varint(&packed, &value, &cause))
+    if (!add(data, value, error))
+      return FALSE;
+  if (cause)
+    g_propagate_error(error, cause);
+  return !cause;
+}
+
 static void append_varint(GByteArray *out, guint64 value)
 {
   guint8 bytes[10];

@@ -70,6 +70,9 @@ gboolean lus_wire_next(LusWire *wire, LusWireField *field, GError **error);
 gboolean lus_wire_enter(LusWire *inner, const LusWire *outer, const LusWireField *field, GError **error);
 /** TRUE if the field has the wire type, else @error. */
 gboolean lus_wire_expect(const LusWireField *field, int type, GError **error);
+/** Hands each integer of a repeated field, packed or not, to @add with @data, until that returns FALSE (its error set). */
+gboolean lus_wire_varints(const LusWireField *field, gboolean (*add)(gpointer data, guint64 value, GError **error),
+                          gpointer data, GError **error);
 /** The next varint of a packed field; FALSE at its end or on malformed bytes (@error set). */
 gboolean lus_wire_packed_varint(LusWire *packed, guint64 *value, GError **error);
 

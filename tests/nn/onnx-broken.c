@@ -59,11 +59,16 @@ static void test_counts_disagree(void)
 {
   const gint64 dims[4] = {1, 1, 3, 3}, kernel[2] = {3, 4}, strides[3] = {1, 1, 1};
   const float weight[9] = {0};
-  GByteArray *graph = test_graph(1, 3, 3), *conv = test_node("Conv", "x,w", "y");
-  test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, weight, 9));
-  test_attribute_ints(conv, "kernel_shape", 2, kernel);
-  test_add(graph, GRAPH_NODE, conv);
-  test_refuse(test_model(graph, 17), LUS_ERROR_INVALID, "kernel_shape");
+  const char *const operators[2] = {"Conv", "ConvTranspose"};
+  GByteArray *graph, *conv;
+  for (int i = 0; i < 2; i++) {
+    graph = test_graph(1, 3, 3);
+    conv = test_node(operators[i], "x,w", "y");
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, weight, 9));
+    test_attribute_ints(conv, "kernel_shape", 2, kernel);
+    test_add(graph, GRAPH_NODE, conv);
+    test_refuse(test_model(graph, 17), LUS_ERROR_INVALID, "kernel_shape");
+  }
 
   graph = test_graph(1, 3, 3);
   conv = test_node("Conv", "x,w", "y");
