@@ -200,17 +200,7 @@ void lus_corners_find(LusCorners *corners, const guint8 *sector, int width, LusR
 /** Marks outside of the corners, one plate each: this is analysed. */
 void lus_corners_draw(LusPlate plates[LUS_CORNERS], const LusCorners *corners, const LusImage *target, double u);
 
-/* --- text and shapes: overlay-text.c --- */
-
-/** What a block is drawn with: cairo's user space is the grid, moved to where the block stands. */
-typedef struct {
-  cairo_t *cr;         /* NULL between drawings */
-  PangoFontMap *fonts; /* of our own: streams draw in threads of their own */
-  PangoLayout *layout;
-  double u;      /* pixels */
-  double min_px; /* smallest text */
-  LusColour colour;
-} LusCanvas;
+/* --- glyphs: overlay-glyphs.c --- */
 
 typedef enum {
   LUS_TEXT_BOLD = 1,
@@ -220,14 +210,41 @@ typedef enum {
   LUS_TEXT_TABULAR = 16 /* digits of one width: the number moves */
 } LusTextFlags;
 
+/** Texts that were shaped and glyphs that were drawn, kept for the next time. */
+typedef struct _LusGlyphs LusGlyphs;
+/** A text that was shaped. */
+typedef struct _LusText LusText;
+
+LusGlyphs *lus_glyphs_new(void);
+void lus_glyphs_free(LusGlyphs *glyphs);
+/** @string of @px pixels, BOLD and TABULAR of @flags; @tight: spaced by -1.5 %. It lives until the next call. */
+const LusText *lus_glyphs_text(LusGlyphs *glyphs, double px, gboolean tight, unsigned flags, const char *string);
+/** Pixels. */
+double lus_text_width(const LusText *text);
+/** Draws on an image surface in ARGB32, unclipped, from (@x, @y) on its baseline, in pixels: black at 0.75 within
+ *  @outline pixels of the glyphs (0 = none), then the glyphs. */
+void lus_glyphs_draw(LusGlyphs *glyphs, cairo_surface_t *surface, const LusText *text, double x, double y,
+                     double outline, LusColour colour);
+
+/* --- text and shapes: overlay-text.c --- */
+
+/** What a block is drawn with: cairo's user space is the grid, moved to where the block stands. */
+typedef struct {
+  cairo_t *cr; /* on an image; NULL between drawings */
+  LusGlyphs *glyphs;
+  double u;      /* pixels */
+  double min_px; /* smallest text */
+  LusColour colour;
+} LusCanvas;
+
 void lus_canvas_open(LusCanvas *canvas);
 void lus_canvas_close(LusCanvas *canvas);
 void lus_canvas_ink(LusCanvas *canvas, LusInk ink);
 void lus_canvas_colour(LusCanvas *canvas, LusColour colour, double opacity);
-/** @text of @size on the baseline (x, y), in the colour last set; what is wider than @width is set smaller, down to
- *  0.85.  Returns the width drawn. */
+/** @string of @size on the baseline (x, y), in the colour last set, unclipped; what is wider than @width is set smaller,
+ *  down to 0.85. Returns the width drawn. */
 double lus_canvas_text(LusCanvas *canvas, double x, double y, double size, unsigned flags, double width,
-                       const char *text);
+                       const char *string);
 /** The width lus_canvas_text() would draw where there is room. */
 double lus_canvas_text_width(LusCanvas *canvas, double size, unsigned flags, const char *text);
 /** A level line of at least two pixels, on even ones. */
