@@ -224,9 +224,10 @@ static gboolean is_frozen(LusGuard *guard)
   return age >= MAX(HOLD_MIN, (gint64)(HOLD_INTERVALS * (double)longest_interval(guard)));
 }
 
-static gboolean has_new_depth(LusGuard *guard, const LusSegmenterJob *job)
+/* Looks only when @asked to: it is the most of a picture's work. */
+static gboolean has_new_depth(LusGuard *guard, const LusSegmenterJob *job, gboolean asked)
 {
-  gboolean changed = guard->last_ns >= 0 && guard->time_ns - guard->last_ns <= DEPTH_REACH &&
+  gboolean changed = asked && guard->last_ns >= 0 && guard->time_ns - guard->last_ns <= DEPTH_REACH &&
                      lus_guard_is_rescaled(&guard->last, job);
   guard->last = guard->now;
   guard->last_ns = changed ? -1 : guard->time_ns;
@@ -263,7 +264,7 @@ LusGuardState lus_guard_watch(LusGuard *guard, const LusSegmenterJob *job, gint6
   if (no_signal)
     guard->last_ns = -1;
   else
-    new_depth = has_new_depth(guard, job) && config->depth;
+    new_depth = has_new_depth(guard, job, config->depth);
   latch(guard, LUS_GUARD_NO_SIGNAL, no_signal, 0, LEAVE);
   latch(guard, LUS_GUARD_NO_CONTACT, no_contact, CONTACT_ENTER, LEAVE);
   latch(guard, LUS_GUARD_FROZEN, frozen, 0, LEAVE);

@@ -326,11 +326,12 @@ static gboolean is_drawn_on(GstBuffer *out, GstBuffer *in, const LusRect *rect)
 /* Source and model stall for 0 to 5 s at random: no mask older than expire-overlay is drawn, and younger ones are. */
 static void test_stalls(void)
 {
-  GstHarness *harness = scene_harness(
-      SEG " sector=manual roi=<110,40,100,120> freeze-detect=off signal-detect=off depth-detect=off "
-      "contact-detect=off ! "
+  g_autofree char *line = g_strconcat(
+      "lussegment threads=1 inference-mode=latest model-file=", fixture_model(),
+      " sector=manual roi=<110,40,100,120> freeze-detect=off signal-detect=off depth-detect=off contact-detect=off ! "
       "lusconfmask confidence-threshold=0.2 ! lusoverlay stale-policy=hide show-status=false show-legend=false "
-      "show-estimate=false", 40 * MS);
+      "show-estimate=false", NULL);
+  GstHarness *harness = scene_harness(line, 40 * MS);
   const guint pictures = scene_full() ? 100000 : 600;
   const LusRect rect = {110, 40, 100, 120};
   g_autoptr(GRand) rand = g_rand_new_with_seed(7);

@@ -8,7 +8,8 @@
 #define EXPORT __attribute__((visibility("default")))
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t settled = PTHREAD_COND_INITIALIZER; /* for the test */
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;   /* the time, for the worker */
 static struct {
   gboolean on, failing, running, idle;
   GThread *worker;
@@ -26,12 +27,27 @@ static void *next(const char *name)
   return symbol;
 }
 
+/* Blocked until later, or without anything to do. */
+static gboolean is_settled(void)
+{
+  if (state.running)
+    return state.finish > state.now;
+  return state.begun == state.posted && (state.idle || !state.worker);
+}
+
+/* Wakes the test only if it has something to do: each time one thread waits for the other costs a busy machine long. */
+static void tell_settled(void)
+{
+  if (is_settled())
+    pthread_cond_signal(&settled);
+}
+
 static void set_idle(gboolean idle)
 {
   pthread_mutex_lock(&mutex);
   if (g_thread_self() == state.worker) {
     state.idle = idle;
-    pthread_cond_broadcast(&changed);
+    tell_settled();
   }
   pthread_mutex_unlock(&mutex);
 }
@@ -60,11 +76,10 @@ static gboolean take_time(gint64 pts)
     state.idle = FALSE;
     state.begun = pts;
     state.finish = MAX(state.finish, pts) + state.duration;
-    pthread_cond_broadcast(&changed);
+    tell_settled();
     while (state.on && state.now < state.finish)
-      pthread_cond_wait(&changed, &mutex);
+      pthread_cond_wait(&moved, &mutex);
     state.running = FALSE;
-    pthread_cond_broadcast(&changed);
   }
   fails = state.failing;
   pthread_mutex_unlock(&mutex);
@@ -115,21 +130,14 @@ void slow_note_post(gint64 pts_ns)
   pthread_mutex_unlock(&mutex);
 }
 
-/* Blocked until later, or without anything to do. */
-static gboolean is_settled(void)
-{
-  if (state.running)
-    return state.finish > state.now;
-  return state.begun == state.posted && (state.idle || !state.worker);
-}
-
 void slow_advance(gint64 now_ns)
 {
   pthread_mutex_lock(&mutex);
   state.now = now_ns;
-  pthread_cond_broadcast(&changed);
+  if (!is_settled())
+    pthread_cond_signal(&moved);
   while (!is_settled())
-    pthread_cond_wait(&changed, &mutex);
+    pthread_cond_wait(&settled, &mutex);
   pthread_mutex_unlock(&mutex);
 }
 
@@ -147,6 +155,6 @@ void slow_end(void)
 {
   pthread_mutex_lock(&mutex);
   state.on = state.failing = FALSE;
-  pthread_cond_broadcast(&changed);
+  pthread_cond_signal(&moved);
   pthread_mutex_unlock(&mutex);
 }
