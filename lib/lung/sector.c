@@ -10,7 +10,6 @@
 
 #define GRID 160        /* cells along the frame's larger side, at most */
 #define GAP 1           /* cells: gaps up to this are closed */
-#define THIN 4          /* cells: what is not thicker is text, a scale or a line */
 #define PART 8          /* a further component belongs to the sector from 1/8 of the largest one's size */
 #define SMALLEST 64     /* of the frame's area, one part of this is the least a sector covers */
 #define GROWTH 50       /* growth below one part of this (2 %) is ignored, so that the geometry keeps still */
@@ -23,9 +22,6 @@
 #define BORDER 5        /* such a border covers one part of this of the frame at least, */
 #define FLAT 3          /* within so many levels */
 #define CELL_ABOVE 3    /* least mean of a lit cell above black */
-#define EDGE 5          /* cells inside of a border that tell how bright it is */
-#define SPREAD 4        /* of that brightness, one part of this may lie outside of the border */
-#define RUN 4           /* pixels: what is shorter is a coding artefact */
 #define PIXEL_ABOVE 6   /* least luma of a lit pixel above black */
 
 static LusRect frame_rect(const LusSector *sector)
@@ -75,17 +71,20 @@ static gboolean allocate(LusSector *sector)
   sector->row = g_try_malloc0(width);
   sector->sums = g_try_new0(guint16, width);
   sector->lit = g_try_malloc0(cells);
+  sector->core = g_try_malloc0(cells);
   sector->kept = g_try_malloc0(cells);
   sector->spare = g_try_malloc0(cells);
   sector->labels = g_try_new0(int, cells);
   sector->components = g_try_new0(LusComponent, cells);
   sector->stack = g_try_new0(int, MAX(cells, height));
   sector->found = g_try_new0(LusSpan, height);
+  sector->row_limits = g_try_new0(LusSpan, height);
+  sector->column_limits = g_try_new0(LusSpan, width);
   sector->hull = g_try_new0(LusSpan, height);
   sector->edges = g_try_new0(LusEdge, height);
-  return sector->brightest && sector->means && sector->row && sector->sums && sector->lit && sector->kept &&
-         sector->spare && sector->labels && sector->components && sector->stack && sector->found &&
-         sector->hull && sector->edges;
+  return sector->brightest && sector->means && sector->row && sector->sums && sector->lit && sector->core &&
+         sector->kept && sector->spare && sector->labels && sector->components && sector->stack && sector->found &&
+         sector->row_limits && sector->column_limits && sector->hull && sector->edges;
 }
 
 LusSector *lus_sector_new(int frame_width, int frame_height, LusSectorMode mode, LusRect manual)
@@ -117,12 +116,15 @@ void lus_sector_free(LusSector *sector)
   g_free(sector->row);
   g_free(sector->sums);
   g_free(sector->lit);
+  g_free(sector->core);
   g_free(sector->kept);
   g_free(sector->spare);
   g_free(sector->labels);
   g_free(sector->components);
   g_free(sector->stack);
   g_free(sector->found);
+  g_free(sector->row_limits);
+  g_free(sector->column_limits);
   g_free(sector->hull);
   g_free(sector->remembered);
   g_free(sector->edges);
@@ -351,59 +353,18 @@ static void find_cells(LusSector *sector, int level)
   spread(sector->lit, sector->spare, columns, rows, 0, GAP, FALSE);
   spread(sector->lit, sector->spare, columns, rows, -GAP, 0, TRUE);
   memcpy(sector->kept, sector->lit, (gsize)cells);
-  spread(sector->kept, sector->spare, columns, rows, 0, THIN, TRUE);
-  spread(sector->kept, sector->spare, columns, rows, -THIN, 0, FALSE);
+  spread(sector->kept, sector->spare, columns, rows, 0, LUS_SECTOR_THIN, TRUE);
+  spread(sector->kept, sector->spare, columns, rows, -LUS_SECTOR_THIN, 0, FALSE);
   keep_components(sector);
+  memcpy(sector->core, sector->kept, (gsize)cells);
   /* Opening rounds pointed corners off: they come back. */
-  spread(sector->kept, sector->spare, columns, rows, -THIN / 2, THIN / 2, FALSE);
+  spread(sector->kept, sector->spare, columns, rows, -LUS_SECTOR_THIN / 2, LUS_SECTOR_THIN / 2, FALSE);
   for (int i = 0; i < cells; i++)
     sector->kept[i] &= sector->lit[i];
   regrow(sector);
 }
 
-/* ---- the border in pixels ---- */
-
-static int peak(const guint8 *means, int n)
-{
-  int highest = 0;
-  for (int c = 0; c < n; c++)
-    highest = MAX(highest, means[c]);
-  return highest;
-}
-
-/* Whether the pixel, and in the mean the next ones in @direction too, of which there are @n, reach @level. */
-static gboolean is_lit(const guint8 *pixel, int n, int direction, int level)
-{
-  n = MIN(n, RUN);
-  int sum = 0;
-  for (int i = 0; i < n; i++)
-    sum += pixel[i * direction];
-  return *pixel >= level && sum >= level * n;
-}
-
-/* First to last lit pixel of each row, within the kept cells. Beside bright tissue a lit pixel is brighter, since blur and
- * coding spread it over its border. */
-static void trace(LusSector *sector, int level)
-{
-  for (int y = 0; y < sector->height; y++) {
-    const guint8 *kept = sector->kept + (gsize)(y / sector->cell) * sector->columns;
-    const guint8 *means = sector->means + (gsize)(y / sector->cell) * sector->columns;
-    const guint8 *brightest = sector->brightest + (gsize)y * sector->width;
-    int first = 0, last = sector->columns - 1;
-    while (first <= last && !kept[first])
-      first++;
-    while (last >= first && !kept[last])
-      last--;
-    int left = first * sector->cell, right = MIN((last + 1) * sector->cell, sector->width), n = MIN(EDGE, last + 1 - first);
-    int left_level = MAX(level, peak(means + first, n) / SPREAD);
-    int right_level = MAX(level, peak(means + last + 1 - n, n) / SPREAD);
-    while (left < right && !is_lit(brightest + left, right - left, 1, left_level))
-      left++;
-    while (right > left && !is_lit(brightest + right - 1, right - left, -1, right_level))
-      right--;
-    sector->found[y] = (LusSpan){left, right};
-  }
-}
+/* ---- the hull of what was seen ---- */
 
 static gint64 floor_div(gint64 a, gint64 b)
 {
@@ -571,7 +532,8 @@ static void find_edges(LusSector *sector)
     if (lus_span_is_empty(hull))
       continue;
     const guint8 *means = sector->means + (gsize)(y / sector->cell) * sector->columns;
-    int first = hull.left / sector->cell, last = (hull.right - 1) / sector->cell, n_inside = MIN(EDGE, last + 1 - first);
+    int first = hull.left / sector->cell, last = (hull.right - 1) / sector->cell;
+    int n_inside = MIN(LUS_SECTOR_EDGE, last + 1 - first);
     sector->edges[y].left = (guint8)MIN(brightness(means + first, n_inside) * 510 / average, 255);
     sector->edges[y].right = (guint8)MIN(brightness(means + last + 1 - n_inside, n_inside) * 510 / average, 255);
   }
@@ -589,7 +551,7 @@ gboolean lus_sector_update(LusSector *sector, const LusImage *image)
     return FALSE; /* nothing of what follows would come out otherwise than at the last picture */
   sector->changed = FALSE;
   find_cells(sector, sector->cell_level);
-  trace(sector, sector->pixel_level);
+  lus_sector_trace(sector, sector->pixel_level);
   if (!extend_hull(sector))
     return FALSE;
   find_edges(sector);

@@ -248,6 +248,44 @@ static void test_cut_corners(void)
   g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.95);
 }
 
+/* Whether the text (x, y) of @letters has a pixel in the sector. */
+static gboolean holds_text(const Screen *s, const LusSector *sector, int x, int y, int letters)
+{
+  g_autofree guint8 *found = g_malloc((gsize)s->width * s->height);
+  lus_sector_sample(sector, found, (LusRect){0, 0, s->width, s->height}, s->width, s->height);
+  for (int v = y; v < y + 12; v++)
+    for (int u = x; u < x + 11 * letters; u++)
+      if (found[v * s->width + u] && s->pixels[v * s->stride + u] == 230)
+        return TRUE;
+  return FALSE;
+}
+
+/* Names six pixels from the sector, on each side of it and at a corner, stay outside. */
+static void test_texts_beside(void)
+{
+  static const struct {
+    gboolean fan;
+    int x, y, letters;
+  } texts[] = {{FALSE, 131, 200, 6}, {FALSE, 507, 300, 9}, {FALSE, 300, 482, 12}, {FALSE, 220, 61, 8}, {FALSE, 100, 72, 9},
+               {TRUE, 557, 150, 10}, {TRUE, 34, 300, 10}, {TRUE, 360, 565, 8}};
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+    g_autoptr(Screen) s = screen_new(801, 603);
+    if (texts[i].fan)
+      mark_fan(s, 400, -60, 140, 620, 0.6);
+    else
+      mark_rectangle(s, (LusRect){202, 80, 299, 395});
+    speckle(s, 110, 50);
+    text(s, texts[i].x, texts[i].y, texts[i].letters);
+    for (int v = texts[i].y; v < texts[i].y + 12; v++)
+      for (int u = texts[i].x; u < texts[i].x + 11 * texts[i].letters; u++)
+        g_assert_false(s->truth[v * s->width + u]);
+    g_autoptr(LusSector) sector = look(s);
+    g_test_message("text %d: IoU %.3f", (int)i, iou(s, sector, TRUE));
+    g_assert_cmpfloat(iou(s, sector, TRUE), >=, 0.98);
+    g_assert_false(holds_text(s, sector, texts[i].x, texts[i].y, texts[i].letters));
+  }
+}
+
 static double look_at_phantom(guint64 stream)
 {
   LusPhantomConfig config;
@@ -463,6 +501,7 @@ int main(int argc, char **argv)
   g_test_add_func("/sector/thin-layer", test_thin_layer);
   g_test_add_func("/sector/dark-corner", test_dark_corner);
   g_test_add_func("/sector/cut-corners", test_cut_corners);
+  g_test_add_func("/sector/texts-beside", test_texts_beside);
   g_test_add_func("/sector/phantom-screens", test_phantom_screens);
   g_test_add_func("/sector/noise", test_noise);
   g_test_add_func("/sector/raised-black", test_raised_black);

@@ -12,7 +12,7 @@
 
 #define FRAMES 3
 #define TEXTS 14
-#define CLEAR 20 /* pixels between a text and a drawn sector (docs/deidentify.md, limits) */
+#define CLEAR 8 /* pixels between a text and a drawn sector (docs/deidentify.md, limits) */
 
 typedef struct {
   const char *shape; /* linear, convex, phased: the phantom's screens; fan, narrow, box, high: drawn */
