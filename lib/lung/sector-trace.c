@@ -30,8 +30,8 @@ static gboolean is_lit(const guint8 *pixel, int n, int direction, int level)
 
 /* ---- texts ---- */
 
-/* A text that the kept cells reach into lies beyond a gap, unlike tissue. It is looked for from the sector's core outwards:
- * along the rows, and, above and below, along the columns. */
+/* A text that the kept cells reach into lies beyond a gap, unlike tissue. It is looked for from the sector's core
+ * outwards: along the rows, and, above and below, along the columns. */
 typedef struct {
   const guint8 *cells; /* of one row or column of cells, */
   int n, step;         /* how many, and from one to the next */
@@ -49,8 +49,8 @@ static gboolean find_ends(Line line, int *first, int *last)
   return *first <= *last;
 }
 
-/* How many of the @n pixels from @pixel on, one @step apart, come before a text: two dark ones, also in the lines @before
- * and @after, and then a stroke. Speckle does not rise so suddenly. */
+/* How many of the @n pixels from @pixel on, one @step apart, come before a text: two dark ones, also in the lines
+ * @before and @after, and then a stroke. Speckle does not rise so suddenly. */
 static int before_text(const guint8 *pixel, int n, int step, int before, int after)
 {
   for (int i = 3; i < n; i++) {
@@ -66,8 +66,10 @@ static int before_text(const guint8 *pixel, int n, int step, int before, int aft
   return n;
 }
 
-/* Of a line of @length pixels from @pixel on: where texts begin to both sides of the @core, in the @kept cells or the next. */
-static LusSpan find_limits(const guint8 *pixel, int length, int cell, int step, int before, int after, Line core, Line kept)
+/* Of a line of @length pixels from @pixel on: where texts begin to both sides of the @core, in the @kept cells or the
+ * next ones. */
+static LusSpan find_limits(const guint8 *pixel, int length, int cell, int step, int before, int after, Line core,
+                           Line kept)
 {
   LusSpan limits = {0, length};
   int first, last, kept_first, kept_last;
@@ -90,8 +92,10 @@ static LusSpan find_columns(const LusSector *sector)
   LusSpan all = {sector->width, 0};
   int first, last;
   for (int r = 0; r < sector->rows; r++)
-    if (find_ends((Line){sector->core + r * sector->columns, sector->columns, 1}, &first, &last))
-      all = (LusSpan){MIN(all.left, first * sector->cell), MAX(all.right, MIN((last + 1) * sector->cell, sector->width))};
+    if (find_ends((Line){sector->core + r * sector->columns, sector->columns, 1}, &first, &last)) {
+      all.left = MIN(all.left, first * sector->cell);
+      all.right = MAX(all.right, MIN((last + 1) * sector->cell, sector->width));
+    }
   return all;
 }
 
@@ -100,9 +104,10 @@ static void find_texts(LusSector *sector)
   const int width = sector->width, height = sector->height, columns = sector->columns, rows = sector->rows;
   const LusSpan all = find_columns(sector);
   for (int y = 0; y < height; y++) {
+    const guint8 *row = sector->brightest + (gsize)y * width;
     int at = y / sector->cell * columns;
     sector->row_limits[y] =
-        find_limits(sector->brightest + (gsize)y * width, width, sector->cell, 1, y > 0 ? -width : 0, y + 1 < height ? width : 0,
+        find_limits(row, width, sector->cell, 1, y > 0 ? -width : 0, y + 1 < height ? width : 0,
                     (Line){sector->core + at, columns, 1}, (Line){sector->kept + at, columns, 1});
     if (!memchr(sector->core + at, 1, (gsize)columns)) /* above or below, but not beside it as well */
       sector->row_limits[y] = all;

@@ -266,8 +266,8 @@ static void test_texts_beside(void)
   static const struct {
     gboolean fan;
     int x, y, letters;
-  } texts[] = {{FALSE, 131, 200, 6}, {FALSE, 507, 300, 9}, {FALSE, 300, 482, 12}, {FALSE, 220, 61, 8}, {FALSE, 100, 72, 9},
-               {TRUE, 557, 150, 10}, {TRUE, 34, 300, 10}, {TRUE, 360, 565, 8}};
+  } texts[] = {{FALSE, 131, 200, 6}, {FALSE, 507, 300, 9}, {FALSE, 300, 482, 12}, {FALSE, 220, 61, 8},
+               {FALSE, 100, 72, 9},  {TRUE, 557, 150, 10}, {TRUE, 34, 300, 10},   {TRUE, 360, 565, 8}};
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
     g_autoptr(Screen) s = screen_new(801, 603);
     if (texts[i].fan)
