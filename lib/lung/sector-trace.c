@@ -5,7 +5,7 @@
 
 #define SPREAD 4   /* of the brightness of tissue at a border, one part of this may lie outside of it */
 #define RUN 4      /* pixels: what is shorter is a coding artefact */
-#define TEXT 64    /* least luma of a text, */
+#define TEXT 32    /* least luma of a text, */
 #define CONTRAST 4 /* and so many times the gap before it */
 #define INSIDE (2 * LUS_SECTOR_THIN) /* cells: a text that touches the core is not thicker than this */
 #define LETTER 3   /* rows: what begins a letter in one row does so in those around it */
@@ -55,35 +55,39 @@ static int before_text(const guint8 *pixel, int n, int step, int before, int aft
 {
   for (int i = 3; i < n; i++) {
     const guint8 *gap = pixel + (i - 3) * step;
-    int luma = pixel[i * step], dark = 0;
-    if (luma < TEXT)
+    int most = pixel[i * step] / CONTRAST;
+    if (most < TEXT / CONTRAST || gap[step] > most || gap[0] > most)
       continue;
-    for (int k = 0; k < 2; k++, gap += step)
-      dark = MAX(dark, MAX(*gap, MAX(gap[before], gap[after])));
-    if (luma >= CONTRAST * dark)
+    if (gap[before] <= most && gap[after] <= most && gap[step + before] <= most && gap[step + after] <= most)
       return i - 1;
   }
   return n;
 }
 
-/* Of a line of @length pixels from @pixel on: where texts begin to both sides of the @core, in the @kept cells or the
- * next ones. */
-static LusSpan find_limits(const guint8 *pixel, int length, int cell, int step, int before, int after, Line core,
-                           Line kept)
+/* Which pixels are looked at in each line of a row or column of cells: from inside of the core to beyond the kept
+ * cells. */
+typedef struct {
+  int back, begin; /* from one to the other, backwards, */
+  int on, end;     /* and on */
+} Reach;
+
+static Reach find_reach(Line core, Line kept, int cell, int length)
 {
-  LusSpan limits = {0, length};
   int first, last, kept_first, kept_last;
   if (!find_ends(core, &first, &last) || !find_ends(kept, &kept_first, &kept_last))
-    return limits;
-  int begin = MAX(kept_first - 1, 0) * cell, end = MIN((kept_last + 2) * cell, length);
-  int back = MIN((MIN(first + INSIDE, last) + 1) * cell, end) - 1, on = MAX(last - INSIDE, first) * cell;
-  int n = before_text(pixel + back * step, back + 1 - begin, -step, before, after);
-  if (n < back + 1 - begin)
-    limits.left = back + 1 - n;
-  n = before_text(pixel + on * step, end - on, step, before, after);
-  if (n < end - on)
-    limits.right = on + n;
-  return limits;
+    return (Reach){0, 1, 0, 0}; /* nowhere */
+  int end = MIN((kept_last + 2) * cell, length);
+  return (Reach){MIN((MIN(first + INSIDE, last) + 1) * cell, end) - 1, MAX(kept_first - 1, 0) * cell,
+                 MAX(last - INSIDE, first) * cell, end};
+}
+
+/* Where texts begin to both sides in the line of @length pixels from @pixel on. */
+static LusSpan find_limits(const guint8 *pixel, int length, const Reach *reach, int step, int before, int after)
+{
+  int back = reach->back + 1 - reach->begin, on = reach->end - reach->on;
+  int n_back = before_text(pixel + reach->back * step, back, -step, before, after);
+  int n_on = before_text(pixel + reach->on * step, on, step, before, after);
+  return (LusSpan){n_back < back ? reach->back + 1 - n_back : 0, n_on < on ? reach->on + n_on : length};
 }
 
 /* The core's first and last column of cells, as pixels. */
@@ -99,24 +103,31 @@ static LusSpan find_columns(const LusSector *sector)
   return all;
 }
 
-static void find_texts(LusSector *sector)
+static void find_row_limits(LusSector *sector)
 {
-  const int width = sector->width, height = sector->height, columns = sector->columns, rows = sector->rows;
+  const int width = sector->width, columns = sector->columns;
   const LusSpan all = find_columns(sector);
-  for (int y = 0; y < height; y++) {
-    const guint8 *row = sector->brightest + (gsize)y * width;
-    int at = y / sector->cell * columns;
-    sector->row_limits[y] =
-        find_limits(row, width, sector->cell, 1, y > 0 ? -width : 0, y + 1 < height ? width : 0,
-                    (Line){sector->core + at, columns, 1}, (Line){sector->kept + at, columns, 1});
-    if (!memchr(sector->core + at, 1, (gsize)columns)) /* above or below, but not beside it as well */
-      sector->row_limits[y] = all;
+  for (int r = 0; r < sector->rows; r++) {
+    const guint8 *core = sector->core + r * columns, *kept = sector->kept + r * columns;
+    const Reach reach = find_reach((Line){core, columns, 1}, (Line){kept, columns, 1}, sector->cell, width);
+    /* Cells above or below the core are not beside it as well. */
+    const gboolean beside = memchr(core, 1, (gsize)columns) != NULL;
+    for (int y = r * sector->cell; y < MIN((r + 1) * sector->cell, sector->height); y++)
+      sector->row_limits[y] = beside ? find_limits(sector->brightest + (gsize)y * width, width, &reach, 1,
+                                                   y > 0 ? -width : 0, y + 1 < sector->height ? width : 0)
+                                     : all;
   }
-  for (int x = 0; x < width; x++) {
-    int at = x / sector->cell;
-    sector->column_limits[x] =
-        find_limits(sector->brightest + x, height, sector->cell, width, x > 0 ? -1 : 0, x + 1 < width ? 1 : 0,
-                    (Line){sector->core + at, rows, columns}, (Line){sector->kept + at, rows, columns});
+}
+
+static void find_column_limits(LusSector *sector)
+{
+  const int width = sector->width, rows = sector->rows, columns = sector->columns;
+  for (int c = 0; c < columns; c++) {
+    const Reach reach = find_reach((Line){sector->core + c, rows, columns}, (Line){sector->kept + c, rows, columns},
+                                   sector->cell, sector->height);
+    for (int x = c * sector->cell; x < MIN((c + 1) * sector->cell, width); x++)
+      sector->column_limits[x] = find_limits(sector->brightest + x, sector->height, &reach, width, x > 0 ? -1 : 0,
+                                             x + 1 < width ? 1 : 0);
   }
 }
 
@@ -152,7 +163,8 @@ static gboolean is_text(const LusSector *sector, int x, int y)
 /* Beside bright tissue a lit pixel is brighter, since blur and coding spread it over its border. */
 void lus_sector_trace(LusSector *sector, int level)
 {
-  find_texts(sector);
+  find_row_limits(sector);
+  find_column_limits(sector);
   for (int y = 0; y < sector->height; y++) {
     const guint8 *means = sector->means + (gsize)(y / sector->cell) * sector->columns;
     const guint8 *brightest = sector->brightest + (gsize)y * sector->width;
