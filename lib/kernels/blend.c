@@ -5,7 +5,21 @@
 
 #include "kernels/kernels.h"
 
+#ifdef LUS_HAVE_X86_KERNELS
+extern const LusBlendKernels lus_blend_avx2;
+#endif
+
+const LusBlendKernels *lus_blend_nth(int i)
+{
+#ifdef LUS_HAVE_X86_KERNELS
+  if (i == 2 && __builtin_cpu_supports("avx2"))
+    return &lus_blend_avx2;
+#endif
+  return i == 0 ? &lus_blend_c : i == 1 ? &lus_blend_orc : NULL;
+}
+
 const LusBlendKernels *lus_blend_kernels(void)
 {
-  return strcmp(lus_kernels()->name, "c") == 0 ? &lus_blend_c : &lus_blend_orc;
+  const LusBlendKernels *best = lus_blend_nth(2);
+  return strcmp(lus_kernels()->name, "c") == 0 ? &lus_blend_c : best ? best : &lus_blend_orc;
 }

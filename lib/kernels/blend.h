@@ -7,7 +7,7 @@
  *  same bytes. n may be  0; any alignment; rows don't overlap; nothing is read or written outside of the n samples.
  *  */
 typedef struct {
-  const char *name; /* "c", "orc" */
+  const char *name; /* "c", "orc", "avx2" */
 
   /** d[i] = div255(s[i] a[i] + d[i] (255 - a[i])). */
   void (*mix)(uint8_t *d, const uint8_t *s, const uint8_t *a, int n);
@@ -26,5 +26,7 @@ extern const LusBlendKernels lus_blend_c;
 /** ORC programs. */
 extern const LusBlendKernels lus_blend_orc;
 
-/** The one in use: lus_blend_c with LUS_KERNELS=c, else lus_blend_orc. */
+/** The one in use: lus_blend_c with LUS_KERNELS=c, else the best that this CPU runs. */
 const LusBlendKernels *lus_blend_kernels(void);
+/** All that it runs, the specification first, ORC second; NULL past the last. */
+const LusBlendKernels *lus_blend_nth(int i);

@@ -67,7 +67,7 @@ static const struct { double kr, kb; } matrices[] = {
 
 typedef struct {
   int plane, row, start, length; /* bytes of the plane's row */
-  guint at;                      /* in source and alpha */
+  guint source, alpha;           /* where they begin in the plate's */
 } LusRun;
 
 /* Runs nearer than this are one: a call costs more than a few transparent pixels. */
@@ -112,15 +112,13 @@ static guint8 convert(const int row[4], const int rgb[3])
   return (guint8)CLAMP((row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2] + row[3]) >> 16, 0, 255);
 }
 
-LusPaint lus_paint(const LusImage *target, LusColour colour)
+static void convert_colour(guint8 channels[3], const LusImage *target, LusColour colour)
 {
   Conversion conversion;
-  LusPaint paint;
   const int rgb[3] = {colour.r, colour.g, colour.b};
   conversion_init(&conversion, target);
   for (int c = 0; c < layouts[target->format].n_components; c++)
-    paint.channels[c] = convert(conversion.m[c], rgb);
-  return paint;
+    channels[c] = convert(conversion.m[c], rgb);
 }
 
 void lus_plate_init(LusPlate *plate)
@@ -232,26 +230,18 @@ static void fill_targets(const Build *build, const Target *targets, int n, int y
   }
 }
 
-/* A run of plane @p for @n pixels from (@x, @y) of the frame; its index. */
+/* A run of plane @p for @n pixels from (@x, @y) of the frame, transparent; its index. */
 static guint new_run(LusPlate *plate, const Layout *layout, int p, int x, int y, int n)
 {
   const Plane *plane = &layout->planes[p];
   int start = (x >> plane->x_shift) * plane->step, end = ((x + n - 1) >> plane->x_shift) + 1;
-  LusRun run = {p, y >> plane->y_shift, start, end * plane->step - start, plate->source->len};
-  g_byte_array_set_size(plate->source, run.at + (guint)run.length);
-  g_byte_array_set_size(plate->alpha, run.at + (guint)run.length);
+  LusRun run = {p, y >> plane->y_shift, start, end * plane->step - start, plate->source->len, plate->alpha->len};
+  g_byte_array_set_size(plate->source, run.source + (guint)run.length);
+  g_byte_array_set_size(plate->alpha, run.alpha + (guint)run.length);
+  memset(plate->source->data + run.source, 0, (gsize)run.length);
+  memset(plate->alpha->data + run.alpha, 0, (gsize)run.length);
   g_array_append_val(plate->runs, run);
   return plate->runs->len - 1;
-}
-
-/* The same, transparent. */
-static guint new_clear_run(LusPlate *plate, const Layout *layout, int p, int x, int y, int n)
-{
-  guint index = new_run(plate, layout, p, x, y, n);
-  const LusRun *run = &g_array_index(plate->runs, LusRun, index);
-  memset(plate->source->data + run->at, 0, (gsize)run->length);
-  memset(plate->alpha->data + run->at, 0, (gsize)run->length);
-  return index;
 }
 
 /* Fills the runs of row @y, @runs by plane (-1: none), component group by component group. */
@@ -269,8 +259,9 @@ static void fill_runs(const Build *build, const int runs[3], int y, int x0, int 
         continue;
       const LusRun *run = &g_array_index(build->plate->runs, LusRun, runs[other->plane]);
       int byte = ((build->where.x + x0) >> other->x_shift) * other->step + other->offset;
-      gssize at = (gssize)run->at + byte - run->start;
-      targets[n++] = (Target){other, build->plate->source->data + at, build->plate->alpha->data + at};
+      gssize at = byte - run->start;
+      targets[n++] = (Target){other, build->plate->source->data + run->source + at,
+                              build->plate->alpha->data + run->alpha + at};
       done |= 1u << k;
     }
     if (n)
@@ -286,7 +277,7 @@ static void add_run(const Build *build, int y, int rows, int x0, int x1)
     int runs[3] = {-1, -1, -1};
     for (int p = 0; p < layout->n_planes; p++)
       if (!(j & ((1 << layout->planes[p].y_shift) - 1)))
-        runs[p] = (int)new_clear_run(build->plate, layout, p, build->where.x + x0, build->where.y + y + j, x1 - x0);
+        runs[p] = (int)new_run(build->plate, layout, p, build->where.x + x0, build->where.y + y + j, x1 - x0);
     fill_runs(build, runs, y + j, x0, x1);
   }
 }
@@ -360,34 +351,82 @@ static void scatter_value(guint8 *out, guint8 value, int step, int n)
     out[i * step] = value;
 }
 
-/* One run of lus_plate_add(), of plane @p. */
-static void fill_run(const LusPlate *plate, const Layout *layout, const LusRun *run, LusPaint paint, const guint8 *top,
-                     const guint8 *bottom, int width)
+LusPaint lus_plate_paint(LusPlate *plate, const LusImage *target, LusColour colour)
 {
-  guint8 means[LUS_FRAME_MAX / 2], *alpha = plate->alpha->data + run->at, *source = plate->source->data + run->at;
-  if (layout->planes[run->plane].x_shift)
-    mean_row(means, top, bottom, width);
+  const Layout *layout = &layouts[target->format];
+  LusPaint paint = {{0, 0, 0}};
+  guint8 channels[3];
+  convert_colour(channels, target, colour);
+  for (int p = 0; p < layout->n_planes; p++) {
+    const Plane *plane = &layout->planes[p];
+    int units = (target->width + plane->x_shift) >> plane->x_shift;
+    gsize n = (gsize)units * plane->step;
+    paint.rows[p] = plate->source->len;
+    g_byte_array_set_size(plate->source, paint.rows[p] + (guint)n);
+    memset(plate->source->data + paint.rows[p], 0, n);
+  }
   for (int c = 0; c < layout->n_components; c++) {
     const Component *component = &layout->components[c];
-    int n = (width + component->x_shift) >> component->x_shift;
-    if (component->plane != run->plane)
-      continue;
-    scatter(alpha + component->offset, component->x_shift ? means : top, component->step, n);
-    scatter_value(source + component->offset, paint.channels[component->channel], component->step, n);
+    int samples = (target->width + component->x_shift) >> component->x_shift;
+    scatter_value(plate->source->data + paint.rows[component->plane] + component->offset, channels[component->channel],
+                  component->step, samples);
+  }
+  return paint;
+}
+
+/* Alphas of a plane's bytes from those of its pixels: @bottom is @top where a row of samples is one of pixels. */
+static void fill_alpha(guint8 *out, const Layout *layout, int p, const guint8 *top, const guint8 *bottom, int width)
+{
+  const Plane *plane = &layout->planes[p];
+  int units = (width + plane->x_shift) >> plane->x_shift;
+  guint8 means[LUS_FRAME_MAX / 2];
+  if (plane->x_shift)
+    mean_row(means, top, bottom, width);
+  if (layout->n_planes == 2 && p == 1) {
+    for (int i = 0; i < units; i++)
+      out[2 * i] = out[2 * i + 1] = means[i];
+    return;
+  }
+  if (plane->step > 1)
+    memset(out, 0, (gsize)units * plane->step);
+  for (int c = 0; c < layout->n_components; c++) {
+    const Component *component = &layout->components[c];
+    if (component->plane == p)
+      scatter(out + component->offset, component->x_shift ? means : top, component->step,
+              (width + component->x_shift) >> component->x_shift);
   }
 }
 
-void lus_plate_add(LusPlate *plate, const LusImage *target, LusPaint paint, LusRect where, const guint8 *alpha,
+/* Three planes: the third one is sampled as the second, and its runs have the same alphas. */
+void lus_plate_add(LusPlate *plate, const LusImage *target, const LusPaint *paint, LusRect where, const guint8 *alpha,
                    int stride)
 {
   const Layout *layout = &layouts[target->format];
-  for (int p = 0; p < layout->n_planes; p++)
-    for (int j = 0; j < where.height; j += 1 << layout->planes[p].y_shift) {
-      const guint8 *top = alpha + (gssize)j * stride;
-      gboolean two = layout->planes[p].y_shift && j + 1 < where.height;
-      guint index = (layout->n_planes > 1 ? new_run : new_clear_run)(plate, layout, p, where.x, where.y + j, where.width);
-      fill_run(plate, layout, &g_array_index(plate->runs, LusRun, index), paint, top, two ? top + stride : top, where.width);
+  guint bytes = 0, n = 0, at = plate->alpha->len;
+  int rows[3], lengths[3];
+  for (int p = 0; p < layout->n_planes; p++) {
+    const Plane *plane = &layout->planes[p];
+    rows[p] = (where.height + plane->y_shift) >> plane->y_shift;
+    lengths[p] = ((where.width + plane->x_shift) >> plane->x_shift) * plane->step;
+    bytes += p < 2 ? (guint)(rows[p] * lengths[p]) : 0;
+    n += (guint)rows[p];
+  }
+  g_array_set_size(plate->runs, plate->runs->len + n);
+  g_byte_array_set_size(plate->alpha, at + bytes);
+  LusRun *run = &g_array_index(plate->runs, LusRun, plate->runs->len - n);
+  for (int p = 0; p < layout->n_planes; p++) {
+    const Plane *plane = &layout->planes[p];
+    for (int j = 0; j < rows[p]; j++, run++) {
+      const guint8 *top = alpha + ((gssize)j << plane->y_shift) * stride;
+      *run = (LusRun){p, (where.y >> plane->y_shift) + j, (where.x >> plane->x_shift) * plane->step, lengths[p],
+                      paint->rows[p], p < 2 ? at : run[-rows[p]].alpha};
+      if (p == 2)
+        continue;
+      fill_alpha(plate->alpha->data + at, layout, p, top, plane->y_shift && where.height > 1 ? top + stride : top,
+                 where.width);
+      at += (guint)lengths[p];
     }
+  }
 }
 
 void lus_plate_draw(const LusPlate *plate, LusImage *frame)
@@ -396,7 +435,7 @@ void lus_plate_draw(const LusPlate *plate, LusImage *frame)
   for (guint i = 0; i < plate->runs->len; i++) {
     const LusRun *run = &g_array_index(plate->runs, LusRun, i);
     kernels->mix(frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start,
-                 plate->source->data + run->at, plate->alpha->data + run->at, run->length);
+                 plate->source->data + run->source, plate->alpha->data + run->alpha, run->length);
   }
 }
 
@@ -467,11 +506,12 @@ void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colo
   g_byte_array_set_size(tint->scratch, 10 * (guint)units + 16);
   memset(tint->source->data, 0, tint->source->len);
   for (int c = 0; c < n; c++) {
-    LusPaint paint = lus_paint(target, colours[c]);
+    guint8 channels[3];
+    convert_colour(channels, target, colours[c]);
     for (int k = 0; k < layout->n_components; k++) {
       const Component *component = &layout->components[k];
       guint8 value = layout->kind == KIND_RGB ? difference(target->matrix, component->channel, colours[c])
-                                              : paint.channels[component->channel];
+                                              : channels[component->channel];
       if (is_tinted(layout, component))
         scatter_value(tint_source(tint, c, component->plane) + component->offset, value, unit->step, units);
     }

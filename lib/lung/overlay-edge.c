@@ -131,28 +131,58 @@ static void add_cell(const Edge *edge, const Cell *cell, int code)
   }
 }
 
-/* The cells between sample rows @v and @v + 1, which lie half a sample outside of the plane at its borders. */
+/* Which samples of two rows are inside: 1 in the upper one, 2 in the lower one. @codes[0] stands for the first of
+ * @n samples once more, @codes[n + 1] for the last one. */
+static void code_rows(guint8 *restrict codes, const guint8 *top, const guint8 *bottom, int n, guint8 cut)
+{
+  for (int i = 0; i < n; i++) {
+    guint8 above = top[i] >= cut, below = bottom[i] >= cut;
+    codes[i + 1] = (guint8)(above | below << 1);
+  }
+  codes[0] = codes[1];
+  codes[n + 1] = codes[n];
+}
+
+/* From code @i on, the first one before @n that is not the same as the next one, or neither all inside nor all
+ * outside; @n if there is none. */
+static int next_code(const guint8 *codes, int i, int n)
+{
+  for (; i < n; i++) {
+    if (codes[i] != codes[i + 1] || codes[i] == 1 || codes[i] == 2)
+      return i;
+    guint64 same = codes[i] * G_GUINT64_CONSTANT(0x0101010101010101), eight;
+    int equal = 0;
+    for (; i + equal + 9 <= n; equal += 8) {
+      memcpy(&eight, codes + i + equal + 1, sizeof eight);
+      if (eight != same)
+        break;
+    }
+    i += MAX(equal - 1, 0);
+  }
+  return n;
+}
+
+/* The cells between sample rows @v and @v + 1 and columns @u0..@u1, which lie half a sample outside of the plane at its
+ * borders. */
 static void add_row(const Edge *edge, int v, int u0, int u1, int cut)
 {
   const LusPlaneField *field = edge->field;
-  int width = field->width, height = field->height;
+  int width = field->width, height = field->height, first = MAX(u0, 0), last = MIN(u1, width - 1);
   const guint8 *top = field->plane + (gsize)MAX(v, 0) * (gsize)width;
   const guint8 *bottom = field->plane + (gsize)MIN(v + 1, height - 1) * (gsize)width;
   double y0 = v < 0 ? -0.5 : v, y1 = v + 1 == height ? height - 0.5 : v + 1;
-  int a = MAX(u0, 0), left = (top[a] >= cut) | (bottom[a] >= cut) << 3;
-  for (int u = u0; u < u1; u++) {
-    int b = MIN(u + 1, width - 1), right = (top[b] >= cut) << 1 | (bottom[b] >= cut) << 2;
-    int code = left | right;
-    if (code != 0 && code != 15) {
-      a = MAX(u, 0);
-      double x0 = u < 0 ? -0.5 : u, x1 = u + 1 == width ? width - 0.5 : u + 1;
-      double px0 = edge->x0 + x0 * edge->sx, px1 = edge->x0 + x1 * edge->sx;
-      double py0 = edge->y0 + y0 * edge->sy, py1 = edge->y0 + y1 * edge->sy;
-      const Cell cell = {{{px0, py0}, {px1, py0}, {px1, py1}, {px0, py1}},
-                         {top[a], top[b], bottom[b], bottom[a]}, cut - 0.5};
-      add_cell(edge, &cell, code);
-    }
-    left = (right >> 1 & 1) | (right >> 2 & 1) << 3;
+  guint8 codes[LUS_FRAME_MAX + 2];
+  code_rows(codes, top + first, bottom + first, last - first + 1, (guint8)cut);
+  int skip = u0 < 0 ? 0 : 1, n = u1 - u0 + skip;
+  for (int i = next_code(codes, skip, n); i < n; i = next_code(codes, i + 1, n)) {
+    int u = first - 1 + i, a = MAX(u, 0), b = MIN(u + 1, width - 1);
+    int code = (codes[i] & 1) | (codes[i] & 2) << 2 | (codes[i + 1] & 1) << 1 | (codes[i + 1] & 2) << 1;
+    double x0 = u < 0 ? -0.5 : u, x1 = u + 1 == width ? width - 0.5 : u + 1;
+    double px0 = edge->x0 + x0 * edge->sx, px1 = edge->x0 + x1 * edge->sx;
+    double py0 = edge->y0 + y0 * edge->sy, py1 = edge->y0 + y1 * edge->sy;
+    const Cell cell = {{{px0, py0}, {px1, py0}, {px1, py1}, {px0, py1}},
+                       {top[a], top[b], bottom[b], bottom[a]}, cut - 0.5};
+    add_cell(edge, &cell, code);
   }
 }
 
@@ -192,14 +222,17 @@ int lus_edge_next(const LusEdgeMap *map, int tile, int y, int rows)
   return map->tiles;
 }
 
-gboolean lus_edge_band(LusEdgeMap *map, guint8 alpha[LUS_TILE], int tile, int y, double gap, double width, double opacity)
+int lus_edge_end(const LusEdgeMap *map, int tile, int y, int rows)
+{
+  const guint8 *top = touched_row(map, y), *bottom = touched_row(map, y + rows - 1);
+  for (tile++; tile < map->tiles && (top[tile] | bottom[tile]); tile++)
+    ;
+  return tile;
+}
+
+gboolean lus_edge_band(LusEdgeMap *map, guint8 *alpha, int tile, int n, int y, double gap, double width, double opacity)
 {
   float *distance = map->distance + (gsize)(y & (map->rows - 1)) * row_floats(map) + (gsize)tile * LUS_TILE;
-  guint8 *touched = touched_row(map, y) + tile;
-  if (!*touched) {
-    memset(alpha, 0, LUS_TILE);
-    return FALSE;
-  }
-  *touched = 0;
-  return map->kernels->band(alpha, distance, (float)gap, (float)width, (float)opacity, LUS_TILE) != 0;
+  memset(touched_row(map, y) + tile, 0, (gsize)n);
+  return map->kernels->band(alpha, distance, (float)gap, (float)width, (float)opacity, n * LUS_TILE) != 0;
 }

@@ -194,63 +194,74 @@ typedef struct {
 } Contour;
 
 /* A dash is 1 u on and 1 u off along the diagonals. */
-static void break_line(guint8 alpha[LUS_TILE], int x, int y, int dash)
+static void break_line(guint8 *alpha, int x, int y, int dash, int n)
 {
-  for (int i = 0; i < LUS_TILE; i++)
+  for (int i = 0; i < n; i++)
     alpha[i] = (x + i + y) % (2 * dash) >= dash ? 0 : alpha[i];
 }
 
 /* Nothing is drawn outside of the sector and at its border. */
 static void clip_tile(const LusMaskDrawing *drawing, guint8 alpha[LUS_TILE], int x, int y)
 {
-  int n = MIN(LUS_TILE, drawing->frame_width - x);
+  int n = MIN(LUS_TILE, drawing->frame_width - x), whole_tiles = drawing->frame_width / LUS_TILE, tile = x / LUS_TILE;
   const guint8 *sector = drawing->sector + (gsize)y * (gsize)drawing->frame_width + x;
+  if (tile < whole_tiles && drawing->whole[(gsize)y * (gsize)whole_tiles + (gsize)tile])
+    return;
   for (int i = 0; i < LUS_TILE; i++)
     alpha[i] = i < n && sector[i] == 255 ? alpha[i] : 0;
 }
 
-/* The alphas of a tile's pixels in @rows rows from @y on; whether there may be others than 0. */
-static gboolean stroke_tiles(const Contour *contour, int tile, int y, int rows)
+/* The alphas of the pixels of row @y in the tiles @first..@end - 1; whether there may be others than 0. */
+static gboolean stroke_row(const Contour *contour, guint8 *alpha, int first, int end, int y)
 {
   LusMaskDrawing *drawing = contour->drawing;
   const LusStroke *stroke = contour->stroke;
-  int x = drawing->box.x + tile * LUS_TILE, whole_tiles = drawing->frame_width / LUS_TILE, any = 0;
-  for (int j = 0; j < rows; j++) {
-    guint8 *alpha = drawing->alpha + j * LUS_FRAME_MAX + tile * LUS_TILE;
-    int frame_y = drawing->box.y + y + j, whole = x / LUS_TILE;
-    if (!lus_edge_band(&drawing->edge, alpha, tile, y + j, CONTOUR_GAP, stroke->width, stroke->opacity))
-      continue;
-    if (whole >= whole_tiles || !drawing->whole[(gsize)frame_y * (gsize)whole_tiles + (gsize)whole])
-      clip_tile(drawing, alpha, x, frame_y);
-    if (stroke->dash)
-      break_line(alpha, x, frame_y, stroke->dash);
-    any = 1;
-  }
-  return any;
+  int x = drawing->box.x + first * LUS_TILE, frame_y = drawing->box.y + y, n = end - first;
+  if (!lus_edge_band(&drawing->edge, alpha, first, n, y, CONTOUR_GAP, stroke->width, stroke->opacity))
+    return FALSE;
+  for (int t = 0; t < n; t++)
+    clip_tile(drawing, alpha + t * LUS_TILE, x + t * LUS_TILE, frame_y);
+  if (stroke->dash)
+    break_line(alpha, x, frame_y, stroke->dash, n * LUS_TILE);
+  return TRUE;
 }
 
+/* Eight pixels of one or two rows: 0 if nothing is drawn on them. */
+static guint64 eight_drawn(const guint8 *alpha, int rows)
+{
+  guint64 top, bottom;
+  memcpy(&top, alpha, sizeof top);
+  memcpy(&bottom, alpha + (rows - 1) * LUS_FRAME_MAX, sizeof bottom);
+  return top | bottom;
+}
+
+/* A run of tiles becomes one of the plate, without what is empty at its ends. */
 static void add_tiles(const Contour *contour, int first, int end, int y, int rows)
 {
   LusMaskDrawing *drawing = contour->drawing;
-  int x0 = first * LUS_TILE, x1 = MIN(end * LUS_TILE, drawing->box.width);
+  int x0 = first * LUS_TILE, x1 = end * LUS_TILE;
+  while (x0 < x1 && !eight_drawn(drawing->alpha + x0, rows))
+    x0 += 8;
+  while (x0 < x1 && !eight_drawn(drawing->alpha + x1 - 8, rows))
+    x1 -= 8;
+  x1 = MIN(x1, drawing->box.width);
   const LusRect where = {drawing->box.x + x0, drawing->box.y + y, x1 - x0, rows};
   if (x0 < x1)
-    lus_plate_add(&drawing->contour, contour->target, contour->paint, where, drawing->alpha + x0, LUS_FRAME_MAX);
+    lus_plate_add(&drawing->contour, contour->target, &contour->paint, where, drawing->alpha + x0, LUS_FRAME_MAX);
 }
 
-/* Runs of tiles with something in them become runs of the plate. */
 static void contour_rows(void *data, int y)
 {
   const Contour *contour = data;
   const LusEdgeMap *edge = &contour->drawing->edge;
-  int rows = MIN(2, contour->drawing->box.height - y), first, next;
-  for (int tile = first = lus_edge_next(edge, 0, y, rows); tile < edge->tiles; tile = next) {
-    gboolean drawn = stroke_tiles(contour, tile, y, rows);
-    next = lus_edge_next(edge, tile + 1, y, rows);
-    if (drawn && next == tile + 1 && next < edge->tiles)
-      continue;
-    add_tiles(contour, first, drawn ? tile + 1 : tile, y, rows);
-    first = next;
+  int rows = MIN(2, contour->drawing->box.height - y), end;
+  for (int first = lus_edge_next(edge, 0, y, rows); first < edge->tiles; first = lus_edge_next(edge, end, y, rows)) {
+    gboolean drawn = FALSE;
+    end = lus_edge_end(edge, first, y, rows);
+    for (int j = 0; j < rows; j++)
+      drawn |= stroke_row(contour, contour->drawing->alpha + j * LUS_FRAME_MAX + first * LUS_TILE, first, end, y + j);
+    if (drawn)
+      add_tiles(contour, first, end, y, rows);
   }
 }
 
@@ -288,7 +299,7 @@ static void draw_contour(LusMaskDrawing *drawing, const LusImage *target, const 
                          const LusMaskLayer *layer, const LusStroke *stroke)
 {
   LusRect rect = segmentation->rect;
-  Contour contour = {drawing, target, stroke, lus_paint(target, stroke->colour)};
+  Contour contour = {drawing, target, stroke, lus_plate_paint(&drawing->contour, target, stroke->colour)};
   const LusPlaneField field = {layer->plane, segmentation->width, segmentation->height,
                                {rect.x - drawing->box.x, rect.y - drawing->box.y, rect.width, rect.height}};
   lus_edge_find(&drawing->edge, &field, layer->part, layer->cut, stroke_reach(stroke->width), contour_rows, &contour);

@@ -61,12 +61,13 @@ typedef struct {
  *  out. x and y of @where are even. */
 void lus_plate_build(LusPlate *plate, const LusImage *target, const LusDrawing *drawing, LusRect where);
 
-/** A colour in the channels of a frame. */
-typedef struct { guint8 channels[3]; } LusPaint;
-LusPaint lus_paint(const LusImage *target, LusColour colour);
+/** A colour in a plate, ready to be drawn with: where each plane's row of it begins in the plate's source. */
+typedef struct { guint rows[3]; } LusPaint;
+/** It lasts until the plate is emptied or built. */
+LusPaint lus_plate_paint(LusPlate *plate, const LusImage *target, LusColour colour);
 /** Adds one or two rows of one colour, drawn over what is in the plate: @where, x and y even, lies within the frame;
  *  @alpha [height][stride]. */
-void lus_plate_add(LusPlate *plate, const LusImage *target, LusPaint paint, LusRect where, const guint8 *alpha,
+void lus_plate_add(LusPlate *plate, const LusImage *target, const LusPaint *paint, LusRect where, const guint8 *alpha,
                    int stride);
 /** Draws on a frame of the format and size it was built for. */
 void lus_plate_draw(const LusPlate *plate, LusImage *frame);
@@ -123,9 +124,11 @@ void lus_edge_find(LusEdgeMap *map, const LusPlaneField *field, LusRect part, in
                    void *data);
 /** The first tile from @tile on that was touched in one of the rows, 1 or 2; tiles if none is. */
 int lus_edge_next(const LusEdgeMap *map, int tile, int y, int rows);
-/** Alphas of a tile's pixels in the band between the distances @gap and @gap + @width outside of the mask; the map
- *  forgets the tile. FALSE if all are 0. */
-gboolean lus_edge_band(LusEdgeMap *map, guint8 alpha[LUS_TILE], int tile, int y, double gap, double width, double opacity);
+/** The first tile behind @tile that was not. */
+int lus_edge_end(const LusEdgeMap *map, int tile, int y, int rows);
+/** Alphas of the pixels of @n tiles in the band between the distances @gap and @gap + @width outside of the mask; the
+ *  map forgets the tiles. FALSE if all are 0. */
+gboolean lus_edge_band(LusEdgeMap *map, guint8 *alpha, int tile, int n, int y, double gap, double width, double opacity);
 
 /* --- tints of masks: overlay-tint.c --- */
 

@@ -163,27 +163,41 @@ static void cover_row(const Work *work, const LusMaskLayer *layer, int y, int *f
   }
 }
 
-static int strength_at(const Work *work, const guint8 strength[256], int i)
+/* The strengths in the middles of @n units from @first on. */
+static void find_strengths(const Work *work, const guint8 strength[256], guint8 *restrict out, int first, int n)
 {
-  int weight = work->column_weight[i];
-  const guint16 *at = work->line + work->column[i];
-  return strength[((256 - weight) * at[0] + weight * at[1] + (1 << 15)) >> 16];
+  const guint16 *line = work->line;
+  const int *column = work->column + first;
+  const guint8 *weights = work->column_weight + first;
+  for (int i = 0; i < n; i++) {
+    int weight = weights[i];
+    const guint16 *at = line + column[i];
+    out[i] = strength[((256 - weight) * at[0] + weight * at[1] + (1 << 15)) >> 16];
+  }
 }
 
 /* Lays a layer's strengths over those of the layers before it. */
 static void add_strengths(const Work *work, const guint8 strength[256], guint8 name, int from, int to)
 {
-  int shift = work->x_shift + work->y_shift, all = 1 << shift;
-  for (int i = from; i < to; i++) {
-    int start = i, cover;
-    for (; i < to && work->cover[i] == all; i++)
-      work->alpha[i] = (guint8)strength_at(work, strength, i);
-    memset(work->who + start, name, (gsize)(i - start));
-    if (i == to || !(cover = work->cover[i]))
-      continue;
-    int value = strength_at(work, strength, i) * cover + work->alpha[i] * (all - cover);
-    work->alpha[i] = (guint8)((value + (all >> 1)) >> shift);
-    work->who[i] = name;
+  int shift = work->x_shift + work->y_shift, all = 1 << shift, i = from;
+  const guint8 *cover = work->cover;
+  while (i < to) {
+    int start = i;
+    while (i < to && cover[i] == all)
+      i++;
+    if (i > start) {
+      find_strengths(work, strength, work->alpha + start, start, i - start);
+      memset(work->who + start, name, (gsize)(i - start));
+    }
+    for (; i < to && cover[i] != all; i++) {
+      guint8 whole;
+      if (!cover[i])
+        continue;
+      find_strengths(work, strength, &whole, i, 1);
+      int value = whole * cover[i] + work->alpha[i] * (all - cover[i]);
+      work->alpha[i] = (guint8)((value + (all >> 1)) >> shift);
+      work->who[i] = name;
+    }
   }
   memset(work->cover + from, 0, (gsize)(to - from));
 }

@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
-/* Both variants must give the same bytes for every length, offset and value, and touch nothing else. */
+/* All variants must give the same bytes for every length, offset and value, and touch nothing else. */
 
 #define GUARD 0xa5
 #define LONGEST 67
@@ -105,9 +105,10 @@ static void test_weigh_values(void)
 }
 
 /* All values of one pixel, all sums of four. */
-static void test_weigh_all(void)
+static void test_weigh_all(const void *data)
 {
-  uint8_t top[2048], bottom[2048], c[1024], orc[1024];
+  const LusBlendKernels *kernels = data;
+  uint8_t top[2048], bottom[2048], c[1024], other[1024];
   for (int i = 0; i < 1024; i++) {
     int rest = MIN(i, 1020);
     for (int k = 0; k < 4; k++) {
@@ -117,21 +118,42 @@ static void test_weigh_all(void)
     }
   }
   lus_blend_c.weigh4(c, top, bottom, 1024);
-  lus_blend_orc.weigh4(orc, top, bottom, 1024);
-  g_assert_cmpmem(c, sizeof c, orc, sizeof orc);
+  kernels->weigh4(other, top, bottom, 1024);
+  g_assert_cmpmem(c, sizeof c, other, sizeof other);
   for (int i = 0; i < 256; i++)
     top[i] = (uint8_t)i;
   lus_blend_c.weigh1(c, top, 256);
-  lus_blend_orc.weigh1(orc, top, 256);
-  g_assert_cmpmem(c, 256, orc, 256);
+  kernels->weigh1(other, top, 256);
+  g_assert_cmpmem(c, 256, other, 256);
 }
 
-static void test_lengths(void)
+/* Every sample with every weight, over three destinations. */
+static void test_add_all(const void *data)
 {
+  const LusBlendKernels *kernels = data;
+  const uint8_t grounds[] = {0, 120, 255};
+  for (int k = 0; k < 3; k++)
+    for (int weight = 0; weight < 256; weight++) {
+      int8_t s[256];
+      uint8_t w[256], c[256], other[256];
+      for (int i = 0; i < 256; i++)
+        s[i] = (int8_t)(i - 128);
+      memset(w, weight, sizeof w);
+      memset(c, grounds[k], sizeof c);
+      memset(other, grounds[k], sizeof other);
+      lus_blend_c.add(c, s, w, 256);
+      kernels->add(other, s, w, 256);
+      g_assert_cmpmem(c, sizeof c, other, sizeof other);
+    }
+}
+
+static void test_lengths(const void *data)
+{
+  const LusBlendKernels *kernels = data;
   g_autoptr(GRand) rand = g_rand_new_with_seed(3);
   for (int n = 0; n <= LONGEST; n++)
     for (int offset = 0; offset < 4; offset++) {
-      uint8_t s[SIZE], a[SIZE], pairs[2 * SIZE], c[5][SIZE], orc[5][SIZE];
+      uint8_t s[SIZE], a[SIZE], pairs[2 * SIZE], c[5][SIZE], other[5][SIZE];
       int8_t difference[SIZE];
       fill(rand, s, SIZE);
       fill(rand, a, SIZE);
@@ -140,40 +162,54 @@ static void test_lengths(void)
       memset(c, GUARD, sizeof c);
       for (int k = 0; k < 5; k++)
         fill(rand, c[k] + offset, n);
-      memcpy(orc, c, sizeof orc);
+      memcpy(other, c, sizeof other);
       lus_blend_c.mix(c[0] + offset, s + 1, a + offset, n);
-      lus_blend_orc.mix(orc[0] + offset, s + 1, a + offset, n);
+      kernels->mix(other[0] + offset, s + 1, a + offset, n);
       lus_blend_c.scale(c[1] + offset, a, s + 3, n);
-      lus_blend_orc.scale(orc[1] + offset, a, s + 3, n);
+      kernels->scale(other[1] + offset, a, s + 3, n);
       lus_blend_c.add(c[2] + offset, difference + 2, a + 1, n);
-      lus_blend_orc.add(orc[2] + offset, difference + 2, a + 1, n);
+      kernels->add(other[2] + offset, difference + 2, a + 1, n);
       lus_blend_c.weigh1(c[3] + offset, a + 2, n);
-      lus_blend_orc.weigh1(orc[3] + offset, a + 2, n);
+      kernels->weigh1(other[3] + offset, a + 2, n);
       lus_blend_c.weigh4(c[4] + offset, pairs + offset, pairs + 2 * offset, n);
-      lus_blend_orc.weigh4(orc[4] + offset, pairs + offset, pairs + 2 * offset, n);
+      kernels->weigh4(other[4] + offset, pairs + offset, pairs + 2 * offset, n);
       for (int k = 0; k < 5; k++)
-        check_guards(orc[k], offset, n);
-      g_assert_cmpmem(c, sizeof c, orc, sizeof orc);
+        check_guards(other[k], offset, n);
+      g_assert_cmpmem(c, sizeof c, other, sizeof other);
     }
 }
 
 static void test_choice(void)
 {
   const char *name = g_getenv("LUS_KERNELS");
-  g_assert_cmpstr(lus_blend_kernels()->name, ==, name && strcmp(name, "c") == 0 ? "c" : "orc");
+  int n = 0;
+  while (lus_blend_nth(n))
+    n++;
+  const LusBlendKernels *best = name && strcmp(name, "c") == 0 ? &lus_blend_c : lus_blend_nth(n - 1);
+  g_assert_cmpint(n, >=, 2);
+  g_assert_cmpstr(lus_blend_kernels()->name, ==, best->name);
+}
+
+static void add_test(const char *name, const LusBlendKernels *kernels, GTestDataFunc test)
+{
+  g_autofree char *path = g_strdup_printf("/blend/%s/%s", name, kernels->name);
+  g_test_add_data_func(path, kernels, test);
 }
 
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/blend/mix/values", test_mix_values);
-  g_test_add_data_func("/blend/mix/rounds/c", &lus_blend_c, test_mix_rounds);
-  g_test_add_data_func("/blend/mix/rounds/orc", &lus_blend_orc, test_mix_rounds);
   g_test_add_func("/blend/scale/values", test_scale_values);
   g_test_add_func("/blend/add/values", test_add_values);
   g_test_add_func("/blend/weigh/values", test_weigh_values);
-  g_test_add_func("/blend/weigh/all", test_weigh_all);
-  g_test_add_func("/blend/lengths", test_lengths);
+  for (int i = 0; lus_blend_nth(i); i++) {
+    const LusBlendKernels *kernels = lus_blend_nth(i);
+    add_test("mix/rounds", kernels, test_mix_rounds);
+    add_test("weigh/all", kernels, test_weigh_all);
+    add_test("add/all", kernels, test_add_all);
+    add_test("lengths", kernels, test_lengths);
+  }
   g_test_add_func("/blend/choice", test_choice);
   return g_test_run();
 }
