@@ -429,13 +429,24 @@ void lus_plate_add(LusPlate *plate, const LusImage *target, const LusPaint *pain
   }
 }
 
+static guint8 *run_target(const LusRun *run, const LusImage *frame)
+{
+  return frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start;
+}
+
+/* Most runs are short and far from each other: what is fetched from the memory some runs ahead need not be waited for. */
+#define RUNS_AHEAD 8
+
 void lus_plate_draw(const LusPlate *plate, LusImage *frame)
 {
   const LusBlendKernels *kernels = lus_blend_kernels();
-  for (guint i = 0; i < plate->runs->len; i++) {
-    const LusRun *run = &g_array_index(plate->runs, LusRun, i);
-    kernels->mix(frame->planes[run->plane] + (gssize)run->row * frame->strides[run->plane] + run->start,
-                 plate->source->data + run->source, plate->alpha->data + run->alpha, run->length);
+  const LusRun *runs = (const void *)plate->runs->data;
+  guint n = plate->runs->len;
+  for (guint i = 0; i < n; i++) {
+    if (i + RUNS_AHEAD < n)
+      __builtin_prefetch(run_target(&runs[i + RUNS_AHEAD], frame), 1);
+    kernels->mix(run_target(&runs[i], frame), plate->source->data + runs[i].source, plate->alpha->data + runs[i].alpha,
+                 runs[i].length);
   }
 }
 
