@@ -53,18 +53,41 @@ static LusRect bounds(const guint8 *map, int width, int height)
   return (LusRect){x0, y0, MAX(0, x1 - x0), MAX(0, y1 - y0)};
 }
 
-/* From @n samples, @step apart, those that have one outside of the sector within @reach become its border. */
-static void mark_border(guint8 *line, int n, gsize step, int reach)
+/* Of @n samples those that have one outside of the sector within @reach become its border. */
+static void mark_border(guint8 *line, int n, int reach)
 {
   for (int last = -1, i = 0; i <= n; i++) {
-    gboolean inside = i < n && line[(gsize)i * step];
+    gboolean inside = i < n && line[i];
     if (inside)
       continue;
     /* a run of the sector ends here; what the frame cuts off has no border */
     for (int k = last + 1; k < i; k++)
       if ((last >= 0 && k - last <= reach) || (i < n && i - k <= reach))
-        line[(gsize)k * step] = LUS_SECTOR_BORDER;
+        line[k] = LUS_SECTOR_BORDER;
     last = i;
+  }
+}
+
+/* The same along the columns, a row at a time: @since counts each column's rows since the last one outside. */
+static void mark_row(guint8 *restrict row, guint16 *restrict since, int n, int reach)
+{
+  for (int x = 0; x < n; x++) {
+    guint16 next = (guint16)(since[x] + (since[x] < G_MAXUINT16));
+    since[x] = row[x] ? next : 0;
+    row[x] = row[x] && since[x] <= reach ? LUS_SECTOR_BORDER : row[x];
+  }
+}
+
+static void mark_columns(LusMaskDrawing *drawing, LusRect box, int reach)
+{
+  gsize width = (gsize)drawing->frame_width;
+  g_autofree guint16 *since = g_new(guint16, width);
+  int last = box.y + box.height - 1;
+  for (int up = 0; up < 2; up++) {
+    gboolean cut_off = up ? last == drawing->frame_height - 1 : box.y == 0;
+    memset(since, cut_off ? 0xff : 0, width * sizeof *since);
+    for (int i = 0; i < box.height; i++)
+      mark_row(drawing->sector + (gsize)(up ? last - i : box.y + i) * width + box.x, since, box.width, reach);
   }
 }
 
@@ -77,9 +100,8 @@ static void find_border(LusMaskDrawing *drawing, const LusSegmentation *segmenta
   int reach_x = (rect.width + segmentation->width - 1) / segmentation->width;
   int reach_y = (rect.height + segmentation->height - 1) / segmentation->height;
   for (int y = box.y; y < box.y + box.height; y++)
-    mark_border(drawing->sector + (gsize)y * width, drawing->frame_width, 1, reach_x);
-  for (int x = box.x; x < box.x + box.width; x++)
-    mark_border(drawing->sector + x, drawing->frame_height, width, reach_y);
+    mark_border(drawing->sector + (gsize)y * width, drawing->frame_width, reach_x);
+  mark_columns(drawing, box, reach_y);
 }
 
 static void find_whole_tiles(LusMaskDrawing *drawing)

@@ -278,6 +278,7 @@ typedef struct {
   int width, height;
   guint8 *taken;  /* [height][width], 1 = seen bright */
   guint8 *line;   /* one row of luma */
+  guint8 *counts; /* [2][width] taken and sector's pixels of each column, in one row of cells */
   int cell;       /* pixels; the sums below count cells */
   int columns, rows;
   guint32 *taken_sum, *sector_sum; /* [rows + 1][columns + 1], summed pixels of all cells above and to the left */

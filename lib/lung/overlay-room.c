@@ -14,6 +14,7 @@ void lus_room_clear(LusRoom *room)
 {
   g_free(room->taken);
   g_free(room->line);
+  g_free(room->counts);
   g_free(room->taken_sum);
   g_free(room->sector_sum);
   lus_room_init(room);
@@ -32,9 +33,10 @@ gboolean lus_room_set_size(LusRoom *room, int width, int height)
     gsize cells = (gsize)(room->columns + 1) * (gsize)(room->rows + 1);
     room->taken = g_try_malloc(n);
     room->line = g_try_malloc((gsize)width);
+    room->counts = g_try_malloc(2 * (gsize)width);
     room->taken_sum = g_try_malloc0_n(cells, sizeof *room->taken_sum);
     room->sector_sum = g_try_malloc0_n(cells, sizeof *room->sector_sum);
-    if (!room->taken || !room->line || !room->taken_sum || !room->sector_sum) {
+    if (!room->taken || !room->line || !room->counts || !room->taken_sum || !room->sector_sum) {
       lus_room_clear(room);
       return FALSE;
     }
@@ -54,40 +56,50 @@ void lus_room_look(LusRoom *room, const LusImage *frame)
   }
 }
 
-/* Adds the pixels of one row to the counts of its cells. */
-static void count_row(const LusRoom *room, guint32 *taken, guint32 *inside, const guint8 *bright, const guint8 *sector)
+/* Adds the pixels of one row to the counts of its columns. */
+static void count_row(guint8 *restrict taken, guint8 *restrict inside, const guint8 *bright, const guint8 *sector, int n)
 {
+  for (int x = 0; x < n; x++) {
+    guint8 in = sector[x] & 1;
+    inside[x] = (guint8)(inside[x] + in);
+    taken[x] = (guint8)(taken[x] + (bright[x] & (in ^ 1)));
+  }
+}
+
+static void count_free_row(guint8 *restrict taken, const guint8 *bright, int n)
+{
+  for (int x = 0; x < n; x++)
+    taken[x] = (guint8)(taken[x] + bright[x]);
+}
+
+/* One row of the sums, from the counts of its columns: cells to the left and above are in it. */
+static void sum_row(guint32 *sums, const guint8 *counts, const LusRoom *room)
+{
+  gsize stride = (gsize)room->columns + 1;
+  guint32 total = 0;
+  sums[0] = 0;
   for (int c = 0; c < room->columns; c++) {
-    guint32 n_taken = 0, n_inside = 0;
-    for (int x = c * room->cell; x < MIN((c + 1) * room->cell, room->width); x++) {
-      guint8 in = sector ? sector[x] & 1 : 0;
-      n_inside += in;
-      n_taken += bright[x] & (in ^ 1);
-    }
-    inside[c] += n_inside;
-    taken[c] += n_taken;
+    for (int x = c * room->cell; x < MIN((c + 1) * room->cell, room->width); x++)
+      total += counts[x];
+    sums[c + 1] = total + sums[c + 1 - (gssize)stride];
   }
 }
 
 void lus_room_sum(LusRoom *room, const guint8 *sector)
 {
-  gsize stride = (gsize)room->columns + 1;
+  gsize stride = (gsize)room->columns + 1, width = (gsize)room->width;
+  guint8 *taken = room->counts, *inside = taken + width;
   for (int r = 0; r < room->rows; r++) {
-    guint32 *taken = room->taken_sum + (gsize)(r + 1) * stride, *inside = room->sector_sum + (gsize)(r + 1) * stride;
-    memset(taken, 0, stride * sizeof *taken);
-    memset(inside, 0, stride * sizeof *inside);
+    memset(room->counts, 0, 2 * width);
     for (int y = r * room->cell; y < MIN((r + 1) * room->cell, room->height); y++) {
-      gsize at = (gsize)y * (gsize)room->width;
-      count_row(room, taken + 1, inside + 1, room->taken + at, sector ? sector + at : NULL);
+      gsize at = (gsize)y * width;
+      if (sector)
+        count_row(taken, inside, room->taken + at, sector + at, room->width);
+      else
+        count_free_row(taken, room->taken + at, room->width);
     }
-    for (gsize c = 1; c < stride; c++) {
-      taken[c] += taken[c - 1];
-      inside[c] += inside[c - 1];
-    }
-    for (gsize c = 1; c < stride; c++) {
-      taken[c] += taken[c - stride];
-      inside[c] += inside[c - stride];
-    }
+    sum_row(room->taken_sum + (gsize)(r + 1) * stride, taken, room);
+    sum_row(room->sector_sum + (gsize)(r + 1) * stride, inside, room);
   }
 }
 
