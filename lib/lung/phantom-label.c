@@ -42,10 +42,12 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
   return n && above_n && below_n ? in - .5f * (above + below) : 0;
 }
 
-/* What makes a line sure. Each pair becomes 0..1: contrast; contrast as a part of the strongest piece's, because beside a
- * bright line experts doubt a faint one; length as a part of the picture's width, because short pieces may be anything. */
+/* What makes a line sure. Each pair becomes 0..1: contrast; contrast as a part of the strongest place's, because beside a
+ * bright line experts doubt a faint one; of a piece, length as a part of the picture's width, because short ones may be
+ * anything, and what it weighs (quality times length) as a part of the heaviest one, because where one line is plain the
+ * rest is taken for something else. */
 typedef struct {
-  float contrast[2], relative[2], length[2];
+  float contrast[2], relative[2], length[2], weight[2];
 } Visibility;
 
 static float sureness(float value, const float limits[2])
@@ -73,29 +75,64 @@ static float strongest_piece(const LusPhantom *p, const float *contrast, const f
   return best;
 }
 
-/* Weakens the pieces of a line (runs of @quality above .3) by their length. */
-static void doubt_short_pieces(const LusPhantom *p, float *quality, const float limits[2])
+/* A run of beams on which a line may be there: quality above .3. */
+typedef struct {
+  int first, end;
+  float sum, squares; /* of the quality */
+} Piece;
+
+/* The first piece from beam @from on; FALSE if there is none. */
+static gboolean next_piece(const float *quality, int from, Piece *piece)
 {
-  float shown = p->view.scale_x * (float)p->view.width;
-  for (int first = 0, end; first < BEAMS; first = end) {
-    gboolean piece = quality[first] > .3f;
-    for (end = first + 1; end < BEAMS && (quality[end] > .3f) == piece; end++)
-      ;
-    float length = piece ? (float)(end - first) * p->beam_mm / shown : 0;
-    for (int b = first; b < end; b++)
-      quality[b] *= .2f + .8f * sureness(length, limits);
+  *piece = (Piece){ .first = from };
+  while (piece->first < BEAMS && quality[piece->first] <= .3f)
+    piece->first++;
+  for (piece->end = piece->first; piece->end < BEAMS && quality[piece->end] > .3f; piece->end++) {
+    piece->sum += quality[piece->end];
+    piece->squares += quality[piece->end] * quality[piece->end];
   }
+  return piece->end > piece->first;
+}
+
+/* Experts draw a piece as one, with one confidence: its mean quality, weighted by itself, less what its length and its
+ * weight leave in doubt. @heaviest: weight of the picture's heaviest piece. What is no piece stays faint. */
+static void judge_pieces(const LusPhantom *p, float *quality, float heaviest, const Visibility *v)
+{
+  float shown = p->view.scale_x * (float)p->view.width, judged[BEAMS];
+  Piece piece;
+  for (int b = 0; b < BEAMS; b++)
+    judged[b] = .2f * quality[b];
+  for (int from = 0; next_piece(quality, from, &piece); from = piece.end) {
+    float length = (float)(piece.end - piece.first) * p->beam_mm / shown;
+    float confidence = piece.squares / piece.sum * (.2f + .8f * sureness(length, v->length)) *
+                       (.2f + .8f * sureness(piece.sum / heaviest, v->weight));
+    for (int b = piece.first; b < piece.end; b++)
+      judged[b] = confidence;
+  }
+  memcpy(quality, judged, sizeof judged);
   smooth_beams(p, quality, .8f, .7f);
 }
 
-/* Marks a line in @label. */
-static void label_line(const LusPhantom *p, float *label, const float *position, const float *window, float thickness,
-                       const float *contrast, float strongest, const Visibility *v)
+static float heaviest_piece(const float *quality)
 {
-  float quality[BEAMS], half = drawn_thickness(p, thickness) / 2;
+  float heaviest = 0;
+  Piece piece;
+  for (int from = 0; next_piece(quality, from, &piece); from = piece.end)
+    heaviest = MAX(heaviest, piece.sum);
+  return heaviest;
+}
+
+/* How visible a line is, beam by beam. */
+static void line_quality(float *quality, const float *contrast, const float *window, float strongest, const Visibility *v)
+{
   for (int b = 0; b < BEAMS; b++)
     quality[b] = sureness(contrast[b], v->contrast) * sureness(contrast[b] / MAX(strongest, 1e-3f), v->relative) * window[b];
-  doubt_short_pieces(p, quality, v->length);
+}
+
+/* Marks a line in @label. */
+static void mark_line(const LusPhantom *p, float *label, const float *position, float thickness, const float *quality)
+{
+  float half = drawn_thickness(p, thickness) / 2;
   for (int b = 0; b < BEAMS; b++) {
     float q = quality[b];
     int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
@@ -125,21 +162,24 @@ static void lung_below(const LusPhantom *p, float *sure, float grey_range)
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .02f, .24f }, { .10f, .60f }, { .03f, .17f } };
-  float clear[BEAMS], contrast[BEAMS], *label = p->label[LUS_PHANTOM_PLEURAL_LINE];
+  static const Visibility visibility = { { .02f, .24f }, { .10f, .60f }, { .04f, .18f }, { .2f, .8f } };
+  float clear[BEAMS], contrast[BEAMS], quality[BEAMS];
   lung_below(p, clear, grey_range);
   for (int b = 0; b < BEAMS; b++) {
     int row = CLAMP((int)(p->pleura[b] / p->dr), 0, ROWS - 1);
     clear[b] = (.4f + .6f * clear[b]) * (1 - .7f * p->rib[b * ROWS + row]);
   }
   line_contrast(p, contrast, p->pleura, p->pleura_thickness, grey_range);
-  label_line(p, label, p->pleura, clear, p->pleura_thickness, contrast, strongest_piece(p, contrast, clear), &visibility);
+  line_quality(quality, contrast, clear, strongest_piece(p, contrast, clear), &visibility);
+  judge_pieces(p, quality, heaviest_piece(quality), &visibility);
+  mark_line(p, p->label[LUS_PHANTOM_PLEURAL_LINE], p->pleura, p->pleura_thickness, quality);
 }
 
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .06f, .40f }, { .20f, .75f }, { .04f, .20f } };
+  static const Visibility visibility = { { .10f, .44f }, { .30f, .80f }, { .08f, .22f }, { .3f, .9f } };
   float contrast[PHANTOM_FASCIAE][BEAMS], strongest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
+  float quality[PHANTOM_FASCIAE][BEAMS], heaviest = 0;
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
     line_contrast(p, contrast[k], f->position, f->thickness, grey_range);
@@ -149,8 +189,13 @@ static void label_fasciae(LusPhantom *p, float grey_range)
     const PhantomFascia *f = &p->fascia[k];
     float there[BEAMS];
     for (int b = 0; b < BEAMS; b++)
-      there[b] = clampf(f->window[b] * 1.3f, 0, 1);
-    label_line(p, label, f->position, there, f->thickness, contrast[k], strongest, &visibility);
+      there[b] = f->position[b] < p->pleura[b] - 1.6f ? clampf(f->window[b] * 1.3f, 0, 1) : 0;
+    line_quality(quality[k], contrast[k], there, strongest, &visibility);
+    heaviest = MAX(heaviest, heaviest_piece(quality[k]));
+  }
+  for (int k = 0; k < p->n_fasciae; k++) {
+    judge_pieces(p, quality[k], heaviest, &visibility);
+    mark_line(p, label, p->fascia[k].position, p->fascia[k].thickness, quality[k]);
   }
   for (int b = 0; b < BEAMS; b++) { /* none at the pleura or below it */
     int first = CLAMP((int)((p->pleura[b] - 1.6f) / p->dr), 0, ROWS);
@@ -236,7 +281,7 @@ static float column_quality(const LusPhantom *p, const Columns *c, int b)
   float narrow = smoothstep((c->contrast[b] - .08f) / .22f) * smoothstep((relative - .15f) / .45f) * made;
   float wide = c->wide[b] * smoothstep((c->share[b] - .4f) / .35f) * smoothstep((c->lower[b] - .14f) / .22f) *
                smoothstep((c->lower[b] / MAX(c->upper[b], 1e-3f) - .4f) / .4f);
-  return MAX(narrow, wide) * (.6f + .4f * smoothstep(c->pleura[b] / .3f));
+  return MAX(narrow, wide) * (.75f + .25f * smoothstep(c->pleura[b] / .3f));
 }
 
 static void label_verticals(LusPhantom *p, float grey_range)

@@ -97,7 +97,7 @@ static void draw_haze(LusPhantom *p)
     decay = log_uniform(r, 1.5, 6) / 10;
   } else {
     p->haze_level = p->wall_mean + normal(r, -11, 6);
-    gboolean even = chance(r, p->info.a_lines ? .6 : .2);
+    gboolean even = chance(r, p->info.a_lines ? .6 : .35);
     decay = (even ? (float)lus_rng_exponential(r, .8) : log_uniform(r, .8, 6)) / 10;
   }
   for (int l = 0; l < LUNG_BEAMS; l++)
@@ -353,7 +353,7 @@ static int count_verticals(LusPhantom *p)
   float water = (float)p->config.water;
   if (water >= 0) /* dry lung shows none; the wettest six and a white background */
     return water < .05f ? 0 : (int)(water * 6 + uniform(r, 0, 1));
-  if (chance(r, .45) || (p->ladder && chance(r, .7)))
+  if (chance(r, .68) || (p->ladder && chance(r, .7)))
     return 0;
   return counts[lus_rng_below(r, 8)];
 }

@@ -42,6 +42,7 @@ typedef struct {
   PhantomRange pleura;                    /* its depth, mm */
   float regular_ribs, beyond;             /* P of a regular row; of its outer spaces being darker */
   PhantomRange rib_spacing, rib_width, beyond_db;
+  float sides;                            /* P that the picture darkens towards both sides */
   guint contact;                          /* how many of 0, 1, 2, 2 lost sides are drawn from */
   float gap, window;                      /* P of one lost place within; of an acoustic window */
   float pleura_windowed, pleura_absent;   /* P */

@@ -154,7 +154,7 @@ static void draw_rib(LusPhantom *p, float centre, float width)
   LusRng *r = &p->rng;
   float window[PHANTOM_BEAMS], top[PHANTOM_BEAMS], patches[PHANTOM_BEAMS];
   float pleura = (float)p->info.pleura_depth_mm, above = uniform(r, 0, 9) * .9f * MIN(pleura / 25, 1);
-  float droop = uniform(r, .5, 3.5), edge = log_uniform(r, 1.5, 14), thickness = log_uniform(r, .8, 3.5);
+  float droop = uniform(r, .5, 3.5), edge = log_uniform(r, 2.5, 18), thickness = log_uniform(r, .8, 3.5);
   float amplitude = amplitude_of_db(p->wall_max + normal(r, 0, 7)), diffuse = 8 * uniform(r, 0, 1);
   lus_phantom_noise1(r, patches, PHANTOM_BEAMS, 4);
   for (int b = 0; b < PHANTOM_BEAMS; b++) {
@@ -197,6 +197,18 @@ static void draw_ribs(LusPhantom *p)
     float c = centre + ((float)k + .5f) * spacing + normal(r, 0, 1.5);
     if (kept && c > p->lateral[0] - 4 && c < p->lateral[PHANTOM_BEAMS - 1] + 4)
       draw_rib(p, c, width * uniform(r, .8, 1.2));
+  }
+}
+
+/* Less sound goes to the sides, and less comes back from there. */
+static void draw_dark_sides(LusPhantom *p)
+{
+  LusRng *r = &p->rng;
+  float loss = uniform(r, 2, 14), power = uniform(r, 1.5, 4);
+  for (int b = 0; b < PHANTOM_BEAMS; b++) {
+    float db = loss * powf(fabsf(p->lateral[b]) / p->reach, power);
+    for (int row = 0; row < PHANTOM_ROWS; row++)
+      p->transmission[b * PHANTOM_ROWS + row] -= db;
   }
 }
 
@@ -267,6 +279,8 @@ void lus_phantom_draw_wall(LusPhantom *p)
   for (int i = 0; i < n; i++)
     draw_clutter(p);
   draw_ribs(p);
+  if (chance(r, (double)p->practice->sides))
+    draw_dark_sides(p);
   n = contact_losses[lus_rng_below(r, p->practice->contact)];
   for (int i = 0; i < n; i++)
     draw_contact_loss(p);

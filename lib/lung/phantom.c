@@ -14,11 +14,11 @@ static const PhantomPractice ANY = {
   .depth = { 70, 170 }, .radius = { 35, 65 }, .half_angle = { 27, 40 }, .pleura = { 7, 50 },
   .regular_ribs = .7f, .beyond = .7f,
   .rib_spacing = { 18, 45 }, .rib_width = { 7, 17 }, .beyond_db = { 2, 22 },
-  .contact = 4, .gap = .3f, .window = .4f, .pleura_windowed = .5f, .pleura_absent = .07f,
+  .sides = .6f, .contact = 4, .gap = .3f, .window = .4f, .pleura_windowed = .5f, .pleura_absent = .07f,
   .gain_slope = { -.6f, .55f }, .gain_spread = { 0, 4 }, .floor_db = { -58, -27 }, .compounding = { 0, .75f },
   .display_offset = { -.1f, .04f }, .display_gamma = { 1.1f, 2.8f }, .display_peak = { .36f, .74f },
   .display_range = { 38, 78 },
-  .in_sight = .25f,
+  .in_sight = .2f,
 };
 
 /* An exam by a protocol: a convex probe with a lung preset, on an intercostal space, gain and depth set with care. */
@@ -27,11 +27,11 @@ static const PhantomPractice EXAM = {
   .depth = { 95, 130 }, .radius = { 48, 62 }, .half_angle = { 29, 34 }, .pleura = { 11, 32 },
   .regular_ribs = 1, .beyond = .5f,
   .rib_spacing = { 30, 45 }, .rib_width = { 7, 13 }, .beyond_db = { 2, 8 },
-  .contact = 2, .gap = .1f, .window = .1f, .pleura_windowed = .2f, .pleura_absent = 0,
+  .sides = .3f, .contact = 2, .gap = .1f, .window = .1f, .pleura_windowed = .2f, .pleura_absent = 0,
   .gain_slope = { -.4f, .25f }, .gain_spread = { 0, 2 }, .floor_db = { -58, -46 }, .compounding = { .3f, .75f },
   .display_offset = { -.05f, .02f }, .display_gamma = { 1.3f, 2 }, .display_peak = { .5f, .74f },
   .display_range = { 50, 68 },
-  .in_sight = .45f,
+  .in_sight = .35f,
 };
 
 static float radians(float degrees)
@@ -168,11 +168,11 @@ static void find_window(LusPhantom *p)
   LusRng r;
   lus_rng_init(&r, ~p->config.seed, ~p->config.stream);
   p->practice = p->config.patient ? &EXAM : &ANY;
-  if (p->config.water < 0 && chance(&r, .4)) {
+  if (p->config.water < 0 && chance(&r, .3)) {
     p->config.water = lus_rng_uniform(&r, 0, 1);
     p->practice = chance(&r, .6) ? &EXAM : &ANY;
   }
-  int attempts = p->config.patient || chance(&r, .5) ? ATTEMPTS : 1, best = 0;
+  int attempts = p->config.patient || chance(&r, .35) ? ATTEMPTS : 1, best = 0;
   float most = -1;
   for (int i = 0; i < attempts; i++) {
     place_probe(p, i);

@@ -365,7 +365,63 @@ static void test_patient_keeps_machine(void)
   lus_phantom_free(r);
 }
 
-/* A square of 80 % and one of 25 %, and a strip to be ignored. */
+/* Best confidence of the pleural line on each beam. */
+static void line_confidence(const LusPhantom *p, float best[PHANTOM_BEAMS])
+{
+  for (int b = 0; b < PHANTOM_BEAMS; b++) {
+    best[b] = 0;
+    for (int row = 0; row < PHANTOM_ROWS; row++)
+      best[b] = MAX(best[b], p->label[LUS_PHANTOM_PLEURAL_LINE][b * PHANTOM_ROWS + row]);
+  }
+}
+
+/* Sure pieces (60 %) of a line; @middles: lists how far confidences differ in each, away from its softened ends. */
+static int sure_pieces(const float best[PHANTOM_BEAMS], GArray *middles)
+{
+  enum { SOFT = 8 };
+  int pieces = 0;
+  for (int first = 0, end; first < PHANTOM_BEAMS; first = end + 1) {
+    for (end = first; end < PHANTOM_BEAMS && best[end] >= .6f; end++)
+      ;
+    pieces += end > first;
+    if (end - first <= 2 * SOFT + 4)
+      continue;
+    float low = 1, high = 0;
+    for (int b = first + SOFT; b < end - SOFT; b++) {
+      low = MIN(low, best[b]);
+      high = MAX(high, best[b]);
+    }
+    high -= low;
+    g_array_append_val(middles, high);
+  }
+  return pieces;
+}
+
+/* Experts draw a line as few pieces, each with one confidence: where one is plain, the rest is doubted. */
+static void test_pieces(void)
+{
+  guint8 gray[PLANE], labels[3 * PLANE];
+  g_autoptr(GArray) middles = g_array_new(FALSE, FALSE, sizeof(float));
+  int shown = 0, pieces = 0, even = 0;
+  for (guint64 stream = 0; stream < 60; stream++) {
+    LusPhantomConfig config = small_config(5, stream);
+    LusPhantom *p = make(&config);
+    lus_phantom_render(p, 0, gray, SIZE, labels);
+    float best[PHANTOM_BEAMS];
+    line_confidence(p, best);
+    int n = sure_pieces(best, middles);
+    shown += n > 0;
+    pieces += n;
+    lus_phantom_free(p);
+  }
+  for (guint i = 0; i < middles->len; i++)
+    even += g_array_index(middles, float, i) < .02f;
+  g_assert_cmpint(shown, >=, 30);
+  g_assert_cmpfloat(pieces, <, 1.5 * shown);
+  g_assert_cmpint(middles->len, >, 20);
+  g_assert_cmpint(10 * even, >, 9 * (int)middles->len);
+}
+
 /* A patient's clips are taken where a pleural line shows: of 24 clips of 4 patients at least 20 have it, at 60 % or more, on a
  * tenth of the columns. */
 static void test_patient_shows_pleura(void)
@@ -389,6 +445,7 @@ static void test_patient_shows_pleura(void)
   g_assert_cmpint(shown, >=, 20);
 }
 
+/* A square of 80 % and one of 25 %, and a strip to be ignored. */
 static void draw_squares(guint8 *labels)
 {
   memset(labels, 0, 3 * PLANE);
@@ -521,6 +578,7 @@ int main(int argc, char **argv)
   g_test_add_func("/phantom/sliding", test_sliding);
   g_test_add_func("/phantom/screen", test_screen);
   g_test_add_func("/phantom/patient-keeps-machine", test_patient_keeps_machine);
+  g_test_add_func("/phantom/pieces", test_pieces);
   g_test_add_func("/phantom/patient-shows-pleura", test_patient_shows_pleura);
   g_test_add_func("/phantom/experts", test_experts);
   g_test_add_func("/phantom/jpeg", test_jpeg);
