@@ -532,8 +532,7 @@ void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colo
 void lus_tint_add(LusTint *tint, int row, int first, const guint8 *who, const guint8 *alpha, int n)
 {
   for (int i = 0, end; i < n; i = end) {
-    for (end = i + 1; end < n && who[end] == who[i];)
-      end++;
+    end = i + lus_same_bytes(who + i, n - i);
     if (!who[i])
       continue;
     const TintRun run = {row, first + i, end - i, who[i] - 1, tint->alpha->len};

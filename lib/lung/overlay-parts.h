@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <pango/pangocairo.h>
+#include <string.h>
 
 #include "kernels/edge.h"
 #include "lung/overlay.h"
@@ -88,6 +89,21 @@ void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colo
 /** Adds @n units of row @row, from @first: samples of the chroma, or pixels of RGB. @who: colour + 1, 0 = none. */
 void lus_tint_add(LusTint *tint, int row, int first, const guint8 *who, const guint8 *alpha, int n);
 void lus_tint_draw(const LusTint *tint, LusImage *frame);
+
+/** How many of the @n bytes are the same as the first, from it on. */
+static inline int lus_same_bytes(const guint8 *bytes, int n)
+{
+  guint64 first = n ? bytes[0] * G_GUINT64_CONSTANT(0x0101010101010101) : 0, eight;
+  int i = 0;
+  for (; i + 8 <= n; i += 8) {
+    memcpy(&eight, bytes + i, sizeof eight);
+    if (eight != first)
+      break;
+  }
+  while (i < n && bytes[i] == bytes[0])
+    i++;
+  return i;
+}
 
 #define LUS_TILE 16
 

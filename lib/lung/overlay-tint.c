@@ -179,25 +179,22 @@ static void find_strengths(const Work *work, const guint8 strength[256], guint8 
 /* Lays a layer's strengths over those of the layers before it. */
 static void add_strengths(const Work *work, const guint8 strength[256], guint8 name, int from, int to)
 {
-  int shift = work->x_shift + work->y_shift, all = 1 << shift, i = from;
-  const guint8 *cover = work->cover;
-  while (i < to) {
-    int start = i;
-    while (i < to && cover[i] == all)
-      i++;
-    if (i > start) {
-      find_strengths(work, strength, work->alpha + start, start, i - start);
-      memset(work->who + start, name, (gsize)(i - start));
+  int shift = work->x_shift + work->y_shift, all = 1 << shift, next;
+  for (int i = from; i < to; i = next) {
+    int cover = work->cover[i], n = lus_same_bytes(work->cover + i, to - i);
+    guint8 whole[8];
+    next = i + n;
+    if (!cover)
+      continue;
+    if (cover == all) {
+      find_strengths(work, strength, work->alpha + i, i, n);
+    } else {
+      next = i + MIN(n, (int)sizeof whole);
+      find_strengths(work, strength, whole, i, next - i);
+      for (int k = i; k < next; k++)
+        work->alpha[k] = (guint8)((whole[k - i] * cover + work->alpha[k] * (all - cover) + (all >> 1)) >> shift);
     }
-    for (; i < to && cover[i] != all; i++) {
-      guint8 whole;
-      if (!cover[i])
-        continue;
-      find_strengths(work, strength, &whole, i, 1);
-      int value = whole * cover[i] + work->alpha[i] * (all - cover[i]);
-      work->alpha[i] = (guint8)((value + (all >> 1)) >> shift);
-      work->who[i] = name;
-    }
+    memset(work->who + i, name, (gsize)(next - i));
   }
   memset(work->cover + from, 0, (gsize)(to - from));
 }
