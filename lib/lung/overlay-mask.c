@@ -196,7 +196,7 @@ static gboolean make_layer(LusMaskLayer *layer, LusMaskDrawing *drawing, const L
   LusRect part = bounds(in, width, height);
   if (part.width < 1)
     return FALSE;
-  int first = MAX(part.y - 1, 0), end = MIN(part.y + part.height + 1, height);
+  int first = MAX(part.y - 2, 0), end = MIN(part.y + part.height + 2, height);
   for (gsize i = (gsize)first * (gsize)width; i < (gsize)end * (gsize)width; i++) {
     guint8 raised = MAX(q[i], cut), lowered = MIN(q[i], below);
     plane[i] = in[i] ? raised : lowered;

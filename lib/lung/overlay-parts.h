@@ -150,7 +150,7 @@ gboolean lus_edge_band(LusEdgeMap *map, guint8 *alpha, int tile, int n, int y, d
 
 /** A class's plane, raised inside its mask and lowered outside of it. */
 typedef struct {
-  const guint8 *plane; /* [height][width], good in and one row around part */
+  const guint8 *plane; /* [height][width], good in and two rows around part */
   LusRect part;        /* samples that the mask covers */
   int cut;
   LusColour colour;
