@@ -145,6 +145,19 @@ static gboolean read_pixels(Png *self, int *width, int *height, int *bytes, GErr
   return TRUE;
 }
 
+/** FALSE if a chunk says that it holds more than the file does: libpng clears memory for all of it before it reads. */
+static gboolean chunks_fit(const guint8 *data, gsize length)
+{
+  for (gsize at = 8; at + 8 <= length && memcmp(data + at + 4, "IEND", 4) != 0;) {
+    guint32 n;
+    memcpy(&n, data + at, sizeof n);
+    if (GUINT32_FROM_BE(n) > length - at)
+      return FALSE;
+    at += (gsize)GUINT32_FROM_BE(n) + 12;
+  }
+  return TRUE;
+}
+
 /** Reads a PNG as @channels says (Png): *@bytes per pixel, 2 of 16-bit grey (big endian). Newly allocated, or NULL. */
 static guint8 *read_png(const char *path, int channels, int *width, int *height, int *bytes, GError **error)
 {
@@ -155,6 +168,11 @@ static guint8 *read_png(const char *path, int channels, int *width, int *height,
   if (length < 8 || png_sig_cmp(data, 0, 8) != 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: not a PNG file; labels are %s PNG", path,
                 channels == 4 ? "RGBA" : "8- or 16-bit grey");
+    return NULL;
+  }
+  if (!chunks_fit(data, length)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: damaged PNG (a part of it is longer than the file); write the "
+                "file again", path);
     return NULL;
   }
   Png self = {.path = path, .data = data, .length = length, .channels = channels};

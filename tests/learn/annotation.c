@@ -175,6 +175,23 @@ static void test_damaged(Fixture *f, gconstpointer data)
   g_assert_cmpint(refused, >, (int)length * 9 / 10);
 }
 
+/** A text chunk behind the header that says to hold nearly 2 GB. */
+static void test_long_chunk(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  guint8 grey[16 * 16] = {0}, chunk[8] = {0, 0, 0, 0, 'z', 'T', 'X', 't'};
+  g_assert_true(lus_png_write(f->path, grey, 16, 16, 16, 1, NULL));
+  gsize length = 0;
+  g_autofree guint8 *bytes = lus_file_read(f->path, 100000, &length, NULL);
+  const guint32 sizes[] = {0x706c000c, (guint32)length, 0x7fffffff};
+  for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    put_big_endian(chunk, sizes[i]);
+    memcpy(bytes + 33, chunk, sizeof chunk);
+    g_assert_true(lus_file_write(f->path, bytes, length, NULL));
+    read_fails(f->path, LUS_ERROR_INVALID, "longer than the file");
+  }
+}
+
 static void test_ignore_of_other_size(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -215,6 +232,7 @@ int main(int argc, char **argv)
   ADD(colour);
   ADD(dimensions);
   ADD(damaged);
+  ADD(long_chunk);
   ADD(ignore_of_other_size);
   ADD(write_errors);
   return g_test_run();
