@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lung/overlay-parts.h"
+#include "lung/text-layout.h"
 
 /* Texts from glyphs that were drawn before. A text is shaped by Pango and its glyphs are drawn by cairo the first time
  * that they are needed; from then on a text, also one never seen before, is made of their bytes: to draw a glyph and
@@ -44,7 +45,6 @@ struct _LusText {
 };
 
 struct _LusGlyphs {
-  PangoFontMap *fonts; /* of our own: streams draw in threads of their own */
   PangoLayout *layout;
   GHashTable *glyphs; /* of Glyph, each its own key */
   gsize glyph_bytes;
@@ -88,17 +88,7 @@ static void text_free(gpointer data)
 LusGlyphs *lus_glyphs_new(void)
 {
   LusGlyphs *glyphs = g_new0(LusGlyphs, 1);
-  glyphs->fonts = pango_cairo_font_map_new();
-  PangoContext *context = pango_font_map_create_context(glyphs->fonts);
-  cairo_font_options_t *options = cairo_font_options_create();
-  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-  pango_cairo_context_set_font_options(context, options);
-  cairo_font_options_destroy(options);
-  pango_context_set_round_glyph_positions(context, FALSE);
-  glyphs->layout = pango_layout_new(context);
-  g_object_unref(context);
+  glyphs->layout = lus_text_layout_new();
   glyphs->glyphs = g_hash_table_new_full(glyph_hash, glyph_equal, glyph_free, NULL);
   glyphs->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, text_free);
   glyphs->drawn = g_array_new(FALSE, FALSE, sizeof(Drawn));
@@ -115,7 +105,6 @@ void lus_glyphs_free(LusGlyphs *glyphs)
   g_array_unref(glyphs->drawn);
   g_byte_array_unref(glyphs->line);
   g_object_unref(glyphs->layout);
-  g_object_unref(glyphs->fonts);
   g_free(glyphs);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the report's blocks are drawn with: texts, rules and colours on white paper. */
 #include "lung/report-parts.h"
+#include "lung/text-layout.h"
 
 #include <math.h>
 
@@ -13,24 +14,13 @@ static const double inks[][3] = {
 void lus_paper_open(LusPaper *paper, cairo_t *cr)
 {
   paper->cr = cr;
-  paper->fonts = pango_cairo_font_map_new();
-  PangoContext *context = pango_font_map_create_context(paper->fonts);
-  cairo_font_options_t *options = cairo_font_options_create();
-  cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-  cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-  cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-  pango_cairo_context_set_font_options(context, options);
-  cairo_font_options_destroy(options);
-  pango_context_set_round_glyph_positions(context, FALSE);
-  paper->layout = pango_layout_new(context);
+  paper->layout = lus_text_layout_new();
   pango_layout_set_single_paragraph_mode(paper->layout, TRUE);
-  g_object_unref(context);
 }
 
 void lus_paper_close(LusPaper *paper)
 {
   g_clear_object(&paper->layout);
-  g_clear_object(&paper->fonts);
 }
 
 void lus_paper_ink(LusPaper *paper, LusPaperInk ink, double opacity)

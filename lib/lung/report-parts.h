@@ -23,7 +23,6 @@ typedef enum { LUS_PAPER_BOLD = 1, LUS_PAPER_RIGHT = 2, LUS_PAPER_CENTRE = 4 } L
 
 typedef struct {
   cairo_t *cr;
-  PangoFontMap *fonts;
   PangoLayout *layout;
 } LusPaper;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How near the phantom's pictures are to real convex ones: the first picture of each real clip and as many simulated
  * stills, cut out and scaled as the network gets them. With an argument DIR also DIR/likeness.png, real ones left. */
+#include <errno.h>
 #include <gst/gst.h>
 #include <math.h>
 #include <string.h>
@@ -290,6 +291,8 @@ static void write_sheet(const char *folder, const Pictures *real, const Pictures
     memset(sheet + y * width + ACROSS * TILE, 255, 8);
   g_autofree char *path = g_build_filename(folder, "likeness.png", NULL);
   g_autoptr(GError) error = NULL;
+  if (g_mkdir_with_parents(folder, 0777) != 0)
+    g_error("%s: %s", folder, g_strerror(errno));
   lus_png_write(path, sheet, width, height, width, 1, &error);
   g_assert_no_error(error);
   g_print("# %s: real ones left, phantom right\n", path);
