@@ -99,10 +99,10 @@ static inline __m256i rounded(__m256 v)
   return _mm256_cvtps_epi32(_mm256_min_ps(v, _mm256_set1_ps(LUS_INT8_CUT)));
 }
 
-static inline __m256i clamped(__m256i q, int low)
+static inline __m256i clamped(__m256i q, int low, int high)
 {
   q = _mm256_max_epi32(q, _mm256_set1_epi32(low));
-  return _mm256_min_epi32(q, _mm256_set1_epi32(255));
+  return _mm256_min_epi32(q, _mm256_set1_epi32(high));
 }
 
 /* (q - zero) as floats */
@@ -123,26 +123,25 @@ static inline void store_codes(uint8_t *codes, __m256i q)
 }
 
 /* Eight outputs from o on of pixel p. */
-static inline void finish8(const LusInt8Finish *f, const int32_t *s, size_t p, int o)
+static inline void finish8(const LusInt8Finish *f, __m256i sums, size_t p, int o)
 {
-  __m256i sums = _mm256_loadu_si256((const __m256i *)(const void *)s);
   __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_loadu_ps(f->scale + o));
   size_t at = p * f->ldy + (size_t)o, r_at = (p >> f->r_half) * f->ldr + (size_t)o;
   if (f->codes) {
-    __m256i q = clamped(_mm256_add_epi32(rounded(v), _mm256_set1_epi32(f->zero)), f->low);
+    __m256i q = clamped(_mm256_add_epi32(rounded(v), _mm256_set1_epi32(f->zero)), f->low, f->high);
     if (f->r) {
       __m256 sum = _mm256_mul_ps(centred(q, f->zero), _mm256_set1_ps(f->a));
       __m256 other = _mm256_mul_ps(centred(load_codes(f->r + r_at), f->r_zero), _mm256_set1_ps(f->b));
       q = rounded(_mm256_add_ps(sum, other));
-      q = clamped(_mm256_add_epi32(q, _mm256_set1_epi32(f->sum_zero)), f->sum_low);
+      q = clamped(_mm256_add_epi32(q, _mm256_set1_epi32(f->sum_zero)), f->sum_low, 255);
     }
     store_codes(f->codes + at, q);
     return;
   }
   if (f->r_floats)
     v = _mm256_add_ps(v, _mm256_loadu_ps(f->r_floats + r_at));
-  if (f->relu)
-    v = _mm256_andnot_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_LT_OQ), v);
+  v = _mm256_max_ps(_mm256_set1_ps(f->least), v); /* of NaN the second: it stays */
+  v = _mm256_min_ps(_mm256_set1_ps(f->most), v);
   _mm256_storeu_ps(f->floats + at, v);
 }
 
@@ -150,7 +149,7 @@ static void finish_pixel(const LusInt8Finish *f, const int32_t *s, size_t p)
 {
   int o = 0;
   for (; o + 8 <= f->n; o += 8)
-    finish8(f, s + o, p, o);
+    finish8(f, _mm256_loadu_si256((const __m256i *)(const void *)(s + o)), p, o);
   for (; o < f->n; o++)
     lus_int8_finish(f, s[o], p, o);
 }
@@ -168,4 +167,66 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
   }
 }
 
-const LusInt8Kernels lus_int8_avx2 = {"avx2", product, LUS_INT8_LOOPS};
+/* ---- depthwise ---- */
+
+#define MAX_PAIRS (LUS_INT8_DEPTHWISE_TAPS / 2)
+
+/* Two taps side by side, of channels 0-3 and 8-11, and of the others. */
+static inline void interleave(__m256i pair[2], __m256i a, __m256i b)
+{
+  pair[0] = _mm256_unpacklo_epi16(a, b);
+  pair[1] = _mm256_unpackhi_epi16(a, b);
+}
+
+static inline __m256i load_bytes(const uint8_t *x)
+{
+  return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)x));
+}
+
+/* The weights of 16 channels from @first on, by pairs of taps; an odd one has zeros beside it. */
+static void pair_weights(__m256i w[MAX_PAIRS][2], const LusInt8Sums *sums, int n, int first)
+{
+  for (int t = 0; t < sums->taps; t += 2) {
+    const int8_t *from = sums->w + t * n + first;
+    __m256i a = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from)), b = _mm256_setzero_si256();
+    if (t + 1 < sums->taps)
+      b = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(from + n)));
+    interleave(w[t / 2], a, b);
+  }
+}
+
+/* All pixels of 16 channels from @first on. */
+static void depthwise16(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels, int first)
+{
+  __m256i w[MAX_PAIRS][2];
+  int pairs = (sums->taps + 1) / 2, last = sums->taps - 1;
+  const __m256i *bias = (const __m256i *)(const void *)(sums->bias + first);
+  pair_weights(w, sums, finish->n, first);
+  for (int p = 0; p < pixels; p++) {
+    const uint8_t *x = sums->x + (size_t)p * sums->step + first;
+    __m256i acc[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, pair[2];
+    for (int i = 0; i < pairs; i++) {
+      int other = 2 * i + 1 < last ? 2 * i + 1 : last;
+      interleave(pair, load_bytes(x + sums->offset[2 * i]), load_bytes(x + sums->offset[other]));
+      acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(pair[0], w[i][0]));
+      acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(pair[1], w[i][1]));
+    }
+    __m256i low = _mm256_permute2x128_si256(acc[0], acc[1], 0x20);
+    __m256i high = _mm256_permute2x128_si256(acc[0], acc[1], 0x31);
+    finish8(finish, _mm256_add_epi32(low, _mm256_loadu_si256(bias)), (size_t)p, first);
+    finish8(finish, _mm256_add_epi32(high, _mm256_loadu_si256(bias + 1)), (size_t)p, first + 8);
+  }
+}
+
+/* The last channels are done twice where they are no multiple of 16. */
+static void depthwise(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels)
+{
+  if (finish->n < 16) {
+    lus_int8_depthwise(sums, finish, pixels, 0);
+    return;
+  }
+  for (int first = 0; first < finish->n; first += 16)
+    depthwise16(sums, finish, pixels, first < finish->n - 16 ? first : finish->n - 16);
+}
+
+const LusInt8Kernels lus_int8_avx2 = {"avx2", product, depthwise, LUS_INT8_LOOPS};

@@ -19,4 +19,9 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
   }
 }
 
-const LusInt8Kernels lus_int8_c = {"c", product, LUS_INT8_LOOPS};
+static void depthwise(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels)
+{
+  lus_int8_depthwise(sums, finish, pixels, 0);
+}
+
+const LusInt8Kernels lus_int8_c = {"c", product, depthwise, LUS_INT8_LOOPS};

@@ -20,10 +20,10 @@ static inline int lus_int8_round(float v)
   return bits - 0x4B400000;
 }
 
-static inline int lus_int8_clamp(int q, int low)
+static inline int lus_int8_clamp(int q, int low, int high)
 {
   q = q < low ? low : q;
-  return q > 255 ? 255 : q;
+  return q > high ? high : q;
 }
 
 /* Element @o of pixel @p. */
@@ -32,18 +32,31 @@ static inline void lus_int8_finish(const LusInt8Finish *f, int32_t s, size_t p, 
   float v = (float)s * f->scale[o];
   size_t r_at = (p >> f->r_half) * f->ldr + (size_t)o;
   if (f->codes) {
-    int q = lus_int8_clamp(lus_int8_round(v) + f->zero, f->low);
+    int q = lus_int8_clamp(lus_int8_round(v) + f->zero, f->low, f->high);
     if (f->r) {
       float sum = (float)(q - f->zero) * f->a;
       float other = (float)(f->r[r_at] - f->r_zero) * f->b;
-      q = lus_int8_clamp(lus_int8_round(sum + other) + f->sum_zero, f->sum_low);
+      q = lus_int8_clamp(lus_int8_round(sum + other) + f->sum_zero, f->sum_low, 255);
     }
     f->codes[p * f->ldy + (size_t)o] = (uint8_t)q;
     return;
   }
   if (f->r_floats)
     v += f->r_floats[r_at];
-  f->floats[p * f->ldy + (size_t)o] = f->relu && v < 0 ? 0 : v;
+  v = v < f->least ? f->least : v;
+  f->floats[p * f->ldy + (size_t)o] = v > f->most ? f->most : v;
+}
+
+/* Channels from @first on, one at a time. */
+static inline void lus_int8_depthwise(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels, int first)
+{
+  for (int p = 0; p < pixels; p++)
+    for (int o = first; o < finish->n; o++) {
+      int32_t s = sums->bias[o];
+      for (int t = 0; t < sums->taps; t++)
+        s += sums->x[(ptrdiff_t)((size_t)p * sums->step) + sums->offset[t] + o] * sums->w[t * finish->n + o];
+      lus_int8_finish(finish, s, (size_t)p, o);
+    }
 }
 
 #define LUS_INT8_LOOP static inline __attribute__((unused))
@@ -54,7 +67,7 @@ LUS_INT8_LOOP int lus_int8_quantize(uint8_t *restrict q, const float *restrict x
   int nan = 0;
   for (size_t i = 0; i < n; i++) {
     nan |= x[i] != x[i];
-    q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low);
+    q[i] = (uint8_t)lus_int8_clamp(lus_int8_round(x[i] / step) + zero, low, 255);
   }
   return nan;
 }
@@ -133,7 +146,7 @@ LUS_INT8_LOOP void lus_int8_confidence(uint8_t *restrict q, const float *restric
   }
 }
 
-/* What follows product in a table made of these. */
+/* What follows the convolutions in a table made of these. */
 #define LUS_INT8_LOOPS                                                                                              \
   lus_int8_quantize, lus_int8_dequantize, lus_int8_add, lus_int8_maximum, lus_int8_lerp, lus_int8_lerp_pixels,     \
       lus_int8_moments, lus_int8_affine, lus_int8_confidence

@@ -55,10 +55,10 @@ static __m512i rounded(__m512 v)
   return _mm512_cvtps_epi32(_mm512_min_ps(v, _mm512_set1_ps(LUS_INT8_CUT)));
 }
 
-static __m512i clamped(__m512i q, int low)
+static __m512i clamped(__m512i q, int low, int high)
 {
   q = _mm512_max_epi32(q, _mm512_set1_epi32(low));
-  return _mm512_min_epi32(q, _mm512_set1_epi32(255));
+  return _mm512_min_epi32(q, _mm512_set1_epi32(high));
 }
 
 /* (q - zero) as floats */
@@ -73,26 +73,26 @@ static __m512i load_codes(const uint8_t *q, __mmask16 mask)
 }
 
 /* Up to 16 outputs from o on of pixel p. */
-static inline void finish16(const LusInt8Finish *f, const int32_t *s, size_t p, int o)
+static inline void finish16(const LusInt8Finish *f, __m512i sums, size_t p, int o)
 {
   __mmask16 mask = (__mmask16)(f->n - o >= 16 ? 0xffff : (1 << (f->n - o)) - 1);
-  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(s)), _mm512_maskz_loadu_ps(mask, f->scale + o));
+  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_maskz_loadu_ps(mask, f->scale + o));
   size_t at = p * f->ldy + (size_t)o, r_at = (p >> f->r_half) * f->ldr + (size_t)o;
   if (f->codes) {
-    __m512i q = clamped(_mm512_add_epi32(rounded(v), _mm512_set1_epi32(f->zero)), f->low);
+    __m512i q = clamped(_mm512_add_epi32(rounded(v), _mm512_set1_epi32(f->zero)), f->low, f->high);
     if (f->r) {
       __m512 sum = _mm512_mul_ps(centred(q, f->zero), _mm512_set1_ps(f->a));
       __m512 other = _mm512_mul_ps(centred(load_codes(f->r + r_at, mask), f->r_zero), _mm512_set1_ps(f->b));
       q = rounded(_mm512_add_ps(sum, other));
-      q = clamped(_mm512_add_epi32(q, _mm512_set1_epi32(f->sum_zero)), f->sum_low);
+      q = clamped(_mm512_add_epi32(q, _mm512_set1_epi32(f->sum_zero)), f->sum_low, 255);
     }
     _mm_mask_storeu_epi8(f->codes + at, mask, _mm512_cvtepi32_epi8(q));
     return;
   }
   if (f->r_floats)
     v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, f->r_floats + r_at));
-  if (f->relu)
-    v = _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), _mm512_setzero_ps());
+  v = _mm512_max_ps(_mm512_set1_ps(f->least), v); /* of NaN the second: it stays */
+  v = _mm512_min_ps(_mm512_set1_ps(f->most), v);
   _mm512_mask_storeu_ps(f->floats + at, mask, v);
 }
 
@@ -106,8 +106,56 @@ static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pi
     sum_functions[n - 1][sums->width / 32](s, sums, sums->x + (size_t)first * sums->step);
     for (int p = 0; p < n; p++)
       for (int o = 0; o < finish->n; o += 16)
-        finish16(finish, s + 32 * p + o, (size_t)(first + p), o);
+        finish16(finish, _mm512_load_si512(s + 32 * p + o), (size_t)(first + p), o);
   }
 }
 
-const LusInt8Kernels lus_int8_vnni = {"vnni", product, LUS_INT8_LOOPS};
+/* ---- depthwise ---- */
+
+#define MAX_QUADS (LUS_INT8_DEPTHWISE_TAPS / 4)
+
+/* Four rows of 16 bytes: byte 4 k + t is byte k of row t. */
+static inline __m512i interleave(const __m128i row[4])
+{
+  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i bytes = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  __m512i rows = _mm512_castsi128_si512(row[0]);
+  rows = _mm512_inserti32x4(rows, row[1], 1);
+  rows = _mm512_inserti32x4(rows, row[2], 2);
+  rows = _mm512_inserti32x4(rows, row[3], 3);
+  return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, rows), bytes);
+}
+
+/* All pixels of up to 16 channels from @first on. Taps that are missing in the last four have weights of zero. */
+static void depthwise16(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels, int first)
+{
+  __m512i w[MAX_QUADS];
+  __m128i row[4];
+  int n = finish->n, quads = (sums->taps + 3) / 4;
+  __mmask16 mask = (__mmask16)(n - first >= 16 ? 0xffff : (1 << (n - first)) - 1);
+  for (int i = 0; i < quads; i++) {
+    for (int t = 4 * i; t < 4 * i + 4; t++)
+      row[t % 4] = _mm_maskz_loadu_epi8(t < sums->taps ? mask : 0, sums->w + (t < sums->taps ? t * n + first : 0));
+    w[i] = interleave(row);
+  }
+  __m512i bias = _mm512_maskz_loadu_epi32(mask, sums->bias + first);
+  for (int p = 0; p < pixels; p++) {
+    const uint8_t *x = sums->x + (size_t)p * sums->step + first;
+    __m512i acc = bias;
+    for (int i = 0; i < quads; i++) {
+      for (int t = 4 * i; t < 4 * i + 4; t++)
+        row[t % 4] = _mm_maskz_loadu_epi8(mask, x + sums->offset[t < sums->taps ? t : 0]);
+      __m512i four = interleave(row);
+      __asm__("vpdpbusd %1, %2, %0" : "+v"(acc) : "v"(w[i]), "v"(four));
+    }
+    finish16(finish, acc, (size_t)p, first);
+  }
+}
+
+static void depthwise(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels)
+{
+  for (int first = 0; first < finish->n; first += 16)
+    depthwise16(sums, finish, pixels, first);
+}
+
+const LusInt8Kernels lus_int8_vnni = {"vnni", product, depthwise, LUS_INT8_LOOPS};

@@ -10,6 +10,7 @@
 
 /** Widest block of columns of a packed matrix; the other width is half of it. */
 #define LUS_INT8_WIDTH 32
+#define LUS_INT8_DEPTHWISE_TAPS 64
 
 /** s[p][o] = bias[o] + sum over t < taps, k < run of x[p step + offset[t] + k] w[(t run + k) / 4][o][k % 4], exactly, for
  * o < width: 32 or 16. run is a multiple of 4. */
@@ -23,29 +24,34 @@ typedef struct {
   const int32_t *bias;
 } LusInt8Sums;
 
-/** What becomes of the sums, for o < n <= width, with v = s[p][o] scale[o].
- * Codes: q = clamp(round(v) + zero, low, 255); with r: q = clamp(round((q - zero) a + (r[p' ldr + o] - r_zero) b) +
+/** What becomes of the sums, for o < n, with v = s[p][o] scale[o].
+ * Codes: q = clamp(round(v) + zero, low, high); with r: q = clamp(round((q - zero) a + (r[p' ldr + o] - r_zero) b) +
  * sum_zero, sum_low, 255); codes[p ldy + o] = q.
- * Else floats: floats[p ldy + o] = act(v + r_floats[p' ldr + o]), act being relu or nothing, r_floats NULL: 0.
- * p' is p, with r_half p / 2: each pixel of r is added to two. */
+ * Else floats: floats[p ldy + o] = clamp(v + r_floats[p' ldr + o], least, most), r_floats NULL: 0.
+ * p' is p, with r_half p / 2: each pixel of r is added to two. clamp(x, low, high) is high where high < low; NaN stays
+ * NaN. */
 typedef struct {
   uint8_t *codes;
   float *floats; /* when codes is NULL */
   size_t ldy;
   int n;
   const float *scale;
-  int zero, low;
+  int zero, low, high; /* codes: 0..255 */
   const uint8_t *r;
   const float *r_floats;
   size_t ldr;
   int r_half, r_zero, sum_zero, sum_low;
   float a, b;
-  int relu;
+  float least, most; /* +-infinity: no limit */
 } LusInt8Finish;
 
 typedef struct {
   const char *name; /* for reports: "c", "avx2", "vnni" */
+  /** n <= width. */
   void (*product)(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels);
+  /** A depthwise convolution of a row of pixels, of which run and width say nothing: s[p][o] = bias[o] + sum over t < taps
+   * <= LUS_INT8_DEPTHWISE_TAPS of x[p step + offset[t] + o] w[t n + o], exactly, for o < n of any size; w at any address. */
+  void (*depthwise)(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels);
   /** q[i] = clamp(round(x[i] / step) + zero, low, 255). Whether one of x is NaN, for which there is no code. */
   int (*quantize)(uint8_t *q, const float *x, float step, int zero, int low, size_t n);
   /** x[i] = (q[i] - zero) step. */

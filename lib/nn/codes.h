@@ -2,6 +2,8 @@
 #pragma once
 #include "ops.h"
 
+#include <math.h>
+
 /** Steps on codes: bytes that stand for (code - zero_point) alpha of a Quantize node. */
 
 extern const LusStepClass lus_step_encode, lus_step_decode, lus_step_conv_int8, lus_step_add_codes,
@@ -13,8 +15,15 @@ gboolean lus_step_doubles_pixels(const LusStep *step);
 /** Makes steps read and write codes where their neighbours can, in a plan for inference. */
 void lus_steps_use_codes(GPtrArray *steps, const LusGraph *graph);
 
-/** Whether the step, a Conv whose input is what @x, a Quantize node, gives, can run on integers. */
+/** Whether the step, a Conv, perhaps with a Clip, whose input is what @x, a Quantize node, gives, can run on integers. */
 gboolean lus_conv_int8_can(const LusStep *step, const LusNode *x);
+
+/** The code of @value, which may be infinite. */
+static inline int lus_codes_of(const LusNode *quantize, float value)
+{
+  double code = rint((double)(value / quantize->attrs.alpha)) + quantize->attrs.zero_point;
+  return (int)CLAMP(code, 0, 255);
+}
 
 /** Codes from here on are not below this: the zero point behind a ReLU, else 0. */
 static inline int lus_codes_low(const LusNode *quantize, gboolean relu)

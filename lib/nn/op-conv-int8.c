@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Conv on codes: x and the weights are bytes, sums are exact 32-bit integers. Each item copies the rows of x that it
  * needs, with their border, so that the taps of one row are one run of bytes; what a run is longer than its taps meets
- * weights of zero. */
+ * weights of zero. Depthwise, each tap is a run of its own. */
 #include <math.h>
 #include <string.h>
 
@@ -13,15 +13,20 @@
 /* Pixels of a band of rows, whose weights are passed over once. */
 #define BAND_PIXELS 512
 #define MAX_TAPS 4096
+/* The same of a depthwise convolution, in bytes. */
+#define BAND_BYTES 65536
+/* Where the border is so wide that it makes the copies more than this many times as large as the map, floats are faster. */
+#define MAX_COPIED 4
 
 typedef struct {
+  gboolean depthwise;
   int taps, run;        /* runs per pixel, bytes of each */
   int taps_per_run;
   ptrdiff_t *offset;    /* [taps] */
   gboolean copies;
   gsize row;            /* bytes of a copied row */
   int rows_per_item, bands, blocks, blocks_per_item;
-  gint8 *weights;       /* [blocks][taps][run / 4][width][4] */
+  gint8 *weights;       /* [blocks][taps][run / 4][width][4]; depthwise: [taps][outputs] */
   gint32 *bias;         /* [outputs, padded] */
   float *scale;
 } Conv;
@@ -40,12 +45,32 @@ static double largest_sum(const LusStep *step, const LusNode *x, int o)
   return 255 * sum / scale + (bias ? fabs((double)bias[o]) / (scale * (double)x->attrs.alpha) : 0);
 }
 
+/* One channel per group; one of all channels is a convolution like others. */
+static gboolean is_depthwise(const LusStep *step)
+{
+  const int *w = step->graph->values[step->node->inputs[1]].constant->dims;
+  return step->node->attrs.groups > 1 && w[0] == step->node->attrs.groups && w[1] == 1;
+}
+
+static gboolean fits_depthwise(const LusStep *step)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  const int *x = step->graph->values[step->x_value].shape;
+  double copied = 1;
+  for (int i = 0; i < 2; i++)
+    copied *= (double)(x[2 + i] + (a->kernel[i] - 1) * a->dilation[i]) / x[2 + i];
+  return a->kernel[0] * a->kernel[1] <= LUS_INT8_DEPTHWISE_TAPS && copied <= MAX_COPIED;
+}
+
 gboolean lus_conv_int8_can(const LusStep *step, const LusNode *x)
 {
   const LusOpAttrs *a = &step->node->attrs;
+  const LusActivation *act = &step->activation;
   const LusValue *weight = &step->graph->values[step->node->inputs[1]];
-  if (a->groups != 1 || !weight->scales || weight->code_bits != 8 || a->kernel[0] * a->kernel[1] > MAX_TAPS ||
-      (weight->scales->count != 1 && weight->scales->count != (gsize)weight->constant->dims[0]))
+  if (!weight->scales || weight->code_bits != 8 || a->kernel[0] * a->kernel[1] > MAX_TAPS ||
+      (weight->scales->count != 1 && weight->scales->count != (gsize)weight->constant->dims[0]) ||
+      (a->groups != 1 && !(is_depthwise(step) && fits_depthwise(step))) ||
+      (act->kind != LUS_ACTIVATION_NONE && act->kind != LUS_ACTIVATION_CLIP) || isnan(act->alpha) || isnan(act->beta))
     return FALSE;
   for (int o = 0; o < weight->constant->dims[0]; o++)
     if (!(2 * largest_sum(step, x, o) < G_MAXINT32))
@@ -64,6 +89,22 @@ static int block_width(const Conv *conv, int outputs, int block)
 static gsize k_of(const Conv *conv)
 {
   return (gsize)conv->taps * (gsize)conv->run;
+}
+
+static void set_depthwise_layout(Conv *conv, const LusStep *step)
+{
+  const LusOpAttrs *a = &step->node->attrs;
+  int c = step->x->c;
+  conv->taps = a->kernel[0] * a->kernel[1];
+  conv->copies = TRUE;
+  conv->row = ((gsize)((step->y->w - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1]) + 1) * (gsize)c;
+  conv->rows_per_item = CLAMP(BAND_BYTES / (int)MIN(conv->row, BAND_BYTES), 1, step->y->h);
+  conv->bands = lus_n_items(step->y->h, conv->rows_per_item);
+  conv->blocks = conv->blocks_per_item = 1;
+  conv->offset = g_new(ptrdiff_t, conv->taps);
+  for (int t = 0; t < conv->taps; t++)
+    conv->offset[t] = (ptrdiff_t)(t / a->kernel[1] * a->dilation[0]) * (ptrdiff_t)conv->row +
+                      (ptrdiff_t)(t % a->kernel[1] * a->dilation[1]) * c;
 }
 
 static void set_layout(Conv *conv, const LusStep *step)
@@ -90,9 +131,8 @@ static void set_layout(Conv *conv, const LusStep *step)
                                          (ptrdiff_t)(t % a->kernel[1] * a->dilation[1] * c);
 }
 
-static int copied_rows(const Conv *conv, const LusOpAttrs *a, int rows)
+static int copied_rows(const LusOpAttrs *a, int rows)
 {
-  (void)conv;
   return (rows - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1;
 }
 
@@ -101,6 +141,19 @@ static int code_of(float weight, double per_scale)
 {
   double code = (double)weight * per_scale;
   return (int)(code < 0 ? code - 0.5 : code + 0.5);
+}
+
+static int pack_depthwise_output(Conv *conv, const LusStep *step, int o)
+{
+  const LusValue *weight = &step->graph->values[step->node->inputs[1]];
+  double per_scale = 1 / (double)weight->scales->data[weight->scales->count == 1 ? 0 : o];
+  int sum = 0;
+  for (int t = 0; t < conv->taps; t++) {
+    int code = code_of(weight->constant->data[(gsize)o * (gsize)conv->taps + (gsize)t], per_scale);
+    conv->weights[(gsize)t * (gsize)step->y->c + (gsize)o] = (gint8)code;
+    sum += code;
+  }
+  return sum;
 }
 
 /* Codes of the weights of output @o; their sum. */
@@ -134,7 +187,8 @@ static void pack(Conv *conv, const LusStep *step)
   for (int o = 0; o < step->y->c; o++) {
     double scale = (double)weight->scales->data[weight->scales->count == 1 ? 0 : o] * (double)x->alpha;
     double start = bias ? rint((double)bias[o] / scale) : 0;
-    conv->bias[o] = (gint32)start - x->zero_point * pack_output(conv, step, o);
+    int sum = conv->depthwise ? pack_depthwise_output(conv, step, o) : pack_output(conv, step, o);
+    conv->bias[o] = (gint32)start - x->zero_point * sum;
     conv->scale[o] = (float)(own ? scale / (double)own->attrs.alpha : scale);
   }
 }
@@ -155,18 +209,20 @@ static gboolean prepare(LusStep *step, GError **error)
 {
   Conv *conv = g_new0(Conv, 1);
   step->state = conv;
-  set_layout(conv, step);
-  gsize outputs = (gsize)conv->blocks * LUS_INT8_WIDTH;
-  conv->weights = lus_aligned_alloc(outputs * k_of(conv));
+  conv->depthwise = is_depthwise(step);
+  (conv->depthwise ? set_depthwise_layout : set_layout)(conv, step);
+  gsize outputs = conv->depthwise ? (gsize)step->y->c : (gsize)conv->blocks * LUS_INT8_WIDTH;
+  gsize weights = outputs * (conv->depthwise ? (gsize)conv->taps : k_of(conv));
+  conv->weights = lus_aligned_alloc(weights);
   conv->bias = lus_aligned_alloc(outputs * sizeof *conv->bias);
   conv->scale = lus_aligned_alloc(outputs * sizeof *conv->scale);
   if (!conv->weights || !conv->bias || !conv->scale)
     return lus_node_fail(error, step->node, LUS_ERROR_MEMORY, "out of memory for the weights");
   pack(conv, step);
-  step->weights = outputs * (k_of(conv) + 8) / 4;
+  step->weights = (weights + 8 * outputs) / 4;
   if (conv->copies)
     step->scratch =
-        ((gsize)copied_rows(conv, &step->node->attrs, conv->rows_per_item) * conv->row + 4 + 3) / 4;
+        ((gsize)copied_rows(&step->node->attrs, conv->rows_per_item) * conv->row + 4 + 3) / 4;
   return TRUE;
 }
 
@@ -194,12 +250,19 @@ static void copy_row(const LusStep *step, guint8 *to, gsize bytes, int y, int x0
 
 static LusInt8Finish finish_of(const LusStep *step)
 {
-  LusInt8Finish f = {.ldy = (gsize)step->y->c, .ldr = (gsize)step->y->c, .r_half = step->r_half, .relu = step->relu};
+  gboolean clips = step->activation.kind == LUS_ACTIVATION_CLIP;
+  LusInt8Finish f = {.ldy = (gsize)step->y->c, .ldr = (gsize)step->y->c, .r_half = step->r_half, .high = 255};
+  f.least = clips ? step->activation.alpha : step->relu ? 0 : -INFINITY;
+  f.most = clips ? step->activation.beta : INFINITY;
   if (!step->y_codes)
     return f;
   const LusNode *own = step->inner_codes ? step->inner_codes : step->y_codes;
   f.zero = own->attrs.zero_point;
   f.low = lus_codes_low(own, step->relu && !step->inner_codes);
+  if (clips) {
+    f.low = lus_codes_of(own, f.least);
+    f.high = lus_codes_of(own, f.most);
+  }
   if (step->inner_codes) {
     const LusOpAttrs *y = &step->y_codes->attrs, *r = &step->r_codes->attrs;
     f.a = own->attrs.alpha / y->alpha;
@@ -219,7 +282,7 @@ static void run_row(const LusStep *step, const guint8 *from, int block, int row)
   gsize at = (gsize)row * (gsize)step->y->w * (gsize)step->y->c + (gsize)first;
   gsize r_at = (gsize)(row >> step->r_half) * (gsize)(step->y->w >> step->r_half) * (gsize)step->y->c + (gsize)first;
   LusInt8Finish finish = finish_of(step);
-  finish.n = MIN(LUS_INT8_WIDTH, step->y->c - first);
+  finish.n = conv->depthwise ? step->y->c : MIN(LUS_INT8_WIDTH, step->y->c - first);
   finish.scale = conv->scale + first;
   finish.codes = step->y_codes ? step->y->codes + at : NULL;
   finish.floats = step->y_codes ? NULL : step->y->data + at;
@@ -231,11 +294,12 @@ static void run_row(const LusStep *step, const guint8 *from, int block, int row)
       .offset = conv->offset,
       .taps = conv->taps,
       .run = conv->run,
-      .w = conv->weights + (gsize)first * k_of(conv),
-      .width = block_width(conv, step->y->c, block),
+      .w = conv->depthwise ? conv->weights : conv->weights + (gsize)first * k_of(conv),
+      .width = conv->depthwise ? 0 : block_width(conv, step->y->c, block),
       .bias = conv->bias + first,
   };
-  lus_kernels()->int8->product(&sums, &finish, step->y->w);
+  const LusInt8Kernels *kernels = lus_kernels()->int8;
+  (conv->depthwise ? kernels->depthwise : kernels->product)(&sums, &finish, step->y->w);
 }
 
 static void item(void *data, int index, int thread)
@@ -250,7 +314,7 @@ static void item(void *data, int index, int thread)
   gsize pitch = (gsize)step->x->w * (gsize)step->x->c;
   if (conv->copies) {
     guint8 *copy = (guint8 *)(gpointer)(job->run->scratch + (gsize)thread * job->run->scratch_stride);
-    for (int i = 0; i < copied_rows(conv, a, rows); i++)
+    for (int i = 0; i < copied_rows(a, rows); i++)
       copy_row(step, copy + (gsize)i * conv->row, conv->row, row * a->stride[0] - a->pad[0] + i, -a->pad[1]);
     from = copy;
     pitch = conv->row;
@@ -269,8 +333,9 @@ static void forward(const LusStep *step, const LusRun *run)
 
 static const char *method(const LusStep *step)
 {
-  return ((const Conv *)step->state)->copies ? "int8 direct" : "int8 matrix";
+  const Conv *conv = step->state;
+  return conv->depthwise ? "int8 depthwise" : conv->copies ? "int8 direct" : "int8 matrix";
 }
 
 const LusStepClass lus_step_conv_int8 = {
-    .prepare = prepare, .forward = forward, .free_state = free_state, .method = method};
+    .prepare = prepare, .forward = forward, .free_state = free_state, .method = method, .activates = TRUE};

@@ -83,7 +83,7 @@ static gboolean fold_quantize(Builder *b, LusStep *step)
 static void fold_add(Builder *b, LusStep *conv)
 {
   LusStep *add = only_reader(b, conv->y_value, &lus_step_identity);
-  if (!conv->y_codes || conv->relu || !add || add->r_value < 0 || !is_plain(add))
+  if (!conv->y_codes || conv->relu || !is_plain(conv) || !add || add->r_value < 0 || !is_plain(add))
     return;
   int other = add->x_value == conv->y_value ? add->r_value : add->x_value;
   LusStep *quantize = only_reader(b, add->y_value, &lus_step_quantize);
@@ -166,11 +166,11 @@ static void fold_conv(Builder *b, LusStep *step)
 static void fold_step(Builder *b, LusStep *step)
 {
   const LusNode *x = b->quantize[step->x_value];
+  if (x && step->class == &lus_step_conv)
+    fold_conv(b, step);
   if (!x || !is_plain(step))
     return;
-  if (step->class == &lus_step_conv) {
-    fold_conv(b, step);
-  } else if (step->class == &lus_step_max_pool) {
+  if (step->class == &lus_step_max_pool) {
     fold_same(b, step, &lus_step_max_pool_codes);
   } else if (step->class == &lus_step_resize) {
     fold_same(b, step, &lus_step_resize_codes);

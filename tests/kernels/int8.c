@@ -13,13 +13,17 @@
 #define MAX_TAPS 9
 #define MAX_RUN 24
 
+/** Channels of a depthwise convolution, and bytes that its weights start after an aligned address. */
+#define MAX_CHANNELS 75
+#define SHIFT 3
+
 typedef struct {
-  guint8 x[MAX_PIXELS * 32 + MAX_TAPS * 64 + MAX_RUN];
+  guint8 x[MAX_PIXELS * 32 + MAX_TAPS * 64 + MAX_RUN + MAX_CHANNELS];
   gint8 *w;
-  gint32 bias[LUS_INT8_WIDTH];
-  float scale[LUS_INT8_WIDTH];
-  guint8 r[MAX_PIXELS * 40];
-  float r_floats[MAX_PIXELS * 40];
+  gint32 bias[MAX_CHANNELS];
+  float scale[MAX_CHANNELS];
+  guint8 r[MAX_PIXELS * 80];
+  float r_floats[MAX_PIXELS * 80];
   ptrdiff_t offset[MAX_TAPS];
 } Case;
 
@@ -29,7 +33,7 @@ static void fill(Case *c, LusRng *rng)
     c->x[i] = lus_rng_below(rng, 4) ? (guint8)lus_rng_below(rng, 256) : 255;
   for (int i = 0; i < MAX_TAPS * MAX_RUN * LUS_INT8_WIDTH; i++)
     c->w[i] = lus_rng_below(rng, 4) ? (gint8)((int)lus_rng_below(rng, 256) - 128) : -128;
-  for (int i = 0; i < LUS_INT8_WIDTH; i++) {
+  for (int i = 0; i < MAX_CHANNELS; i++) {
     c->bias[i] = (gint32)lus_rng_below(rng, 200000) - 100000;
     c->scale[i] = (float)lus_rng_normal(rng, 1e-3, 3e-4);
   }
@@ -42,10 +46,12 @@ static void fill(Case *c, LusRng *rng)
 }
 
 /** What the declaration says, in double arithmetic: halves can only arise where float has them too. */
-static gint64 plain_sum(const Case *c, const LusInt8Sums *s, int p, int o)
+static gint64 plain_sum(const Case *c, const LusInt8Sums *s, int n, int p, int o)
 {
   gint64 sum = s->bias[o];
-  for (int t = 0; t < s->taps; t++)
+  for (int t = 0; s->width == 0 && t < s->taps; t++)
+    sum += (gint64)c->x[(gsize)p * s->step + (gsize)s->offset[t] + (gsize)o] * s->w[t * n + o];
+  for (int t = 0; s->width > 0 && t < s->taps; t++)
     for (int k = 0; k < s->run; k++)
       sum += (gint64)c->x[(gsize)p * s->step + (gsize)s->offset[t] + (gsize)k] *
              s->w[((t * s->run + k) / 4 * s->width + o) * 4 + k % 4];
@@ -57,15 +63,15 @@ static void check_reference(const Case *c, const LusInt8Sums *s, const LusInt8Fi
 {
   for (int p = 0; p < pixels; p++)
     for (int o = 0; o < f->n; o++) {
-      float v = (float)plain_sum(c, s, p, o) * f->scale[o];
+      float v = (float)plain_sum(c, s, f->n, p, o) * f->scale[o];
       gsize at = (gsize)p * f->ldy + (gsize)o, r_at = (gsize)(p >> f->r_half) * f->ldr + (gsize)o;
       if (!f->codes) {
         if (f->r_floats)
           v += f->r_floats[r_at];
-        g_assert_true(floats[at] == (f->relu && v < 0 ? 0 : v));
+        g_assert_true(floats[at] == CLAMP(v, f->least, f->most));
         continue;
       }
-      int q = (int)CLAMP(rintf(v) + (float)f->zero, (float)f->low, 255);
+      int q = (int)CLAMP(rintf(v) + (float)f->zero, (float)f->low, (float)f->high);
       if (f->r) {
         float a = (float)(q - f->zero) * f->a, b = (float)(f->r[r_at] - f->r_zero) * f->b;
         q = (int)CLAMP(rintf(a + b) + (float)f->sum_zero, (float)f->sum_low, 255);
@@ -74,21 +80,44 @@ static void check_reference(const Case *c, const LusInt8Sums *s, const LusInt8Fi
     }
 }
 
-/** One call by every set. */
+/** One call by every set; a width of 0: depthwise. */
 static void check_product(Case *c, LusInt8Sums *s, LusInt8Finish *f, int pixels, gboolean codes)
 {
-  gsize bytes = (MAX_PIXELS * 40 + 8) * (codes ? 1 : sizeof(float));
+  gsize bytes = (MAX_PIXELS * 80 + 8) * (codes ? 1 : sizeof(float));
   g_autofree guint8 *expected = g_malloc(bytes), *got = g_malloc(bytes);
   for (int i = 0; lus_kernels_nth(i); i++) {
     guint8 *out = i == 0 ? expected : got;
     memset(out, GUARD, bytes);
     f->codes = codes ? out : NULL;
     f->floats = codes ? NULL : (float *)(gpointer)out;
-    lus_kernels_nth(i)->int8->product(s, f, pixels);
+    const LusInt8Kernels *kernels = lus_kernels_nth(i)->int8;
+    (s->width > 0 ? kernels->product : kernels->depthwise)(s, f, pixels);
     if (i == 0)
       check_reference(c, s, f, out, f->floats, pixels);
     g_assert_cmpmem(out, bytes, expected, bytes);
   }
+}
+
+/** All forms of what becomes of the sums. */
+static void check_finishes(Case *c, LusInt8Sums *s, LusInt8Finish *f, int pixels, LusRng *rng)
+{
+  f->zero = (int)lus_rng_below(rng, 256);
+  f->low = lus_rng_below(rng, 2) ? f->zero : 0;
+  f->high = lus_rng_below(rng, 2) ? 255 : (int)lus_rng_below(rng, 256);
+  f->low = MIN(f->low, f->high); /* CLAMP of the check needs it */
+  check_product(c, s, f, pixels, TRUE);
+  f->r = c->r;
+  f->r_half = (int)lus_rng_below(rng, 2);
+  f->r_zero = (int)lus_rng_below(rng, 256);
+  f->sum_zero = (int)lus_rng_below(rng, 256);
+  f->sum_low = lus_rng_below(rng, 2) ? f->sum_zero : 0;
+  f->a = (float)lus_rng_normal(rng, 1, 0.2);
+  f->b = (float)lus_rng_normal(rng, 1, 0.2);
+  check_product(c, s, f, pixels, TRUE);
+  f->least = lus_rng_below(rng, 2) ? 0 : -INFINITY;
+  f->most = lus_rng_below(rng, 2) ? 20 : INFINITY;
+  f->r_floats = lus_rng_below(rng, 2) ? c->r_floats : NULL;
+  check_product(c, s, f, pixels, FALSE);
 }
 
 static void test_product(void)
@@ -111,23 +140,87 @@ static void test_product(void)
     LusInt8Finish f = {.ldy = 32 + lus_rng_below(rng, 8),
                        .n = 1 + (int)lus_rng_below(rng, (guint)width),
                        .scale = c.scale,
-                       .zero = (int)lus_rng_below(rng, 256),
                        .ldr = 32 + lus_rng_below(rng, 8)};
-    f.low = lus_rng_below(rng, 2) ? f.zero : 0;
-    check_product(&c, &s, &f, pixels, TRUE);
-    f.r = c.r;
-    f.r_half = (int)lus_rng_below(rng, 2);
-    f.r_zero = (int)lus_rng_below(rng, 256);
-    f.sum_zero = (int)lus_rng_below(rng, 256);
-    f.sum_low = lus_rng_below(rng, 2) ? f.sum_zero : 0;
-    f.a = (float)lus_rng_normal(rng, 1, 0.2);
-    f.b = (float)lus_rng_normal(rng, 1, 0.2);
-    check_product(&c, &s, &f, pixels, TRUE);
-    f.relu = (int)lus_rng_below(rng, 2);
-    f.r_floats = lus_rng_below(rng, 2) ? c.r_floats : NULL;
-    check_product(&c, &s, &f, pixels, FALSE);
+    check_finishes(&c, &s, &f, pixels, rng);
   }
   lus_aligned_free(c.w);
+}
+
+static void test_depthwise(void)
+{
+  LusRng generator, *rng = &generator;
+  lus_rng_init(rng, 8, 0);
+  Case c;
+  c.w = lus_aligned_alloc(MAX_TAPS * MAX_RUN * LUS_INT8_WIDTH);
+  for (int round = 0; round < 300; round++) {
+    fill(&c, rng);
+    int n = 1 + (int)lus_rng_below(rng, MAX_CHANNELS);
+    LusInt8Sums s = {.x = c.x,
+                     .step = lus_rng_below(rng, 33),
+                     .offset = c.offset,
+                     .taps = 1 + (int)lus_rng_below(rng, MAX_TAPS),
+                     .w = c.w + lus_rng_below(rng, SHIFT + 1),
+                     .bias = c.bias};
+    LusInt8Finish f = {.ldy = (gsize)n + lus_rng_below(rng, (guint)(80 - n) + 1),
+                       .n = n,
+                       .scale = c.scale,
+                       .ldr = (gsize)n + lus_rng_below(rng, (guint)(80 - n) + 1)};
+    check_finishes(&c, &s, &f, (int)lus_rng_below(rng, MAX_PIXELS + 1), rng);
+  }
+  lus_aligned_free(c.w);
+}
+
+/** The largest number of taps, and sums at their limits. */
+static void test_depthwise_limits(void)
+{
+  enum { CHANNELS = 35, TAPS = LUS_INT8_DEPTHWISE_TAPS };
+  guint8 x[CHANNELS + 1];
+  gint8 w[TAPS * CHANNELS];
+  gint32 bias[CHANNELS] = {0};
+  float scale[CHANNELS], y[2 * CHANNELS];
+  ptrdiff_t offset[TAPS];
+  memset(x, 255, sizeof x);
+  for (int i = 0; i < TAPS * CHANNELS; i++)
+    w[i] = i % 2 ? -128 : 127; /* an odd number of channels: alternating by tap */
+  for (int i = 0; i < CHANNELS; i++)
+    scale[i] = 1;
+  for (int t = 0; t < TAPS; t++)
+    offset[t] = 0;
+  for (int taps = 1; taps <= TAPS; taps++)
+    for (int i = 0; lus_kernels_nth(i); i++) {
+      const LusInt8Sums s = {.x = x, .step = 1, .offset = offset, .taps = taps, .w = w, .bias = bias};
+      const LusInt8Finish f = {
+          .floats = y, .ldy = CHANNELS, .n = CHANNELS, .scale = scale, .least = -INFINITY, .most = INFINITY};
+      lus_kernels_nth(i)->int8->depthwise(&s, &f, 2);
+      for (int k = 0; k < 2 * CHANNELS; k++) {
+        int first = k % CHANNELS % 2 ? -128 : 127, pairs = taps / 2 * -1;
+        g_assert_cmpfloat(y[k], ==, (float)(255 * (pairs + taps % 2 * first)));
+      }
+    }
+}
+
+/** Literal numbers: floats that are no numbers stay so, whatever the limits. */
+static void test_limits_nan(void)
+{
+  enum { N = 17 };
+  guint8 x[N] = {0};
+  gint8 w[N] = {0};
+  gint32 bias[N];
+  float scale[N], r[N], y[N];
+  ptrdiff_t offset = 0;
+  for (int i = 0; i < N; i++) {
+    bias[i] = i - 8;
+    scale[i] = 1;
+    r[i] = i % 4 == 3 ? NAN : 0;
+  }
+  for (int i = 0; lus_kernels_nth(i); i++) {
+    const LusInt8Sums s = {.x = x, .offset = &offset, .taps = 1, .w = w, .bias = bias};
+    const LusInt8Finish f = {
+        .floats = y, .ldy = N, .n = N, .scale = scale, .r_floats = r, .ldr = N, .least = -2, .most = 6};
+    lus_kernels_nth(i)->int8->depthwise(&s, &f, 1);
+    for (int k = 0; k < N; k++)
+      g_assert_true(k % 4 == 3 ? isnan(y[k]) : y[k] == CLAMP(k - 8, -2, 6));
+  }
 }
 
 /** Literal numbers: halves go to even, what is not a number to the lowest code, and is told. */
@@ -281,6 +374,9 @@ int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/int8/product", test_product);
+  g_test_add_func("/int8/depthwise", test_depthwise);
+  g_test_add_func("/int8/depthwise/limits", test_depthwise_limits);
+  g_test_add_func("/int8/limits/nan", test_limits_nan);
   g_test_add_func("/int8/quantize/values", test_quantize_values);
   g_test_add_func("/int8/quantize/sizes", test_quantize_sizes);
   g_test_add_func("/int8/confidence/values", test_confidence_values);

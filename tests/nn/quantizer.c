@@ -74,10 +74,22 @@ static void test_wrong_steps(void)
 
 typedef struct {
   int c, out, kernel, stride, dilation, pad, h, w;
-  gboolean relu;
+  LusOpType activation; /* CONV: none */
+  int groups;
+  gboolean floats;
 } ConvCase;
 
-/** x, Quantize, Conv, [ReLU,] Quantize: all steps and zero points are given. */
+/** What the result's codes mean, and the limits of a Clip. */
+#define Y_STEP 0.11f
+#define CLIP_LOW -1.0f
+#define CLIP_HIGH 6.0f
+
+static int zero_of(const ConvCase *k)
+{
+  return k->activation == LUS_OP_RELU ? 0 : k->activation == LUS_OP_CLIP ? 30 : 101;
+}
+
+/** x, Quantize, Conv, [ReLU or Clip,] [Quantize]: all steps and zero points are given. */
 static LusGraph *conv_graph(const ConvCase *k, LusRng *rng, float scales[64], int *weight, int *bias)
 {
   LusGraph *graph = lus_graph_new();
@@ -88,6 +100,7 @@ static LusGraph *conv_graph(const ConvCase *k, LusRng *rng, float scales[64], in
     attrs.dilation[i] = k->dilation;
     attrs.pad[i] = attrs.pad[i + 2] = k->pad;
   }
+  attrs.groups = k->groups;
   int x = quantize(graph, lus_graph_add_input(graph, "x"), 0.05f, 37);
   int y = fixture_conv(graph, rng, x, k->c, k->out, TRUE, &attrs);
   *weight = graph->nodes[graph->n_nodes - 1].inputs[1];
@@ -99,9 +112,12 @@ static LusGraph *conv_graph(const ConvCase *k, LusRng *rng, float scales[64], in
   }
   make_codes(graph, *weight, 8, scales, k->out);
   make_codes(graph, *bias, 32, products, k->out);
-  if (k->relu)
-    y = fixture_unary(graph, LUS_OP_RELU, y);
-  lus_graph_set_output(graph, quantize(graph, y, 0.11f, k->relu ? 0 : 101));
+  LusOpAttrs clip = lus_op_attrs_default();
+  clip.alpha = CLIP_LOW;
+  clip.beta = CLIP_HIGH;
+  if (k->activation != LUS_OP_CONV)
+    y = lus_graph_add_node(graph, k->activation, "activation", 1, &y, &clip);
+  lus_graph_set_output(graph, k->floats ? y : quantize(graph, y, Y_STEP, zero_of(k)));
   return graph;
 }
 
@@ -116,36 +132,53 @@ static int code_at(const float *x, const ConvCase *k, int i, int v, int u)
 static float plain_conv(const LusGraph *graph, const ConvCase *k, const float *x, const float *scales, int weight,
                         int bias, int o, int row, int column)
 {
-  int zero = k->relu ? 0 : 101;
+  int in = k->c / k->groups, first = o / (k->out / k->groups) * in;
   gint64 sum = (gint64)rint((double)graph->values[bias].constant->data[o] / ((double)scales[o] * (double)0.05f));
-  const float *w = graph->values[weight].constant->data + o * k->c * k->kernel * k->kernel;
-  for (int i = 0; i < k->c; i++)
+  const float *w = graph->values[weight].constant->data + o * in * k->kernel * k->kernel;
+  for (int i = first; i < first + in; i++)
     for (int ky = 0; ky < k->kernel; ky++)
       for (int kx = 0; kx < k->kernel; kx++, w++)
         sum += (gint64)rint((double)*w / (double)scales[o]) *
                code_at(x, k, i, row * k->stride - k->pad + ky * k->dilation,
                        column * k->stride - k->pad + kx * k->dilation);
-  float scale = (float)((double)scales[o] * (double)0.05f / (double)0.11f);
-  float code = rintf((float)sum * scale) + (float)zero;
-  return (CLAMP(code, 0, 255) - (float)zero) * 0.11f;
+  gboolean clips = k->activation == LUS_OP_CLIP;
+  float low = clips ? CLIP_LOW : k->activation == LUS_OP_RELU ? 0 : -INFINITY, high = clips ? CLIP_HIGH : INFINITY;
+  double scale = (double)scales[o] * (double)0.05f;
+  if (k->floats)
+    return CLAMP((float)sum * (float)scale, low, high);
+  float zero = (float)zero_of(k), code = rintf((float)sum * (float)(scale / (double)Y_STEP)) + zero;
+  low = MAX(rintf(low / Y_STEP) + zero, 0);
+  return (CLAMP(code, low, MIN(rintf(high / Y_STEP) + zero, 255)) - zero) * Y_STEP;
 }
 
-static void test_conv(void)
+/** How the graph's only convolution is computed. */
+static void check_method(LusGraph *graph, const ConvCase *k, const char *begin)
 {
-  static const ConvCase cases[] = {
-      {3, 32, 7, 2, 1, 3, 21, 30, TRUE}, {1, 16, 5, 2, 1, 2, 19, 17, TRUE},
-      {8, 33, 3, 1, 1, 1, 9, 14, FALSE}, {5, 7, 3, 1, 1, 1, 6, 3, FALSE},
-      {16, 48, 1, 1, 1, 0, 7, 11, TRUE}, {6, 40, 1, 2, 1, 0, 8, 9, FALSE},
-      {4, 20, 3, 1, 2, 2, 11, 10, FALSE}, {12, 64, 3, 2, 1, 1, 13, 40, TRUE},
-  };
+  g_autoptr(LusPlan) plan = lus_plan_new(graph, k->c, k->h, k->w, LUS_PLAN_INFER, 1, NULL);
+  int convs = 0;
+  for (int i = 0; i < lus_plan_n_steps(plan); i++) {
+    LusPlanStep step;
+    lus_plan_get_step(plan, i, &step);
+    if (!g_str_has_prefix(step.operators, "Conv"))
+      continue;
+    convs++;
+    g_assert_true(*begin ? g_str_has_prefix(step.method, begin) : !strstr(step.method, "int8"));
+  }
+  g_assert_cmpint(convs, ==, 1);
+}
+
+/** On one and three threads, what plain loops say. */
+static void check_convs(const ConvCase *cases, gsize n_cases, const char *method)
+{
   LusRng rng;
   lus_rng_init(&rng, 3, 0);
-  for (gsize n = 0; n < G_N_ELEMENTS(cases); n++) {
+  for (gsize n = 0; n < n_cases; n++) {
     const ConvCase *k = &cases[n];
     float scales[64];
     int weight, bias;
     g_autoptr(LusGraph) graph = conv_graph(k, &rng, scales, &weight, &bias);
     g_assert_cmpint(lus_graph_n_quantized(graph), ==, 1);
+    check_method(graph, k, method);
     g_autofree float *x = g_new(float, k->c * k->h * k->w);
     for (int i = 0; i < k->c * k->h * k->w; i++)
       x[i] = (float)lus_rng_normal(&rng, 2, 3);
@@ -159,6 +192,46 @@ static void test_conv(void)
           g_assert_cmpfloat(y[at], ==, plain_conv(graph, k, x, scales, weight, bias, o, i, j));
           g_assert_cmpfloat(y[at], ==, same[at]);
         }
+  }
+}
+
+static void test_conv(void)
+{
+  static const ConvCase cases[] = {
+      {3, 32, 7, 2, 1, 3, 21, 30, LUS_OP_RELU, 1, FALSE}, {1, 16, 5, 2, 1, 2, 19, 17, LUS_OP_RELU, 1, FALSE},
+      {8, 33, 3, 1, 1, 1, 9, 14, LUS_OP_CONV, 1, FALSE},  {5, 7, 3, 1, 1, 1, 6, 3, LUS_OP_CONV, 1, FALSE},
+      {16, 48, 1, 1, 1, 0, 7, 11, LUS_OP_RELU, 1, FALSE}, {6, 40, 1, 2, 1, 0, 8, 9, LUS_OP_CONV, 1, FALSE},
+      {4, 20, 3, 1, 2, 2, 11, 10, LUS_OP_CONV, 1, FALSE}, {12, 64, 3, 2, 1, 1, 13, 40, LUS_OP_RELU, 1, FALSE},
+      {16, 48, 1, 1, 1, 0, 7, 11, LUS_OP_CLIP, 1, FALSE}, {3, 33, 3, 2, 1, 1, 12, 13, LUS_OP_CLIP, 1, TRUE},
+      {7, 21, 3, 1, 1, 1, 6, 9, LUS_OP_RELU, 1, TRUE},
+  };
+  check_convs(cases, G_N_ELEMENTS(cases), "int8");
+}
+
+/** One channel per group, alone on bytes; more channels per group and very wide borders stay in floats. */
+static void test_depthwise(void)
+{
+  static const ConvCase cases[] = {
+      {24, 24, 3, 1, 1, 1, 11, 10, LUS_OP_CLIP, 24, FALSE}, {33, 33, 3, 2, 1, 1, 13, 40, LUS_OP_RELU, 33, FALSE},
+      {16, 16, 5, 1, 1, 2, 9, 8, LUS_OP_CONV, 16, FALSE},   {8, 8, 7, 2, 1, 3, 15, 17, LUS_OP_CLIP, 8, TRUE},
+      {40, 40, 3, 1, 4, 4, 11, 12, LUS_OP_CONV, 40, TRUE},  {64, 64, 3, 1, 1, 0, 40, 33, LUS_OP_CLIP, 64, FALSE},
+      {17, 17, 1, 1, 1, 0, 5, 4, LUS_OP_CLIP, 17, FALSE},
+  };
+  static const ConvCase floats[] = {
+      {8, 16, 3, 1, 1, 1, 8, 8, LUS_OP_CONV, 8, FALSE},
+      {8, 8, 3, 1, 1, 1, 8, 8, LUS_OP_CONV, 4, FALSE},
+      {8, 8, 3, 1, 9, 9, 8, 8, LUS_OP_CONV, 8, FALSE},
+      {2, 2, 9, 1, 1, 4, 20, 20, LUS_OP_CONV, 2, FALSE},
+  };
+  check_convs(cases, G_N_ELEMENTS(cases), "int8 depthwise");
+  for (gsize n = 0; n < G_N_ELEMENTS(floats); n++) {
+    const ConvCase *k = &floats[n];
+    LusRng rng;
+    float scales[64];
+    int weight, bias;
+    lus_rng_init(&rng, 4, 0);
+    g_autoptr(LusGraph) graph = conv_graph(k, &rng, scales, &weight, &bias);
+    check_method(graph, k, "");
   }
 }
 
@@ -457,6 +530,7 @@ int main(int argc, char **argv)
   g_test_add_func("/quantizer/operator", test_operator);
   g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
   g_test_add_func("/quantizer/conv", test_conv);
+  g_test_add_func("/quantizer/depthwise", test_depthwise);
   g_test_add_func("/quantizer/network", test_network);
   g_test_add_func("/quantizer/nan", test_nan);
   g_test_add_func("/quantizer/steps", test_steps);
