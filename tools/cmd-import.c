@@ -7,7 +7,7 @@
 
 static const char description[] =
   "Labels drawn in another program become those of a data set (docs/dataset.md), which is made or\n"
-  "added to: nothing in it is lost or changed. Formats of --from:\n"
+  "added to: nothing in it is lost or changed. SOURCE is a file, or a folder of them. Formats of --from:\n"
   "  cvat      XML for images or video, or a task's annotations.json; attribute 'confidence'\n"
   "  labelme   a JSON per frame; confidence as label@60 or in the description\n"
   "  coco      polygons and run lengths; confidence as attribute or score\n"
@@ -18,7 +18,7 @@ static const char description[] =
   "Example: lus import --from cvat annotations.xml --clips clips/ -o data --annotator anna --class-map bline=vertical_line";
 
 typedef struct {
-  char *from, *output, *annotator, *class_map, *offset, *patient, *zone, *split, *licence;
+  char *from, *output, *annotator, *class_map, *offset, *patient, *zone, *split, *licence, *classes;
   char **clips;
   double line_width, mm_per_pixel, depth_cm;
   int day;
@@ -43,7 +43,9 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     {"patient", 0, 0, G_OPTION_ARG_STRING, &o->patient, "patient of the only clip (default: from its name)", "NAME"},
     {"day", 0, 0, G_OPTION_ARG_INT, &o->day, "day of the only clip (default: from its name, else 1)", "DAY"},
     {"zone", 0, 0, G_OPTION_ARG_STRING, &o->zone, "zone of the only clip (default: from its name)", "ZONE"},
-    {"split", 0, 0, G_OPTION_ARG_STRING, &o->split, "split of new patients (default train)", "SPLIT"},
+    {"split", 0, 0, G_OPTION_ARG_STRING, &o->split, "train, validation or test: split of new patients (default: dealt out, 70, 15 and 15 %)", "SPLIT"},
+    {"classes", 0, 0, G_OPTION_ARG_STRING, &o->classes,
+     "of a new data set (default: pleural_line,fascia_band,vertical_line, and a_line if it is drawn)", "A,B,..."},
     {"licence", 0, 0, G_OPTION_ARG_STRING, &o->licence, "licence of a new data set", "TEXT"},
     {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &o->dry_run, "only read the sources and count", NULL},
     {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "print the counts as JSON", NULL},
@@ -53,17 +55,17 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
 
 static void options_clear(Options *o)
 {
-  char *texts[] = {o->from, o->output, o->annotator, o->class_map, o->offset, o->patient, o->zone, o->split, o->licence};
+  char *texts[] = {o->from, o->output, o->annotator, o->class_map, o->offset, o->patient, o->zone, o->split, o->licence, o->classes};
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   g_strfreev(o->clips);
 }
 
-static gboolean parse_split(LusSplit *split, const char *name)
+static gboolean parse_split(int *split, const char *name)
 {
   for (int i = 0; i < LUS_SPLIT_N; i++)
     if (g_str_equal(name, lus_split_name((LusSplit)i))) {
-      *split = (LusSplit)i;
+      *split = i;
       return TRUE;
     }
   return FALSE;
@@ -81,7 +83,7 @@ static gboolean parse_offset(LusImportConfig *config, const char *text)
 }
 
 /** What is wrong with the options, or NULL. */
-static const char *check(const Options *o, LusImportConfig *config, LusSplit *split)
+static const char *check(const Options *o, LusImportConfig *config, int *split)
 {
   const LusImportFormat *f = lus_import_formats();
   while (o->from && f->name && !g_str_equal(f->name, o->from))
@@ -135,13 +137,15 @@ static void print_result(const Options *o, const LusRegions *regions, const LusI
   json_object_foreach(classes, name, value)
     printf("  %s: %d\n", name, (int)json_integer_value(value));
   if (!o->dry_run)
-    printf("%s: %d clips added, %d frames, %d labels written, %d were there already\n", o->output, result->clips,
-           result->frames, result->written, result->kept);
+    printf("%s: %d clips added, %d frames, %d labels written, %d were there already\n"
+           "patients: %d train, %d validation, %d test\n", o->output, result->clips, result->frames, result->written,
+           result->kept, result->patients[LUS_SPLIT_TRAIN], result->patients[LUS_SPLIT_VALIDATION],
+           result->patients[LUS_SPLIT_TEST]);
   json_decref(classes);
   json_decref(annotators);
 }
 
-static gboolean write_out(LusImportResult *result, const Options *o, const LusRegions *regions, LusSplit split,
+static gboolean write_out(LusImportResult *result, const Options *o, const LusRegions *regions, int split,
                           GError **error)
 {
   g_autoptr(GPtrArray) inputs = o->clips ? lus_tool_inputs(o->clips, error) : NULL;
@@ -155,16 +159,37 @@ static gboolean write_out(LusImportResult *result, const Options *o, const LusRe
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--patient, --zone and --day are for a single clip in --clips");
     return FALSE;
   }
+  g_auto(GStrv) classes = o->classes ? g_strsplit(o->classes, ",", -1) : NULL;
   LusToolProgress *progress = lus_tool_progress_new();
   LusImportTarget target = {.path = o->output, .clips = clips, .patient = o->patient, .zone = o->zone, .day = o->day,
-                            .split = split, .mm_per_pixel = o->mm_per_pixel, .licence = o->licence, .partial = o->partial, .replace = o->replace,
+                            .split = split, .mm_per_pixel = o->mm_per_pixel, .licence = o->licence,
+                            .classes = classes, .partial = o->partial, .replace = o->replace,
                             .open = lus_tool_open_clip, .progress = lus_tool_progress, .progress_data = progress};
   gboolean ok = lus_import_write(result, regions, &target, error);
   lus_tool_progress_free(progress);
   return ok;
 }
 
-static gboolean import(const Options *o, LusImportConfig *config, LusSplit split, char **sources, GError **error)
+static void tell_skipped(const Options *o, const GPtrArray *skipped)
+{
+  if (skipped->len > 0)
+    fprintf(stderr, "lus import: %s%s: left out, not of format %s\n", (const char *)skipped->pdata[0],
+            skipped->len > 1 ? " and others" : "", o->from);
+}
+
+/** A pattern behind --clips that the shell has taken apart leaves all but the first clip among the sources. */
+static gboolean check_sources(char **sources, GError **error)
+{
+  for (; *sources; sources++)
+    if (lus_tool_is_video(*sources)) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: is a clip, not labels; give --clips a folder, a pattern in "
+                  "quotes, or each clip with a --clips of its own", *sources);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean import(const Options *o, LusImportConfig *config, int split, char **sources, GError **error)
 {
   g_auto(GStrv) map = o->class_map ? g_strsplit(o->class_map, ",", -1) : NULL;
   config->annotator = o->annotator;
@@ -173,10 +198,15 @@ static gboolean import(const Options *o, LusImportConfig *config, LusSplit split
   config->mm_per_pixel = o->mm_per_pixel;
   config->depth_mm = o->depth_cm * 10;
   g_autoptr(LusRegions) regions = lus_regions_new();
+  g_autoptr(GPtrArray) skipped = g_ptr_array_new_with_free_func(g_free);
   LusImportResult result = {0};
+  config->skipped = skipped;
+  if (!check_sources(sources, error))
+    return FALSE;
   for (int i = 0; sources[i]; i++)
     if (!lus_import_read(regions, o->from, sources[i], config, error))
       return FALSE;
+  tell_skipped(o, skipped);
   if (!o->dry_run && !write_out(&result, o, regions, split, error))
     return FALSE;
   print_result(o, regions, &result);
@@ -187,7 +217,7 @@ int lus_cmd_import(int argc, char **argv)
 {
   Options o = {0};
   LusImportConfig config = {0};
-  LusSplit split = LUS_SPLIT_TRAIN;
+  int split = LUS_SPLIT_N;
   g_auto(GStrv) arguments = NULL;
   int code = parse(&o, argc, argv, &arguments);
   const char *wrong = code == LUS_EXIT_DONE ? check(&o, &config, &split) : NULL;

@@ -18,6 +18,8 @@ void lus_tool_input_free(gpointer input);
   "('clips/*.mkv'), a list (.txt, a path per line; - for stdin), or a manifest: .csv with the column\n"                 \
   "file and, where known, patient, day, zone, or .json as in docs/exam.md.\n"
 
+/** Whether a file of this name is taken for a clip in folders. */
+gboolean lus_tool_is_video(const char *name);
 /** The clips that @arguments stand for, in order: files; folders, which give their video files, sub-folders included, sorted
  *  by name; patterns of the shell that name no file themselves; lists (.txt, "-": stdin), whose paths begin at the working
  *  folder; manifests (.csv, .json), whose paths begin at the manifest. Two clips with one stem keep as many folders in the

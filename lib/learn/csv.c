@@ -101,6 +101,8 @@ static gboolean cut_record(LusCsv *csv, char **at, int *line, GError **error)
 
 static gboolean check_header(LusCsv *csv, int line, GError **error)
 {
+  if (csv->fields->len == 1 && strchr(g_ptr_array_index(csv->fields, 0), ';'))
+    return refuse_line(csv, line, error, "columns are cut by ';'; save it with ',' between columns and '.' in numbers");
   csv->n_columns = (int)csv->fields->len;
   for (int i = 0; i < csv->n_columns; i++) {
     const char *name = g_ptr_array_index(csv->fields, i);

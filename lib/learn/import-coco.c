@@ -215,7 +215,7 @@ gboolean lus_import_coco(LusRegions *regions, const char *path, const LusImportC
   Coco c = {.path = path, .regions = regions, .error = error};
   c.images = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_image);
   c.categories = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-  gboolean ok = read_root(&c, root);
+  gboolean ok = lus_import_kind(root, "images", path, error) && read_root(&c, root);
   g_hash_table_unref(c.images);
   g_hash_table_unref(c.categories);
   json_decref(root);

@@ -204,7 +204,7 @@ static void on_start(GMarkupParseContext *context, const char *element, const ch
   if (g_slist_nth((GSList *)stack, MAX_DEPTH)) {
     lus_import_refuse(error, x->place, "more than %d elements in each other; this is no XML of CVAT", MAX_DEPTH);
   } else if (!stack->next && !g_str_equal(element, "annotations")) {
-    lus_import_refuse(error, x->place, "this is no XML of CVAT; it begins with 'annotations'");
+    g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: this is no XML of CVAT; it begins with 'annotations'", x->place);
   } else if (g_str_equal(element, "image") && !x->in_track && !x->in_image) {
     start_image(x, names, values, error);
   } else if (g_str_equal(element, "track") && !x->in_track && !x->in_image) {

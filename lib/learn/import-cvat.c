@@ -243,9 +243,11 @@ static gboolean add_job(const Cvat *c, json_t *job, int index)
   } lists[] = {{"shapes", add_shape}, {"tracks", add_track}};
   for (gsize k = 0; k < G_N_ELEMENTS(lists); k++) {
     json_t *list = json_object_get(job, lists[k].key);
-    if (list ? !json_is_array(list) : k == 0)
-      return lus_import_refuse(c->error, c->path, "[%d].%s is missing or not a list; this is no annotations.json of "
-                               "CVAT", index, lists[k].key);
+    if (!list && k == 0)
+      return lus_import_kind(job, lists[k].key, c->path, c->error);
+    if (list && !json_is_array(list))
+      return lus_import_refuse(c->error, c->path, "[%d].%s is not a list; this is no annotations.json of CVAT", index,
+                               lists[k].key);
     for (gsize i = 0; i < json_array_size(list); i++) {
       g_autofree char *place = g_strdup_printf("%s: [%d].%s[%d]", c->path, index, lists[k].key, (int)i);
       if (!lists[k].add(c, json_array_get(list, i), place))

@@ -19,11 +19,17 @@ gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImpor
 gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_polygons(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 
+/** @path itself or, where it is a folder, the files in it. */
+gboolean lus_import_read_files(LusRegions *regions, const LusImportFormat *format, const char *path,
+                               const LusImportConfig *config, GError **error);
+
 /** LUS_ERROR_INVALID "place: text"; FALSE. */
 #define lus_import_refuse(error, place, ...) lus_refuse(error, place, NULL, NULL, __VA_ARGS__)
 /** The whole file as JSON, duplicate keys refused. NULL with @error. */
 json_t *lus_import_json(const char *path, GError **error);
 json_t *lus_import_parse_json(const char *path, const char *text, gsize length, GError **error);
+/** Whether @root is an object with @key, which all files of a format have; else LUS_ERROR_UNSUPPORTED. */
+gboolean lus_import_kind(json_t *root, const char *key, const char *path, GError **error);
 /** Member @key as a text, a list, or a whole number of @low..@high; @missing: what to return where there is none, NULL
  *  or below @low: that is an error. Wrong types are always errors. */
 const char *lus_import_text(json_t *object, const char *key, const char *place, GError **error);
@@ -42,6 +48,9 @@ LusPoint *lus_import_points(int *n, json_t *list, gboolean flat, const char *pla
 /** The four corners of a box. */
 LusPoint *lus_import_box(LusPoint a, LusPoint b);
 double lus_import_line_width(const LusImportConfig *config);
+
+/** Puts the manifest's patients from the @first on into splits; of those with @labelled clips each split gets its part. */
+void lus_import_deal(json_t *manifest, gsize first, GHashTable *labelled);
 
 /** One line of a track: what it looks like from its frame on, or that it is hidden. */
 typedef struct {

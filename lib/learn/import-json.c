@@ -10,8 +10,14 @@
 
 json_t *lus_import_parse_json(const char *path, const char *text, gsize length, GError **error)
 {
+  if (length >= 4 && memcmp(text, "PK\3\4", 4) == 0) {
+    lus_import_refuse(error, path, "is a ZIP archive; unpack it and give the file or folder in it");
+    return NULL;
+  }
+  static const char mark[] = "\xef\xbb\xbf"; /* some Windows programs write it before UTF-8 */
+  gsize skip = length >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
   json_error_t problem;
-  json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+  json_t *root = json_loadb(text + skip, length - skip, JSON_REJECT_DUPLICATES, &problem);
   if (!root)
     lus_import_refuse(error, path, "line %d, column %d: %s; export the file again", problem.line, problem.column,
                       problem.text);
@@ -23,6 +29,15 @@ json_t *lus_import_json(const char *path, GError **error)
   gsize length = 0;
   g_autofree guint8 *text = lus_file_read(path, LUS_IMPORT_BYTES, &length, error);
   return text ? lus_import_parse_json(path, (const char *)text, length, error) : NULL;
+}
+
+gboolean lus_import_kind(json_t *root, const char *key, const char *path, GError **error)
+{
+  if (json_object_get(root, key))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: has no key '%s', which all files of this format have", path,
+              key);
+  return FALSE;
 }
 
 const char *lus_import_text(json_t *object, const char *key, const char *place, GError **error)
@@ -202,7 +217,7 @@ static gboolean labelme_shape(LusRegions *regions, LusRegion frame, json_t *shap
 static gboolean labelme_root(LusRegions *regions, const char *path, json_t *root, const LusImportConfig *config,
                              GError **error)
 {
-  json_t *shapes = lus_import_list(root, "shapes", path, error);
+  json_t *shapes = lus_import_kind(root, "shapes", path, error) ? lus_import_list(root, "shapes", path, error) : NULL;
   if (!shapes)
     return FALSE;
   const char *image = json_string_value(json_object_get(root, "imagePath"));
@@ -278,7 +293,7 @@ static gboolean polygons_region(LusRegions *regions, const LusRegion *frame, jso
 static gboolean polygons_root(LusRegions *regions, const char *path, json_t *root, GError **error)
 {
   LusRegion frame = {.place = path};
-  json_t *list = lus_import_list(root, "regions", path, error);
+  json_t *list = lus_import_kind(root, "regions", path, error) ? lus_import_list(root, "regions", path, error) : NULL;
   frame.clip = list ? lus_import_text(root, "clip", path, error) : NULL;
   if (!frame.clip || !lus_import_int(&frame.frame, root, "frame", 0, LUS_REGION_LAST, path, error))
     return FALSE;

@@ -5,48 +5,6 @@
 
 #include <string.h>
 
-#define MAX_DEPTH 4 /* folders in folders */
-
-typedef gboolean (*AddPicture)(LusRegions *regions, const char *path, GError **error);
-
-static gint compare_paths(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static gboolean list_pictures(GPtrArray *paths, const char *path, int depth, GError **error)
-{
-  if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
-    if (depth == 0 || g_str_has_suffix(path, ".png") || g_str_has_suffix(path, ".PNG"))
-      g_ptr_array_add(paths, g_strdup(path));
-    return TRUE;
-  }
-  GDir *dir = g_dir_open(path, 0, NULL);
-  if (!dir || depth > MAX_DEPTH) {
-    g_clear_pointer(&dir, g_dir_close);
-    return lus_import_refuse(error, path, "cannot be listed, or lies too deep in other folders");
-  }
-  gboolean ok = TRUE;
-  for (const char *name = g_dir_read_name(dir); ok && name; name = g_dir_read_name(dir)) {
-    g_autofree char *child = g_build_filename(path, name, NULL);
-    ok = list_pictures(paths, child, depth + 1, error);
-  }
-  g_dir_close(dir);
-  return ok;
-}
-
-static gboolean add_all(LusRegions *regions, const char *path, AddPicture add, GError **error)
-{
-  g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-  gboolean ok = list_pictures(paths, path, 0, error);
-  if (ok && paths->len == 0)
-    return lus_import_refuse(error, path, "no PNG in this folder");
-  g_ptr_array_sort(paths, compare_paths);
-  for (guint i = 0; ok && i < paths->len; i++)
-    ok = add(regions, g_ptr_array_index(paths, i), error);
-  return ok;
-}
-
 /** What a file's name tells; *@rest is what follows the frame number. Both texts to be freed. */
 static gboolean start_region(LusRegion *r, char **clip, char **rest, const char *path, GError **error)
 {
@@ -67,8 +25,9 @@ static gboolean take_ignore(char *rest)
   return TRUE;
 }
 
-static gboolean add_layer(LusRegions *regions, const char *path, GError **error)
+gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
 {
+  (void)config;
   LusRegion r;
   g_autofree char *clip = NULL, *rest = NULL;
   if (!start_region(&r, &clip, &rest, path, error))
@@ -83,12 +42,6 @@ static gboolean add_layer(LusRegions *regions, const char *path, GError **error)
   if (r.picture == LUS_PICTURE_ALPHA && lus_picture_opaque(pixels, (gsize)r.width * r.height))
     return lus_import_refuse(error, path, "is opaque everywhere; save the layer alone, with its transparency");
   return lus_regions_add(regions, &r, error);
-}
-
-gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
-{
-  (void)config;
-  return add_all(regions, path, add_layer, error);
 }
 
 /** One region per number in the picture. */
@@ -118,8 +71,9 @@ static gboolean add_numbers(LusRegions *regions, const LusRegion *base, GError *
   return ok;
 }
 
-static gboolean add_mask(LusRegions *regions, const char *path, GError **error)
+gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
 {
+  (void)config;
   LusRegion r;
   g_autofree char *clip = NULL, *rest = NULL;
   if (!start_region(&r, &clip, &rest, path, error))
@@ -132,10 +86,4 @@ static gboolean add_mask(LusRegions *regions, const char *path, GError **error)
   g_autofree guint8 *pixels = r.picture == LUS_PICTURE_IGNORE ? lus_png_read(path, 4, &r.width, &r.height, error)
                                                               : lus_label_read(path, &r.width, &r.height, error);
   return pixels && lus_regions_add(regions, &r, error);
-}
-
-gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error)
-{
-  (void)config;
-  return add_all(regions, path, add_mask, error);
 }

@@ -213,9 +213,9 @@ gboolean lus_import_slicer(LusRegions *regions, const char *path, const LusImpor
   Slicer s = {.path = path, .regions = regions, .error = error, .clip = lus_import_stem(path)};
   json_t *frames = json_object_get(root, "frame_annotations");
   gboolean ok = FALSE;
-  if (!json_is_array(frames) && !json_is_object(frames))
-    lus_import_refuse(error, path, "key 'frame_annotations' is missing or neither a list nor an object");
-  else if (read_geometry(&s, root, config))
+  if (lus_import_kind(root, "frame_annotations", path, error) && !json_is_array(frames) && !json_is_object(frames))
+    lus_import_refuse(error, path, "key 'frame_annotations' is neither a list nor an object");
+  else if (frames && read_geometry(&s, root, config))
     ok = json_is_array(frames) ? add_list(&s, frames) : add_object(&s, frames);
   g_free(s.clip);
   json_decref(root);

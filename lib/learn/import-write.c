@@ -32,6 +32,29 @@ static gboolean make_folder(const char *path, GError **error)
   return FALSE;
 }
 
+/** The classes of a new data set: those asked for, else the usual ones and a_line if it is drawn. */
+static void append_classes(const Writer *w, json_t *classes)
+{
+  const char *const *names = w->target->classes ? (const char *const *)w->target->classes : default_classes;
+  for (int i = 0; names[i]; i++)
+    json_array_append_new(classes, json_string(names[i]));
+  for (guint i = 0; !w->target->classes && i < w->regions->list->len; i++)
+    if (g_strcmp0(g_array_index(w->regions->list, LusRegion, i).class_name, "a_line") == 0) {
+      json_array_append_new(classes, json_string("a_line"));
+      return;
+    }
+}
+
+static gboolean same_classes(const Writer *w)
+{
+  char *const *asked = w->target->classes;
+  if (!asked || g_strv_equal((const char *const *)asked, (const char *const *)w->dataset->classes))
+    return TRUE;
+  g_autofree char *has = g_strjoinv(",", w->dataset->classes);
+  return lus_import_refuse(w->error, w->target->path, "has the classes %s already; classes are those of a new data set",
+                           has);
+}
+
 /** The data set's manifest, or a new one. */
 static gboolean open_manifest(Writer *w)
 {
@@ -39,24 +62,14 @@ static gboolean open_manifest(Writer *w)
   if (g_file_test(file, G_FILE_TEST_EXISTS)) {
     w->manifest = lus_dataset_parse(w->target->path, w->error);
     w->dataset = w->manifest ? lus_dataset_from_json(w->target->path, w->manifest, w->error) : NULL;
-    return w->dataset != NULL;
+    return w->dataset && same_classes(w);
   }
   const char *licence = w->target->licence ? w->target->licence : "unknown";
   w->manifest = json_pack("{s:i, s:s, s:[], s:[], s:{s:[], s:[], s:[]}, s:[]}", "version", LUS_DATASET_VERSION,
                           "licence", licence, "classes", "patients", "splits", "train", "validation", "test", "clips");
   if (!w->manifest)
     return lus_import_refuse(w->error, w->target->path, "licence '%s' is not UTF-8", licence);
-  json_t *classes = json_object_get(w->manifest, "classes");
-  for (int i = 0; default_classes[i]; i++)
-    json_array_append_new(classes, json_string(default_classes[i]));
-  for (guint i = 0; i < w->regions->list->len; i++) {
-    const char *name = g_array_index(w->regions->list, LusRegion, i).class_name;
-    gboolean known = !name;
-    for (gsize k = 0; !known && k < json_array_size(classes); k++)
-      known = g_str_equal(json_string_value(json_array_get(classes, k)), name);
-    if (!known && g_str_equal(name, "a_line"))
-      json_array_append_new(classes, json_string(name));
-  }
+  append_classes(w, json_object_get(w->manifest, "classes"));
   return TRUE;
 }
 
@@ -110,6 +123,14 @@ static gboolean copy_clip(const Writer *w, const char *from, const char *to)
   return ok;
 }
 
+static char *clip_name(const char *path)
+{
+  char *stem = g_path_get_basename(path), *dot = strrchr(stem, '.');
+  if (dot)
+    *dot = 0;
+  return stem;
+}
+
 static void add_patient(const Writer *w, const char *patient)
 {
   json_t *patients = json_object_get(w->manifest, "patients");
@@ -117,12 +138,23 @@ static void add_patient(const Writer *w, const char *patient)
     if (g_strcmp0(json_string_value(json_array_get(patients, i)), patient) == 0)
       return;
   json_array_append_new(patients, json_string(patient));
-  json_array_append_new(json_object_get(json_object_get(w->manifest, "splits"), lus_split_name(w->target->split)),
-                        json_string(patient));
+  if (w->target->split < LUS_SPLIT_N)
+    json_array_append_new(json_object_get(json_object_get(w->manifest, "splits"),
+                                          lus_split_name((LusSplit)w->target->split)), json_string(patient));
 }
 
-/** Patient, day and zone, from the target or from the file's name, into the manifest. */
-static gboolean describe_clip(const Writer *w, const char *path, const char *file)
+/** Whether a region tells this clip's name, or belongs to it as the only one. */
+static gboolean is_labelled(const Writer *w, const char *clip)
+{
+  gboolean only = !w->target->clips[1];
+  for (guint i = 0; !only && i < w->regions->list->len; i++)
+    only = g_strcmp0(g_array_index(w->regions->list, LusRegion, i).clip, clip) == 0;
+  return only;
+}
+
+/** Patient, day and zone, from the target or from the file's name, into the manifest. A labelled one's patient goes to
+ *  @labelled. */
+static gboolean describe_clip(const Writer *w, const char *path, const char *file, GHashTable *labelled)
 {
   LusClipName name;
   g_autofree char *base = g_path_get_basename(path);
@@ -137,6 +169,9 @@ static gboolean describe_clip(const Writer *w, const char *path, const char *fil
                              "--%s with this clip alone", *patient ? "the zone" : "the patient",
                              *patient ? "zone" : "patient");
   add_patient(w, patient);
+  g_autofree char *stem = clip_name(path);
+  if (is_labelled(w, stem))
+    g_hash_table_add(labelled, g_strdup(patient));
   json_t *clip = json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", patient, "day", MAX(day, 1), "zone", zone);
   if (clip && w->target->mm_per_pixel > 0)
     json_object_set_new(clip, "mm_per_pixel", json_real(w->target->mm_per_pixel));
@@ -152,18 +187,12 @@ static int find_clip(const LusDataset *dataset, const char *name)
   return -1;
 }
 
-static char *clip_name(const char *path)
-{
-  char *stem = g_path_get_basename(path), *dot = strrchr(stem, '.');
-  if (dot)
-    *dot = 0;
-  return stem;
-}
-
 /** Describes the given clips that are new and checks the manifest as it will be. */
 static gboolean plan_clips(Writer *w)
 {
   g_autoptr(GHashTable) given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GHashTable) labelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  gsize first = json_array_size(json_object_get(w->manifest, "patients"));
   for (int i = 0; w->target->clips && w->target->clips[i]; i++) {
     const char *path = w->target->clips[i];
     g_autofree char *base = g_path_get_basename(path), *file = g_build_filename("clips", base, NULL);
@@ -171,10 +200,15 @@ static gboolean plan_clips(Writer *w)
     gboolean known = find_clip(w->dataset, name) >= 0;
     if (!g_hash_table_add(given, name))
       return lus_import_refuse(w->error, path, "two clips of the same name; rename one");
-    if (!known && !describe_clip(w, path, file))
+    if (!known && !describe_clip(w, path, file, labelled))
       return FALSE;
     w->result->clips += !known;
   }
+  if (w->target->split >= LUS_SPLIT_N)
+    lus_import_deal(w->manifest, first, labelled);
+  json_t *splits = json_object_get(w->manifest, "splits");
+  for (int i = 0; i < LUS_SPLIT_N; i++)
+    w->result->patients[i] = (int)json_array_size(json_object_get(splits, lus_split_name((LusSplit)i)));
   lus_dataset_free(w->dataset);
   w->dataset = lus_dataset_from_json(w->target->path, w->manifest, w->error);
   return w->dataset != NULL;
@@ -227,6 +261,23 @@ static gboolean is_annotator(const char *name)
   return TRUE;
 }
 
+/** Region @index belongs to no clip: says so, and how many more clips are missing. */
+static gboolean refuse_absent(const Writer *w, guint index, const char *name)
+{
+  g_autoptr(GHashTable) absent = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = index; i < w->regions->list->len; i++) {
+    const char *clip = g_array_index(w->regions->list, LusRegion, i).clip;
+    if (clip && *clip && find_clip(w->dataset, clip) < 0)
+      g_hash_table_add(absent, (gpointer)clip);
+  }
+  g_hash_table_remove(absent, name);
+  guint more = g_hash_table_size(absent);
+  g_autofree char *others = more ? g_strdup_printf(" (nor are %u other clips that have labels)", more) : g_strdup("");
+  return lus_import_refuse(w->error, g_array_index(w->regions->list, LusRegion, index).place, "belongs to clip '%s', "
+                           "which is neither in the data set nor among --clips%s; clips are matched by name, or the "
+                           "only one given is meant", name, others);
+}
+
 /** Finds the clip of a region and checks its names. */
 static gboolean resolve(Writer *w, guint index, int only)
 {
@@ -235,18 +286,39 @@ static gboolean resolve(Writer *w, guint index, int only)
   int clip = *name ? find_clip(w->dataset, name) : -1;
   w->owner[index] = clip = clip < 0 ? only : clip;
   if (clip < 0)
-    return lus_import_refuse(w->error, r->place, "belongs to clip '%s', which is neither in the data set nor among "
-                             "--clips; clips are matched by name, or the only one given is meant", name);
+    return refuse_absent(w, index, name);
   if (!r->annotator)
     return lus_import_refuse(w->error, r->place, "does not tell who drew it; give --annotator");
   if (!is_annotator(r->annotator))
     return lus_import_refuse(w->error, r->place, "annotator '%s' cannot be a folder's name; give --annotator",
                              r->annotator);
-  if (r->class_name &&
-      !g_strv_contains((const char *const *)w->dataset->classes, r->class_name))
-    return lus_import_refuse(w->error, r->place, "class '%s' is not one of the data set's; give --class-map %s=CLASS, "
-                             "or %s= to leave it out", r->class_name, r->class_name, r->class_name);
   return TRUE;
+}
+
+/** Names all classes that the data set hasn't, so that one map can be written for them. */
+static gboolean check_classes(const Writer *w)
+{
+  g_autoptr(GPtrArray) unknown = g_ptr_array_new();
+  const char *place = NULL;
+  for (guint i = 0; i < w->regions->list->len; i++) {
+    const LusRegion *r = &g_array_index(w->regions->list, LusRegion, i);
+    if (!r->class_name || g_strv_contains((const char *const *)w->dataset->classes, r->class_name) ||
+        g_ptr_array_find_with_equal_func(unknown, r->class_name, g_str_equal, NULL))
+      continue;
+    place = place ? place : r->place;
+    if (unknown->len < 32)
+      g_ptr_array_add(unknown, (gpointer)r->class_name);
+  }
+  if (!place)
+    return TRUE;
+  g_autoptr(GString) map = g_string_new(NULL);
+  g_ptr_array_add(unknown, NULL);
+  g_autofree char *names = g_strjoinv("', '", (char **)unknown->pdata), *has = g_strjoinv(", ", w->dataset->classes);
+  for (guint i = 0; i + 1 < unknown->len; i++)
+    g_string_append_printf(map, "%s%s=CLASS", i ? "," : "", (const char *)unknown->pdata[i]);
+  return lus_import_refuse(w->error, place, "%s '%s' %s not in the data set, which has %s; give --class-map %s, where "
+                           "nothing behind the = leaves a class out", unknown->len > 2 ? "classes" : "class", names,
+                           unknown->len > 2 ? "are" : "is", has, map->str);
 }
 
 /** Writes a label file unless the same is there. */
@@ -379,7 +451,7 @@ static gboolean write_all(Writer *w)
   for (guint i = 0; i < w->regions->list->len; i++)
     if (!resolve(w, i, only))
       return FALSE;
-  if (!copy_clips(w))
+  if (!check_classes(w) || !copy_clips(w))
     return FALSE;
   for (int i = 0; i < w->dataset->n_clips; i++) {
     if (!write_clip(w, i))

@@ -6,14 +6,14 @@
 #include <string.h>
 
 static const LusImportFormat formats[] = {
-  {"cvat", "CVAT: XML for images or video, or a task's annotations.json", lus_import_cvat},
-  {"labelme", "LabelMe: a JSON per frame", lus_import_labelme},
-  {"coco", "COCO: polygons and run lengths", lus_import_coco},
-  {"slicer", "AnnotateUltrasound of 3D Slicer, and OHIF: lines in mm", lus_import_slicer},
-  {"layers", "transparent PNG layers of a paint program, opacity = confidence", lus_import_layers},
-  {"masks", "grey PNG: confidence per class, or one number per class", lus_import_masks},
-  {"polygons", "JSON with clip, frame and regions of class, confidence, polygon", lus_import_polygons},
-  {NULL, NULL, NULL},
+  {"cvat", "CVAT: XML for images or video, or a task's annotations.json", ".xml .json", lus_import_cvat},
+  {"labelme", "LabelMe: a JSON per frame", ".json", lus_import_labelme},
+  {"coco", "COCO: polygons and run lengths", ".json", lus_import_coco},
+  {"slicer", "AnnotateUltrasound of 3D Slicer, and OHIF: lines in mm", ".json", lus_import_slicer},
+  {"layers", "transparent PNG layers of a paint program, opacity = confidence", ".png", lus_import_layers},
+  {"masks", "grey PNG: confidence per class, or one number per class", ".png", lus_import_masks},
+  {"polygons", "JSON with clip, frame and regions of class, confidence, polygon", ".json", lus_import_polygons},
+  {NULL, NULL, NULL, NULL},
 };
 
 const LusImportFormat *lus_import_formats(void)
@@ -83,7 +83,7 @@ gboolean lus_import_read(LusRegions *regions, const char *format, const char *pa
     return FALSE;
   }
   guint first = regions->list->len, kept = first;
-  if (!check_map(config, error) || !f->read(regions, path, config, error))
+  if (!check_map(config, error) || !lus_import_read_files(regions, f, path, config, error))
     return FALSE;
   for (guint i = first; i < regions->list->len; i++) {
     LusRegion *r = &g_array_index(regions->list, LusRegion, i);

@@ -14,18 +14,22 @@ typedef struct {
   double line_width;      /* of lines without a thickness [pixels]; 0: 6 */
   double mm_per_pixel;    /* slicer: 0: from the depth */
   double depth_mm;        /* slicer: from the probe to the sector's end; 0: unknown */
+  GPtrArray *skipped;     /* of char *, which it frees: gets the files of a folder that hold something else; or NULL */
 } LusImportConfig;
 
-/** Reads one file (of pictures: a file or a folder) of one format into regions. */
+/** Reads one file of one format into regions. LUS_ERROR_UNSUPPORTED: the file is sound but of another kind. */
 typedef struct {
   const char *name;    /* "cvat", ... */
   const char *summary; /* for --help and docs */
+  const char *endings; /* of its files in a folder, in lower case, with a space between: ".xml .json" */
   gboolean (*read)(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 } LusImportFormat;
 
 /** All formats; the last has no name. */
 LUS_API const LusImportFormat *lus_import_formats(void);
-/** Reads @path with the format called @format and applies class map, annotator and offset. */
+/** Reads @path with the format called @format and applies class map, annotator and offset. A folder stands for all files
+ *  in it and in its folders (8 levels) with one of the format's endings, in the order of their names; those that begin
+ *  with a dot are left out, and so are JSON files of another kind, unless nothing else is there. */
 LUS_API gboolean lus_import_read(LusRegions *regions, const char *format, const char *path,
                                  const LusImportConfig *config, GError **error);
 
@@ -35,9 +39,11 @@ typedef struct {
   char *const *clips;       /* NULL-terminated: video files to add (already known ones may be named again); or NULL */
   const char *patient, *zone; /* of the only clip; NULL: from its file name */
   int day;                  /* 0: from the file name, else 1 */
-  LusSplit split;           /* of new patients */
+  int split;                /* LusSplit of new patients; LUS_SPLIT_N: dealt out, 70 % train, 15 % validation, 15 % test */
   double mm_per_pixel;      /* of the clips to add; 0: unknown */
   const char *licence;      /* of a new data set; NULL: "unknown" */
+  char *const *classes;     /* NULL-terminated: of a new data set, an old one must have the same; NULL: pleural_line, fascia_band,
+                               vertical_line, and a_line if it is drawn */
   gboolean partial;         /* a class that isn't drawn on a frame is not labelled there; else it is absent (0 %) */
   gboolean replace;         /* labels that differ are replaced; else they are an error */
   LusFrameOpen open;
@@ -50,6 +56,7 @@ typedef struct {
   int written, kept; /* label files; kept: they were there with the same content */
   int clips;         /* added */
   int frames;        /* labelled frames, each annotator's counted */
+  int patients[LUS_SPLIT_N]; /* of the data set */
 } LusImportResult;
 
 /** Adds clips and labels. Clips are copied first, then dataset.json is written, then the labels, each atomically: an

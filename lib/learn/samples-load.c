@@ -174,6 +174,21 @@ static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open,
   return TRUE;
 }
 
+/** Tells which it is that lacks: patients in the split, or labels of theirs. */
+static void refuse_unlabelled(const LusDataset *dataset, LusSplit split, GError **error)
+{
+  int clips = 0;
+  for (int i = 0; i < dataset->n_clips; i++)
+    clips += dataset->clips[i].split == split || split == LUS_SPLIT_N;
+  if (clips == 0 && split != LUS_SPLIT_N)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s': no clip is of a patient in it; "
+                "move patients there under 'splits' in dataset.json", dataset->path, lus_split_name(split));
+  else
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s', which has %d clips; labels lie in "
+                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path,
+                split == LUS_SPLIT_N ? "any" : lus_split_name(split), clips);
+}
+
 LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height, LusFrameOpen open,
                              gpointer user_data, LusProgress progress, gpointer progress_data, GError **error)
 {
@@ -187,9 +202,7 @@ LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int widt
     if (dataset->clips[i].split == split || split == LUS_SPLIT_N)
       lus_labels_find(labelled, dataset, annotators, &dataset->clips[i], dataset->each_annotator);
   if (labelled->len == 0) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s'; labels lie in "
-                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path,
-                split == LUS_SPLIT_N ? "any" : lus_split_name(split));
+    refuse_unlabelled(dataset, split, error);
     return NULL;
   }
   LusSamples *samples = l.samples = lus_samples_new((int)labelled->len, dataset->n_classes, width, height, error);

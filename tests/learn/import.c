@@ -160,7 +160,7 @@ static void test_errors(Fixture *f, gconstpointer data)
     const char *format, *text, *part;
   } cases[] = {
     {"cvat", "", "line 1, column 0"},
-    {"cvat", "{}", "no annotations.json of CVAT"},
+    {"cvat", "{}", "has no key 'shapes'"},
     {"cvat", "<a/>", "begins with 'annotations'"},
     {"cvat", "<annotations><image id='0' name='a.png' width='9' height='9'><ellipse label='b' points=''/></image>"
              "</annotations>", "line 1: ellipse: a shape of type 'ellipse' is not read"},
@@ -409,7 +409,7 @@ static void test_write_errors(Fixture *f, gconstpointer data)
     const char *from, *to, *part;
   } cases[] = {
     {"\"frame\": 1", "\"frame\": 12", "lies on frame 12, but clips/P1_d1_R1.mkv has 12 frames"},
-    {"\"pleural_line\"", "\"pleura\"", "regions[0]: class 'pleura' is not one of the data set's; give --class-map pleura="},
+    {"\"pleural_line\"", "\"pleura\"", "regions[0]: class 'pleura' is not in the data set, which has pleural_line, fascia_band, vertical_line; give --class-map pleura=CLASS"},
     {"\"m\"", "\"../m\"", "annotator '../m' cannot be a folder's name"},
     {"\"annotator\": \"m\",", "", "give --annotator"},
   };
@@ -430,6 +430,87 @@ static void test_write_errors(Fixture *f, gconstpointer data)
   g_assert_false(g_file_test(folder, G_FILE_TEST_EXISTS)); /* refused before anything is written */
   target.clips = clips;
   target_clear(&target);
+}
+
+/** A folder stands for its files of the format; others are left out, unless nothing else is there. */
+static void test_folder(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autofree char *folder = g_build_filename(f->folder, "anna", NULL);
+  g_free(put(f, "anna/b.json", polygons, strlen(polygons)));
+  g_free(put(f, "anna/deeper/a.JSON", polygons, strlen(polygons)));
+  g_free(put(f, "anna/._b.json", "\0\1", 2));
+  g_free(put(f, "anna/settings.json", "{\"colour\": 1}", 13));
+  g_free(put(f, "anna/picture.png", "x", 1));
+  g_autoptr(LusRegions) one = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, NULL);
+  g_autoptr(LusRegions) r = lus_regions_new();
+  g_autoptr(GPtrArray) skipped = g_ptr_array_new_with_free_func(g_free);
+  LusImportConfig config = {.skipped = skipped};
+  GError *error = NULL;
+  g_assert_true(lus_import_read(r, "polygons", folder, &config, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(r->list->len, ==, 2 * one->list->len);
+  g_assert_cmpint(skipped->len, ==, 1);
+  g_assert_true(g_str_has_suffix(skipped->pdata[0], "anna/settings.json"));
+  g_assert_false(lus_import_read(r, "labelme", folder, &config, &error));
+  assert_error(error, LUS_ERROR_UNSUPPORTED, "settings.json: has no key 'shapes'");
+  g_free(put(f, "anna/c.json", "{\"regions\": 3}", 14)); /* a damaged one of the format is no other kind */
+  g_assert_false(lus_import_read(r, "polygons", folder, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "c.json: key 'regions' is missing or not a list");
+  g_assert_false(lus_import_read(r, "masks", f->folder, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "picture.png");
+  g_autofree char *none = g_build_filename(folder, "none", NULL);
+  g_assert_cmpint(g_mkdir_with_parents(none, 0777), ==, 0);
+  g_assert_false(lus_import_read(r, "cvat", none, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "no file of this format in this folder (.xml .json)");
+  g_autofree char *zip = put(f, "task.zip", "PK\3\4xxxx", 8);
+  g_assert_false(lus_import_read(r, "cvat", zip, &config, &error));
+  assert_error(error, LUS_ERROR_INVALID, "task.zip: is a ZIP archive; unpack it");
+  g_autofree char *marked = g_strconcat("\xef\xbb\xbf", polygons, NULL);
+  g_autoptr(LusRegions) windows = read_text(f, "polygons", "w.json", marked, (LusImportConfig){0}, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(windows->list->len, ==, one->list->len);
+}
+
+/** New patients are dealt out; those with labels apart from those without. */
+static void test_deal(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[23] = {NULL};
+  for (int i = 0; i < 22; i++) {
+    g_autofree char *name = g_strdup_printf("in/Q%d_d1_R1.mkv", i);
+    clips[i] = put(f, name, "40x32 12", 8);
+  }
+  g_autoptr(LusRegions) r = lus_regions_new();
+  for (int i = 0; i < 4; i++) {
+    g_autofree char *clip = g_strdup_printf("Q%d_d1_R1", i);
+    LusRegion empty = {.clip = clip, .annotator = "anna", .place = "here", .frame = 1, .last = 1};
+    g_assert_true(lus_regions_add(r, &empty, NULL));
+  }
+  char *own[] = {(char *)"rib", (char *)"pleura", NULL};
+  LusImportTarget target = {.path = g_build_filename(f->folder, "data", NULL), .clips = clips, .split = LUS_SPLIT_N,
+                            .classes = own, .open = text_source_open};
+  LusImportResult result;
+  GError *error = NULL;
+  g_assert_true(lus_import_write(&result, r, &target, &error));
+  g_assert_no_error(error);
+  g_assert_cmpint(result.patients[LUS_SPLIT_TRAIN], ==, 14); /* 2 of 4 and 12 of 18 */
+  g_assert_cmpint(result.patients[LUS_SPLIT_VALIDATION], ==, 4);
+  g_assert_cmpint(result.patients[LUS_SPLIT_TEST], ==, 4);
+  g_autoptr(LusDataset) d = lus_dataset_load(target.path, NULL);
+  int labelled[LUS_SPLIT_N] = {0};
+  for (int i = 0; i < d->n_clips; i++)
+    labelled[d->clips[i].split] += d->clips[i].patient[1] < '4' && strlen(d->clips[i].patient) == 2;
+  g_assert_cmpint(labelled[LUS_SPLIT_VALIDATION], ==, 1);
+  g_assert_cmpint(labelled[LUS_SPLIT_TEST], ==, 1);
+  g_assert_cmpint(d->n_classes, ==, 2);
+  g_assert_cmpstr(d->classes[0], ==, "rib");
+  target.classes = (char *[]){(char *)"pleura", NULL};
+  g_assert_false(lus_import_write(&result, r, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "has the classes rib,pleura already");
+  for (int i = 0; i < 22; i++)
+    g_free(clips[i]);
+  g_free((char *)target.path);
 }
 
 /** Every value a label can have, in one of the labels. */
@@ -497,6 +578,8 @@ int main(int argc, char **argv)
   ADD("/import/damaged-mask", NULL, test_damaged_mask);
   ADD("/import/write", NULL, test_write);
   ADD("/import/write-errors", NULL, test_write_errors);
+  ADD("/import/folder", NULL, test_folder);
+  ADD("/import/deal", NULL, test_deal);
   ADD("/export/coco", "coco", test_round_trip);
   ADD("/export/cvat", "cvat", test_round_trip);
   ADD("/export/layers", "layers", test_round_trip);
