@@ -3,10 +3,12 @@
 #include "measure.h"
 #include "report.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char description[] =
   "INPUT is a folder or the video files of one patient's exam, whose names tell the zones (p003_d1_R2.mkv),\n"
@@ -18,7 +20,7 @@ typedef struct {
   char *output, *zone, *zones, *heads, *model, *exam_id, *baseline;
   int min_frames, threads;
   gboolean report;
-  double spo2, fio2;
+  double spo2, fio2, o2_l_min;
 } Options;
 
 /** Everything one exam consists of. */
@@ -288,23 +290,41 @@ static gboolean write_exam(const Run *run, GError **error)
   return TRUE;
 }
 
+/** An exam of another patient, or a later one, would give a change that means nothing. */
+static gboolean check_baseline(const Run *run, GError **error)
+{
+  const char *path = run->options->baseline, *patient = run->baseline->patient;
+  if (patient && run->patient && !g_str_equal(patient, run->patient))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: --baseline is of patient %s, these clips are of %s; give an "
+                "exam of the same patient", path, patient, run->patient);
+  else if (run->day >= 0 && run->baseline->day > run->day)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: --baseline is of day %d, these clips are of day %d; give an "
+                "earlier exam", path, run->baseline->day, run->day);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 /** The earlier exam, and the S/F that was measured. */
 static gboolean load_comparison(Run *run, GError **error)
 {
-  if (run->options->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, run->options->spo2, run->options->fio2, error))
+  const Options *o = run->options;
+  double fio2 = o->o2_l_min >= 0 ? lus_fio2_from_flow(o->o2_l_min) : o->fio2 > 0 ? o->fio2 : 0.21;
+  if (o->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, o->spo2, fio2, error))
     return FALSE;
   run->networks = lus_exam_networks_new(run->heads, error);
   if (!run->networks || !run->options->baseline)
     return run->networks != NULL;
   run->baseline = lus_exam_file_read(run->options->baseline, error);
-  return run->baseline != NULL;
+  return run->baseline && check_baseline(run, error);
 }
 
+/** Made before anything is measured, which may take minutes. */
 static gboolean make_folder(const char *path, GError **error)
 {
-  if (g_mkdir_with_parents(path, 0777) == 0)
+  if (g_mkdir_with_parents(path, 0777) == 0 && g_access(path, W_OK) == 0)
     return TRUE;
-  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder", path);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write in this folder: %s", path, g_strerror(errno));
   return FALSE;
 }
 
@@ -328,6 +348,12 @@ static int check_options(Options *options, char *const *inputs)
     return lus_tool_usage("exam", "--min-frames must be 1 or more");
   if (options->zone && !lus_zone_known(options->zone))
     return lus_tool_usage("exam", "--zone must be one of R1 to R6, L1 to L6, R4V, L4V");
+  if (options->spo2 <= 0 && (options->fio2 > 0 || options->o2_l_min >= 0))
+    return lus_tool_usage("exam", "--fio2 and --o2-flow are for --spo2, which is missing");
+  if (options->fio2 > 0 && options->o2_l_min >= 0)
+    return lus_tool_usage("exam", "--fio2 and --o2-flow exclude each other");
+  if (options->o2_l_min > 60)
+    return lus_tool_usage("exam", "--o2-flow is in litres a minute, 0 to 60");
   if (g_str_has_suffix(inputs[0], ".json") && inputs[1])
     return lus_tool_usage("exam", "a manifest stands alone");
   return LUS_EXIT_DONE;
@@ -335,7 +361,7 @@ static int check_options(Options *options, char *const *inputs)
 
 int lus_cmd_exam(int argc, char **argv)
 {
-  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES, .fio2 = 0.21};
+  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES, .o2_l_min = -1};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o.output, "Folder for exam.json", "DIR"},
     {"zone", 0, 0, G_OPTION_ARG_STRING, &o.zone, "Zone of a single clip", "ZONE"},
@@ -348,6 +374,7 @@ int lus_cmd_exam(int argc, char **argv)
     {"baseline", 0, 0, G_OPTION_ARG_FILENAME, &o.baseline, "exam.json of an earlier exam, for the change", "FILE"},
     {"spo2", 0, 0, G_OPTION_ARG_DOUBLE, &o.spo2, "Measured oxygen saturation, to compare", "PERCENT"},
     {"fio2", 0, 0, G_OPTION_ARG_DOUBLE, &o.fio2, "Fraction of inspired oxygen 0.21..1 (default 0.21)", "FRACTION"},
+    {"o2-flow", 0, 0, G_OPTION_ARG_DOUBLE, &o.o2_l_min, "Instead: flow of a nasal cannula, FiO2 = 0.21 + 0.04 per l/min", "L_PER_MIN"},
     {"threads", 0, 0, G_OPTION_ARG_INT, &o.threads, "Threads, 0 = one per CPU", "N"},
     G_OPTION_ENTRY_NULL};
   g_auto(GStrv) inputs = NULL;

@@ -22,6 +22,7 @@ typedef struct {
   GQueue samples;        /* GstSample*, guarded by the pipeline's lock */
   gboolean ended;        /* appsink saw the end; guarded as well */
   gboolean linked;       /* a video stream was found; guarded as well */
+  gboolean turned;       /* the recording says that its pictures must be turned to be upright */
   GstSample *sample;     /* the picture handed out */
   GstVideoFrame frame;
   gboolean mapped;
@@ -78,14 +79,20 @@ static gboolean link_video(ClipSource *self, GstPad *pad, GError **error)
   if (!caps)
     caps = gst_pad_query_caps(pad, NULL);
   g_autoptr(GstCaps) accepted = gst_caps_from_string(RAW_CAPS);
-  if (gst_caps_can_intersect(caps, accepted))
+  if (!self->turned && gst_caps_can_intersect(caps, accepted))
     return gst_pad_link(pad, sink) == GST_PAD_LINK_OK;
   GstElement *convert = lus_tool_pipeline_add(&self->pipeline, "videoconvert", "gstreamer1.0-plugins-base", error);
-  if (!convert)
+  GstElement *next = self->appsink;
+  if (convert && self->turned)
+    next = lus_tool_pipeline_add(&self->pipeline, "videoflip", "gstreamer1.0-plugins-good", error);
+  if (!convert || !next)
     return FALSE;
   gst_util_set_object_arg(G_OBJECT(convert), "dither", "none");
+  if (self->turned)
+    gst_util_set_object_arg(G_OBJECT(next), "video-direction", "auto");
   g_autoptr(GstPad) convert_sink = gst_element_get_static_pad(convert, "sink");
-  return gst_element_link(convert, self->appsink) && gst_element_sync_state_with_parent(convert) &&
+  return (!self->turned || gst_element_link(next, self->appsink)) && gst_element_link(convert, next) &&
+         gst_element_sync_state_with_parent(next) && gst_element_sync_state_with_parent(convert) &&
          gst_pad_link(pad, convert_sink) == GST_PAD_LINK_OK;
 }
 
@@ -176,6 +183,51 @@ static gboolean wait_sample(ClipSource *self, gboolean *end, GError **error)
   return self->sample != NULL;
 }
 
+/** Whether the stream's tags say that its pictures lie on their side, as a phone held across records them. */
+static gboolean tagged_turned(const ClipSource *self)
+{
+  g_autoptr(GstPad) pad = gst_element_get_static_pad(self->appsink, "sink");
+  for (guint i = 0;; i++) {
+    g_autoptr(GstEvent) event = gst_pad_get_sticky_event(pad, GST_EVENT_TAG, i);
+    if (!event)
+      return FALSE;
+    GstTagList *tags = NULL;
+    g_autofree char *text = NULL;
+    gst_event_parse_tag(event, &tags);
+    if (gst_tag_list_get_string(tags, GST_TAG_IMAGE_ORIENTATION, &text) && !g_str_equal(text, "rotate-0"))
+      return TRUE;
+  }
+}
+
+static gboolean build(ClipSource *self, GError **error);
+
+/** Opens the clip again from its beginning, with its pictures turned upright. */
+static gboolean start_turned(ClipSource *self, GError **error)
+{
+  g_autofree char *path = g_strdup(self->pipeline.path);
+  release_picture(self);
+  lus_tool_pipeline_clear(&self->pipeline);
+  g_queue_clear_full(&self->samples, (GDestroyNotify)gst_sample_unref);
+  self->pipeline = (LusToolPipeline){0};
+  self->ended = self->linked = FALSE;
+  self->turned = TRUE;
+  lus_tool_pipeline_init(&self->pipeline, path);
+  if (!build(self, error))
+    return FALSE;
+  gst_element_set_state(self->pipeline.bin, GST_STATE_PLAYING);
+  return TRUE;
+}
+
+/** The next sample, of turned pictures where the first one shows that they must be. */
+static gboolean pull_sample(ClipSource *self, gboolean *end, GError **error)
+{
+  if (!wait_sample(self, end, error))
+    return FALSE;
+  if (self->frames > 0 || self->turned || !tagged_turned(self))
+    return TRUE;
+  return start_turned(self, error) && wait_sample(self, end, error);
+}
+
 static gboolean take_caps(ClipSource *self, GError **error)
 {
   GstCaps *caps = gst_sample_get_caps(self->sample);
@@ -197,7 +249,7 @@ static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts
 {
   ClipSource *self = (ClipSource *)source;
   release_picture(self);
-  if (!wait_sample(self, end, error)) {
+  if (!pull_sample(self, end, error)) {
     if (*end && self->frames == 0) {
       g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: holds no picture; the file may be cut off",
                   self->pipeline.path);
@@ -308,6 +360,11 @@ LusFrameSource *lus_tool_open_clip(const char *path, gpointer user_data, GError 
   }
   if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
+    return NULL;
+  }
+  GStatBuf status;
+  if (g_stat(path, &status) == 0 && status.st_size == 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: is empty (0 bytes); copy it again", path);
     return NULL;
   }
   if (lus_tool_is_dicom(path))

@@ -20,7 +20,7 @@ void lus_tool_input_free(gpointer data)
   g_free(input);
 }
 
-static gboolean is_video(const char *name)
+gboolean lus_tool_is_video(const char *name)
 {
   static const char *const extensions[] = {".mkv", ".mp4", ".avi", ".mov",  ".m4v",   ".mpg", ".mpeg", ".webm",
                                            ".wmv", ".ogv", ".ts",  ".mjpg", ".mjpeg", ".flv", ".3gp"};
@@ -68,11 +68,13 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
   for (guint i = 0; i < names->len; i++) {
     const char *name = names->pdata[i];
     g_autofree char *full = g_build_filename(path, name, NULL);
+    if (*name == '.') /* also "._x.mp4", which macOS leaves beside x.mp4 on other file systems */
+      continue;
     if (g_file_test(full, G_FILE_TEST_IS_DIR)) {
       g_autofree char *inner = *below ? g_build_filename(below, name, NULL) : g_strdup(name);
       if (depth < MAX_DEPTH && !walk(inputs, full, inner, depth + 1, error))
         return FALSE;
-    } else if (is_video(name) || lus_tool_is_dicom(full)) {
+    } else if (lus_tool_is_video(name) || lus_tool_is_dicom(full)) {
       add(inputs, full, below);
     }
   }
@@ -117,8 +119,24 @@ static gboolean keep_folders(GPtrArray *inputs)
   return old->len > 0;
 }
 
+/** The same file twice: by its path, whatever way it was written. */
+static gboolean refuse_twice(const GPtrArray *inputs, GError **error)
+{
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < inputs->len; i++) {
+    const LusToolInput *input = inputs->pdata[i];
+    if (g_hash_table_add(seen, g_canonicalize_filename(input->path, NULL)))
+      continue;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: is named twice; a folder names all files in it", input->path);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean tell_apart(GPtrArray *inputs, GError **error)
 {
+  if (!refuse_twice(inputs, error))
+    return FALSE;
   for (int i = 0; i < MAX_DEPTH && keep_folders(inputs); i++)
     ;
   g_autoptr(GHashTable) counts = count_names(inputs);

@@ -102,6 +102,8 @@ static gboolean read_header(LusToolTable *table, GError **error)
     if (table->line == 1 && g_str_has_prefix(table->text->str, "\xEF\xBB\xBF"))
       g_string_erase(table->text, 0, 3);
     if (table->text->str[0] != '#') {
+      if (strchr(table->text->str, ';') && !strchr(table->text->str, ','))
+        return refuse(table, error, "columns are cut by ';'; save it with ',' between columns and '.' in numbers");
       if (!cut_row(table, error))
         return FALSE;
       table->columns = g_steal_pointer(&table->fields);

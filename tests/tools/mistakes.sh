@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What people give that isn't quite it, as a TAP test: mistakes.sh LUS MAKE_MODEL
+set -u
+lus=$(realpath "$1") make_model=$(realpath "$2")
+. "$(dirname "$(realpath "$0")")/tap.sh"
+clip() { # NAME FRAMES ELEMENTS...
+  local name=$1 frames=$2
+  shift 2
+  timeout 60 gst-launch-1.0 -q lustestsrc num-buffers="$frames" ! video/x-raw,format=GRAY8,width=164,height=131 ! "$@" \
+    ! filesink location="$name"
+}
+
+"$make_model" 64 model.onnx || exit 1
+mkdir -p "Äpfel und Birnen"
+x="Äpfel und Birnen/P1_d1_R1.mkv"
+clip "$x" 3 avenc_ffv1 ! matroskamux
+cp "$x" "Äpfel und Birnen/._P1_d1_R1.mkv"
+: > empty.mkv
+
+# Clips
+check "a folder with spaces, without hidden files" gives 0 "" segment "Äpfel und Birnen" -m model.onnx -o "r r"
+check "its results" test "$(ls "r r")" = "P1_d1_R1
+summary.csv"
+check "an empty file" gives 1 "empty.mkv: is empty (0 bytes)" segment empty.mkv -m model.onnx -o r
+check "the same file twice" gives 1 "is named twice" segment "$x" "./Äpfel und Birnen" -m model.onnx -o r
+printf 'file;patient\n%s;P1\n' "$x" > semicolons.csv
+check "a manifest with semicolons" gives 1 "semicolons.csv:1: columns are cut by ';'" features semicolons.csv -o f.csv
+
+# A recording that lies on its side: a turn of 90 degrees in the track's matrix
+clip upright.mp4 3 videoconvert ! avenc_mpeg4 ! mp4mux
+at=$(($(grep -obUa tkhd upright.mp4 | head -n 1 | cut -d: -f1) + 44))
+cp upright.mp4 turned.mp4
+printf '\0\0\0\0\0\1\0\0\0\0\0\0\377\377\0\0\0\0\0\0\0\0\0\0\0\203\0\0\0\0\0\0\100\0\0\0' \
+  | dd of=turned.mp4 bs=1 seek=$at conv=notrunc status=none
+check "upright" gives 0 "" segment upright.mp4 -m model.onnx -o r
+check "turned" gives 0 "" segment turned.mp4 -m model.onnx -o r
+check "upright: its size" grep -q '"frame":2,.*"size":\[164,131\]' r/upright/frames.jsonl
+check "turned: upright again" grep -q '"frame":2,.*"size":\[131,164\]' r/turned/frames.jsonl
+check "turned: all pictures" test "$(wc -l < r/turned/frames.jsonl)" -eq 4
+
+# Labels
+mkdir -p anna
+for i in 1 2; do
+  echo '{"clip": "P1_d1_R1", "frame": '$i', "annotator": "anna", "regions": [
+    {"class": "pleura", "confidence": 60, "polygon": [[10, 10], [50, 10], [50, 20]]},
+    {"class": "bline", "confidence": 60, "polygon": [[10, 10], [50, 10], [50, 20]]}]}' > anna/$i.json
+done
+echo '{"about": "these labels"}' > anna/about.json
+check "classes of other names, all at once" gives 1 "--class-map pleura=CLASS,bline=CLASS" import --from polygons anna \
+  -c "$x" -o data
+check "a pattern taken apart by the shell" gives 1 "clip.mkv: is a clip, not labels" import --from polygons anna -c "$x" \
+  clip.mkv -o data
+check "a folder of labels" gives 0 "2 frames, 6 labels written" import --from polygons anna -c "$x" -o data \
+  --class-map pleura=pleural_line,bline=vertical_line
+check "what was left out" grep -q "about.json: left out, not of format polygons" out.txt
+check "where patients went" grep -q "patients: 1 train, 0 validation, 0 test" out.txt
+check "nobody validates" gives 1 "in split 'validation': no clip is of a patient in it" train data -o m.onnx --steps 1
+check "own classes" gives 0 "2 frames, 4 labels written" import --from polygons anna -c "$x" -o own --classes pleura,bline
+
+# Exams
+exam() { # NAME PATIENT DAY
+  sed "s/\"patient\": *[^,]*,/\"patient\": \"$2\",/; s/\"day\": *[^,]*,/\"day\": $3,/" e/exam.json > "$1"
+}
+check "an exam" gives 0 "" exam "$x" -o e --model model.onnx
+exam other.json P2 0 && exam later.json P1 2
+check "an earlier exam of another patient" gives 1 "is of patient P2, these clips are of P1" exam "$x" -o e2 \
+  --model model.onnx --baseline other.json
+check "an earlier exam that is later" gives 1 "is of day 2, these clips are of day 1" exam "$x" -o e2 --model model.onnx \
+  --baseline later.json
+check "FiO2 in percent" gives 1 "give 0.4 for 40 %" exam "$x" -o e2 --model model.onnx --spo2 95 --fio2 40
+check "FiO2 alone" gives 2 "are for --spo2" exam "$x" -o e2 --model model.onnx --fio2 0.4
+check "oxygen as a flow" gives 0 "S/F measured 328" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2
+check "a flow and a fraction" gives 2 "exclude each other" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 --fio2 0.4
+echo "1..$n"
