@@ -2,16 +2,35 @@
 #include "gstlusexam.h"
 #include <math.h>
 
+/* What goes into the file beside the exam itself. */
+typedef struct {
+  char *path, *exam_id; /* NULL: none */
+  int min_frames;
+  double sf_measured;
+} Settings;
+
 struct _GstLusExam {
+  gatomicrefcount references;
   LusExam *exam;
   LusHeads *heads;
   LusExamFile *baseline; /* NULL: none */
   char *baseline_name;
   LusEstimate estimate;
   gboolean estimated;      /* there is an estimate */
-  guint64 estimated_frames; /* and these many frames are in it */
-  gboolean finished, written;
+  gboolean asked;          /* or one was asked for */
+  guint64 asked_frames;    /* and these many frames are in it */
+  gboolean finished;       /* takes no more frames */
+  gboolean settled;        /* and the estimate is the last */
+  gboolean written;
   char finished_at[8];
+  Settings settings;       /* of a finished one */
+
+  GstLusNetworks *networks; /* NULL: none */
+  gboolean suited;          /* they read the model's planes */
+  gboolean misfit;          /* they cannot, and should */
+  gboolean at_work;
+  GError *problem;          /* to be told */
+  char *embeddings;
 
   char zone[LUS_ZONE_LENGTH];
   int zone_index; /* -1: frames count nowhere */
@@ -22,44 +41,68 @@ struct _GstLusExam {
   LusFeatureMeter *meter;
 };
 
-gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error)
+/* Only a file that was asked for must be there. */
+static gboolean load_heads(GstLusExam *exam, const char *file, GError **error)
 {
-  g_autofree char *bundled = NULL;
+  g_autofree char *bundled = lus_model_bundled_path("default.heads.json");
+  g_autoptr(LusExamNetworks) networks = NULL;
 
-  if (file) {
-    *heads = lus_heads_load(file, error);
-    return *heads != NULL;
-  }
-  bundled = lus_model_bundled_path("default.heads.json");
-  *heads = lus_heads_load(bundled, NULL);
-  return TRUE;
+  exam->heads = lus_heads_load(file ? file : bundled, file ? error : NULL);
+  if (!exam->heads)
+    return !file;
+  networks = lus_exam_networks_new(exam->heads, error);
+  if (networks && lus_exam_networks_count(networks) > 0)
+    exam->networks = gst_lus_networks_new(g_steal_pointer(&networks));
+  return networks || exam->networks;
 }
 
-GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error)
+static gboolean load_baseline(GstLusExam *exam, const char *file, GError **error)
+{
+  if (!file)
+    return TRUE;
+  exam->baseline = lus_exam_file_read(file, error);
+  exam->baseline_name = g_strdup(file);
+  return exam->baseline != NULL;
+}
+
+GstLusExam *gst_lus_exam_new(const char *heads_file, char *const *zones, const char *baseline, GError **error)
 {
   g_autofree char *joined = zones && *zones ? g_strjoinv(",", (gchar **)zones) : NULL;
-  LusExam *frames = lus_exam_new(joined, error);
-  GstLusExam *exam;
+  GstLusExam *exam = g_new0(GstLusExam, 1);
 
-  if (!frames)
-    return NULL;
-  exam = g_new0(GstLusExam, 1);
-  exam->exam = frames;
-  exam->heads = heads ? lus_heads_ref(heads) : NULL;
+  g_atomic_ref_count_init(&exam->references);
   exam->zone_index = -1;
   exam->meter = lus_feature_meter_new();
   for (int i = 0; i < LUS_FEATURE_N; i++)
     exam->features[i] = NAN;
+  exam->exam = lus_exam_new(joined, error);
+  if (!exam->exam || !load_heads(exam, heads_file, error) || !load_baseline(exam, baseline, error))
+    g_clear_pointer(&exam, gst_lus_exam_unref);
   return exam;
 }
 
-void gst_lus_exam_free(GstLusExam *exam)
+GstLusExam *gst_lus_exam_ref(GstLusExam *exam)
 {
-  if (!exam)
+  g_atomic_ref_count_inc(&exam->references);
+  return exam;
+}
+
+static void clear_settings(Settings *settings)
+{
+  g_free(settings->path);
+  g_free(settings->exam_id);
+}
+
+void gst_lus_exam_unref(GstLusExam *exam)
+{
+  if (!exam || !g_atomic_ref_count_dec(&exam->references))
     return;
   lus_exam_free(exam->exam);
-  if (exam->heads)
-    lus_heads_unref(exam->heads);
+  lus_heads_unref(exam->heads);
+  gst_lus_networks_free(exam->networks);
+  g_clear_error(&exam->problem);
+  g_free(exam->embeddings);
+  clear_settings(&exam->settings);
   g_free(exam->clip);
   g_free(exam->model_sha256);
   lus_feature_meter_free(exam->meter);
@@ -71,6 +114,8 @@ void gst_lus_exam_free(GstLusExam *exam)
 gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone)
 {
   lus_feature_meter_reset(exam->meter);
+  if (exam->networks && exam->zone_index >= 0)
+    gst_lus_networks_pause(exam->networks, exam->zone_index);
   exam->zone_index = zone && *zone ? lus_exam_zone(exam->exam, zone) : -1;
   g_strlcpy(exam->zone, exam->zone_index >= 0 ? zone : "", sizeof(exam->zone));
   return exam->zone_index >= 0 || !zone || !*zone;
@@ -84,19 +129,6 @@ gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone
     return FALSE;
   lus_exam_get_zone(exam->exam, index, &expected);
   g_strlcpy(zone, expected.name, LUS_ZONE_LENGTH);
-  return TRUE;
-}
-
-gboolean gst_lus_exam_set_baseline(GstLusExam *exam, const char *file, GError **error)
-{
-  LusExamFile *baseline = lus_exam_file_read(file, error);
-
-  if (!baseline)
-    return FALSE;
-  lus_exam_file_free(exam->baseline);
-  exam->baseline = baseline;
-  g_free(exam->baseline_name);
-  exam->baseline_name = g_strdup(file);
   return TRUE;
 }
 
@@ -132,60 +164,81 @@ static gboolean is_cut_at(const LusMask *mask, double threshold)
   return TRUE;
 }
 
+/* The first frame tells the model. */
+static void meet_model(GstLusExam *exam, const LusModel *model)
+{
+  exam->model_sha256 = g_strdup(lus_model_sha256(model));
+  exam->suited = exam->networks && gst_lus_networks_suit(exam->networks, model, &exam->problem);
+  exam->misfit = exam->problem != NULL;
+}
+
+/* The zone's clips are numbered as exam.json lists them. */
+static gboolean add_planes(GstLusExam *exam, const LusSegmentation *segmentation, const LusImage *image)
+{
+  const int number = (int)g_strv_length((char **)lus_exam_clips(exam->exam, exam->zone_index));
+
+  return !exam->suited ||
+         gst_lus_networks_add(exam->networks, exam->zone_index, exam->zone, number, image, segmentation);
+}
+
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, const LusImage *image)
 {
-  const char *sha256;
+  const LusModel *model;
 
   if (exam->finished || exam->zone_index < 0 || !is_new_result(meta))
     return GST_LUS_EXAM_SKIPPED;
-  sha256 = lus_model_sha256(meta->segmentation->model);
+  model = meta->segmentation->model;
   if (!exam->model_sha256)
-    exam->model_sha256 = g_strdup(sha256);
-  if (strcmp(exam->model_sha256, sha256) != 0)
+    meet_model(exam, model);
+  if (strcmp(exam->model_sha256, lus_model_sha256(model)) != 0)
     return GST_LUS_EXAM_OTHER_MODEL;
   if (!lus_feature_meter_run(exam->meter, exam->features, meta->segmentation, meta->mask, image))
     return GST_LUS_EXAM_NO_MEMORY;
   list_clip(exam);
   lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
   exam->frames++;
+  if (!add_planes(exam, meta->segmentation, image))
+    return GST_LUS_EXAM_NO_MEMORY;
   if (exam->heads && !is_cut_at(meta->mask, lus_heads_threshold(exam->heads)))
     return GST_LUS_EXAM_OTHER_THRESHOLD;
   return GST_LUS_EXAM_ADDED;
 }
 
+static void publish(GstLusExam *exam, const LusEstimate *estimate, gboolean final)
+{
+  exam->estimate = *estimate;
+  exam->estimated = TRUE;
+  exam->settled = final;
+}
+
+/* Networks are asked for what is valid, and for a finished exam's embeddings. Estimates keep their order. */
+static gboolean is_for_networks(const GstLusExam *exam, const LusEstimate *estimate)
+{
+  if (!exam->suited)
+    return FALSE;
+  return exam->finished || estimate->sf.valid || estimate->change_valid || estimate->readmission.valid ||
+         gst_lus_networks_asked(exam->networks);
+}
+
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames)
 {
   LusEstimateQuery query;
+  LusEstimate estimate;
 
-  if (exam->estimated && exam->estimated_frames == exam->frames)
+  if (exam->asked && exam->asked_frames == exam->frames)
     return;
   query = (LusEstimateQuery){.exam = exam->exam, .baseline = exam->baseline ? exam->baseline->exam : NULL,
                              .baseline_model = exam->baseline ? exam->baseline->model_sha256 : NULL,
                              .model_sha256 = exam->model_sha256, .min_frames = min_frames, .running = !exam->finished};
-  lus_estimate(&exam->estimate, exam->heads, &query);
-  exam->estimated = TRUE;
-  exam->estimated_frames = exam->frames;
-}
-
-static gboolean write_json(const GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
-                           double sf_measured, GError **error)
-{
-  const LusExamRecord record = {
-      .exam_id = exam_id,
-      .day = -1,
-      .model_sha256 = exam->model_sha256,
-      .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
-      .min_frames = min_frames,
-      .baseline = exam->baseline_name,
-      .sf_measured = sf_measured,
-  };
-  g_autofree char *json = lus_exam_to_json(exam->exam, &exam->estimate, &record);
-
-  if (!json) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for %s", path);
-    return FALSE;
-  }
-  return lus_file_write(path, json, strlen(json), error);
+  lus_estimate(&estimate, exam->heads, &query);
+  exam->asked = TRUE;
+  exam->asked_frames = exam->frames;
+  if (exam->misfit)
+    gst_lus_networks_fail(exam->networks, &estimate);
+  if (is_for_networks(exam, &estimate))
+    gst_lus_networks_ask(exam->networks, &estimate, lus_exam_zones_at_hand(exam->exam, min_frames), exam->finished);
+  else
+    publish(exam, &estimate, exam->finished);
 }
 
 static void note_time(char out[8])
@@ -195,19 +248,87 @@ static void note_time(char out[8])
   g_snprintf(out, 8, "%02d:%02d", g_date_time_get_hour(now), g_date_time_get_minute(now));
 }
 
-gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
-                             double sf_measured, GError **error)
+void gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, double sf_measured)
 {
   if (!exam->finished) {
     note_time(exam->finished_at);
     exam->finished = TRUE;
-    exam->estimated = FALSE; /* zones that are missing now stay so */
+    exam->asked = FALSE; /* zones that are missing now stay so */
   }
+  clear_settings(&exam->settings);
+  exam->settings = (Settings){g_strdup(path), g_strdup(exam_id), min_frames, sf_measured};
   gst_lus_exam_estimate(exam, min_frames);
-  if (!path || exam->frames == 0 || exam->written)
-    return TRUE;
-  exam->written = write_json(exam, path, exam_id, min_frames, sf_measured, error);
-  return exam->written;
+}
+
+char *gst_lus_exam_take_text(GstLusExam *exam, char **path)
+{
+  const LusExamRecord record = {
+      .exam_id = exam->settings.exam_id,
+      .day = -1,
+      .model_sha256 = exam->model_sha256,
+      .heads_sha256 = exam->heads ? lus_heads_sha256(exam->heads) : NULL,
+      .min_frames = exam->settings.min_frames,
+      .baseline = exam->baseline_name,
+      .sf_measured = exam->settings.sf_measured,
+      .embeddings = exam->embeddings,
+  };
+
+  if (!exam->settled || !exam->settings.path || exam->frames == 0 || exam->written)
+    return NULL;
+  exam->written = TRUE;
+  *path = g_strdup(exam->settings.path);
+  return lus_exam_to_json(exam->exam, &exam->estimate, &record);
+}
+
+void gst_lus_exam_note_unwritten(GstLusExam *exam)
+{
+  exam->written = FALSE;
+}
+
+GError *gst_lus_exam_take_problem(GstLusExam *exam)
+{
+  return g_steal_pointer(&exam->problem);
+}
+
+gboolean gst_lus_exam_begin_work(GstLusExam *exam)
+{
+  if (exam->at_work || !exam->networks || !gst_lus_networks_waits(exam->networks))
+    return FALSE;
+  exam->at_work = TRUE;
+  return TRUE;
+}
+
+GstLusRound *gst_lus_exam_next_round(GstLusExam *exam)
+{
+  return gst_lus_networks_begin(exam->networks);
+}
+
+void gst_lus_exam_run(GstLusExam *exam, GstLusRound *round)
+{
+  gst_lus_round_run(round, exam->networks, exam->baseline);
+}
+
+void gst_lus_exam_end_round(GstLusExam *exam, GstLusRound *round)
+{
+  if (round->has_estimate)
+    publish(exam, &round->estimate, round->final);
+  if (round->final) {
+    g_free(exam->embeddings);
+    exam->embeddings = g_steal_pointer(&round->embeddings);
+  }
+  if (!exam->problem)
+    exam->problem = g_steal_pointer(&round->problem);
+  gst_lus_networks_end(exam->networks, round);
+}
+
+void gst_lus_exam_end_work(GstLusExam *exam)
+{
+  exam->at_work = FALSE;
+}
+
+gboolean gst_lus_exam_is_at_work(const GstLusExam *exam)
+{
+  return exam->at_work;
 }
 
 static void fill_view(const GstLusExam *exam, int min_frames, LusExamView *view)
@@ -216,11 +337,12 @@ static void fill_view(const GstLusExam *exam, int min_frames, LusExamView *view)
       .present = TRUE,
       .n_zones = MIN(lus_exam_n_expected(exam->exam), LUS_MAX_ZONES),
       .min_frames = min_frames,
-      .finished = exam->finished,
+      .finished = exam->settled,
       .has_estimate = exam->estimated,
   };
   g_strlcpy(view->zone, exam->zone, sizeof(view->zone));
-  g_strlcpy(view->finished_at, exam->finished_at, sizeof(view->finished_at));
+  if (exam->settled)
+    g_strlcpy(view->finished_at, exam->finished_at, sizeof(view->finished_at));
   for (int i = 0; i < view->n_zones; i++) {
     LusZone zone;
     lus_exam_get_zone(exam->exam, i, &zone);

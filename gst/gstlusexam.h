@@ -2,26 +2,24 @@
 #pragma once
 
 /* An exam as lussfestimate conducts it: frames of a stream, zone by zone, up to the estimate and the file. Not
- * thread-safe; the owner locks. */
+ * thread-safe but for gst_lus_exam_run(); the owner locks. */
 #include "gstlusmeta.h"
+#include "gstlusnetworks.h"
 
 typedef struct _GstLusExam GstLusExam;
 
-/** The estimator of @file, or of the bundled file if NULL. Only a file that was asked for must be there: without the
- * bundled one *heads is NULL. */
-gboolean gst_lus_heads_load(LusHeads **heads, const char *file, GError **error);
+/** @heads_file: the estimator, with its video networks; NULL: the bundled one, without which the estimate is "No
+ * estimator". @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3). @baseline: exam.json of an earlier exam, for the
+ * change, or NULL. NULL with @error if a file cannot be used, a zone is unknown or named twice. */
+GstLusExam *gst_lus_exam_new(const char *heads_file, char *const *zones, const char *baseline, GError **error);
+GstLusExam *gst_lus_exam_ref(GstLusExam *exam);
+/** NULL is accepted. */
+void gst_lus_exam_unref(GstLusExam *exam);
 
-/** @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3); @heads may be NULL ("No estimator"), a reference is
- * taken. NULL with @error if a zone is unknown or named twice. */
-GstLusExam *gst_lus_exam_new(char *const *zones, LusHeads *heads, GError **error);
-void gst_lus_exam_free(GstLusExam *exam);
-
-/** Chooses the zone of the frames to come, "" = none. FALSE (then none) if its name is in no vocabulary. */
+/** Chooses the zone of the frames to come, "" = none; the clip of the zone before pauses. FALSE (then none) if its name is in no vocabulary. */
 gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone);
 /** Name of the expected zone at @index; FALSE if there are fewer. */
 gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone[LUS_ZONE_LENGTH]);
-/** The exam.json of an earlier exam, for the change. */
-gboolean gst_lus_exam_set_baseline(GstLusExam *exam, const char *file, GError **error);
 /** Name for the clip of the frames to come; listed in the file. */
 void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip);
 
@@ -36,12 +34,31 @@ typedef enum {
 /** Measures a frame that carries a new result and its mask, and adds it to the current zone. @image: the picture, or NULL
  * if it can't be read. */
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, const LusImage *image);
-/** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. */
+/** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. Where video networks are at
+ * work, a valid estimate comes with the end of the next round. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
-/** The last estimate; no frame is added from here on. Writes exam.json atomically to @path, unless that is NULL, no
- * frame was added, or it is written already. @exam_id may be NULL; @sf_measured 0 = unknown. */
-gboolean gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames,
-                             double sf_measured, GError **error);
+/** The last estimate; no frame is added from here on. The file is to be written to @path (NULL: nowhere). @exam_id may be
+ * NULL; @sf_measured 0 = unknown. */
+void gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, double sf_measured);
+/** exam.json of a finished exam with its last estimate, once; then it counts as written. NULL: not so far, no path, no
+ * frame was added, or written already. The caller frees it and *path. */
+char *gst_lus_exam_take_text(GstLusExam *exam, char **path);
+/** It could not be written after all. */
+void gst_lus_exam_note_unwritten(GstLusExam *exam);
+/** Why the video networks cannot be used, once; NULL: nothing (new) is wrong. The caller frees it. */
+GError *gst_lus_exam_take_problem(GstLusExam *exam);
+
+/** TRUE if video networks have to be run and nobody is at it: from now on the caller is. */
+gboolean gst_lus_exam_begin_work(GstLusExam *exam);
+/** The next round of the work, or NULL: it is done. */
+GstLusRound *gst_lus_exam_next_round(GstLusExam *exam);
+/** Runs it; in any thread, without the lock. */
+void gst_lus_exam_run(GstLusExam *exam, GstLusRound *round);
+/** Takes what came of it, and frees it. */
+void gst_lus_exam_end_round(GstLusExam *exam, GstLusRound *round);
+/** The work is done; what it made is written. */
+void gst_lus_exam_end_work(GstLusExam *exam);
+gboolean gst_lus_exam_is_at_work(const GstLusExam *exam);
 
 /** What lusoverlay shows and, by name, those features of the frame added last that are known; to @summary. */
 void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary);

@@ -11,6 +11,9 @@
  * of a clip, from the custom event lus-zone, or from keys pressed in the video window: 1..9 choose the n-th expected
  * zone, 0 none, s starts and f finishes an exam. A zone that a tag named ends with its stream. The custom event lus-exam
  * starts and finishes exams too.
+ *
+ * Video networks that heads-file names run in a thread of their own when a zone ends, with estimates that are due and at
+ * the end; no picture waits for them.
  */
 #include "gstluselements.h"
 #include "gstlusexam.h"
@@ -36,8 +39,9 @@ struct _GstLusSfEstimate {
   gboolean post_messages;
   GstClockTime interval;
 
-  LusHeads *heads;
   GstLusExam *exam;         /* from PAUSED on */
+  GThreadPool *pool;        /* one thread, for video networks; NULL: not needed so far */
+  GCond worked;             /* an exam's work is done */
   GstVideoInfo info;
   LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
@@ -55,36 +59,6 @@ enum {
   PROP_0, PROP_ZONE, PROP_ZONES, PROP_MIN_FRAMES, PROP_EXAM_FILE, PROP_HEADS_FILE, PROP_EXAM_ID, PROP_BASELINE_FILE, PROP_SPO2,
   PROP_FIO2, PROP_POST_MESSAGES, PROP_INTERVAL
 };
-
-static gboolean load_heads(GstLusSfEstimate *self, GError **error)
-{
-  LusHeads *heads;
-
-  if (!gst_lus_heads_load(&heads, self->heads_file, error))
-    return FALSE;
-  if (!heads)
-    GST_INFO_OBJECT(self, "no estimator is bundled");
-  g_clear_pointer(&self->heads, lus_heads_unref);
-  self->heads = heads;
-  return TRUE;
-}
-
-static gboolean new_exam(GstLusSfEstimate *self, GError **error)
-{
-  GstLusExam *exam = gst_lus_exam_new(self->zones, self->heads, error);
-
-  if (!exam)
-    return FALSE;
-  if (self->baseline_file && !gst_lus_exam_set_baseline(exam, self->baseline_file, error)) {
-    gst_lus_exam_free(exam);
-    return FALSE;
-  }
-  gst_lus_exam_free(self->exam);
-  self->exam = exam;
-  self->warned = FALSE;
-  self->next_update = 0;
-  return TRUE;
-}
 
 /* Called with the lock held, as are those below that end in _locked. */
 static gboolean choose_zone_locked(GstLusSfEstimate *self, const char *zone, gboolean from_tag)
@@ -128,19 +102,98 @@ static void tell_zone(GstLusSfEstimate *self, const char *zone)
   gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), gst_lus_zone_to_event(zone));
 }
 
-/* Ends the exam and writes its file, if there is one and anything new to write. */
-static void finish_exam(GstLusSfEstimate *self)
+/* Writes exam-file if there is anything new to write. */
+static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
 {
   g_autoptr(GError) error = NULL;
-  gboolean done = TRUE;
+  g_autofree char *text = NULL, *path = NULL;
 
   g_mutex_lock(&self->lock);
-  if (self->exam)
-    done = gst_lus_exam_finish(self->exam, self->exam_file, self->exam_id, self->min_frames,
-                               measured_locked(self), &error);
+  text = gst_lus_exam_take_text(exam, &path);
   g_mutex_unlock(&self->lock);
-  if (!done)
-    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
+  if (!path)
+    return;
+  if (!text)
+    g_set_error(&error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for %s", path);
+  else if (lus_file_write(path, text, strlen(text), &error))
+    return;
+  g_mutex_lock(&self->lock);
+  gst_lus_exam_note_unwritten(exam);
+  g_mutex_unlock(&self->lock);
+  GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
+}
+
+static void warn_of_networks(GstLusSfEstimate *self, GError *problem)
+{
+  if (!problem)
+    return;
+  GST_ELEMENT_WARNING(self, STREAM, FAILED, ("%s", problem->message),
+                      ("The exam goes on without what its video networks should estimate."));
+  g_error_free(problem);
+}
+
+/* In the pool's thread: runs an exam's video networks until nothing is left to do. It may be another exam by now. */
+static void work(gpointer data, gpointer user_data)
+{
+  GstLusExam *exam = data;
+  GstLusSfEstimate *self = user_data;
+  GstLusRound *round;
+
+  g_mutex_lock(&self->lock);
+  while ((round = gst_lus_exam_next_round(exam))) {
+    GError *problem;
+    g_mutex_unlock(&self->lock);
+    gst_lus_exam_run(exam, round);
+    g_mutex_lock(&self->lock);
+    gst_lus_exam_end_round(exam, round);
+    problem = gst_lus_exam_take_problem(exam);
+    g_mutex_unlock(&self->lock);
+    warn_of_networks(self, problem);
+    write_exam(self, exam);
+    g_mutex_lock(&self->lock);
+  }
+  gst_lus_exam_end_work(exam);
+  g_cond_broadcast(&self->worked);
+  g_mutex_unlock(&self->lock);
+  gst_lus_exam_unref(exam);
+}
+
+/* Sets the thread to work if there is any. Without a thread the work waits for the next try. */
+static void work_locked(GstLusSfEstimate *self)
+{
+  if (!self->exam || !gst_lus_exam_begin_work(self->exam))
+    return;
+  if (!self->pool)
+    self->pool = g_thread_pool_new(work, self, 1, TRUE, NULL);
+  if (self->pool)
+    g_thread_pool_push(self->pool, gst_lus_exam_ref(self->exam), NULL);
+  else
+    gst_lus_exam_end_work(self->exam);
+}
+
+/* Ends the exam and writes its file. With video networks the thread writes it; @wait: until it has. */
+static void finish_exam(GstLusSfEstimate *self, gboolean wait)
+{
+  GstLusExam *exam = NULL;
+
+  g_mutex_lock(&self->lock);
+  if (self->exam) {
+    exam = gst_lus_exam_ref(self->exam);
+    gst_lus_exam_finish(exam, self->exam_file, self->exam_id, self->min_frames, measured_locked(self));
+    work_locked(self);
+    while (wait && gst_lus_exam_is_at_work(exam))
+      g_cond_wait(&self->worked, &self->lock);
+  }
+  g_mutex_unlock(&self->lock);
+  if (exam)
+    write_exam(self, exam);
+  gst_lus_exam_unref(exam);
+}
+
+/* The action signal. */
+static void finish_and_wait(GstLusSfEstimate *self)
+{
+  finish_exam(self, TRUE);
 }
 
 /* Tells the exam the zone that was chosen before it began; returns its name if there is no such zone. */
@@ -158,29 +211,57 @@ static void forget_patient_locked(GstLusSfEstimate *self, const char *exam_id)
   self->spo2 = self->fio2 = 0;
 }
 
+/* A new exam by the properties; files are read without the lock. */
+static GstLusExam *make_exam(GstLusSfEstimate *self, const char *baseline_file, GError **error)
+{
+  g_autofree char *heads_file = NULL;
+  g_auto(GStrv) zones = NULL;
+
+  g_mutex_lock(&self->lock);
+  heads_file = g_strdup(self->heads_file);
+  zones = g_strdupv(self->zones);
+  g_mutex_unlock(&self->lock);
+  return gst_lus_exam_new(heads_file, zones, baseline_file, error);
+}
+
+static void take_exam_locked(GstLusSfEstimate *self, GstLusExam *exam)
+{
+  gst_lus_exam_unref(self->exam);
+  self->exam = exam;
+  self->warned = FALSE;
+  self->next_update = 0;
+}
+
+static gboolean is_started(GstLusSfEstimate *self)
+{
+  gboolean started;
+
+  g_mutex_lock(&self->lock);
+  started = self->exam != NULL;
+  g_mutex_unlock(&self->lock);
+  return started;
+}
+
 /* @baseline_file: earlier exam of the patient to come, or NULL. */
 static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *baseline_file)
 {
   g_autoptr(GError) error = NULL;
-  char *before;
-  gboolean done;
+  GstLusExam *exam = is_started(self) ? make_exam(self, baseline_file, &error) : NULL;
 
-  g_mutex_lock(&self->lock);
-  before = self->baseline_file;
-  self->baseline_file = g_strdup(baseline_file);
-  done = !self->exam || (load_heads(self, &error) && new_exam(self, &error));
-  if (done) {
-    g_free(before);
-    forget_patient_locked(self, exam_id);
-  } else {
-    g_free(self->baseline_file);
-    self->baseline_file = before;
-  }
-  g_mutex_unlock(&self->lock);
-  if (done)
-    tell_zone(self, NULL);
-  else
+  if (error) {
     GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", error->message), ("The exam before goes on."));
+    return;
+  }
+  g_mutex_lock(&self->lock);
+  if (self->exam && exam)
+    take_exam_locked(self, exam);
+  else
+    gst_lus_exam_unref(exam); /* started or stopped meanwhile */
+  g_free(self->baseline_file);
+  self->baseline_file = g_strdup(baseline_file);
+  forget_patient_locked(self, exam_id);
+  g_mutex_unlock(&self->lock);
+  tell_zone(self, NULL);
 }
 
 static void start_exam(GstLusSfEstimate *self)
@@ -192,49 +273,67 @@ static gboolean start(GstBaseTransform *trans)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
   g_autoptr(GError) error = NULL;
-  g_autofree gchar *zone = NULL;
-  gboolean done;
+  g_autofree gchar *zone = NULL, *baseline = NULL;
+  GstLusExam *exam;
 
   g_mutex_lock(&self->lock);
-  done = new_exam(self, &error);
+  baseline = g_strdup(self->baseline_file);
+  g_mutex_unlock(&self->lock);
+  exam = make_exam(self, baseline, &error);
+  g_mutex_lock(&self->lock);
+  take_exam_locked(self, exam);
   zone = take_up_zone_locked(self);
   g_mutex_unlock(&self->lock);
-  if (!done)
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message), ("See the properties zones and baseline-file."));
+  if (!exam)
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message),
+                      ("See the properties zones, baseline-file and heads-file."));
   if (zone)
     warn_unknown_zone(self, zone);
-  return done;
+  return exam != NULL;
 }
 
 static gboolean stop(GstBaseTransform *trans)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
+  GThreadPool *pool;
 
-  finish_exam(self);
+  finish_exam(self, TRUE);
   g_mutex_lock(&self->lock);
-  g_clear_pointer(&self->exam, gst_lus_exam_free);
+  pool = g_steal_pointer(&self->pool);
+  g_clear_pointer(&self->exam, gst_lus_exam_unref);
   if (self->zone_from_tag)
     g_clear_pointer(&self->zone, g_free);
   self->zone_from_tag = FALSE;
   g_mutex_unlock(&self->lock);
+  if (pool) /* earlier exams' files are written, too */
+    g_thread_pool_free(pool, FALSE, TRUE);
   return TRUE;
+}
+
+/* What is wrong with heads-file, or with the networks that it names, is said before anything plays. */
+static gboolean check_heads(GstLusSfEstimate *self, GError **error)
+{
+  g_autofree char *heads_file = NULL;
+  GstLusExam *exam;
+
+  g_mutex_lock(&self->lock);
+  heads_file = g_strdup(self->heads_file);
+  g_mutex_unlock(&self->lock);
+  exam = gst_lus_exam_new(heads_file, NULL, NULL, error);
+  gst_lus_exam_unref(exam);
+  return exam != NULL;
 }
 
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange transition)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(element);
   g_autoptr(GError) error = NULL;
-  gboolean loaded = TRUE;
 
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
-    g_mutex_lock(&self->lock);
-    loaded = load_heads(self, &error);
-    g_mutex_unlock(&self->lock);
-  }
-  if (loaded)
+  if (transition != GST_STATE_CHANGE_NULL_TO_READY || check_heads(self, &error))
     return GST_ELEMENT_CLASS(gst_lus_sf_estimate_parent_class)->change_state(element, transition);
   GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ, ("%s", error->message),
-                    ("Set heads-file to a file that `lus fit` wrote, or leave it unset for the bundled one."));
+                    ("Set heads-file to a file that `lus fit` wrote, with the networks that it names beside it, or leave "
+                     "it unset for the bundled one."));
   return GST_STATE_CHANGE_FAILURE;
 }
 
@@ -249,6 +348,7 @@ static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
     gst_lus_exam_set_clip(self->exam, id);
   if (self->zone_from_tag)
     choose_zone_locked(self, NULL, FALSE);
+  work_locked(self);
   g_mutex_unlock(&self->lock);
 }
 
@@ -277,7 +377,7 @@ static void hear_custom_event(GstLusSfEstimate *self, GstEvent *event)
   if (g_strcmp0(action, "start") == 0)
     begin_exam(self, gst_structure_get_string(said, "exam-id"), gst_structure_get_string(said, "baseline-file"));
   else if (g_strcmp0(action, "finish") == 0)
-    finish_exam(self);
+    finish_exam(self, FALSE);
   else
     GST_WARNING_OBJECT(self, "lus-exam needs action=start or action=finish, not %s", action ? action : "none");
 }
@@ -301,7 +401,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
       choose_zone(self, zone, TRUE);
     break;
   case GST_EVENT_EOS:
-    finish_exam(self);
+    finish_exam(self, TRUE);
     break;
   default:
     hear_custom_event(self, event);
@@ -320,7 +420,7 @@ static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
     return TRUE;
   }
   if (strcmp(key, "f") == 0) {
-    finish_exam(self);
+    finish_exam(self, FALSE);
     return TRUE;
   }
   if (!g_ascii_isdigit(key[0]) || key[1] != '\0')
@@ -407,6 +507,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
   GstStructure *summary = gst_buffer_add_lus_summary(buffer);
   GstLusExamAdded added;
+  GError *problem;
   gboolean post = FALSE, warn;
 
   g_mutex_lock(&self->lock);
@@ -415,11 +516,14 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     gst_lus_exam_estimate(self->exam, self->min_frames);
     post = self->post_messages;
   }
+  work_locked(self);
   fill_summary_locked(self, summary);
+  problem = gst_lus_exam_take_problem(self->exam);
   warn = !self->warned && (added == GST_LUS_EXAM_OTHER_MODEL || added == GST_LUS_EXAM_OTHER_THRESHOLD);
   self->warned |= warn;
   g_mutex_unlock(&self->lock);
 
+  warn_of_networks(self, problem);
   if (added == GST_LUS_EXAM_NO_MEMORY) {
     GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("Out of memory for the lung features."), (NULL));
     return GST_FLOW_ERROR;
@@ -492,14 +596,14 @@ static void finalize(GObject *object)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(object);
 
-  gst_lus_exam_free(self->exam);
-  g_clear_pointer(&self->heads, lus_heads_unref);
+  gst_lus_exam_unref(self->exam);
   g_free(self->zone);
   g_free(self->exam_file);
   g_free(self->heads_file);
   g_free(self->exam_id);
   g_free(self->baseline_file);
   g_strfreev(self->zones);
+  g_cond_clear(&self->worked);
   g_mutex_clear(&self->lock);
   G_OBJECT_CLASS(gst_lus_sf_estimate_parent_class)->finalize(object);
 }
@@ -507,6 +611,7 @@ static void finalize(GObject *object)
 static void gst_lus_sf_estimate_init(GstLusSfEstimate *self)
 {
   g_mutex_init(&self->lock);
+  g_cond_init(&self->worked);
   self->min_frames = LUS_EXAM_MIN_FRAMES;
   self->post_messages = TRUE;
   self->interval = DEFAULT_INTERVAL;
@@ -534,7 +639,8 @@ static void install_properties(GObjectClass *object)
   install_text(object, PROP_EXAM_FILE, "exam-file", "Exam file",
       "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
   install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",
-      "Fitted estimator, JSON from `lus fit` (unset = the bundled one); read when an exam starts");
+      "Fitted estimator, JSON from `lus fit`, with its video networks beside it (unset = the bundled one); read when an exam "
+      "starts");
   install_text(object, PROP_BASELINE_FILE, "baseline-file", "Baseline file",
       "exam.json of an earlier exam, which the change refers to (unset = none); read when an exam starts");
   install_text(object, PROP_EXAM_ID, "exam-id", "Exam ID", "Name of the exam in its file and messages (unset = none)");
@@ -556,10 +662,10 @@ static void gst_lus_sf_estimate_class_init(GstLusSfEstimateClass *klass)
 
   install_properties(G_OBJECT_CLASS(klass));
   /* start-exam: forgets all frames, zone, exam-id, baseline-file, spo2 and fio2. finish-exam: adds no more frames
-   * and writes exam-file. */
+   * and returns with exam-file written. */
   g_signal_new_class_handler("start-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(start_exam), NULL, NULL,
                              NULL, G_TYPE_NONE, 0);
-  g_signal_new_class_handler("finish-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(finish_exam), NULL, NULL,
+  g_signal_new_class_handler("finish-exam", G_TYPE_FROM_CLASS(klass), action, G_CALLBACK(finish_and_wait), NULL, NULL,
                              NULL, G_TYPE_NONE, 0);
   gst_lus_add_video_pads(element);
   gst_element_class_set_static_metadata(element, "Lung-ultrasound S/F estimate", "Analyzer/Video",

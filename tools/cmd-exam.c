@@ -157,22 +157,36 @@ static gboolean load_heads(Run *run, GError **error)
   return TRUE;
 }
 
-/** The clip measured last, for the video networks. */
-static gboolean add_to_networks(Run *run, const char *zone, GError **error)
+/** The clip measured last, the newest of its zone, for the video networks. */
+static gboolean add_to_networks(Run *run, int zone, const LusToolClip *clip, GError **error)
 {
-  int classes;
-  g_autofree guint8 *planes = run->measure.planes ? lus_clip_planes_take(run->measure.planes, &classes) : NULL;
-  return !planes || lus_exam_networks_add_clip(run->networks, zone, planes, classes, error);
+  if (!run->measure.planes)
+    return TRUE;
+  int classes, number = (int)g_strv_length((char **)lus_exam_clips(run->exam, zone));
+  g_autofree guint8 *planes = lus_clip_planes_take(run->measure.planes, &classes);
+  return !planes || lus_exam_networks_set_clip(run->networks, clip->told.zone, number, planes, classes, error);
+}
+
+/** Planes are needed where networks are at work. */
+static gboolean open_planes(Run *run, GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  if (lus_exam_networks_suit(run->networks, run->measure.model, &problem))
+    run->measure.planes = lus_clip_planes_new(lus_exam_networks_read_grey(run->networks));
+  if (!problem)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&problem));
+  return FALSE;
 }
 
 static gboolean measure_clips(Run *run, GError **error)
 {
   /* The masks are cut where they were for the fit. */
   double threshold = run->heads ? lus_heads_threshold(run->heads) : -1;
-  if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error))
+  if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error) ||
+      !open_planes(run, error))
     return FALSE;
   run->measure.keys = run->options->report ? lus_key_frames_new() : NULL;
-  run->measure.planes = lus_exam_networks_count(run->networks) > 0 ? lus_clip_planes_new() : NULL;
   for (guint i = 0; i < run->clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(run->clips, i);
     int zone = lus_exam_zone(run->exam, clip->told.zone);
@@ -184,7 +198,7 @@ static gboolean measure_clips(Run *run, GError **error)
     g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
     lus_exam_add_clip(run->exam, zone, clip->name);
     if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error) ||
-        !add_to_networks(run, clip->told.zone, error))
+        !add_to_networks(run, zone, clip, error))
       return FALSE;
   }
   return TRUE;
@@ -266,9 +280,9 @@ static gboolean write_exam(const Run *run, GError **error)
                                   .baseline_model = run->baseline ? run->baseline->model_sha256 : NULL,
                                   .model_sha256 = model, .min_frames = run->options->min_frames};
   lus_estimate(&estimate, run->heads, &query);
-  lus_exam_networks_estimate(run->networks, &estimate, run->baseline,
-                             lus_zones_count(lus_exam_at_hand(run->exam, run->options->min_frames)));
-  g_autofree char *embeddings = lus_exam_networks_to_json(run->networks);
+  g_auto(GStrv) zones = lus_exam_zones_at_hand(run->exam, run->options->min_frames);
+  lus_exam_networks_estimate(run->networks, &estimate, run->baseline, (const char *const *)zones);
+  g_autofree char *embeddings = lus_exam_networks_to_json(run->networks, (const char *const *)zones);
   LusExamRecord record = {run->exam_id, run->patient, run->day, model, run->heads ? lus_heads_sha256(run->heads) : NULL,
                           run->options->min_frames, run->options->baseline, run->sf_measured, embeddings};
   g_autofree char *text = lus_exam_to_json(run->exam, &estimate, &record);

@@ -49,7 +49,7 @@ static gpointer open_worker(gpointer data, int threads, GError **error)
   worker->one = lus_exam_new("clip", error);
   if (worker->one &&
       lus_tool_measure_share(&worker->measure, run->model, run->options->threshold / 100, threads, error)) {
-    worker->measure.planes = run->options->planes ? lus_clip_planes_new() : NULL;
+    worker->measure.planes = run->options->planes ? lus_clip_planes_new(TRUE) : NULL;
     return worker;
   }
   close_worker(worker);

@@ -7,6 +7,7 @@
 #define PLANE ((gsize)LUS_CLIP_PIXELS * LUS_CLIP_PIXELS)
 
 struct _LusClipPlanes {
+  gboolean grey;
   int classes;           /* of the first frame; 0: none yet */
   int kept;
   gint64 seen, stride;   /* every stride-th frame is kept */
@@ -16,9 +17,10 @@ struct _LusClipPlanes {
   gsize picture_size, scratch_size;
 };
 
-LusClipPlanes *lus_clip_planes_new(void)
+LusClipPlanes *lus_clip_planes_new(gboolean grey)
 {
   LusClipPlanes *planes = g_new0(LusClipPlanes, 1);
+  planes->grey = grey;
   planes->stride = 1;
   return planes;
 }
@@ -61,30 +63,39 @@ static gboolean shrink(guint8 *out, LusClipPlanes *planes, const LusImage *image
   return TRUE;
 }
 
+static gboolean shrink_grey(guint8 *out, LusClipPlanes *planes, const LusImage *image,
+                            const LusSegmentation *segmentation, LusImage *plane, const LusGeometry *geometry)
+{
+  int width = segmentation->width, height = segmentation->height;
+  gsize n = (gsize)width * (gsize)height;
+  const LusGeometry same = {.crop = segmentation->rect, .input_width = width, .input_height = height, .width = width,
+                            .height = height};
+  if (!grow(&planes->picture, &planes->picture_size, n) || !shrink(planes->picture, planes, image, &same))
+    return FALSE;
+  for (gsize i = 0; i < n; i++)
+    planes->picture[i] &= segmentation->sector[i];
+  plane->planes[0] = planes->picture;
+  return shrink(out, planes, plane, geometry);
+}
+
 /** All planes are as large as the segmentation's, so that they are scaled in the same way. */
 static gboolean shrink_all(guint8 *out, LusClipPlanes *planes, const LusImage *image,
                            const LusSegmentation *segmentation)
 {
   int width = segmentation->width, height = segmentation->height;
-  gsize n = (gsize)width * (gsize)height;
-  LusGeometry geometry, same = {.crop = segmentation->rect, .input_width = width, .input_height = height,
-                                .width = width, .height = height};
+  LusGeometry geometry;
   LusImage plane = {.format = LUS_FORMAT_GRAY8, .width = width, .height = height, .strides = {width},
                     .full_range = TRUE};
   lus_geometry_fit(&geometry, (LusRect){0, 0, width, height}, LUS_CLIP_PIXELS, LUS_CLIP_PIXELS);
-  if (!grow(&planes->picture, &planes->picture_size, n))
-    return FALSE;
-  for (int c = 0; c < segmentation->n_classes; c++) {
-    plane.planes[0] = segmentation->confidence + (gsize)c * n;
-    if (!shrink(out + (gsize)c * PLANE, planes, &plane, &geometry))
+  for (int c = 0; c < segmentation->n_classes; c++, out += PLANE) {
+    plane.planes[0] = segmentation->confidence + (gsize)c * (gsize)width * (gsize)height;
+    if (!shrink(out, planes, &plane, &geometry))
       return FALSE;
   }
-  if (!shrink(planes->picture, planes, image, &same))
-    return FALSE;
-  for (gsize i = 0; i < n; i++)
-    planes->picture[i] &= segmentation->sector[i];
-  plane.planes[0] = planes->picture;
-  return shrink(out + (gsize)segmentation->n_classes * PLANE, planes, &plane, &geometry);
+  if (planes->grey)
+    return shrink_grey(out, planes, image, segmentation, &plane, &geometry);
+  memset(out, 0, PLANE);
+  return TRUE;
 }
 
 /** Keeps the frames 0, 2, 4, ... of those kept. */

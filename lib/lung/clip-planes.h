@@ -16,11 +16,13 @@ LUS_BEGIN_DECLS
  *  then on every second frame, and so on. What is kept does not depend on how the clip is fed in. */
 typedef struct _LusClipPlanes LusClipPlanes;
 
-LUS_API LusClipPlanes *lus_clip_planes_new(void);
+/** @grey FALSE: for networks that do not read the grey plane, which then is 0. */
+LUS_API LusClipPlanes *lus_clip_planes_new(gboolean grey);
 LUS_API void lus_clip_planes_free(LusClipPlanes *planes);
 /** A new clip begins. */
 LUS_API void lus_clip_planes_reset(LusClipPlanes *planes);
-/** The next frame in which a sector is seen. FALSE: out of memory. */
+/** The next frame in which a sector is seen. @image: the picture that was segmented; not looked at without grey, may be
+ *  NULL then. FALSE: out of memory. */
 LUS_API gboolean lus_clip_planes_add(LusClipPlanes *planes, const LusImage *image, const LusSegmentation *segmentation);
 /** Newly allocated planes of the clip, LUS_CLIP_SIZE(@classes) bytes; frames stand there twice where the clip has too few.
  *  NULL: no frame was added, or out of memory. */

@@ -22,7 +22,8 @@ typedef struct {
   double value, low, high; /* S/F or probability 0..1; low..high is the 90 % interval */
   gboolean valid;
   char reason[96];         /* "" when valid; else e.g. "Zones missing R3 L2", "Needs 4 zones", "Too few frames",
-                              "No pleural line", "Outside trained range", "Other model", "No estimator" */
+                              "No pleural line", "Outside trained range", "Other model", "No estimator",
+                              "Network failed" */
 } LusEstimateValue;
 
 typedef struct {
@@ -74,6 +75,8 @@ LUS_API void lus_exam_inputs(double out[LUS_EXAM_INPUT_N], const LusExam *exam, 
 /** Zones at hand, as bits for the mask above; and how many bits are set. */
 LUS_API guint lus_exam_at_hand(const LusExam *exam, int min_frames);
 LUS_API int lus_zones_count(guint mask);
+/** Their names, NULL-terminated, newly allocated (g_strfreev()). */
+LUS_API char **lus_exam_zones_at_hand(const LusExam *exam, int min_frames);
 /** "vertical_percent.mean"; static. And back, or -1. */
 LUS_API const char *lus_exam_input_name(int index);
 LUS_API int lus_exam_input_from_name(const char *name);

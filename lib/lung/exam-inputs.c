@@ -77,6 +77,19 @@ int lus_zones_count(guint mask)
   return n;
 }
 
+char **lus_exam_zones_at_hand(const LusExam *exam, int min_frames)
+{
+  guint mask = lus_exam_at_hand(exam, min_frames);
+  char **names = g_new0(char *, (gsize)lus_zones_count(mask) + 1);
+  for (int i = 0, n = 0; i < lus_exam_n_zones(exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(exam, i, &zone);
+    if (mask >> i & 1)
+      names[n++] = g_strdup(zone.name);
+  }
+  return names;
+}
+
 /** The zones that go into the inputs: those at hand, and those that the profile completes. */
 typedef struct {
   int n, n_seen;                      /* the first n_seen are at hand */

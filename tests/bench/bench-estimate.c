@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What lussfestimate adds to each frame: features and their place in the exam; and, every so often, an estimate. CPU time, medians of rounds.
+/* What lussfestimate adds to each frame: features and their place in the exam; and, every so often, an estimate; where video
+ * networks are at work, the planes of a clip, and beside the stream a run of one of the usual size. CPU time, medians of
+ * rounds.
  * bench-estimate [MODEL HEADS] */
+#include "learn/video-internal.h"
 #include "lung/estimate.h"
 #include "lung/phantom.h"
 #include "nn/model.h"
@@ -92,6 +95,36 @@ static void measure(const Frame *frames, const LusModel *model, const LusHeads *
          1e3 * per_frame, 1e3 * per_estimate, 1e3 * per_estimate / 12.5, 1e3 * (per_frame + per_estimate / 12.5));
 }
 
+/** Planes of a clip of as many frames as are looked at without thinning out; then a network over it. */
+static void measure_planes(const Frame *frames, int classes, GError **error)
+{
+  LusVideoConfig config;
+  lus_video_config_init(&config);
+  LusVideoHead head = {.task = LUS_TASK_SF, .embedding = config.embedding, .frames = config.frames, .classes = classes};
+  LusGraph *graph = lus_video_network_new(&config, classes, error);
+  g_autoptr(LusClipNetwork) network = graph ? lus_clip_network_new(graph, &head, error) : NULL;
+  double add[2][ROUNDS], run[ROUNDS];
+  float out[LUS_VIDEO_MAX_EMBEDDING + 1];
+  for (int round = 0; network && round < ROUNDS; round++) {
+    g_autofree guint8 *taken = NULL;
+    for (int grey = 0; grey < 2; grey++) {
+      g_autoptr(LusClipPlanes) planes = lus_clip_planes_new(grey);
+      double begin = seconds();
+      for (int i = 0; i < FRAMES; i++)
+        lus_clip_planes_add(planes, &frames[i].image, frames[i].segmentation);
+      add[grey][round] = (seconds() - begin) / FRAMES;
+      if (!grey)
+        taken = lus_clip_planes_take(planes, &classes);
+    }
+    double begin = seconds();
+    lus_clip_network_embed(network, out, taken, NULL);
+    run[round] = seconds() - begin;
+  }
+  if (network)
+    printf("planes: %.3f ms a frame that is kept, with grey %.3f ms; a network: %.1f ms a clip\n", 1e3 * median(add[0]),
+           1e3 * median(add[1]), 1e3 * median(run));
+}
+
 int main(int argc, char **argv)
 {
   g_autoptr(GError) error = NULL;
@@ -101,9 +134,11 @@ int main(int argc, char **argv)
   g_autoptr(LusHeads) heads = model ? lus_heads_load(heads_path, &error) : NULL;
   Frame frames[FRAMES] = {{.gray = NULL}};
   gboolean done = heads && make_frames(frames, model, &error);
-  if (done)
+  if (done) {
     measure(frames, model, heads);
-  else
+    measure_planes(frames, lus_model_info(model)->n_classes, &error);
+  }
+  if (!done || error)
     fprintf(stderr, "bench-estimate: %s\n", error ? error->message : "no sector in the picture");
   for (int i = 0; i < FRAMES; i++) {
     lus_mask_unref(frames[i].mask);

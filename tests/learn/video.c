@@ -203,7 +203,7 @@ static void test_order_matters(void)
 
 static guint8 first_pixel(int frames, int index)
 {
-  g_autoptr(LusClipPlanes) planes = lus_clip_planes_new();
+  g_autoptr(LusClipPlanes) planes = lus_clip_planes_new(TRUE);
   guint8 pixels[96 * 96], sector[96 * 96], confidence[96 * 96];
   int classes;
   LusImage image = {.format = LUS_FORMAT_GRAY8, .width = 96, .height = 96, .planes = {pixels}, .strides = {96},
@@ -225,7 +225,7 @@ static guint8 first_pixel(int frames, int index)
 static void test_planes(void)
 {
   int classes;
-  g_autoptr(LusClipPlanes) none = lus_clip_planes_new();
+  g_autoptr(LusClipPlanes) none = lus_clip_planes_new(TRUE);
   g_assert_null(lus_clip_planes_take(none, &classes));
   g_assert_cmpint(first_pixel(1, 0), ==, 0);
   g_assert_cmpint(first_pixel(1, 15), ==, 0);

@@ -49,14 +49,14 @@ check "network: too few patients" gives 1 "1 patients with planes and outcome" f
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
 
-# Ten patients whose S/F falls with the B-line/pleura percentage; their planes are all alike.
+# Ten patients whose S/F falls with the B-line/pleura percentage, for some on the second day; their planes are all alike.
 mkdir many
 table() { # a row like those of f.csv for each of six zones on two days
   sed -n 1,2p f.csv
   sed -n 2p f.csv | awk -F, '{ for (p = 1; p <= 10; p++) for (d = 1; d <= 2; d++) for (z = 1; z <= 6; z++) {
     zone = (z > 3 ? "L" : "R") (z - 1) % 3 + 1
     row = "p" p "_d" d "_" zone ",p" p "," d "," zone ",30,30"
-    for (i = 7; i <= NF; i++) row = row "," ($i ~ /^vertical_percent/ ? 5 * p + 10 * d : "")
+    for (i = 7; i <= NF; i++) row = row "," ($i ~ /^vertical_percent/ ? 5 * p + 10 * (d - 1) * (p % 3) : "")
     print row } }'
 }
 table > many.csv
@@ -64,10 +64,10 @@ for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do for z in R1 R2 R3 L1 L2 L3; d
   cp planes/p1_d1_R1.png "many/p${p}_d${d}_$z.png"
 done; done; done
 { echo patient,day,spo2_percent,fio2,readmitted_30d
-  for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do echo "p$p,$d,$((99 - 2 * p - 3 * d)),0.3,$((p % 2))"; done; done; } > many-outcomes.csv
+  for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do echo "p$p,$d,$((99 - 2 * p - 10 * (d - 1) * (p % 3))),0.3,$((p % 2))"; done; done; } > many-outcomes.csv
 LIMIT=300 # of a command, in seconds: trainings on a busy machine
 tiny=(--network many --steps 2 --folds 2 --widths 8,8,8 --threads 1)
-check "heads first" gives 0 "heads.json" fit --task sf many.csv many-outcomes.csv -o heads.json
+check "heads first" gives 0 "heads.json" fit --task all many.csv many-outcomes.csv -o heads.json
 for task in sf change readmission; do
   check "then a network: $task" gives 0 "$task network on " fit --task $task "${tiny[@]}" many.csv many-outcomes.csv -o heads.json
 done
@@ -90,6 +90,49 @@ check "exam.json holds their embeddings" jq -e '(.embeddings | keys) == ["change
 check "the same exam, the same numbers" gives 0 "net2/exam.json" "${run[@]}" -o net2 --threads 2
 check "bit by bit, too" cmp net1/exam.json net2/exam.json
 check "exam with an earlier one" gives 0 "net3/exam.json" "${run[@]}" -o net3 --baseline net1/exam.json
+
+# The pipeline estimates the same: four zones on two days, one of them twice, of clips that are thinned out and others.
+mkdir four
+for seed in 1 2 3 4 5; do
+  gst-launch-1.0 -q lustestsrc seed="$seed" num-buffers=$((41 - 6 * seed)) ! video/x-raw,format=GRAY8,width=161,height=130 \
+    ! avenc_ffv1 ! matroskamux ! filesink location="four/$seed.mkv"
+done
+while read -r seed name; do cp "four/$seed.mkv" "four/p1_$name.mkv"; done <<'END'
+1 d1_R1
+2 d1_R2
+3 d1_L1
+4 d1_L3
+3 d2_R1
+1 d2_R2
+4 d2_L1
+2 d2_L3
+5 d2_again_L3
+END
+pipeline() { # DAY OUT PROPERTY...
+  local day=$1 out=$2 clip zone branches=()
+  shift 2
+  for clip in four/p1_d"$day"_*.mkv; do
+    zone=${clip%.mkv}
+    branches+=(filesrc location="$clip" ! matroskademux ! avdec_ffv1 ! taginject tags="keywords=lus-zone:${zone##*_}" ! c.)
+  done
+  gst-launch-1.0 -q concat name=c ! lussegment model-file=model.onnx ! lusconfmask ! lussfestimate heads-file=heads.json \
+    min-frames-per-zone=5 exam-file="$out" "$@" ! fakesink "${branches[@]}"
+}
+numbers() { jq -S '{sf, change, readmission, embeddings, zones: (.zones | map_values(del(.clips)))}' "$1"; }
+same_numbers() { diff <(numbers "$1") <(numbers "$2"); }
+run=(exam --model model.onnx --min-frames 5)
+check "four zones" gives 0 "four1/exam.json" "${run[@]}" --heads heads.json four/p1_d1_* -o four1
+check "and the next day" gives 0 "four2/exam.json" "${run[@]}" --heads heads.json four/p1_d2_* -o four2 --baseline four1/exam.json
+jq 'del(.networks)' heads.json > alone.json
+check "and by the heads alone" gives 0 "alone/exam.json" "${run[@]}" --heads alone.json four/p1_d2_* -o alone --baseline four1/exam.json
+check "all is estimated" jq -e '.sf.valid and .change.valid and .readmission.valid' four2/exam.json
+check "by the networks" jq -e --slurpfile other alone/exam.json '.sf.value != $other[0].sf.value and
+  .change.probabilities != $other[0].change.probabilities and .readmission.probability != $other[0].readmission.probability' four2/exam.json
+pipeline 1 live1.json
+check "pipeline: the same numbers as lus exam" same_numbers four1/exam.json live1.json
+pipeline 2 live2.json baseline-file=four1/exam.json
+check "the next day, too" same_numbers four2/exam.json live2.json
+run=(exam clips --model model.onnx --heads heads.json --min-frames 5)
 cp heads.change.onnx heads.sf.onnx
 check "exam: another network than the heads file names" gives 1 "not the network that the heads file names" "${run[@]}" -o net4
 rm heads.sf.onnx
