@@ -24,11 +24,16 @@ static float mean_between(const LusPhantom *p, const float *beam, float from, fl
   return *n ? sum / (float)*n : 0;
 }
 
-/* How thick experts draw a line: about 7.5 pixels of 350 in the picture's height, at least 1.4 mm. */
+/* Pixels of a picture that is 350 high, in mm. */
+static float drawn_pixels(const LusPhantom *p, float pixels)
+{
+  return p->view.scale_y * (float)p->view.height * pixels / 350;
+}
+
+/* How thick experts draw a line: about 7.5 pixels, at least 1.4 mm. */
 static float drawn_thickness(const LusPhantom *p, float thickness)
 {
-  float shown = p->view.scale_y * (float)p->view.height;
-  return MAX(thickness, MAX(1.4f, shown * 7.5f / 350));
+  return MAX(thickness, MAX(1.4f, drawn_pixels(p, 7.5f)));
 }
 
 /* Mean grey in the line minus the mean of its flanks .5 to 3 mm away. */
@@ -135,16 +140,17 @@ static float full_scale(float q)
   return q <= .6f ? q : MIN(.6f + (q - .6f) * (.4f / .35f), 1);
 }
 
-/* Marks a line in @label. */
+/* Marks a line in @label; its middle lies .7 pixels above the echo's, because experts follow the edge that sound meets
+ * first. */
 static void mark_line(const LusPhantom *p, float *label, const float *position, float thickness, const float *quality)
 {
-  float half = drawn_thickness(p, thickness) / 2;
+  float half = drawn_thickness(p, thickness) / 2, raised = drawn_pixels(p, .7f);
   for (int b = 0; b < BEAMS; b++) {
-    float q = quality[b];
-    int first = MAX((int)((position[b] - half) / p->dr) - 2, 0);
-    int last = MIN((int)((position[b] + half) / p->dr) + 2, ROWS - 1);
+    float q = quality[b], middle = position[b] - raised;
+    int first = MAX((int)((middle - half) / p->dr) - 2, 0);
+    int last = MIN((int)((middle + half) / p->dr) + 2, ROWS - 1);
     for (int row = first; q > 0 && row <= last; row++) {
-      float d = fabsf(range_of_row(p, row) - position[b]);
+      float d = fabsf(range_of_row(p, row) - middle);
       float *cell = &label[b * ROWS + row];
       *cell = MAX(*cell, full_scale(q * clampf((half - d) / .35f + .5f, 0, 1)));
     }
@@ -168,7 +174,7 @@ static void lung_below(const LusPhantom *p, float *sure, float grey_range)
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .02f, .24f }, { .10f, .60f }, { .04f, .18f }, { .2f, .8f } };
+  static const Visibility visibility = { { .03f, .27f }, { .20f, .75f }, { .04f, .18f }, { .45f, 1 } };
   float clear[BEAMS], contrast[BEAMS], quality[BEAMS];
   lung_below(p, clear, grey_range);
   for (int b = 0; b < BEAMS; b++) {
@@ -181,22 +187,30 @@ static void label_pleura(LusPhantom *p, float grey_range)
   mark_line(p, p->label[LUS_PHANTOM_PLEURAL_LINE], p->pleura, p->pleura_thickness, quality);
 }
 
+/* Where a fascia is one, 0..1: not at the pleura or below it, and less near the probe, whose bright streaks experts take
+ * for skin and fat. */
+static float fascia_there(const LusPhantom *p, const PhantomFascia *f, int b)
+{
+  float depth = f->position[b] / p->pleura[b];
+  return f->position[b] < p->pleura[b] - 1.6f
+           ? clampf(f->window[b] * 1.3f, 0, 1) * (.3f + .7f * smoothstep((depth - .08f) / .3f))
+           : 0;
+}
+
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .10f, .44f }, { .30f, .80f }, { .08f, .22f }, { .3f, .9f } };
-  float contrast[PHANTOM_FASCIAE][BEAMS], strongest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
-  float quality[PHANTOM_FASCIAE][BEAMS], heaviest = 0;
+  static const Visibility visibility = { { .10f, .44f }, { .30f, .80f }, { .10f, .26f }, { .3f, .9f } };
+  float contrast[PHANTOM_FASCIAE][BEAMS], there[PHANTOM_FASCIAE][BEAMS], quality[PHANTOM_FASCIAE][BEAMS];
+  float strongest = 0, heaviest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
+    for (int b = 0; b < BEAMS; b++)
+      there[k][b] = fascia_there(p, f, b);
     line_contrast(p, contrast[k], f->position, f->thickness, grey_range);
-    strongest = MAX(strongest, strongest_piece(p, contrast[k], f->window));
+    strongest = MAX(strongest, strongest_piece(p, contrast[k], there[k]));
   }
   for (int k = 0; k < p->n_fasciae; k++) {
-    const PhantomFascia *f = &p->fascia[k];
-    float there[BEAMS];
-    for (int b = 0; b < BEAMS; b++)
-      there[b] = f->position[b] < p->pleura[b] - 1.6f ? clampf(f->window[b] * 1.3f, 0, 1) : 0;
-    line_quality(quality[k], contrast[k], there, strongest, &visibility);
+    line_quality(quality[k], contrast[k], there[k], strongest, &visibility);
     heaviest = MAX(heaviest, heaviest_piece(quality[k]));
   }
   for (int k = 0; k < p->n_fasciae; k++) {
