@@ -24,13 +24,14 @@ static float mean_between(const LusPhantom *p, const float *beam, float from, fl
   return *n ? sum / (float)*n : 0;
 }
 
-/* Pixels of a picture that is 350 high, in mm. */
+/* Pixels of a scan whose longer side is 350 pixels, in mm. */
 static float drawn_pixels(const LusPhantom *p, float pixels)
 {
-  return p->view.scale_y * (float)p->view.height * pixels / 350;
+  float high = p->view.scale_y * (float)p->view.height, wide = p->view.scale_x * (float)p->view.width;
+  return MAX(high, fminf(wide, 2 * lus_phantom_half_width(p))) * pixels / 350;
 }
 
-/* How thick experts draw a line: about 7.5 pixels, at least 1.4 mm. */
+/* How thick experts draw a line: about 7.5 such pixels, at least 1.4 mm. */
 static float drawn_thickness(const LusPhantom *p, float thickness)
 {
   return MAX(thickness, MAX(1.4f, drawn_pixels(p, 7.5f)));

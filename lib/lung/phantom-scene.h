@@ -294,6 +294,7 @@ void lus_phantom_label(LusPhantom *p);         /* phantom-label.c: p->label */
 
 /* ---- phantom-screen.c, phantom-post.c, phantom-text.c ---- */
 
+float lus_phantom_half_width(const LusPhantom *p); /* of the scan at its deepest, mm */
 void lus_phantom_draw_view(LusPhantom *p);
 gboolean lus_phantom_map_view(LusPhantom *p, GError **error); /* allocates the maps */
 void lus_phantom_draw_post(LusPhantom *p);

@@ -8,8 +8,7 @@
 
 enum { ROWS = PHANTOM_ROWS, BEAMS = PHANTOM_BEAMS };
 
-/* Half the width of the scan at its deepest, mm. */
-static float half_width(const LusPhantom *p)
+float lus_phantom_half_width(const LusPhantom *p)
 {
   return p->linear ? p->half : (p->radius + p->depth) * sinf(p->half);
 }
@@ -22,7 +21,7 @@ static void draw_screen_view(LusPhantom *p)
   float w = (float)p->config.width, h = (float)p->config.height;
   float rise = p->linear ? 0 : p->radius * (1 - cosf(p->half)); /* the probe's edges lie higher than its middle */
   float high = h * uniform(a, .78, .9), wide = w * uniform(a, .66, .8);
-  float scale = MAX((p->depth + rise) / high, 2 * half_width(p) / wide);
+  float scale = MAX((p->depth + rise) / high, 2 * lus_phantom_half_width(p) / wide);
   v->height = MIN((int)((p->depth + rise) / scale + .5f), p->config.height);
   v->width = p->config.width;
   v->x = 0;
