@@ -25,10 +25,14 @@ typedef struct {
   GString *xml;                /* cvat */
   json_t *images, *annotations; /* coco */
   int n_files;
+  int n_planes; /* of the frame that were there so far */
   GError **error;
 } Export;
 
 typedef gboolean (*ExportFrame)(Export *e, const Frame *frame);
+typedef gboolean (*ExportPlane)(Export *e, const Frame *frame, int class_index, const guint8 *plane, int width,
+                                int height);
+typedef void (*ExportValue)(Export *e, int class_index, const guint8 *plane, int width, int height, guint8 value);
 
 /** The label of one class; NULL without @error set when there is none. */
 static guint8 *read_plane(const Frame *f, int class_index, int *width, int *height, GError **error)
@@ -36,6 +40,25 @@ static guint8 *read_plane(const Frame *f, int class_index, int *width, int *heig
   g_autofree char *name = g_strdup_printf("frame%06d.%s.png", f->frame, f->dataset->classes[class_index]);
   g_autofree char *path = g_build_filename(f->folder, name, NULL);
   return g_file_test(path, G_FILE_TEST_EXISTS) ? lus_label_read(path, width, height, error) : NULL;
+}
+
+/** Calls @each once per class that is labelled on the frame. */
+static gboolean each_plane(Export *e, const Frame *f, ExportPlane each)
+{
+  e->n_planes = 0;
+  for (int k = 0; k < e->dataset->n_classes; k++) {
+    GError *problem = NULL;
+    int width = 0, height = 0;
+    g_autofree guint8 *plane = read_plane(f, k, &width, &height, &problem);
+    if (problem) {
+      g_propagate_error(e->error, problem);
+      return FALSE;
+    }
+    if (plane && !each(e, f, k, plane, width, height))
+      return FALSE;
+    e->n_planes += plane != NULL;
+  }
+  return TRUE;
 }
 
 /** Runs of equality to @value along the rows or down the columns of a box; the first is of others. */
@@ -76,16 +99,18 @@ static gsize box_of(const guint8 *plane, int width, int height, guint8 value, Lu
   return area;
 }
 
-/** Which percents occur, but 0. */
-static void find_values(gboolean values[256], const guint8 *plane, gsize n)
+/** Calls @each once per percent that occurs, but 0. */
+static void each_value(Export *e, int class_index, const guint8 *plane, int width, int height, ExportValue each)
 {
-  memset(values, 0, 256 * sizeof *values);
-  for (gsize i = 0; i < n; i++)
+  gboolean values[256] = {FALSE};
+  for (gsize i = 0; i < (gsize)width * height; i++)
     values[plane[i]] = TRUE;
-  values[0] = FALSE;
+  for (int value = 1; value < 256; value++)
+    if (values[value])
+      each(e, class_index, plane, width, height, (guint8)value);
 }
 
-static void coco_annotation(Export *e, const guint8 *plane, int width, int height, int class_index, guint8 value)
+static void coco_annotation(Export *e, int class_index, const guint8 *plane, int width, int height, guint8 value)
 {
   LusRect box;
   gsize area = box_of(plane, width, height, value, &box);
@@ -103,40 +128,29 @@ static void coco_annotation(Export *e, const guint8 *plane, int width, int heigh
               value == LUS_REGION_IGNORE ? 0.0 : value / 100.0, "attributes", "confidence", confidence));
 }
 
-static gboolean coco_frame(Export *e, const Frame *f)
+static gboolean coco_plane(Export *e, const Frame *f, int class_index, const guint8 *plane, int width, int height)
 {
-  gboolean first = TRUE;
-  for (int k = 0; k < e->dataset->n_classes; k++) {
-    GError *problem = NULL;
-    int width = 0, height = 0;
-    g_autofree guint8 *plane = read_plane(f, k, &width, &height, &problem);
-    if (problem) {
-      g_propagate_error(e->error, problem);
-      return FALSE;
-    }
-    if (!plane)
-      continue;
-    if (first) {
-      g_autofree char *name = g_strdup_printf("%s_frame%06d.png", f->clip, f->frame);
-      json_array_append_new(e->images, json_pack("{s:i, s:s, s:i, s:i}", "id", (int)json_array_size(e->images) + 1,
-                                                 "file_name", name, "width", width, "height", height));
-    }
-    first = FALSE;
-    gboolean values[256];
-    find_values(values, plane, (gsize)width * height);
-    for (int value = 1; value < 256; value++)
-      if (values[value])
-        coco_annotation(e, plane, width, height, k, (guint8)value);
+  if (e->n_planes == 0) {
+    g_autofree char *name = g_strdup_printf("%s_frame%06d.png", f->clip, f->frame);
+    json_array_append_new(e->images, json_pack("{s:i, s:s, s:i, s:i}", "id", (int)json_array_size(e->images) + 1,
+                                               "file_name", name, "width", width, "height", height));
   }
+  each_value(e, class_index, plane, width, height, coco_annotation);
   return TRUE;
 }
 
-static void cvat_mask(Export *e, const guint8 *plane, int width, int height, const char *class_name, guint8 value)
+static gboolean coco_frame(Export *e, const Frame *f)
+{
+  return each_plane(e, f, coco_plane);
+}
+
+static void cvat_mask(Export *e, int class_index, const guint8 *plane, int width, int height, guint8 value)
 {
   LusRect box;
   box_of(plane, width, height, value, &box);
   g_autoptr(GArray) runs = runs_of(plane, width, box.x, box.y, box.width, box.height, value, FALSE);
-  g_string_append_printf(e->xml, "    <mask label=\"%s\" source=\"file\" occluded=\"0\" rle=\"", class_name);
+  g_string_append_printf(e->xml, "    <mask label=\"%s\" source=\"file\" occluded=\"0\" rle=\"",
+                         e->dataset->classes[class_index]);
   for (guint i = 0; i < runs->len; i++)
     g_string_append_printf(e->xml, i ? ", %u" : "%u", g_array_index(runs, guint32, i));
   g_string_append_printf(e->xml, "\" left=\"%d\" top=\"%d\" width=\"%d\" height=\"%d\" z_order=\"0\">\n", box.x, box.y,
@@ -147,30 +161,20 @@ static void cvat_mask(Export *e, const guint8 *plane, int width, int height, con
     g_string_append_printf(e->xml, "      <attribute name=\"confidence\">%d</attribute>\n    </mask>\n", value);
 }
 
+static gboolean cvat_plane(Export *e, const Frame *f, int class_index, const guint8 *plane, int width, int height)
+{
+  if (e->n_planes == 0)
+    g_string_append_printf(e->xml, "  <image id=\"%d\" name=\"%s_frame%06d.png\" width=\"%d\" height=\"%d\">\n", f->frame,
+                           f->clip, f->frame, width, height);
+  each_value(e, class_index, plane, width, height, cvat_mask);
+  return TRUE;
+}
+
 static gboolean cvat_frame(Export *e, const Frame *f)
 {
-  gboolean first = TRUE;
-  for (int k = 0; k < e->dataset->n_classes; k++) {
-    GError *problem = NULL;
-    int width = 0, height = 0;
-    g_autofree guint8 *plane = read_plane(f, k, &width, &height, &problem);
-    if (problem) {
-      g_propagate_error(e->error, problem);
-      return FALSE;
-    }
-    if (!plane)
-      continue;
-    if (first)
-      g_string_append_printf(e->xml, "  <image id=\"%d\" name=\"%s_frame%06d.png\" width=\"%d\" height=\"%d\">\n", f->frame,
-                             f->clip, f->frame, width, height);
-    first = FALSE;
-    gboolean values[256];
-    find_values(values, plane, (gsize)width * height);
-    for (int value = 1; value < 256; value++)
-      if (values[value])
-        cvat_mask(e, plane, width, height, e->dataset->classes[k], (guint8)value);
-  }
-  if (!first)
+  if (!each_plane(e, f, cvat_plane))
+    return FALSE;
+  if (e->n_planes)
     g_string_append(e->xml, "  </image>\n");
   return TRUE;
 }
@@ -183,9 +187,16 @@ static gboolean make_folder(const char *path, GError **error)
   return FALSE;
 }
 
-/** White where nothing is ignored, opacity = confidence; ignored pixels in a second file. */
-static gboolean write_layer(Export *e, const char *folder, const char *name, const guint8 *plane, int width, int height)
+static char *layers_folder(const Export *e, const Frame *f)
 {
+  return g_build_filename(e->path, f->annotator, f->clip, NULL);
+}
+
+/** White where nothing is ignored, opacity = confidence; ignored pixels in a second file. */
+static gboolean layers_plane(Export *e, const Frame *f, int class_index, const guint8 *plane, int width, int height)
+{
+  g_autofree char *folder = layers_folder(e, f);
+  g_autofree char *name = g_strdup_printf("frame%06d.%s", f->frame, e->dataset->classes[class_index]);
   gsize n = (gsize)width * height, ignored = 0;
   g_autofree guint8 *pixels = g_try_malloc_n(n, 4);
   g_autofree char *file = g_strconcat(name, ".png", NULL), *path = g_build_filename(folder, file, NULL);
@@ -211,22 +222,8 @@ static gboolean write_layer(Export *e, const char *folder, const char *name, con
 
 static gboolean layers_frame(Export *e, const Frame *f)
 {
-  g_autofree char *folder = g_build_filename(e->path, f->annotator, f->clip, NULL);
-  if (!make_folder(folder, e->error))
-    return FALSE;
-  for (int k = 0; k < e->dataset->n_classes; k++) {
-    GError *problem = NULL;
-    int width = 0, height = 0;
-    g_autofree guint8 *plane = read_plane(f, k, &width, &height, &problem);
-    g_autofree char *name = g_strdup_printf("frame%06d.%s", f->frame, e->dataset->classes[k]);
-    if (problem) {
-      g_propagate_error(e->error, problem);
-      return FALSE;
-    }
-    if (plane && !write_layer(e, folder, name, plane, width, height))
-      return FALSE;
-  }
-  return TRUE;
+  g_autofree char *folder = layers_folder(e, f);
+  return make_folder(folder, e->error) && each_plane(e, f, layers_plane);
 }
 
 /** Calls @each once per labelled frame. */
