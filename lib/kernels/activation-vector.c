@@ -47,9 +47,9 @@ INLINE vector exponential(vector t)
   return p * (vector)(((bits)rounded << 23) + 0x3f800000u);
 }
 
-/* y = FORMULA of v = x for n numbers. */
-#define ROW(FORMULA)                                                                               \
-  do {                                                                                             \
+/* y = FORMULA of v = x for n numbers of each row. */
+#define ROWS(FORMULA)                                                                              \
+  for (size_t i = 0; i < rows; i++, x += pitch, y += pitch) {                                      \
     size_t j = 0;                                                                                  \
     for (; j + LANES <= n; j += LANES) {                                                           \
       vector v = *(const vector *)(x + j);                                                         \
@@ -64,37 +64,7 @@ INLINE vector exponential(vector t)
       for (size_t k = j; k < n; k++)                                                               \
         y[k] = rest[k - j];                                                                        \
     }                                                                                              \
-  } while (0)
-
-static void activate_row(float *y, const float *x, const LusActivation *activation, size_t n)
-{
-  const vector zero = {0}, one = zero + 1;
-  vector alpha = zero + activation->alpha, beta = zero + activation->beta;
-  switch (activation->kind) {
-  case LUS_ACTIVATION_CLIP:
-    ROW(clip(v, alpha, beta));
-    break;
-  case LUS_ACTIVATION_LEAKY_RELU:
-    ROW(pick((mask)(v < 0), alpha * v, v));
-    break;
-  case LUS_ACTIVATION_SIGMOID:
-    ROW(one / (one + exponential(-v)));
-    break;
-  case LUS_ACTIVATION_SWISH:
-    ROW(v / (one + exponential(-v)));
-    break;
-  case LUS_ACTIVATION_HARD_SIGMOID:
-    ROW(clip(alpha * v + beta, zero, one));
-    break;
-  case LUS_ACTIVATION_HARD_SWISH:
-    ROW(v * clip(alpha * v + beta, zero, one));
-    break;
-  case LUS_ACTIVATION_NONE:
-  default:
-    ROW(v);
-    break;
   }
-}
 
 void LUS_VECTOR_ACTIVATE(float *y, const float *x, const LusActivation *activation, size_t pitch, size_t rows, int c)
 {
@@ -103,6 +73,30 @@ void LUS_VECTOR_ACTIVATE(float *y, const float *x, const LusActivation *activati
     n *= rows;
     rows = rows > 0;
   }
-  for (size_t i = 0; i < rows; i++)
-    activate_row(y + i * pitch, x + i * pitch, activation, n);
+  const vector zero = {0}, one = zero + 1;
+  vector alpha = zero + activation->alpha, beta = zero + activation->beta;
+  switch (activation->kind) {
+  case LUS_ACTIVATION_CLIP:
+    ROWS(clip(v, alpha, beta))
+    break;
+  case LUS_ACTIVATION_LEAKY_RELU:
+    ROWS(pick((mask)(v < 0), alpha * v, v))
+    break;
+  case LUS_ACTIVATION_SIGMOID:
+    ROWS(one / (one + exponential(-v)))
+    break;
+  case LUS_ACTIVATION_SWISH:
+    ROWS(v / (one + exponential(-v)))
+    break;
+  case LUS_ACTIVATION_HARD_SIGMOID:
+    ROWS(clip(alpha * v + beta, zero, one))
+    break;
+  case LUS_ACTIVATION_HARD_SWISH:
+    ROWS(v * clip(alpha * v + beta, zero, one))
+    break;
+  case LUS_ACTIVATION_NONE:
+  default:
+    ROWS(v)
+    break;
+  }
 }

@@ -154,14 +154,14 @@ static void panel_product(float *y, size_t ldy, const float *const *x, size_t st
 
 static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
                       const int *tap, int taps, const float *bias, const float *r, int relu_after,
-                      size_t step, size_t pixels, int c)
+                      size_t step, size_t pixels, size_t pitch, int c)
 {
   for (size_t p = 0; p < pixels; p++, x += step) {
     for (int j = 0; j < c; j++) {
-      size_t at = p * (size_t)c + (size_t)j;
+      size_t at = p * pitch + (size_t)j;
       float v = 0;
       for (int t = 0; t < taps; t++)
-        v += w[(size_t)tap[t] * (size_t)c + (size_t)j] * x[offset[t] + j];
+        v += w[(size_t)tap[t] * pitch + (size_t)j] * x[offset[t] + j];
       if (bias)
         v += bias[j];
       if (r)

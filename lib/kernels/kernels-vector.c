@@ -344,6 +344,8 @@ typedef struct {
   const LusFinish *finish;
 } Panel;
 
+#define LINE 16 /* floats of a cache line */
+
 /* A row's @width sums finished one by one: the block's last columns are not asked for. */
 static __attribute__((noinline)) void finish_part(const Panel *p, const float *sum, size_t row)
 {
@@ -371,6 +373,10 @@ static __attribute__((noinline)) void finish_part(const Panel *p, const float *s
     FOR_TILE(ROWS, VECTORS)                                                                        \
       sum[i][v] = (full){0};                                                                       \
     const float *w = p->w;                                                                         \
+    float *y = p->y + first * p->ldy;                                                              \
+    UNROLL for (size_t i = 0; i < ROWS; i++) /* the results' lines come while the sums are made */ \
+      for (size_t j = 0; j < (VECTORS) * FULL; j += LINE)                                          \
+        __builtin_prefetch(y + i * p->ldy + j, 1);                                                 \
     for (int t = 0; t < p->taps; t++) {                                                            \
       const float *x[ROWS];                                                                        \
       UNROLL for (size_t i = 0; i < ROWS; i++)                                                     \
@@ -389,7 +395,6 @@ static __attribute__((noinline)) void finish_part(const Panel *p, const float *s
       return;                                                                                      \
     }                                                                                              \
     const LusFinish *finish = p->finish;                                                           \
-    float *y = p->y + first * p->ldy;                                                              \
     if (finish->accumulate)                                                                        \
       FOR_TILE(ROWS, VECTORS)                                                                      \
         sum[i][v] += LOAD(full, y + i * p->ldy + v * FULL);                                        \
@@ -579,7 +584,7 @@ static void outer_products(float *c, size_t ldc, const float *const *a, size_t s
 
 static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t *offset,
                       const int *tap, int taps, const float *bias, const float *r, int relu,
-                      size_t step, size_t pixels, int c)
+                      size_t step, size_t pixels, size_t pitch, int c)
 {
   size_t n = (size_t)c;
 #define PIXELS(type, first, count)                                                                 \
@@ -587,13 +592,13 @@ static void depthwise(float *y, const float *x, const float *w, const ptrdiff_t 
     type sum[count];                                                                               \
     UNROLL for (size_t k = 0; k < count; k++) sum[k] = (type){0};                                  \
     for (int t = 0; t < taps; t++) {                                                               \
-      type weight = LOAD(type, w + (size_t)tap[t] * n + j);                                        \
+      type weight = LOAD(type, w + (size_t)tap[t] * pitch + j);                                        \
       const float *from = x + offset[t] + (first) * step + j;                                      \
       UNROLL for (size_t k = 0; k < count; k++) sum[k] += weight * LOAD(type, from + k * step);    \
     }                                                                                              \
     UNROLL for (size_t k = 0; k < count; k++)                                                      \
     {                                                                                              \
-      size_t at = ((first) + k) * n + j;                                                           \
+      size_t at = ((first) + k) * pitch + j;                                                           \
       type v = sum[k];                                                                             \
       if (bias)                                                                                    \
         v += LOAD(type, bias + j);                                                                 \

@@ -55,10 +55,11 @@ typedef struct {
                         const LusFinish *finish);
 
   /** A depthwise convolution of a row of pixels: y[p][j] = act(sum over t < taps of w[tap[t]][j]
-   * x[p step + offset[t] + j] + bias[j] + r[p][j]), t in ascending order; w [.][c]; bias, r NULL: 0. */
+   * x[p step + offset[t] + j] + bias[j] + r[p][j]) for j < c, t in ascending order; the rows of y, w and r are @pitch floats
+   * apart; bias, r NULL: 0. In place: r may be y. */
   void (*depthwise)(float *y, const float *x, const float *w, const ptrdiff_t *offset,
                     const int *tap, int taps, const float *bias, const float *r, int relu,
-                    size_t step, size_t pixels, int c);
+                    size_t step, size_t pixels, size_t pitch, int c);
 
   LusWinogradKernels winograd4, winograd2; /* F(4x4, 3x3) and F(2x2, 3x3) */
   /** The way back through F(4x4, 3x3) to the weights. w[6 i + j][k] = (A Y A^T)[i][j] of channel k, Y

@@ -118,8 +118,7 @@ static gboolean init_gemm(LusConvPass *pass, LusStep *step)
 
 static gboolean init_depthwise(LusConvPass *pass, LusStep *step)
 {
-  gsize row = (gsize)pass->grid.w * (gsize)pass->groups;
-  pass->rows_per_item = MIN(lus_rows_per_item(PATCH_FLOATS, row), MAX(pass->grid.h, 1));
+  step->scratch = MAX(step->scratch, lus_depthwise_scratch_floats(&pass->grid, pass->source));
   return alloc_plain(pass, step);
 }
 
@@ -291,23 +290,6 @@ static void gemm_item(void *data, int item, int thread)
     lus_kernels()->activate(y, y, call->activation, c, pixels, pass->target.c);
 }
 
-static void depthwise_item(void *data, int item, int thread)
-{
-  (void)thread;
-  const Job *job = data;
-  const LusConvPass *pass = job->pass;
-  const LusConvCall *call = job->call;
-  int row = item * pass->rows_per_item, end = MIN(row + pass->rows_per_item, pass->grid.h);
-  gsize row_floats = (gsize)pass->grid.w * (gsize)pass->target.c;
-  for (; row < end; row++) {
-    lus_depthwise_row(&pass->grid, call->target, call->source, pass->source, pass->weights,
-                      call->bias, call->accumulate ? call->target : call->r, call->relu, row);
-    float *y = call->target + (gsize)row * row_floats;
-    if (call->activation)
-      lus_kernels()->activate(y, y, call->activation, row_floats, 1, (int)row_floats);
-  }
-}
-
 void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConvCall *call)
 {
   Job job = {.pass = pass, .run = run, .call = call};
@@ -321,9 +303,10 @@ void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConv
                      call->accumulate ? call->target : call->r, call->relu, call->activation);
     break;
   case LUS_CONV_DEPTHWISE:
+    lus_depthwise_run(&pass->grid, run, call, pass->source, pass->weights);
+    break;
   case LUS_CONV_GEMM:
   default:
-    lus_parallel_for(run->pool, lus_n_items(pass->grid.h, pass->rows_per_item),
-                     pass->method == LUS_CONV_DEPTHWISE ? depthwise_item : gemm_item, &job);
+    lus_parallel_for(run->pool, lus_n_items(pass->grid.h, pass->rows_per_item), gemm_item, &job);
   }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "taps.h"
+#include "direct.h"
 
 /** A convolution with one channel per group: no matrix, but as many sums side by side as there are
  * channels. */
@@ -8,8 +8,9 @@
 /** More taps than these go the general way. */
 #define LUS_DEPTHWISE_MAX_TAPS 64
 
-/** Row @row of target = act(conv(source) + bias + r). @weights: [kernel's taps][c]. @grid is dense;
- * @bias [c] and @r, a map like the target, may be NULL. */
-void lus_depthwise_row(const LusTapGrid *grid, float *target, const float *source,
-                       LusMapSize source_size, const float *weights, const float *bias,
-                       const float *r, gboolean relu, int row);
+/** Floats of scratch space per thread. */
+gsize lus_depthwise_scratch_floats(const LusTapGrid *grid, LusMapSize source);
+
+/** What @call asks for, r not of half size. @weights: [kernel's taps][c]. @grid is dense. */
+void lus_depthwise_run(const LusTapGrid *grid, const LusRun *run, const LusConvCall *call, LusMapSize source,
+                       const float *weights);

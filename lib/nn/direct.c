@@ -8,11 +8,17 @@
 #include "nn/tensor.h"
 
 #define FEW_CHANNELS 8
-#define PIXELS_PER_ITEM 128
+/* An item's pixels, by what of the source stays in half a second-level cache of 512 KiB while all columns pass over it;
+ * a few strips of rows of the kernel at least. */
+#define ITEM_FLOATS 32768
+#define MIN_PIXELS 48
+#define MAX_PIXELS 128
+/* So many items are enough for all threads; columns are shared out where there are fewer bands. */
+#define ENOUGH_ITEMS 16
+/* Columns whose activation follows at once, while they are in the cache. */
+#define ACTIVATED 64
 /* Rows of a block of weights that are multiplied at once: what stays in the second-level cache. */
 #define WEIGHT_ROWS 1024
-/* Floats of weights that one item passes over at most, or one block. */
-#define ITEM_WEIGHTS 65536
 
 /* Taps of one dy side by side, as many and from the same dx for each dy. 0: they are not. */
 static int taps_side_by_side(const LusTapGrid *grid)
@@ -42,13 +48,11 @@ gboolean lus_direct_init(LusDirect *direct, const LusTapGrid *grid, LusMapSize s
     direct->taps = grid->n / length;
     direct->run = source.c * length;
   }
-  direct->rows_per_item = CLAMP(PIXELS_PER_ITEM / grid->w, 1, grid->h);
+  int pixels = CLAMP(ITEM_FLOATS / source.c, MIN_PIXELS, MAX_PIXELS);
+  direct->rows_per_item = CLAMP(pixels / grid->w, 1, grid->h);
   direct->bands = lus_n_items(grid->h, direct->rows_per_item);
-  int panels = lus_panels_count(target.c);
-  direct->panels_per_item =
-      (gsize)grid->n * (gsize)source.c * (gsize)target.c <= ITEM_WEIGHTS && direct->bands > 4
-          ? panels
-          : 1;
+  int panels = lus_panels_count(target.c), columns = lus_n_items(ENOUGH_ITEMS, direct->bands);
+  direct->panels_per_item = lus_n_items(panels, MIN(columns, panels));
   direct->columns = lus_n_items(panels, direct->panels_per_item);
   return TRUE;
 }
@@ -287,13 +291,16 @@ static void item(void *data, int index, int thread)
     point_to_source(job, pointers, row, rows);
   if (job->call->r)
     point_to_r(job, pointers + (gsize)direct->taps * (gsize)(rows * direct->grid->w), row, rows);
-  LusPanel panel = {0};
-  for (int p = first; p < end; p++) {
-    panel = lus_panels_at(direct->grid->n * direct->source.c, direct->target.c, p);
+  for (int p = first, from = -1; p < end; p++) {
+    LusPanel panel = lus_panels_at(direct->grid->n * direct->source.c, direct->target.c, p);
+    int next = panel.first + panel.n;
     run_panel(job, result, pointers, row, rows, panel);
+    from = from < 0 ? panel.first : from;
+    if (job->call->activation && (next - from >= ACTIVATED || p + 1 == end)) {
+      activate(job, row, rows, from, next);
+      from = -1;
+    }
   }
-  if (job->call->activation)
-    activate(job, row, rows, lus_panels_at(0, direct->target.c, first).first, panel.first + panel.n);
 }
 
 void lus_direct_run(const LusDirect *direct, const LusRun *run, const LusConvCall *call)

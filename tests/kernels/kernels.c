@@ -420,7 +420,7 @@ static void test_gemm(void)
 static void compare_depthwise(const LusKernels *table, LusRng *rng, int c, int taps, gsize pixels,
                               int form)
 {
-  gsize step = (gsize)c * (gsize)(1 + form % 2), n = pixels * (gsize)c;
+  gsize step = (gsize)c * (gsize)(1 + form % 2), pitch = (gsize)c + (gsize)(form % 3), n = pixels * pitch;
   ptrdiff_t offset[9];
   int tap[9];
   for (int t = 0; t < taps; t++) {
@@ -428,14 +428,14 @@ static void compare_depthwise(const LusKernels *table, LusRng *rng, int c, int t
     tap[t] = (t * 2) % 9;
   }
   Buffer x = buffer_random(rng, pixels * step + 3 * (gsize)c, form % 4, FALSE);
-  Buffer w = buffer_random(rng, 9 * (gsize)c, (form + 1) % 4, FALSE);
+  Buffer w = buffer_random(rng, 9 * pitch, (form + 1) % 4, FALSE);
   Buffer bias = buffer_random(rng, (gsize)c, 1, FALSE);
   Buffer r = buffer_random(rng, n, 2, FALSE);
   Buffer expected = buffer_random(rng, n, 3, FALSE), got = buffer_copy(&expected);
   const float *b = form & 1 ? bias.data : NULL, *add = form & 2 ? r.data : NULL;
   lus_kernels_nth(0)->depthwise(expected.data, x.data, w.data, offset, tap, taps, b, add, form & 4,
-                                step, pixels, c);
-  table->depthwise(got.data, x.data, w.data, offset, tap, taps, b, add, form & 4, step, pixels, c);
+                                step, pixels, pitch, c);
+  table->depthwise(got.data, x.data, w.data, offset, tap, taps, b, add, form & 4, step, pixels, pitch, c);
   assert_same(&got, &expected, 5e-6, table->name, "depthwise", pixels, c, form);
   Buffer *all[] = {&x, &w, &bias, &r, &expected, &got};
   for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
@@ -454,7 +454,7 @@ static void test_depthwise(void)
   float y[2];
   lus_kernels_nth(0)->depthwise(y, (float[]){1, 2, 3, 4}, (float[]){10, 20, 1, 1},
                                 (ptrdiff_t[]){0, 2}, (int[]){0, 1}, 2, (float[]){1, -100}, NULL, 1,
-                                2, 1, 2);
+                                2, 1, 2, 2);
   g_assert_cmpfloat(y[0], ==, 14); /* 10 + 3 + 1 */
   g_assert_cmpfloat(y[1], ==, 0);  /* 40 + 4 - 100 */
 }
