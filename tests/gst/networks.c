@@ -563,15 +563,15 @@ static void test_broken_files(void)
 {
   g_autofree char *heads = write_both("broken", 3, FALSE, 1), *network = fixture_path("broken.onnx");
   g_autoptr(LusModel) model = lus_model_load(fixture_model(), NULL);
-  g_autofree char *whole = NULL;
+  g_autofree char *whole = NULL, *model_file = NULL;
   gsize length;
 
   g_assert_true(g_file_get_contents(network, &whole, &length, NULL));
   g_assert_true(g_file_set_contents(network, whole, (gssize)length / 2, NULL));
   g_free(write_heads("broken.json", "broken.onnx", lus_model_sha256(model)));
   g_assert_true(fixture_fails_ready("lussfestimate", "heads-file", heads, "broken.onnx"));
-  g_assert_true(g_file_get_contents(fixture_model(), &whole, &length, NULL));
-  g_assert_true(g_file_set_contents(network, whole, (gssize)length, NULL));
+  g_assert_true(g_file_get_contents(fixture_model(), &model_file, &length, NULL));
+  g_assert_true(g_file_set_contents(network, model_file, (gssize)length, NULL));
   g_free(write_heads("broken.json", "broken.onnx", lus_model_sha256(model)));
   g_assert_true(fixture_fails_ready("lussfestimate", "heads-file", heads,
                                     "broken.onnx: it has no metadata lus.video: no video network of this program"));
