@@ -48,6 +48,17 @@ features() {
   [ -e features.csv ] || "$lus" features clips -o features.csv --planes planes
   [ "$(grep -c '^p' features.csv)" -eq 72 ]
 }
+numbers() { jq -S '{sf, change, readmission, embeddings, zones: (.zones | map_values(del(.clips)))}' "$1"; }
+in_pipeline() { # the exam of patient 10 once more, by elements
+  local clip zone branches=()
+  for clip in clips/p10_d1_*; do
+    zone=${clip##*_d1_}
+    branches+=(filesrc location="$clip" ! decodebin ! taginject tags="keywords=lus-zone:${zone%%[._]*}" ! c.)
+  done
+  gst-launch-1.0 -q concat name=c ! lussegment ! lusconfmask ! lussfestimate heads-file=heads.json min-frames-per-zone=10 \
+    spo2=97 fio2=0.21 exam-file=pipeline.json ! fakesink "${branches[@]}"
+  diff <(numbers exam/exam.json) <(numbers pipeline.json)
+}
 
 check "72 clips of 12 patients" clips
 check "S/F from saturation and oxygen" outcomes
@@ -56,4 +67,5 @@ check "interpretable head" "$lus" fit --task sf features.csv outcomes.csv -o hea
 check "video network" "$lus" fit --task sf --network planes --folds 2 --steps 20 --contrast 0.1 features.csv outcomes.csv -o heads.json
 check "an exam with its report" "$lus" exam clips/p10_d1_* -o exam --heads heads.json --min-frames 10 --spo2 97 --report
 check "the report is there" test -s exam/report.pdf
+check "the same numbers by elements" in_pipeline
 echo "1..$n"
