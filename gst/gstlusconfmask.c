@@ -32,6 +32,7 @@ struct _GstLusConfMask {
   gdouble hysteresis, temporal_alpha;
   Output output;
   gboolean new_zone; /* chosen further down, told by an event that came up */
+  gboolean unchecked; /* class_thresholds were set since they were looked over */
 
   /* The streaming thread's own. */
   GstVideoInfo in_info, out_info;
@@ -221,15 +222,59 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->src_event(trans, event);
 }
 
+/* "pleural_line=1" is a whole number to GStreamer. FALSE: no number of 0 to 1. */
+static gboolean read_threshold(const GValue *value, gdouble *threshold)
+{
+  g_auto(GValue) number = G_VALUE_INIT;
+
+  g_value_init(&number, G_TYPE_DOUBLE);
+  if (!value || !g_value_type_transformable(G_VALUE_TYPE(value), G_TYPE_DOUBLE) || !g_value_transform(value, &number) ||
+      !(g_value_get_double(&number) >= 0 && g_value_get_double(&number) <= 1))
+    return FALSE;
+  *threshold = g_value_get_double(&number);
+  return TRUE;
+}
+
+/* What of class-thresholds has no effect with this model; NULL: nothing. */
+static gchar *find_idle_thresholds(GstLusConfMask *self, const LusModelInfo *info)
+{
+  g_autoptr(GString) names = g_string_new(NULL);
+  gboolean unchecked;
+  gdouble threshold;
+
+  GST_OBJECT_LOCK(self);
+  unchecked = self->unchecked && self->class_thresholds;
+  self->unchecked = FALSE;
+  for (gint i = 0; unchecked && i < gst_structure_n_fields(self->class_thresholds); i++) {
+    const gchar *name = gst_structure_nth_field_name(self->class_thresholds, (guint)i);
+    if (lus_model_info_class(info, name) < 0)
+      g_string_append_printf(names, "%s%s (no class of the model)", names->len ? ", " : "", name);
+    else if (!read_threshold(gst_structure_get_value(self->class_thresholds, name), &threshold))
+      g_string_append_printf(names, "%s%s (not 0 to 1)", names->len ? ", " : "", name);
+  }
+  GST_OBJECT_UNLOCK(self);
+  return names->len ? g_string_free(g_steal_pointer(&names), FALSE) : NULL;
+}
+
+static void check_thresholds(GstLusConfMask *self, const LusModelInfo *info)
+{
+  g_autofree gchar *idle = find_idle_thresholds(self, info), *classes = NULL;
+
+  if (!idle)
+    return;
+  classes = g_strjoinv(", ", (gchar **)info->classes);
+  GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("class-thresholds: without effect: %s.", idle),
+                      ("The model's classes are %s; 0.5 stands for 50 %%.", classes));
+}
+
 static void read_config(GstLusConfMask *self, const LusModelInfo *info, LusConfidenceConfig *config)
 {
   memset(config, 0, sizeof(*config));
   GST_OBJECT_LOCK(self);
   for (int k = 0; k < info->n_classes; k++) {
-    gdouble threshold;
     config->thresholds[k] = self->threshold;
-    if (self->class_thresholds && gst_structure_get_double(self->class_thresholds, info->classes[k], &threshold))
-      config->thresholds[k] = CLAMP(threshold, 0, 1);
+    if (self->class_thresholds)
+      read_threshold(gst_structure_get_value(self->class_thresholds, info->classes[k]), &config->thresholds[k]);
   }
   config->min_area = self->min_area;
   config->hysteresis = self->hysteresis;
@@ -243,6 +288,7 @@ static LusMask *find_mask(GstLusConfMask *self, LusSegmentation *segmentation)
   LusConfidenceConfig config;
   gboolean again = self->segmentation == segmentation;
 
+  check_thresholds(self, lus_model_info(segmentation->model));
   read_config(self, lus_model_info(segmentation->model), &config);
   if (again && memcmp(&config, &self->config, sizeof(config)) == 0)
     return self->mask;
@@ -343,6 +389,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_CLASS_THRESHOLDS:
     g_clear_pointer(&self->class_thresholds, gst_structure_free);
     self->class_thresholds = g_value_dup_boxed(value);
+    self->unchecked = TRUE;
     break;
   case PROP_MIN_AREA: self->min_area = g_value_get_int(value); break;
   case PROP_HYSTERESIS: self->hysteresis = g_value_get_double(value); break;

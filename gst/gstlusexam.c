@@ -204,6 +204,11 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, co
   return GST_LUS_EXAM_ADDED;
 }
 
+guint64 gst_lus_exam_frames(const GstLusExam *exam)
+{
+  return exam->frames;
+}
+
 static void publish(GstLusExam *exam, const LusEstimate *estimate, gboolean final)
 {
   exam->estimate = *estimate;

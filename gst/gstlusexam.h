@@ -34,6 +34,8 @@ typedef enum {
 /** Measures a frame that carries a new result and its mask, and adds it to the current zone. @image: the picture, or NULL
  * if it can't be read. */
 GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, const LusImage *image);
+/** How many frames were added. */
+guint64 gst_lus_exam_frames(const GstLusExam *exam);
 /** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. Where video networks are at
  * work, a valid estimate comes with the end of the next round. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);

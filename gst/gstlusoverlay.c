@@ -25,6 +25,7 @@ struct _GstLusOverlay {
   LusOverlayConfig config; /* class_mask follows from selected */
   char **selected;         /* class names; NULL or empty = all */
   gboolean attach_texts;
+  gboolean unchecked;      /* selected was set since it was looked over */
 
   /* The streaming thread's own. */
   LusOverlay *overlay;
@@ -164,6 +165,26 @@ static guint32 class_mask(char *const *selected, const LusModelInfo *info)
   return mask;
 }
 
+/* The first of the selected names that the model doesn't know, once after each setting; else NULL. */
+static gchar *find_unknown_locked(GstLusOverlay *self, const LusModelInfo *info)
+{
+  gboolean unchecked = self->unchecked && self->selected;
+
+  self->unchecked = FALSE;
+  for (char **name = self->selected; unchecked && *name; name++)
+    if (lus_model_info_class(info, *name) < 0)
+      return g_strdup(*name);
+  return NULL;
+}
+
+static void warn_unknown(GstLusOverlay *self, const gchar *name, const LusModelInfo *info)
+{
+  g_autofree gchar *classes = g_strjoinv(", ", (gchar **)info->classes);
+
+  GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("selected-types: the model has no class \"%s\".", name),
+                      ("Its classes are %s.", classes));
+}
+
 static gboolean is_recent(GstClockTime then, GstClockTime now, GstClockTime span)
 {
   return GST_CLOCK_TIME_IS_VALID(then) && GST_CLOCK_TIME_IS_VALID(now) && now >= then && now - then <= span;
@@ -224,6 +245,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(frame->buffer);
   GstClockTime now = gst_lus_stream_time(GST_BASE_TRANSFORM(filter), frame->buffer);
   LusOverlayState state = {.now_ns = GST_CLOCK_TIME_IS_VALID(now) ? (gint64)now : 0};
+  g_autofree gchar *unknown = NULL;
   LusSegmentation placed;
   LusExamView exam;
 
@@ -242,11 +264,14 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     state.mask = meta->mask;
     self->image.mm_per_pixel = meta->mm_per_pixel;
     self->config.class_mask = class_mask(self->selected, lus_model_info(placed.model));
+    unknown = find_unknown_locked(self, lus_model_info(placed.model));
   }
   state.status = status_of(self, meta, now);
   self->config.texts_apart = self->attaching;
   lus_overlay_set_config(self->overlay, &self->config);
   GST_OBJECT_UNLOCK(self);
+  if (unknown)
+    warn_unknown(self, unknown, lus_model_info(placed.model));
   state.mask_age_ns = mask_age(self, meta, now);
   state.unchanged_ns = meta ? (gint64)meta->unchanged : 0;
   state.result_number = self->results;
@@ -273,6 +298,7 @@ static void set_property(GObject *object, guint id, const GValue *value, GParamS
   case PROP_SELECTED_TYPES:
     g_strfreev(self->selected);
     self->selected = gst_lus_strings_from_value(value);
+    self->unchecked = TRUE;
     break;
   case PROP_SHOW_LEGEND: self->config.show_legend = g_value_get_boolean(value); break;
   case PROP_SHOW_CONFIDENCE: self->config.show_confidence = g_value_get_boolean(value); break;

@@ -46,6 +46,7 @@ struct _GstLusSfEstimate {
   LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
   gboolean warned;          /* that frames do not fit together, once per exam */
+  gboolean saw_masks;       /* in any picture since the start */
   GstClockTime next_update; /* stream time of the next estimate */
 };
 
@@ -196,6 +197,30 @@ static void finish_and_wait(GstLusSfEstimate *self)
   finish_exam(self, TRUE);
 }
 
+/* At the end of the stream: what was asked for and will not be found in the file, or no file at all. */
+static void tell_what_is_missing(GstLusSfEstimate *self)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean nothing, saw_masks;
+  double measured;
+
+  g_mutex_lock(&self->lock);
+  nothing = self->exam && self->exam_file && gst_lus_exam_frames(self->exam) == 0;
+  saw_masks = self->saw_masks;
+  if (self->spo2 > 0 && self->fio2 > 0)
+    lus_sf_ratio(&measured, self->spo2, self->fio2, &error);
+  g_mutex_unlock(&self->lock);
+  if (nothing && saw_masks)
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No picture was in a zone: exam-file is not written."),
+                        ("Set zone, or name it by a tag, an event or a key."));
+  else if (nothing)
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No picture carried masks: exam-file is not written."),
+                        ("Put lussegment and lusconfmask before lussfestimate."));
+  if (error)
+    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s; the measured S/F is left out.", error->message),
+                        ("See the properties spo2 and fio2."));
+}
+
 /* Tells the exam the zone that was chosen before it began; returns its name if there is no such zone. */
 static gchar *take_up_zone_locked(GstLusSfEstimate *self)
 {
@@ -282,6 +307,7 @@ static gboolean start(GstBaseTransform *trans)
   exam = make_exam(self, baseline, &error);
   g_mutex_lock(&self->lock);
   take_exam_locked(self, exam);
+  self->saw_masks = FALSE;
   zone = take_up_zone_locked(self);
   g_mutex_unlock(&self->lock);
   if (!exam)
@@ -402,6 +428,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     break;
   case GST_EVENT_EOS:
     finish_exam(self, TRUE);
+    tell_what_is_missing(self);
     break;
   default:
     hear_custom_event(self, event);
@@ -511,6 +538,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   gboolean post = FALSE, warn;
 
   g_mutex_lock(&self->lock);
+  self->saw_masks |= meta && meta->mask;
   added = add_frame_locked(self, buffer, meta);
   if (is_due_locked(self, gst_lus_stream_time(trans, buffer))) {
     gst_lus_exam_estimate(self->exam, self->min_frames);
