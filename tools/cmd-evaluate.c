@@ -80,7 +80,7 @@ static gboolean collect_levels(Options *o)
   for (int i = 0; words && words[i]; i++) {
     char *end = NULL;
     double level = g_ascii_strtod(words[i], &end);
-    if (end == words[i] || *end || !(level >= 0 && level <= 100))
+    if (end == words[i] || *end || !lus_tool_is_percent(level))
       return FALSE;
     g_array_append_val(levels, level);
   }
@@ -197,8 +197,8 @@ int lus_cmd_evaluate(int argc, char **argv)
   }
   if (!parse_split(&split, o.split)) {
     code = lus_tool_usage("evaluate", "--split: is one of train, validation, test");
-  } else if (o.cut > 100 || !(o.level >= 0 && o.level <= 100) || o.seed < 0) {
-    code = lus_tool_usage("evaluate", "--cut and --level are 0 to 100 percent, --seed is not negative");
+  } else if ((o.cut >= 0 && !lus_tool_is_percent(o.cut)) || !lus_tool_is_percent(o.level) || o.seed < 0) {
+    code = lus_tool_usage("evaluate", "--cut and --level are 0 to 100 percent (60, not 0.6), --seed is not negative");
   } else if (!collect_levels(&o)) {
     code = lus_tool_usage("evaluate", "--levels: write percents, for example 0,20,60,100");
   } else {

@@ -327,9 +327,10 @@ static gboolean load_comparison(Run *run, GError **error)
   if (o->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, o->spo2, fio2, error))
     return FALSE;
   run->networks = lus_exam_networks_new(run->heads, error);
-  if (!run->networks || !run->options->baseline)
+  if (!run->networks || !o->baseline)
     return run->networks != NULL;
-  run->baseline = lus_exam_file_read(run->options->baseline, error);
+  g_autofree char *path = lus_tool_exam_path(o->baseline);
+  run->baseline = lus_exam_file_read(path, error);
   return run->baseline && check_baseline(run, error);
 }
 
@@ -385,7 +386,7 @@ int lus_cmd_exam(int argc, char **argv)
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &o.model, "Model to segment with (default: the bundled one)", "MODEL"},
     {"exam-id", 0, 0, G_OPTION_ARG_STRING, &o.exam_id, "Name of the exam in exam.json", "TEXT"},
     {"report", 0, 0, G_OPTION_ARG_NONE, &o.report, "Key frames, report.pdf and report.png as well", NULL},
-    {"baseline", 0, 0, G_OPTION_ARG_FILENAME, &o.baseline, "exam.json of an earlier exam, for the change", "FILE"},
+    {"baseline", 0, 0, G_OPTION_ARG_FILENAME, &o.baseline, "An earlier exam (exam.json or its folder), for the change", "EXAM"},
     {"spo2", 0, 0, G_OPTION_ARG_DOUBLE, &o.spo2, "Measured oxygen saturation, to compare", "PERCENT"},
     {"fio2", 0, 0, G_OPTION_ARG_DOUBLE, &o.fio2, "Fraction of inspired oxygen 0.21..1 (default 0.21)", "FRACTION"},
     {"o2-flow", 0, 0, G_OPTION_ARG_DOUBLE, &o.o2_l_min, "Instead: flow of a nasal cannula, FiO2 = 0.21 + 0.04 per l/min", "L_PER_MIN"},

@@ -148,6 +148,8 @@ static int run_batch(Run *run)
 static int run_features(const Options *o, char *const *arguments)
 {
   GError *error = NULL;
+  if (g_file_test(o->output, G_FILE_TEST_IS_DIR))
+    return lus_tool_usage("features", "--output is a folder; give the name of a table in it");
   g_autoptr(GPtrArray) clips = lus_tool_clips(arguments, &error);
   if (!clips || !lus_tool_inputs_shard(clips, o->shard, &error))
     return lus_tool_fail("features", error);
@@ -184,8 +186,8 @@ int lus_cmd_features(int argc, char **argv)
   int code = lus_tool_parse(argc, argv, entries, "INPUT...", description, 1, -1, &inputs);
   if (code == LUS_EXIT_DONE && !o.output)
     code = lus_tool_usage("features", "say where to write with -o FILE");
-  else if (code == LUS_EXIT_DONE && (o.threshold > 100 || (o.threshold < 0 && o.threshold != -1)))
-    code = lus_tool_usage("features", "--threshold must be 0 to 100 percent");
+  else if (code == LUS_EXIT_DONE && o.threshold != -1 && !lus_tool_is_percent(o.threshold))
+    code = lus_tool_usage("features", "--threshold must be 0 to 100 percent: 60, not 0.6");
   else if (code == LUS_EXIT_DONE && o.threads < 0)
     code = lus_tool_usage("features", "--threads must be 0 or more");
   else if (code == LUS_EXIT_DONE)

@@ -7,12 +7,13 @@
 #define EXAM_BYTES ((gsize)4 << 20)
 
 static const char description[] =
-  "EXAM is an exam.json of lus exam or lussfestimate. Writes it as an HL7 FHIR R4 Observation; nothing is\n"
+  "EXAM is an exam.json of lus exam or lussfestimate, or its folder. Writes it as an HL7 FHIR R4 Observation; nothing is\n"
   "sent anywhere. docs/publishing.md tells the codes.\n\n"
   "Example: lus fhir exam/exam.json -o observation.json\n\n" LUS_NOTICE;
 
-static gboolean convert(const char *exam, const char *output, GError **error)
+static gboolean convert(const char *input, const char *output, GError **error)
 {
+  g_autofree char *exam = lus_tool_exam_path(input);
   gsize length;
   g_autofree guint8 *data = lus_file_read(exam, EXAM_BYTES, &length, error);
   if (!data)

@@ -153,11 +153,28 @@ static void on_spo2(const char *text, gpointer user_data)
   say(live, "SpO2 %g %%", live->spo2);
 }
 
+/** "0.4", "40 %" or, by nasal cannula, "2 l". */
+static gboolean read_fio2(const char *text, double *out)
+{
+  g_autofree char *number = g_strdup(text);
+  g_strstrip(number);
+  gsize length = strlen(number);
+  char unit = length > 0 ? (char)g_ascii_tolower(number[length - 1]) : 0;
+  if (unit != '%' && unit != 'l')
+    return read_number(number, 0.21, 1, out);
+  number[length - 1] = 0;
+  g_strchomp(number);
+  if (!read_number(number, unit == 'l' ? 0 : 21, unit == 'l' ? 60 : 100, out))
+    return FALSE;
+  *out = unit == 'l' ? lus_fio2_from_flow(*out) : *out / 100;
+  return TRUE;
+}
+
 static void on_fio2(const char *text, gpointer user_data)
 {
   Live *live = user_data;
-  if (!read_number(text, 0.21, 1, &live->fio2)) {
-    say(live, "FiO2 is a fraction from 0.21 (room air) to 1; '%s' is none.", text);
+  if (!read_fio2(text, &live->fio2)) {
+    say(live, "FiO2 is a fraction from 0.21 (room air) to 1, 40 %% or 2 l (a minute); '%s' is none.", text);
     return;
   }
   g_object_set(live->exam, "fio2", live->fio2, NULL);
@@ -186,7 +203,7 @@ static void on_key(const char *key, gpointer user_data)
   } else if (g_str_equal(key, "o") && live->exam_id) {
     lus_live_terminal_ask(live->terminal, "SpO2 in %:", on_spo2);
   } else if (g_str_equal(key, "i") && live->exam_id) {
-    lus_live_terminal_ask(live->terminal, "FiO2, 0.21 to 1:", on_fio2);
+    lus_live_terminal_ask(live->terminal, "FiO2 (0.4, 40 % or 2 l a minute):", on_fio2);
   } else if (g_str_equal(key, "q")) {
     g_main_loop_quit(live->loop);
   }

@@ -39,8 +39,8 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     return code;
   if (!o->output)
     return lus_tool_usage("mask", "--output is needed");
-  if (o->percent < 0 || o->percent > 100)
-    return lus_tool_usage("mask", "--threshold is needed, 0 to 100");
+  if (!lus_tool_is_percent(o->percent))
+    return lus_tool_usage("mask", "--threshold is needed, 0 to 100 percent: 60, not 0.6");
   if (o->threads < 0)
     return lus_tool_usage("mask", "--threads must be 0 or more");
   if (form < 0)

@@ -57,8 +57,7 @@ static gboolean report(const char *folder, char *const *inputs, GError **error)
 {
   g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
   for (int i = 0; inputs[i]; i++)
-    g_ptr_array_add(paths, g_file_test(inputs[i], G_FILE_TEST_IS_DIR) ? g_build_filename(inputs[i], "exam.json", NULL)
-                                                                      : g_strdup(inputs[i]));
+    g_ptr_array_add(paths, lus_tool_exam_path(inputs[i]));
   g_ptr_array_add(paths, NULL);
   if (g_mkdir_with_parents(folder, 0777) != 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder", folder);

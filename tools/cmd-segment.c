@@ -44,10 +44,10 @@ static int check(Options *o)
   int confidences = o->confidences ? lus_tool_planes_form(o->confidences) : LUS_PLANES_NONE;
   if (!o->output)
     return lus_tool_usage("segment", "--output is needed");
-  if (o->percent > 100 || (o->percent < 0 && o->percent != -1))
-    return lus_tool_usage("segment", "--threshold must be 0 to 100");
-  if (!(o->hysteresis >= 0 && o->hysteresis <= 100))
-    return lus_tool_usage("segment", "--hysteresis must be 0 to 100");
+  if (o->percent != -1 && !lus_tool_is_percent(o->percent))
+    return lus_tool_usage("segment", "--threshold must be 0 to 100 percent: 60, not 0.6");
+  if (!lus_tool_is_percent(o->hysteresis))
+    return lus_tool_usage("segment", "--hysteresis must be 0 to 100 percent: 20, not 0.2");
   if (!(o->clip.temporal_alpha >= 0.01 && o->clip.temporal_alpha <= 1))
     return lus_tool_usage("segment", "--temporal-alpha must be 0.01 to 1");
   if (o->clip.min_area < 0)

@@ -187,7 +187,7 @@ static gboolean add_list(GPtrArray *inputs, const char *path, GError **error)
 static gboolean take_told(LusClipName *told, const LusToolTable *table, GError **error)
 {
   const char *day = lus_tool_table_field(table, lus_tool_table_column(table, "day"));
-  const char *zone = lus_tool_table_field(table, lus_tool_table_column(table, "zone"));
+  g_autofree char *zone = g_ascii_strup(lus_tool_table_field(table, lus_tool_table_column(table, "zone")), -1);
   gint64 number = -1;
   if (*day && !g_ascii_string_to_signed(day, 10, 0, 1000000, &number, NULL)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: day '%s' is not 0 to 1000000", table->path, table->line, day);

@@ -36,6 +36,16 @@ int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const cha
   return LUS_EXIT_DONE;
 }
 
+gboolean lus_tool_is_percent(double value)
+{
+  return value == 0 || (value >= 1 && value <= 100);
+}
+
+char *lus_tool_exam_path(const char *path)
+{
+  return g_file_test(path, G_FILE_TEST_IS_DIR) ? g_build_filename(path, "exam.json", NULL) : g_strdup(path);
+}
+
 int lus_tool_usage(const char *command, const char *message)
 {
   fprintf(stderr, "lus %s: %s\nTry 'lus %s --help'.\n", command, message, command);

@@ -44,6 +44,10 @@ int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const cha
                    int min, int max, char ***arguments);
 /** Prints "lus NAME: message" and where to read on to stderr, returns LUS_EXIT_USAGE. */
 int lus_tool_usage(const char *command, const char *message);
+/** 0 or 1 to 100. What lies between 0 and 1 was meant as a part of one, not as a percent. */
+gboolean lus_tool_is_percent(double value);
+/** The file itself, or exam.json in a folder of lus exam; newly allocated. */
+char *lus_tool_exam_path(const char *path);
 /** Prints "lus NAME: message" to stderr, frees the error, returns LUS_EXIT_ERROR. */
 int lus_tool_fail(const char *command, GError *error);
 

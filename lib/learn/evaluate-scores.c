@@ -62,18 +62,20 @@ double lus_evaluation_best_cut(const LusEvaluation *e, int class_index, double l
   return best_q / 255.0;
 }
 
-/** A ratio of pixels, which is 1 where there are none of them, but some are known. */
+static gboolean is_labelled(const LusMaskCount *counts, int n)
+{
+  int p = 0;
+  while (p < n && counts[p].reference == 0)
+    p++;
+  return p < n;
+}
+
+/** A ratio of pixels, which is unknown where nothing is labelled at this level: 1 for finding nothing and 0 for a single
+ *  pixel would tell methods apart by what the labels cannot say. */
 static LusInterval pixel_ratio(const LusMaskCount *counts, const double *numerator, const double *denominator, int n,
                                const LusBootstrap *bootstrap)
 {
-  gint64 known = 0, pixels = 0;
-  for (int p = 0; p < n; p++) {
-    known += counts[p].known;
-    pixels += counts[p].found + counts[p].reference;
-  }
-  if (known == 0)
-    return unknown;
-  return pixels == 0 ? (LusInterval){1, 1, 1} : lus_bootstrap_ratio(bootstrap, numerator, denominator);
+  return is_labelled(counts, n) ? lus_bootstrap_ratio(bootstrap, numerator, denominator) : unknown;
 }
 
 static void dice_parts(double *numerator, double *denominator, const LusMaskCount *counts, int n)
@@ -97,6 +99,8 @@ LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount
   g_autofree double *parts = g_new(double, 4 * (gsize)n);
   dice_parts(parts, parts + n, a, n);
   dice_parts(parts + 2 * n, parts + 3 * n, b, n);
+  if (!is_labelled(a, n) || !is_labelled(b, n))
+    return unknown;
   return lus_bootstrap_difference(bootstrap, parts, parts + n, parts + 2 * n, parts + 3 * n);
 }
 

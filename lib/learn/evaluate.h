@@ -70,8 +70,7 @@ typedef struct {
 /** At the evaluation's cut and its level number @level_index. */
 LUS_API void lus_evaluation_scores(LusScores *out, const LusEvaluation *evaluation, int class_index, int level_index,
                                    const LusBootstrap *bootstrap);
-/** From counts of patients: Dice and IoU are 1 where there was nothing and nothing was found, NaN where no pixel is
- *  known. */
+/** From counts of patients: Dice and IoU are NaN where nothing is labelled, whatever was found. */
 LUS_API LusInterval lus_counts_dice(const LusMaskCount *counts, int n, const LusBootstrap *bootstrap);
 LUS_API LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount *b, int n,
                                                const LusBootstrap *bootstrap);

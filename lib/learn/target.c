@@ -119,7 +119,8 @@ static gboolean parse_number(LusTarget *target, const Number *number, const char
 {
   char *end = NULL;
   double value = g_ascii_strtod(part, &end);
-  if (end != part && *end == 0 && value >= number->low && value <= number->high &&
+  gboolean fraction = number->high == 100 && value > 0 && value < 1; /* of percents: 0.6 was meant as 60 */
+  if (!fraction && end != part && *end == 0 && value >= number->low && value <= number->high &&
       (!number->whole || value == floor(value))) {
     *number_of(target, number) = value;
     return TRUE;

@@ -135,7 +135,8 @@ static void draw_header(LusPaper *paper, const LusExamFile *exam)
   int n = exam->n_zones, missing = 0;
   for (int i = 0; i < n; i++)
     missing += exam->missing[i];
-  g_string_append_printf(line, "Patient %s", exam->patient ? exam->patient : "not named");
+  gboolean said = exam->patient && g_ascii_strncasecmp(exam->patient, "patient", 7) == 0;
+  g_string_append_printf(line, "%s%s", said ? "" : "Patient ", exam->patient ? exam->patient : "not named");
   if (exam->day >= 0)
     g_string_append_printf(line, "  ·  day %d", exam->day);
   if (exam->exam_id)

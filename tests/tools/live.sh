@@ -39,6 +39,10 @@ keys 1
 check "a zone fills" says "Zone R1, 1 of 2 done, missing L1"
 keys 'o95\n'
 check "SpO2" says "SpO2 95 %"
+keys 'i2 l\n'
+check "FiO2 by a cannula's flow" says "FiO2 0.29"
+keys 'i35 %%\n'
+check "FiO2 in per cent, said so" says "FiO2 0.35"
 keys 'i0.30\n'
 check "FiO2" says "FiO2 0.3"
 keys 'i21\n'

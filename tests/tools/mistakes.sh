@@ -12,7 +12,7 @@ clip() { # NAME FRAMES ELEMENTS...
 }
 
 "$make_model" 64 model.onnx || exit 1
-mkdir -p "Äpfel und Birnen"
+mkdir -p "Äpfel und Birnen" anna
 x="Äpfel und Birnen/P1_d1_R1.mkv"
 clip "$x" 3 avenc_ffv1 ! matroskamux
 cp "$x" "Äpfel und Birnen/._P1_d1_R1.mkv"
@@ -26,6 +26,17 @@ check "an empty file" gives 1 "empty.mkv: is empty (0 bytes)" segment empty.mkv 
 check "the same file twice" gives 1 "is named twice" segment "$x" "./Äpfel und Birnen" -m model.onnx -o r
 printf 'file;patient\n%s;P1\n' "$x" > semicolons.csv
 check "a manifest with semicolons" gives 1 "semicolons.csv:1: columns are cut by ';'" features semicolons.csv -o f.csv
+
+printf 'file,patient,day,zone\n%s,P1,1,r1\n' "$x" > small.csv
+check "a zone in small letters" gives 0 "f.csv: 1 clips" features small.csv --model model.onnx -o f.csv
+check "its zone" grep -q '^P1_d1_R1,P1,1,R1,' f.csv
+check "a folder as a table" gives 2 "--output is a folder" features "$x" --model model.onnx -o anna
+for command in "segment $PWD/empty.mkv" "features $PWD/empty.mkv" "mask r"; do
+  # shellcheck disable=SC2086
+  check "${command%% *}: a threshold as a part of one" gives 2 "60, not 0.6" $command -o t --threshold 0.6
+done
+check "train: a level as a part of one" gives 2 "'0.6' is no LEVEL" train data -o m.onnx --target threshold:0.6
+check "evaluate: a level as a part of one" gives 2 "60, not 0.6" evaluate model.onnx data --level 0.6
 
 # A recording that lies on its side: a turn of 90 degrees in the track's matrix
 clip upright.mp4 3 videoconvert ! avenc_mpeg4 ! mp4mux
@@ -70,6 +81,8 @@ check "an earlier exam that is later" gives 1 "is of day 2, these clips are of d
   --baseline later.json
 check "FiO2 in percent" gives 1 "give 0.4 for 40 %" exam "$x" -o e2 --model model.onnx --spo2 95 --fio2 40
 check "FiO2 alone" gives 2 "are for --spo2" exam "$x" -o e2 --model model.onnx --fio2 0.4
-check "oxygen as a flow" gives 0 "S/F measured 328" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2
+check "oxygen as a flow" gives 0 "S/F measured 328" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 \
+  --baseline e
+check "an exam's folder" gives 0 "" fhir e -o e.json
 check "a flow and a fraction" gives 2 "exclude each other" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 --fio2 0.4
 echo "1..$n"

@@ -194,7 +194,7 @@ check "folders are kept" lines f/a/x/frames.jsonl 6
 check "of both" lines f/b/x/frames.jsonl 5
 check "as files" gives 0 "" segment clips/a/x.mkv clips/b/x.mkv -m model.onnx -o g
 check "folders are kept for files" lines g/b/x/frames.jsonl 5
-check "same stem, same folder" gives 1 "rename one" segment y.mkv y.mkv -m model.onnx -o r
+check "same stem, same folder" gives 1 "is named twice" segment y.mkv y.mkv -m model.onnx -o r
 check "one fails, the others are done" gives 1 "text.mkv" segment text.mkv y.mkv -m model.onnx -o h --keep-going
 check "the other" lines h/y/frames.jsonl 4
 
