@@ -19,6 +19,7 @@ static const char style[] =
   "th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid #9aa1a7;font-weight:600}"
   "td small{display:block;color:#5c646b}tr.base td{background:#f5f3ea}b{font-weight:700}"
   "img{max-width:100%;height:auto;display:block;margin:.4em 0 1em}.scroll{overflow-x:auto}"
+  "@media print{@page{size:A4 landscape;margin:12mm}.scroll{overflow:visible;font-size:8pt}}"
   ".examples td{padding:.25em;text-align:center;border:0}.examples img{width:168px;image-rendering:auto;margin:0}"
   ".key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .4em 0 1em;border:1px solid #0003}"
   "code{background:#f1f3f4;padding:.1em .3em;border-radius:3px;word-break:break-word}";
