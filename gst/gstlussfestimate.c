@@ -17,6 +17,7 @@
  */
 #include "gstluselements.h"
 #include "gstlusexam.h"
+#include "gstlusexamwarnings.h"
 #include "gstlusmeta.h"
 #include "gstlusvalues.h"
 #include "gstlusvideo.h"
@@ -124,15 +125,6 @@ static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
   GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
 }
 
-static void warn_of_networks(GstLusSfEstimate *self, GError *problem)
-{
-  if (!problem)
-    return;
-  GST_ELEMENT_WARNING(self, STREAM, FAILED, ("%s", problem->message),
-                      ("The exam goes on without what its video networks should estimate."));
-  g_error_free(problem);
-}
-
 /* In the pool's thread: runs an exam's video networks until nothing is left to do. It may be another exam by now. */
 static void work(gpointer data, gpointer user_data)
 {
@@ -142,14 +134,14 @@ static void work(gpointer data, gpointer user_data)
 
   g_mutex_lock(&self->lock);
   while ((round = gst_lus_exam_next_round(exam))) {
-    GError *problem;
+    g_autoptr(GError) problem = NULL;
     g_mutex_unlock(&self->lock);
     gst_lus_exam_run(exam, round);
     g_mutex_lock(&self->lock);
     gst_lus_exam_end_round(exam, round);
     problem = gst_lus_exam_take_problem(exam);
     g_mutex_unlock(&self->lock);
-    warn_of_networks(self, problem);
+    gst_lus_warn_networks(GST_ELEMENT(self), problem);
     write_exam(self, exam);
     g_mutex_lock(&self->lock);
   }
@@ -210,15 +202,9 @@ static void tell_what_is_missing(GstLusSfEstimate *self)
   if (self->spo2 > 0 && self->fio2 > 0)
     lus_sf_ratio(&measured, self->spo2, self->fio2, &error);
   g_mutex_unlock(&self->lock);
-  if (nothing && saw_masks)
-    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No picture was in a zone: exam-file is not written."),
-                        ("Set zone, or name it by a tag, an event or a key."));
-  else if (nothing)
-    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No picture carried masks: exam-file is not written."),
-                        ("Put lussegment and lusconfmask before lussfestimate."));
-  if (error)
-    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s; the measured S/F is left out.", error->message),
-                        ("See the properties spo2 and fio2."));
+  if (nothing)
+    gst_lus_warn_nothing(GST_ELEMENT(self), saw_masks);
+  gst_lus_warn_measured(GST_ELEMENT(self), error);
 }
 
 /* Tells the exam the zone that was chosen before it began; returns its name if there is no such zone. */
@@ -495,17 +481,6 @@ static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
     gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
 }
 
-static void warn_mismatch(GstLusSfEstimate *self, GstLusExamAdded added)
-{
-  if (added == GST_LUS_EXAM_OTHER_MODEL)
-    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
-                        ("Start a new exam after choosing another model."));
-  else
-    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The masks are cut at another threshold than those of the estimator; "
-                                               "the estimate is off."),
-                        ("Set lusconfmask's thresholds to the estimator's, which `lus fit` took from its features."));
-}
-
 static gboolean set_caps(GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
@@ -534,7 +509,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
   GstStructure *summary = gst_buffer_add_lus_summary(buffer);
   GstLusExamAdded added;
-  GError *problem;
+  g_autoptr(GError) problem = NULL;
   gboolean post = FALSE, warn;
 
   g_mutex_lock(&self->lock);
@@ -551,13 +526,13 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   self->warned |= warn;
   g_mutex_unlock(&self->lock);
 
-  warn_of_networks(self, problem);
+  gst_lus_warn_networks(GST_ELEMENT(self), problem);
   if (added == GST_LUS_EXAM_NO_MEMORY) {
     GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("Out of memory for the lung features."), (NULL));
     return GST_FLOW_ERROR;
   }
   if (warn)
-    warn_mismatch(self, added);
+    gst_lus_warn_mismatch(GST_ELEMENT(self), added);
   if (post)
     gst_lus_post_message(trans, buffer, "lussfestimate", summary);
   return GST_FLOW_OK;

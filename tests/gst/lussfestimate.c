@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "exam-json.h"
 #include "fixture.h"
 #include <glib/gstdio.h>
 #include <gst/video/navigation.h>
-#include <jansson.h>
 
 #define CHAIN "lussegment model-file=MODEL sector=none ! lusconfmask ! lussfestimate name=sf "
 
@@ -50,16 +50,6 @@ static void push_stream(GstHarness *harness, const char *id)
   gst_segment_init(&segment, GST_FORMAT_TIME);
   gst_harness_push_event(harness, gst_event_new_stream_start(id));
   gst_harness_push_event(harness, gst_event_new_segment(&segment));
-}
-
-static json_t *read_exam(const char *path)
-{
-  json_error_t error;
-  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-
-  if (!root)
-    g_error("%s: %s", path, error.text);
-  return root;
 }
 
 static gint64 zone_frames(json_t *exam, const char *zone)

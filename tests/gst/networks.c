@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Video networks in lussfestimate: the same numbers as without a pipeline, whatever happens between the pictures. */
+#include "exam-json.h"
 #include "fixture.h"
 #include <dlfcn.h>
 #include <glib/gstdio.h>
-#include <jansson.h>
 #include <math.h>
 
 #define FRAMES 8
@@ -183,16 +183,6 @@ static void begin_segment(GstHarness *harness)
 
   gst_segment_init(&segment, GST_FORMAT_TIME);
   gst_harness_push_event(harness, gst_event_new_segment(&segment));
-}
-
-static json_t *read_exam(const char *path)
-{
-  json_error_t error;
-  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-
-  if (!root)
-    g_error("%s: %s", path, error.text);
-  return root;
 }
 
 static double number_at(json_t *exam, const char *object, const char *name)

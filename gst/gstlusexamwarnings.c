@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstlusexamwarnings.h"
+
+void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added)
+{
+  if (added == GST_LUS_EXAM_OTHER_MODEL)
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("The model changed during the exam; its pictures are left out."),
+                        ("Start a new exam after choosing another model."));
+  else
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("The masks are cut at another threshold than those of the estimator; "
+                                                  "the estimate is off."),
+                        ("Set lusconfmask's thresholds to the estimator's, which `lus fit` took from its features."));
+}
+
+void gst_lus_warn_networks(GstElement *element, const GError *problem)
+{
+  if (problem)
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("%s", problem->message),
+                        ("The exam goes on without what its video networks should estimate."));
+}
+
+void gst_lus_warn_nothing(GstElement *element, gboolean saw_masks)
+{
+  if (saw_masks)
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("No picture was in a zone: exam-file is not written."),
+                        ("Set zone, or name it by a tag, an event or a key."));
+  else
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("No picture carried masks: exam-file is not written."),
+                        ("Put lussegment and lusconfmask before lussfestimate."));
+}
+
+void gst_lus_warn_measured(GstElement *element, const GError *problem)
+{
+  if (problem)
+    GST_ELEMENT_WARNING(element, RESOURCE, SETTINGS, ("%s; the measured S/F is left out.", problem->message),
+                        ("See the properties spo2 and fio2."));
+}

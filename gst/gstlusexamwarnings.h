@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Warnings that lussfestimate posts about an exam: what is wrong with it, and the remedy. */
+#include "gstlusexam.h"
+
+/** Frames that do not fit those before, or the estimator: GST_LUS_EXAM_OTHER_MODEL or GST_LUS_EXAM_OTHER_THRESHOLD. */
+void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added);
+/** Why the video networks cannot be used; NULL: they can. */
+void gst_lus_warn_networks(GstElement *element, const GError *problem);
+/** No frame was added although a file is wanted; @saw_masks: in any picture. */
+void gst_lus_warn_nothing(GstElement *element, gboolean saw_masks);
+/** Why the measured S/F is none; NULL: it is one, or was not given. */
+void gst_lus_warn_measured(GstElement *element, const GError *problem);
