@@ -184,7 +184,7 @@ int lus_cmd_fit(int argc, char **argv)
     code = lus_tool_usage("fit", "--network fits one task, into -o HEADS");
   else if (code == LUS_EXIT_DONE && options.network.planes) {
     if (!lus_tool_fit_network(&options.network, (LusTask)g_bit_nth_lsf(tasks, -1), arguments[0], arguments[1],
-                              options.output, command, &error))
+                              options.output, options.min_frames, command, &error))
       code = lus_tool_fail("fit", g_steal_pointer(&error));
   } else if (code == LUS_EXIT_DONE && !run(&options, arguments[0], arguments[1], tasks, command, &error))
     code = lus_tool_fail("fit", g_steal_pointer(&error));

@@ -91,7 +91,7 @@ static gboolean write_files(const LusClipNetwork *network, const LusVideoData *d
 }
 
 gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const char *features, const char *outcomes,
-                              const char *output, const char *command, GError **error)
+                              const char *output, int min_frames, const char *command, GError **error)
 {
   LusVideoConfig config;
   LusVideoReport report;
@@ -102,7 +102,7 @@ gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const ch
                 "%s: there is no such heads file to add a network to; make it with 'lus fit' without --network", output);
     return FALSE;
   }
-  g_autoptr(LusVideoData) data = lus_video_data_load(features, o->planes, outcomes, error);
+  g_autoptr(LusVideoData) data = lus_video_data_load(features, o->planes, outcomes, min_frames, error);
   if (!data)
     return FALSE;
   g_autofree char *checkpoint = g_strdup_printf("%s.%s", output, lus_task_name(task));
@@ -116,5 +116,8 @@ gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const ch
     return FALSE;
   g_autofree char *path = lus_heads_network_path(output, task);
   print_report(&report, task, path, config.folds);
+  if (data->not_at_hand > 0)
+    printf("%d clips left out: their zone has fewer than %d frames or no pleural line on a tenth of them\n", data->not_at_hand,
+           min_frames);
   return TRUE;
 }

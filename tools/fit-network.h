@@ -32,4 +32,5 @@ void lus_tool_fit_network_clear(LusToolFitNetwork *network);
 /** Trains and writes OUTPUT with the network beside it, OUTPUT's stem + ".TASK.onnx". A network of another task that OUTPUT
  *  has stays. @command for the record. */
 gboolean lus_tool_fit_network(const LusToolFitNetwork *network, LusTask task, const char *features,
-                              const char *outcomes, const char *output, const char *command, GError **error);
+                              const char *outcomes, const char *output, int min_frames, const char *command,
+                              GError **error);

@@ -339,10 +339,10 @@ static int find_earlier(const LusOutcomeTable *t, int exam)
   return found;
 }
 
-static gboolean is_last(const LusOutcomeTable *t, int exam)
+gboolean lus_outcome_is_last(const LusOutcomeTable *t, const LusOutcomeExam *exam)
 {
   for (int i = 0; i < t->n; i++)
-    if (t->exams[i].group == t->exams[exam].group && t->exams[i].day > t->exams[exam].day)
+    if (t->exams[i].group == exam->group && t->exams[i].day > exam->day)
       return FALSE;
   return TRUE;
 }
@@ -357,7 +357,7 @@ static gboolean make_case(LusOutcomeCase *out, const LusOutcomeTable *t, LusTask
     return !isnan(e->sf);
   if (task == LUS_TASK_READMISSION) {
     out->y = e->readmitted;
-    return e->readmitted >= 0 && is_last(t, exam);
+    return e->readmitted >= 0 && lus_outcome_is_last(t, e);
   }
   if (out->earlier < 0 || !lus_exam_at_hand(t->exams[out->earlier].exam, t->min_frames))
     return FALSE;

@@ -50,6 +50,8 @@ typedef struct {
   int exam, earlier, group;
   double y;
 } LusOutcomeCase;
+/** Whether @exam, one of the table's, is its patient's last. */
+LUS_API gboolean lus_outcome_is_last(const LusOutcomeTable *table, const LusOutcomeExam *exam);
 /** Array of LusOutcomeCase; free with g_array_unref(). */
 LUS_API GArray *lus_outcome_cases(const LusOutcomeTable *table, LusTask task);
 

@@ -2,8 +2,8 @@
 /* Exams, their clips' planes and outcomes, from tables and pictures. */
 #include "learn/annotation.h"
 #include "learn/csv.h"
+#include "learn/tables.h"
 #include "learn/video.h"
-#include "lung/estimate.h"
 #include "nn/error.h"
 
 #include <math.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define P LUS_CLIP_PIXELS
-#define MODEL_KEY "model_sha256="
 
 gboolean lus_video_planes_write(const char *path, const guint8 *planes, int classes, GError **error)
 {
@@ -49,186 +48,117 @@ gboolean lus_video_planes_read(const char *path, guint8 **planes, int *classes, 
 /* ---- the tables ---- */
 
 typedef struct {
-  int row;
-  const char *patient;
-  int day;
-  int zone;
-  guint8 *planes;
+  int row, zone;
+  const LusOutcomeExam *exam;
+  guint8 *planes; /* NULL: does not count */
 } Row;
 
 static int compare_rows(const void *a, const void *b)
 {
   const Row *x = a, *y = b;
-  int order = strcmp(x->patient, y->patient);
-  return order ? order : x->day != y->day ? (x->day > y->day) - (x->day < y->day) : x->row - y->row;
+  int order = strcmp(x->exam->patient, y->exam->patient), days = (x->exam->day > y->exam->day) - (x->exam->day < y->exam->day);
+  return order ? order : days ? days : x->row - y->row;
 }
 
-static gboolean read_row(Row *out, const LusCsv *csv, int row, const int columns[4], const char *folder, int *classes,
-                         GError **error)
+/* The exam of a row of the features; the table was read from the same file. */
+static const LusOutcomeExam *exam_of(const LusOutcomeTable *table, const char *patient, int day)
 {
-  double day;
-  int found = *classes;
-  g_autofree char *name = g_strconcat(lus_csv_field(csv, row, columns[0]), ".png", NULL);
-  g_autofree char *path = g_build_filename(folder, name, NULL);
-  *out = (Row){.row = row, .patient = lus_csv_field(csv, row, columns[1]),
-               .zone = lus_video_zone(lus_csv_field(csv, row, columns[3]))};
-  if (!lus_csv_number(&day, csv, row, columns[2], 0, 1e6, error))
-    return FALSE;
-  if (!*out->patient || isnan(day) || day != floor(day))
-    return lus_csv_refuse(csv, row, error, "patient or day is missing or not a whole number");
-  out->day = (int)day;
+  for (int i = 0; i < table->n; i++)
+    if (table->exams[i].day == day && g_str_equal(table->exams[i].patient, patient))
+      return &table->exams[i];
+  return NULL;
+}
+
+static gboolean read_planes(Row *out, LusVideoData *data, const LusCsv *csv, int row, const char *path, GError **error)
+{
+  int found = data->classes;
   if (!lus_video_planes_read(path, &out->planes, &found, error))
     return FALSE;
-  if (!out->planes || *classes == 0 || found == *classes) {
-    *classes = found;
+  if (!out->planes) {
+    data->without_planes++;
     return TRUE;
   }
-  g_free(out->planes);
-  out->planes = NULL;
-  return lus_csv_refuse(csv, row, error, "%s has %d classes, others %d", path, found, *classes);
+  if (data->classes == 0 || found == data->classes) {
+    data->classes = found;
+    return TRUE;
+  }
+  g_clear_pointer(&out->planes, g_free);
+  return lus_csv_refuse(csv, row, error, "%s has %d classes, others %d", path, found, data->classes);
 }
 
-static void add_clip(LusVideoData *data, const Row *row)
+static gboolean read_row(Row *out, LusVideoData *data, const LusOutcomeTable *table, const LusCsv *csv, int row,
+                         const char *folder, GError **error)
+{
+  const char *zone = lus_csv_field(csv, row, lus_csv_column(csv, "zone"));
+  double day;
+  if (!lus_csv_number(&day, csv, row, lus_csv_column(csv, "day"), 0, 1e6, error))
+    return FALSE;
+  *out = (Row){.row = row, .zone = lus_video_zone(zone),
+               .exam = exam_of(table, lus_csv_field(csv, row, lus_csv_column(csv, "patient")), (int)day)};
+  if (!out->exam)
+    return lus_csv_refuse(csv, row, error, "the file changed while it was read; try again");
+  LusZone measured;
+  lus_exam_get_zone(out->exam->exam, lus_exam_zone(out->exam->exam, zone), &measured);
+  if (!lus_zone_at_hand(&measured, table->min_frames)) {
+    data->not_at_hand++;
+    return TRUE;
+  }
+  g_autofree char *name = g_strconcat(lus_csv_field(csv, row, lus_csv_column(csv, "clip")), ".png", NULL);
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  return read_planes(out, data, csv, row, path, error);
+}
+
+static void add_clip(LusVideoData *data, const LusOutcomeTable *table, const Row *row)
 {
   LusVideoExam *exam = data->n_exams > 0 ? &data->exams[data->n_exams - 1] : NULL;
-  gboolean other = !exam || !g_str_equal(data->patients[exam->patient], row->patient);
-  if (other) {
-    data->readmitted[data->n_patients] = -1;
-    data->patients[data->n_patients++] = g_strdup(row->patient);
-  }
-  if (other || exam->day != row->day) {
+  gboolean other = !exam || !g_str_equal(data->patients[exam->patient], row->exam->patient);
+  if (other)
+    data->patients[data->n_patients++] = g_strdup(row->exam->patient);
+  if (other || exam->day != row->exam->day) {
+    int patient = data->n_patients - 1;
     exam = &data->exams[data->n_exams++];
-    *exam = (LusVideoExam){.patient = data->n_patients - 1, .day = row->day, .first_clip = data->n_clips, .sf = NAN};
+    *exam = (LusVideoExam){.patient = patient, .day = row->exam->day, .first_clip = data->n_clips, .sf = row->exam->sf};
+    data->readmitted[patient] = lus_outcome_is_last(table, row->exam) ? row->exam->readmitted : -1;
   }
   exam->n_clips++;
   data->clips[data->n_clips++] = (LusVideoClip){row->zone, row->planes};
 }
 
-static gboolean read_clips(LusVideoData *data, const LusCsv *csv, const char *folder, GError **error)
+static gboolean read_clips(LusVideoData *data, const LusOutcomeTable *table, const LusCsv *csv, const char *folder,
+                           GError **error)
 {
-  static const char *const names[] = {"clip", "patient", "day", "zone"};
-  int columns[4], n = 0;
+  int n = 0;
   gboolean done = TRUE;
-  for (int i = 0; i < 4; i++)
-    if (!lus_csv_require(&columns[i], csv, names[i], error))
-      return FALSE;
   gsize rows = (gsize)MAX(csv->n_rows, 1);
-  g_autofree Row *table = g_new0(Row, rows);
+  g_autofree Row *read = g_new0(Row, rows);
   data->clips = g_new0(LusVideoClip, rows);
   data->exams = g_new0(LusVideoExam, rows);
   data->readmitted = g_new0(int, rows);
   data->patients = g_new0(char *, rows + 1);
   for (int row = 0; row < csv->n_rows && done; row++) {
-    done = read_row(&table[n], csv, row, columns, folder, &data->classes, error);
-    if (done && !table[n].planes)
-      data->without_planes++;
-    else if (done)
-      n++;
+    done = read_row(&read[n], data, table, csv, row, folder, error);
+    n += done && read[n].planes;
   }
-  qsort(table, (gsize)n, sizeof *table, compare_rows);
+  qsort(read, (gsize)n, sizeof *read, compare_rows);
   for (int i = 0; i < n; i++)
-    add_clip(data, &table[i]);
-  if (done && n == 0) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no planes of any clip of %s; write them with 'lus features "
-                "--planes %s'", folder, csv->path, folder);
-    return FALSE;
-  }
-  return done;
+    add_clip(data, table, &read[i]);
+  if (done && n == 0)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: no planes of any clip of %s whose zone counts (%d clips lack planes: write them with 'lus features --planes "
+                "%s'; of %d the zone has fewer than %d frames or no pleural line)", folder, csv->path, data->without_planes,
+                folder, data->not_at_hand, table->min_frames);
+  return done && n > 0;
 }
 
-static int find_patient(const LusVideoData *data, const char *name)
+LusVideoData *lus_video_data_load(const char *features, const char *folder, const char *outcomes, int min_frames,
+                                  GError **error)
 {
-  int low = 0, high = data->n_patients; /* they are sorted */
-  while (low < high) {
-    int middle = (low + high) / 2, order = strcmp(data->patients[middle], name);
-    if (order == 0)
-      return middle;
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return -1;
-}
-
-static LusVideoExam *find_exam(const LusVideoData *data, int patient, int day)
-{
-  for (int i = 0; i < data->n_exams; i++)
-    if (data->exams[i].patient == patient && data->exams[i].day == day)
-      return &data->exams[i];
-  return NULL;
-}
-
-static gboolean read_sf(double *sf, const LusCsv *csv, int row, const int columns[6], GError **error)
-{
-  double spo2, fio2, flow;
-  g_autoptr(GError) problem = NULL;
-  *sf = NAN;
-  if (!lus_csv_number(&spo2, csv, row, columns[2], 0, 100, error) ||
-      !lus_csv_number(&fio2, csv, row, columns[3], 0, 100, error) ||
-      !lus_csv_number(&flow, csv, row, columns[4], 0, 100, error))
-    return FALSE;
-  if (isnan(fio2) && !isnan(flow))
-    fio2 = lus_fio2_from_flow(flow);
-  if (isnan(spo2) || isnan(fio2) || lus_sf_ratio(sf, spo2, fio2, &problem))
-    return TRUE;
-  return lus_csv_refuse(csv, row, error, "%s", problem->message);
-}
-
-static gboolean read_outcome(LusVideoData *data, const LusCsv *csv, int row, const int columns[6], GError **error)
-{
-  int patient = find_patient(data, lus_csv_field(csv, row, columns[0]));
-  double day, readmitted, sf;
-  if (!lus_csv_number(&day, csv, row, columns[1], 0, 1e6, error) || !read_sf(&sf, csv, row, columns, error) ||
-      !lus_csv_number(&readmitted, csv, row, columns[5], 0, 1, error))
-    return FALSE;
-  if (patient < 0)
-    return TRUE;
-  LusVideoExam *exam = isnan(day) ? NULL : find_exam(data, patient, (int)day);
-  if (exam && !isnan(exam->sf))
-    return lus_csv_refuse(csv, row, error, "this patient's day stands there twice");
-  if (exam)
-    exam->sf = sf;
-  if (isnan(readmitted))
-    return TRUE;
-  int known = data->readmitted[patient];
-  if (known >= 0 && known != (int)readmitted)
-    return lus_csv_refuse(csv, row, error, "readmitted_30d differs between this patient's rows");
-  data->readmitted[patient] = readmitted > 0;
-  return TRUE;
-}
-
-static gboolean read_outcomes(LusVideoData *data, const char *path, GError **error)
-{
-  g_autoptr(LusCsv) csv = lus_csv_load(path, error);
-  int columns[6];
-  if (!csv || !lus_csv_require(&columns[0], csv, "patient", error) || !lus_csv_require(&columns[1], csv, "day", error))
-    return FALSE;
-  static const char *const names[] = {"spo2_percent", "fio2", "o2_l_min", "readmitted_30d"};
-  for (int i = 0; i < 4; i++)
-    columns[2 + i] = lus_csv_column(csv, names[i]);
-  for (int row = 0; row < csv->n_rows; row++)
-    if (!read_outcome(data, csv, row, columns, error))
-      return FALSE;
-  return TRUE;
-}
-
-LusVideoData *lus_video_data_load(const char *features, const char *folder, const char *outcomes, GError **error)
-{
-  g_autoptr(LusCsv) csv = lus_csv_load(features, error);
+  g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, min_frames, error);
+  g_autoptr(LusCsv) csv = table ? lus_csv_load(features, error) : NULL;
   g_autoptr(LusVideoData) data = g_new0(LusVideoData, 1);
-  if (!csv)
+  if (!csv || !read_clips(data, table, csv, folder, error))
     return NULL;
-  const char *at = strstr(csv->comments, MODEL_KEY);
-  gsize length = at ? strspn(at + strlen(MODEL_KEY), "0123456789abcdef") : 0;
-  if (length != 64) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no comment tells the model's SHA-256; make it with 'lus features'",
-                features);
-    return NULL;
-  }
-  data->model_sha256 = g_strndup(at + strlen(MODEL_KEY), length);
-  if (!read_clips(data, csv, folder, error) || !read_outcomes(data, outcomes, error))
-    return NULL;
+  data->model_sha256 = g_strdup(table->model_sha256);
   return g_steal_pointer(&data);
 }
 

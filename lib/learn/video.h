@@ -25,15 +25,17 @@ typedef struct {
   int n_clips, n_exams, n_patients;
   LusVideoClip *clips;
   LusVideoExam *exams;  /* ordered by patient, then day */
-  int *readmitted;      /* per patient: 1 yes, 0 no, -1 not known */
+  int *readmitted;      /* per patient, after the last exam: 1 yes, 0 no, -1 not known */
   char **patients;      /* names */
   char *model_sha256;   /* whose planes these are */
   int without_planes;   /* rows of the table left out because no frame of the clip showed a sector */
+  int not_at_hand;      /* those left out because an exam would not count the zone, lus_zone_at_hand() */
 } LusVideoData;
 
-/** Joins features.csv with the planes that 'lus features --planes' wrote into @folder, one PNG per clip, and outcomes.csv.
- *  Errors name file and line. */
-LUS_API LusVideoData *lus_video_data_load(const char *features, const char *folder, const char *outcomes, GError **error);
+/** Joins features.csv and outcomes.csv, as lus_outcome_table_load() does, with the planes that 'lus features --planes'
+ *  wrote into @folder, one PNG per clip. Errors name file and line. */
+LUS_API LusVideoData *lus_video_data_load(const char *features, const char *folder, const char *outcomes, int min_frames,
+                                          GError **error);
 LUS_API void lus_video_data_free(LusVideoData *data);
 
 /** A clip's planes as one grey picture for @path: a column per frame, a row per plane. */

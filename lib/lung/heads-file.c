@@ -210,7 +210,9 @@ static gboolean read_heads(LusHeads *heads, json_t *json, const char *path, GErr
   const char *notice, *version, *command, *model;
   json_t *tasks, *profile, *networks = NULL;
   json_error_t problem;
-  /* The schema first: a file of another one fails for that reason, not for its keys. */
+  if (!json_object_get(json, "heads")) /* such as an exam.json, which has a schema too */
+    return refuse(error, path, "top level", "no 'heads': this is no heads file");
+  /* The schema before the rest: a file of another one fails for that reason, not for its keys. */
   if (json_unpack_ex(json, &problem, 0, "{s:I}", "schema", &schema) != 0)
     return refuse(error, path, "schema", "%s", problem.text);
   if (schema != LUS_HEADS_SCHEMA)

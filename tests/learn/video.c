@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "learn/tables.h"
 #include "learn/video-internal.h"
 #include "nn/error.h"
 #include "nn/file.h"
@@ -537,6 +538,17 @@ static void test_attend(void)
 
 static const char sha[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/** A row of features.csv for a clip of 40 frames, @pleura of them with a pleural line. */
+static void add_row(GString *table, const char *clip, int pleura)
+{
+  LusClipName name;
+  LusZone measured = {.frames = 40, .pleura_frames = pleura};
+  for (int i = 0; i < LUS_FEATURE_N; i++)
+    measured.features[i] = measured.peaks[i] = NAN;
+  lus_clip_name_parse(&name, clip);
+  lus_features_csv_add(table, clip, &name, &measured, sha);
+}
+
 static void write_text(const char *folder, const char *name, const char *text)
 {
   g_autofree char *path = g_build_filename(folder, name, NULL);
@@ -548,21 +560,26 @@ static void test_tables(void)
   g_autoptr(GError) error = NULL;
   g_autofree char *folder = g_dir_make_tmp("lus-video-XXXXXX", NULL);
   g_autofree guint8 *planes = random_planes();
-  static const char *const clips[] = {"a_d1_R1", "a_d2_R1", "b_d1_L3"};
+  static const char *const clips[] = {"a_d1_R1", "a_d2_R1", "b_d1_L3", "a_d2_R2"};
   g_autofree char *features = g_build_filename(folder, "f.csv", NULL), *outcomes = g_build_filename(folder, "o.csv", NULL);
-  g_autofree char *table = g_strdup_printf("# model_sha256=%s threshold=0.6\nclip,patient,day,zone\na_d2_R1,a,2,R1\n"
-                                           "b_d1_L3,b,1,L3\na_d1_R1,a,1,R1\nnone,b,2,L3\n", sha);
-  write_text(folder, "f.csv", table);
+  g_autoptr(GString) table = g_string_new(NULL);
+  lus_features_csv_begin(table, sha, 0.6);
+  for (int i = 3; i >= 0; i--)
+    add_row(table, clips[i], i == 3 ? 3 : 4); /* an exam would not count the zone of a_d2_R2 */
+  add_row(table, "b_d2_L3", 40);
+  write_text(folder, "f.csv", table->str);
   write_text(folder, "o.csv", "patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\na,1,90,0.3,,1\na,2,95,,2,1\nc,1,95,,2,\n");
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     g_autofree char *name = g_strconcat(clips[i], ".png", NULL), *path = g_build_filename(folder, name, NULL);
     planes[0] = (guint8)i;
     g_assert_true(lus_video_planes_write(path, planes, 1, &error));
   }
-  g_autoptr(LusVideoData) data = lus_video_data_load(features, folder, outcomes, &error);
+  g_autoptr(LusVideoData) data = lus_video_data_load(features, folder, outcomes, 30, &error);
   g_assert_no_error(error);
   g_assert_cmpint(data->n_exams, ==, 3);
   g_assert_cmpint(data->without_planes, ==, 1);
+  g_assert_cmpint(data->not_at_hand, ==, 1);
+  g_assert_cmpint(data->n_clips, ==, 3);
   g_assert_cmpint(data->classes, ==, 1);
   g_assert_cmpstr(data->model_sha256, ==, sha);
   g_assert_cmpfloat(data->exams[0].sf, ==, 300);
@@ -574,7 +591,7 @@ static void test_tables(void)
   g_assert_cmpint(data->clips[2].zone, ==, lus_video_zone("L3"));
   g_assert_cmpmem(data->clips[2].planes + 1, LUS_CLIP_SIZE(1) - 1, planes + 1, LUS_CLIP_SIZE(1) - 1);
   write_text(folder, "o.csv", "patient,day,spo2_percent,fio2\na,1,90,30\n");
-  g_assert_null(lus_video_data_load(features, folder, outcomes, &error));
+  g_assert_null(lus_video_data_load(features, folder, outcomes, 30, &error));
   g_assert_nonnull(strstr(error->message, "o.csv:2: FiO2 30"));
   GDir *dir = g_dir_open(folder, 0, NULL);
   for (const char *name; (name = g_dir_read_name(dir));) {

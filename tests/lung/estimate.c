@@ -396,8 +396,10 @@ static void test_heads_refused(void)
 {
   static const Wrong cases[] = {
     {HEADS, "", "not valid JSON"},
-    {HEADS, "{}", "schema"},
-    {HEADS, "[]", "schema"},
+    {HEADS, "{}", "no heads file"},
+    {HEADS, "[]", "no heads file"},
+    {HEADS, "{\"schema\":2,\"exam_id\":\"e\"}", "no heads file"},
+    {"\"schema\":2,", "", "schema"},
     {HEADS, HEADS " x", "not valid JSON"},
     {"\"schema\":2", "\"schema\":2,\"schema\":2", "not valid JSON"},
     {"\"schema\":2", "\"schema\":1", "schema: 1 is another version"},

@@ -11,8 +11,10 @@ int main(int argc, char **argv)
   if (size < 32)
     return 2;
   config.stem = config.pyramid = config.segmentation = config.detail = 8;
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 4; i++) {
     config.widths[i] = 8;
+    config.blocks[i] = i < 3 ? 1 : 2;
+  }
   config.head_bias = 0;
   GError *error = NULL;
   LusGraph *graph = lus_fpn_new(&config, 11, &error);

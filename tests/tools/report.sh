@@ -45,7 +45,8 @@ check "a picture of each clip" is_size planes/p1_d1_R1.png 768x192
 printf 'patient,day,spo2_percent,fio2\np1,1,90,0.3\n' > o.csv
 check "network: needs a heads file" gives 1 "make it with 'lus fit' without --network" fit --network planes f.csv o.csv -o none.json
 echo '{}' > heads.json
-check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes f.csv o.csv -o heads.json
+check "network: zones too short" gives 1 "of 2 the zone has fewer than 10 frames" fit --network planes f.csv o.csv -o heads.json
+check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes --min-frames 1 f.csv o.csv -o heads.json
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
 
