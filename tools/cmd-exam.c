@@ -291,6 +291,7 @@ static gboolean write_exam(const Run *run, GError **error)
     g_set_error(error, LUS_ERROR, LUS_ERROR_MEMORY, "no memory for the exam's text");
     return FALSE;
   }
+  lus_tool_remove_report(run->exam, path);
   if (!lus_file_write(path, text, strlen(text), error))
     return FALSE;
   print_zones(run);

@@ -4,11 +4,31 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 
+#define PDF_NAME "report.pdf"
+#define PNG_NAME "report.png"
+
 static const char description[] =
   "EXAM is an exam.json, or a folder with one, as 'lus exam' writes it with the key frames beside it\n"
   "(--report). Of several exams, which must be one patient's on different days, the latest is\n"
   "reported and the others give the trend. Writes DIR/report.pdf and DIR/report.png.\n\n"
   "Example: lus report day1 day2 -o day2";
+
+void lus_tool_remove_report(const LusExam *exam, const char *path)
+{
+  static const char *const names[] = {PDF_NAME, PNG_NAME};
+  g_autofree char *folder = g_path_get_dirname(path);
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *file = g_build_filename(folder, names[i], NULL);
+    g_unlink(file);
+  }
+  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(exam, i, &zone);
+    g_autofree char *key = lus_report_key_path(path, zone.name);
+    if (key)
+      g_unlink(key);
+  }
+}
 
 gboolean lus_tool_write_keys(const LusKeyFrames *keys, const LusExam *exam, const char *path, GError **error)
 {
@@ -21,13 +41,10 @@ gboolean lus_tool_write_keys(const LusKeyFrames *keys, const LusExam *exam, cons
       continue;
     if (!lus_key_frames_png(keys, &png, i, zone.features, error))
       return FALSE;
-    gboolean done = TRUE;
-    if (png) {
-      done = lus_file_write(key, png->data, png->len, error);
-      g_byte_array_unref(png);
-    } else {
-      g_unlink(key);
-    }
+    if (!png)
+      continue;
+    gboolean done = lus_file_write(key, png->data, png->len, error);
+    g_byte_array_unref(png);
     if (!done)
       return FALSE;
   }
@@ -49,8 +66,8 @@ static gboolean write_bytes(const char *folder, const char *name, GByteArray *by
 gboolean lus_tool_write_report(const char *folder, const char *const *paths, GError **error)
 {
   g_autoptr(LusReport) report = lus_report_load(paths, error);
-  return report && write_bytes(folder, "report.pdf", lus_report_pdf(report, error), error) &&
-         write_bytes(folder, "report.png", lus_report_png(report, error), error);
+  return report && write_bytes(folder, PDF_NAME, lus_report_pdf(report, error), error) &&
+         write_bytes(folder, PNG_NAME, lus_report_png(report, error), error);
 }
 
 static gboolean report(const char *folder, char *const *inputs, GError **error)

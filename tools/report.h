@@ -4,5 +4,7 @@
 
 /** Writes FOLDER/report.pdf and report.png on the exams at @paths (NULL-terminated) and prints their names. */
 gboolean lus_tool_write_report(const char *folder, const char *const *paths, GError **error);
-/** Writes the key frames of @exam's zones beside the exam.json at @path; those of an earlier exam there are removed. */
+/** Removes what an earlier exam left beside the exam.json at @path: report and key frames of @exam's zones. */
+void lus_tool_remove_report(const LusExam *exam, const char *path);
+/** Writes the key frames of @exam's zones beside the exam.json at @path. */
 gboolean lus_tool_write_keys(const LusKeyFrames *keys, const LusExam *exam, const char *path, GError **error);
