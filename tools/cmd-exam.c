@@ -16,12 +16,19 @@ static const char description[] =
   "--report adds a page with key frames (lus report adds earlier days).\n\n"
   "Example: lus exam clips/p003_d1_*.mkv -o exam";
 
+#define NOT_GIVEN (-G_MAXDOUBLE)
+
 typedef struct {
   char *output, *zone, *zones, *heads, *model, *exam_id, *baseline;
   int min_frames, threads;
   gboolean report;
   double spo2, fio2, o2_l_min;
 } Options;
+
+static gboolean is_given(double option)
+{
+  return !(option <= NOT_GIVEN); /* also NaN, to be refused */
+}
 
 /** Everything one exam consists of. */
 typedef struct {
@@ -324,8 +331,8 @@ static gboolean check_baseline(const Run *run, GError **error)
 static gboolean load_comparison(Run *run, GError **error)
 {
   const Options *o = run->options;
-  double fio2 = o->o2_l_min >= 0 ? lus_fio2_from_flow(o->o2_l_min) : o->fio2 > 0 ? o->fio2 : 0.21;
-  if (o->spo2 > 0 && !lus_sf_ratio(&run->sf_measured, o->spo2, fio2, error))
+  double fio2 = is_given(o->o2_l_min) ? lus_fio2_from_flow(o->o2_l_min) : is_given(o->fio2) ? o->fio2 : 0.21;
+  if (is_given(o->spo2) && !lus_sf_ratio(&run->sf_measured, o->spo2, fio2, error))
     return FALSE;
   run->networks = lus_exam_networks_new(run->heads, error);
   if (!run->networks || !o->baseline)
@@ -364,11 +371,11 @@ static int check_options(Options *options, char *const *inputs)
     return lus_tool_usage("exam", "--min-frames must be 1 or more");
   if (options->zone && !lus_zone_known(options->zone))
     return lus_tool_usage("exam", "--zone must be one of R1 to R6, L1 to L6, R4V, L4V");
-  if (options->spo2 <= 0 && (options->fio2 > 0 || options->o2_l_min >= 0))
+  if (!is_given(options->spo2) && (is_given(options->fio2) || is_given(options->o2_l_min)))
     return lus_tool_usage("exam", "--fio2 and --o2-flow are for --spo2, which is missing");
-  if (options->fio2 > 0 && options->o2_l_min >= 0)
+  if (is_given(options->fio2) && is_given(options->o2_l_min))
     return lus_tool_usage("exam", "--fio2 and --o2-flow exclude each other");
-  if (options->o2_l_min > 60)
+  if (is_given(options->o2_l_min) && !(options->o2_l_min >= 0 && options->o2_l_min <= 60))
     return lus_tool_usage("exam", "--o2-flow is in litres a minute, 0 to 60");
   if (g_str_has_suffix(inputs[0], ".json") && inputs[1])
     return lus_tool_usage("exam", "a manifest stands alone");
@@ -377,7 +384,7 @@ static int check_options(Options *options, char *const *inputs)
 
 int lus_cmd_exam(int argc, char **argv)
 {
-  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES, .o2_l_min = -1};
+  Options o = {.min_frames = LUS_EXAM_MIN_FRAMES, .spo2 = NOT_GIVEN, .fio2 = NOT_GIVEN, .o2_l_min = NOT_GIVEN};
   const GOptionEntry entries[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o.output, "Folder for exam.json", "DIR"},
     {"zone", 0, 0, G_OPTION_ARG_STRING, &o.zone, "Zone of a single clip", "ZONE"},

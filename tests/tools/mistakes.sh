@@ -80,6 +80,12 @@ check "an earlier exam of another patient" gives 1 "is of patient P2, these clip
 check "an earlier exam that is later" gives 1 "is of day 2, these clips are of day 1" exam "$x" -o e2 --model model.onnx \
   --baseline later.json
 check "FiO2 in percent" gives 1 "give 0.4 for 40 %" exam "$x" -o e2 --model model.onnx --spo2 95 --fio2 40
+for option in "--spo2 0" "--spo2 -5" "--spo2 nan" "--spo2 95 --fio2 0" "--spo2 95 --fio2 -1"; do
+  # shellcheck disable=SC2086
+  check "oxygen that is none: $option" gives 1 "is not a" exam "$x" -o e2 --model model.onnx $option
+done
+check "a flow below 0" gives 2 "0 to 60" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow -3
+check "a flow that is no number" gives 2 "0 to 60" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow nan
 check "FiO2 alone" gives 2 "are for --spo2" exam "$x" -o e2 --model model.onnx --fio2 0.4
 check "oxygen as a flow" gives 0 "S/F measured 328" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 \
   --baseline e
