@@ -47,6 +47,7 @@ struct _GstLusSfEstimate {
   LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
   gboolean warned;          /* that frames do not fit together, once per exam */
+  char *clip;               /* id of the stream; NULL: none so far */
   gboolean saw_masks;       /* in any picture since the start */
   GstClockTime next_update; /* stream time of the next estimate */
 };
@@ -239,6 +240,8 @@ static void take_exam_locked(GstLusSfEstimate *self, GstLusExam *exam)
 {
   gst_lus_exam_unref(self->exam);
   self->exam = exam;
+  if (exam)
+    gst_lus_exam_set_clip(exam, self->clip);
   self->warned = FALSE;
   self->next_update = 0;
 }
@@ -313,6 +316,7 @@ static gboolean stop(GstBaseTransform *trans)
   g_mutex_lock(&self->lock);
   pool = g_steal_pointer(&self->pool);
   g_clear_pointer(&self->exam, gst_lus_exam_unref);
+  g_clear_pointer(&self->clip, g_free);
   if (self->zone_from_tag)
     g_clear_pointer(&self->zone, g_free);
   self->zone_from_tag = FALSE;
@@ -356,6 +360,8 @@ static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
 
   gst_event_parse_stream_start(event, &id);
   g_mutex_lock(&self->lock);
+  g_free(self->clip);
+  self->clip = g_strdup(id);
   if (self->exam)
     gst_lus_exam_set_clip(self->exam, id);
   if (self->zone_from_tag)
@@ -600,6 +606,7 @@ static void finalize(GObject *object)
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(object);
 
   gst_lus_exam_unref(self->exam);
+  g_free(self->clip);
   g_free(self->zone);
   g_free(self->exam_file);
   g_free(self->heads_file);

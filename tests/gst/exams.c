@@ -168,10 +168,34 @@ static void test_events_from_below(void)
   gst_harness_teardown(harness);
 }
 
+/* Two exams within one stream: each lists it, the second as it would alone. */
+static void test_one_stream(void)
+{
+  g_autofree char *path = fixture_path("exam-stream.json"), *caps = fixture_caps("I420", WIDTH, HEIGHT);
+  GstHarness *harness = make_harness(path);
+
+  for (guint n = 0; n < 2; n++) {
+    g_autofree char *file = NULL;
+    if (n == 0)
+      begin(harness, "clip7", caps);
+    else
+      gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+          gst_structure_new("lus-exam", "action", G_TYPE_STRING, "start", "exam-id", G_TYPE_STRING, "next", NULL)));
+    choose(harness, "L2");
+    gst_buffer_unref(fixture_push(harness, caps, fixture_line, n));
+    finish(harness);
+    g_assert_true(g_file_get_contents(path, &file, NULL, NULL));
+    g_assert_nonnull(strstr(file, "\"clips\": [\n        \"clip7\"\n      ]"));
+    g_assert_true(n == 0 || strstr(file, "\"next\""));
+  }
+  gst_harness_teardown(harness);
+}
+
 static void add_tests(void)
 {
   g_test_add_func("/exams/two-patients", test_two_patients);
   g_test_add_func("/exams/events-from-below", test_events_from_below);
+  g_test_add_func("/exams/one-stream", test_one_stream);
 }
 
 int main(int argc, char **argv)

@@ -410,6 +410,7 @@ static void test_two_patients(void)
   const char *const files[] = {a, a_alone, b, alone};
   char *texts[4];
 
+  gst_harness_push_event(harness, gst_event_new_stream_start("ward"));
   hold(TRUE);
   examine(harness, "A", a, 90);
   tell(harness, "finish", NULL);
@@ -418,10 +419,12 @@ static void test_two_patients(void)
   gst_harness_teardown(harness);
 
   harness = make_harness(heads, a_alone, "");
+  gst_harness_push_event(harness, gst_event_new_stream_start("ward"));
   examine(harness, "A", a_alone, 90);
   finish(harness);
   gst_harness_teardown(harness);
   harness = make_harness(heads, alone, "");
+  gst_harness_push_event(harness, gst_event_new_stream_start("ward"));
   examine(harness, "B", alone, 20);
   finish(harness);
   gst_harness_teardown(harness);
