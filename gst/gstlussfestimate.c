@@ -46,7 +46,7 @@ struct _GstLusSfEstimate {
   GstVideoInfo info;
   LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
-  gboolean warned;          /* that frames do not fit together, once per exam */
+  guint warned;             /* how frames do not fit together: GstLusExamAdded as bits, once per exam */
   char *clip;               /* id of the stream; NULL: none so far */
   gboolean saw_masks;       /* in any picture since the start */
   GstClockTime next_update; /* stream time of the next estimate */
@@ -242,7 +242,7 @@ static void take_exam_locked(GstLusSfEstimate *self, GstLusExam *exam)
   self->exam = exam;
   if (exam)
     gst_lus_exam_set_clip(exam, self->clip);
-  self->warned = FALSE;
+  self->warned = 0;
   self->next_update = 0;
 }
 
@@ -528,8 +528,9 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   work_locked(self);
   fill_summary_locked(self, summary);
   problem = gst_lus_exam_take_problem(self->exam);
-  warn = !self->warned && (added == GST_LUS_EXAM_OTHER_MODEL || added == GST_LUS_EXAM_OTHER_THRESHOLD);
-  self->warned |= warn;
+  warn = (added == GST_LUS_EXAM_OTHER_MODEL || added == GST_LUS_EXAM_OTHER_THRESHOLD) && !(self->warned >> added & 1);
+  if (warn)
+    self->warned |= 1u << added;
   g_mutex_unlock(&self->lock);
 
   gst_lus_warn_networks(GST_ELEMENT(self), problem);

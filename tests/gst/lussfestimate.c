@@ -419,8 +419,8 @@ static void test_estimate(void)
   gst_harness_teardown(harness);
 }
 
-/* Masks cut elsewhere than the estimator's are reported once, as is a change of the model, whose pictures are left out.
- */
+/* Masks cut elsewhere than the estimator's are reported once, as is a change of the model, whose pictures are left out;
+ * also both in one exam. */
 static void test_mismatches(void)
 {
   g_autofree char *heads = write_heads(), *settings = g_strdup_printf("heads-file=%s zone=R1", heads);
@@ -429,7 +429,7 @@ static void test_mismatches(void)
   GstElement *mask = gst_harness_find_element(harness, "lusconfmask");
   GstElement *segment = gst_harness_find_element(harness, "lussegment");
   GstBus *bus = gst_bus_new();
-  static const guint warnings[] = {0, 1, 0, 0, 1, 0};
+  static const guint warnings[] = {0, 1, 0, 0, 1, 0, 1, 1, 0};
   GstStructure *summary;
   LusExamView view;
 
@@ -446,6 +446,13 @@ static void test_mismatches(void)
     }
     if (n == 4)
       g_object_set(segment, "model-file", fixture_other_model(), NULL);
+    if (n == 6) {
+      g_object_set(mask, "confidence-threshold", 0.4, NULL);
+      g_signal_emit_by_name(sf, "start-exam");
+      g_object_set(sf, "zone", "R1", NULL);
+    }
+    if (n == 7)
+      g_object_set(segment, "model-file", fixture_model(), NULL);
     push_frames(harness, n, 1);
     while ((message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING))) {
       gst_message_unref(message);
@@ -453,7 +460,7 @@ static void test_mismatches(void)
     }
     g_assert_cmpuint(count, ==, warnings[n]);
   }
-  summary = pull_summary(harness, 6);
+  summary = pull_summary(harness, 9);
   g_assert_true(gst_lus_summary_get_exam(summary, &view));
   g_assert_cmpint(view.frames[0], ==, 1);
   gst_structure_free(summary);
