@@ -117,7 +117,12 @@ gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone)
   if (exam->networks && exam->zone_index >= 0)
     gst_lus_networks_pause(exam->networks, exam->zone_index);
   exam->zone_index = zone && *zone ? lus_exam_zone(exam->exam, zone) : -1;
-  g_strlcpy(exam->zone, exam->zone_index >= 0 ? zone : "", sizeof(exam->zone));
+  exam->zone[0] = '\0';
+  if (exam->zone_index >= 0) {
+    LusZone chosen;
+    lus_exam_get_zone(exam->exam, exam->zone_index, &chosen);
+    g_strlcpy(exam->zone, chosen.name, sizeof(exam->zone));
+  }
   return exam->zone_index >= 0 || !zone || !*zone;
 }
 

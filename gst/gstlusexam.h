@@ -10,7 +10,7 @@ typedef struct _GstLusExam GstLusExam;
 
 /** @heads_file: the estimator, with its video networks; NULL: the bundled one, without which the estimate is "No
  * estimator". @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3). @baseline: exam.json of an earlier exam, for the
- * change, or NULL. NULL with @error if a file cannot be used, a zone is unknown or named twice. */
+ * change, or NULL. NULL with @error if a file cannot be used, or a zone's name is empty, too long or there twice. */
 GstLusExam *gst_lus_exam_new(const char *heads_file, char *const *zones, const char *baseline, GError **error);
 GstLusExam *gst_lus_exam_ref(GstLusExam *exam);
 /** NULL is accepted. */

@@ -40,7 +40,7 @@ gboolean lus_zone_known(const char *name)
 static int find_zone(const LusExam *exam, const char *name)
 {
   for (int i = 0; i < exam->n_zones; i++)
-    if (g_str_equal(exam->zones[i].name, name))
+    if (g_ascii_strcasecmp(exam->zones[i].name, name) == 0)
       return i;
   return -1;
 }
@@ -81,7 +81,8 @@ static gboolean add_expected(LusExam *exam, const char *name, const char *list, 
                 DEFAULT_ZONES);
     return FALSE;
   }
-  append_zone(exam, name);
+  g_autofree char *capitals = g_ascii_strup(name, -1);
+  append_zone(exam, lus_zone_known(capitals) ? capitals : name);
   return TRUE;
 }
 

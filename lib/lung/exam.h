@@ -22,12 +22,12 @@ typedef struct {
 
 typedef struct _LusExam LusExam;
 
-/** @zones: comma-separated list of expected zones, NULL = "R1,R2,R3,L1,L2,L3". Errors: empty, too many, too long,
- *  twice. */
+/** @zones: comma-separated list of expected zones, NULL = "R1,R2,R3,L1,L2,L3"; known ones are called by capitals. Errors:
+ *  empty, too many, too long, twice. */
 LUS_API LusExam *lus_exam_new(const char *zones, GError **error);
 LUS_API void lus_exam_free(LusExam *exam);
 LUS_API void lus_exam_reset(LusExam *exam);
-/** Index of the zone, added behind the expected ones if it is a known zone name (vocabularies R1-R6, L1-L6, R4V, L4V)
+/** Index of the zone, capitals or not, added behind the expected ones if it is a known zone name (vocabularies R1-R6, L1-L6, R4V, L4V)
  *  and there is room; else -1. */
 LUS_API int lus_exam_zone(LusExam *exam, const char *name);
 LUS_API void lus_exam_add_frame(LusExam *exam, int zone, const double features[LUS_FEATURE_N]);

@@ -283,6 +283,18 @@ static void test_messages(void)
   gst_harness_teardown(harness);
 }
 
+/* Zones are called by capitals, in the list too; names of one's own stay as they are, and can be chosen. */
+static void test_small_letters(void)
+{
+  GstHarness *harness = make_harness("zones=\"<r1,apex>\"");
+
+  g_assert_true(press(harness, "1"));
+  assert_zone(harness, 0, "R1", FALSE);
+  g_assert_true(press(harness, "2"));
+  assert_zone(harness, 1, "apex", FALSE);
+  gst_harness_teardown(harness);
+}
+
 static void test_unknown_zone(void)
 {
   GstHarness *harness = make_harness("");
@@ -515,6 +527,7 @@ static void add_tests(void)
   g_test_add_func("/lussfestimate/actions", test_actions);
   g_test_add_func("/lussfestimate/keys", test_keys);
   g_test_add_func("/lussfestimate/messages", test_messages);
+  g_test_add_func("/lussfestimate/small-letters", test_small_letters);
   g_test_add_func("/lussfestimate/unknown-zone", test_unknown_zone);
   g_test_add_func("/lussfestimate/zone-before-start", test_zone_before_start);
   g_test_add_func("/lussfestimate/errors", test_errors);

@@ -38,7 +38,7 @@ static void test_zones(void)
 static void test_zone_lists(void)
 {
   static const char *const wrong[][2] = {
-    {"", "empty"}, {"R1,,R2", "empty"}, {"R1,R2,R1", "twice"}, {"R1,ABCDEFGH", "longer"},
+    {"", "empty"}, {"R1,,R2", "empty"}, {"R1,R2,R1", "twice"}, {"R1,r1", "twice"}, {"R1,ABCDEFGH", "longer"},
     {"a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "more than 16"}};
   for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;
@@ -50,6 +50,12 @@ static void test_zone_lists(void)
   LusZone zone;
   lus_exam_get_zone(exam, 2, &zone);
   g_assert_cmpstr(zone.name, ==, "upper");
+  g_assert_cmpint(lus_exam_zone(exam, "UPPER"), ==, 2);
+  g_autoptr(LusExam) small = lus_exam_new("r1,l4v", NULL);
+  g_assert_cmpint(lus_exam_zone(small, "R1"), ==, 0);
+  g_assert_cmpint(lus_exam_zone(small, "L4V"), ==, 1);
+  lus_exam_get_zone(small, 1, &zone);
+  g_assert_cmpstr(zone.name, ==, "L4V");
   g_autoptr(LusExam) full = lus_exam_new("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", NULL);
   g_assert_cmpint(lus_exam_zone(full, "R1"), ==, -1);
 }
