@@ -153,12 +153,18 @@ static gboolean mask_frames(Clip *clip, LusToolWorker *worker, GError **error)
   }
 }
 
+/** Also by another name, such as a symbolic link. */
+static gboolean is_same_folder(const char *a, const char *b)
+{
+  GStatBuf at, bt;
+  return g_stat(a, &at) == 0 && g_stat(b, &bt) == 0 && at.st_dev == bt.st_dev && at.st_ino == bt.st_ino;
+}
+
 static gboolean open_clip(Clip *clip, const Options *o, const LusToolInput *input, GError **error)
 {
   g_autofree char *from = g_path_get_dirname(input->path);
   g_autofree char *folder = g_build_filename(o->output, input->name, NULL);
-  g_autofree char *absolute = g_canonicalize_filename(from, NULL), *to = g_canonicalize_filename(folder, NULL);
-  if (g_str_equal(absolute, to)) {
+  if (is_same_folder(from, folder)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: would be overwritten; give another folder with -o", folder);
     return FALSE;
   }

@@ -118,6 +118,9 @@ check "lus mask: no threshold" gives 2 "--threshold is needed" mask all -o n
 check "lus mask: no results" gives 1 "no results of lus segment" mask in -o n -t 5
 check "lus mask: no confidences" gives 1 "lus segment --confidences writes it" mask png -o n -t 5
 check "lus mask: over itself" gives 1 "would be overwritten" mask all -o all -t 5
+ln -s all link
+check "lus mask: over itself by another name" gives 1 "would be overwritten" mask all -o link -t 5
+check "lus mask: the confidences are left alone" test -e all/z/confidences.mkv
 cp -r all/z cut && head -n 3 cut/frames.jsonl > f && mv f cut/frames.jsonl
 check "lus mask: another clip's numbers" gives 1 "is not what" mask cut -o n -t 5
 check "lus mask: nothing is left" test -z "$(find n -name 'frame*')"
