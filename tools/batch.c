@@ -36,9 +36,15 @@ struct _LusToolWorker {
   gboolean skipped;
 };
 
-static gboolean stopped(const char *path, GError **error)
+/** What there is to do after Ctrl-C. */
+static const char *how_to_go_on(const Run *run)
 {
-  g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped; run it again with --resume", path);
+  return run->batch->resumes ? "run it again with --resume" : "run it again";
+}
+
+static gboolean stopped(const Run *run, const char *path, GError **error)
+{
+  g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped; %s", path, how_to_go_on(run));
   return FALSE;
 }
 
@@ -71,7 +77,7 @@ gboolean lus_tool_worker_frame(LusToolWorker *worker, gint64 frame, gint64 total
   worker->share = total > 0 ? (double)MIN(frame, total) / (double)total : 0;
   gboolean go_on = show_progress(run, frame, total);
   g_mutex_unlock(&run->lock);
-  return go_on || stopped(input_of(worker)->path, error);
+  return go_on || stopped(run, input_of(worker)->path, error);
 }
 
 void lus_tool_worker_skip(LusToolWorker *worker)
@@ -81,7 +87,6 @@ void lus_tool_worker_skip(LusToolWorker *worker)
 
 char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **error)
 {
-  (void)worker;
   FILE *file = g_fopen(path, "re");
   if (!file) {
     if (errno == ENOENT)
@@ -99,7 +104,7 @@ char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **err
   if (number == 0 && !lus_tool_interrupted())
     return g_strdup(g_checksum_get_string(checksum));
   if (number == 0)
-    stopped(path, error);
+    stopped(worker->run, path, error);
   else if (number == EISDIR)
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
   else
@@ -215,8 +220,8 @@ static int conclude(const Run *run)
   if (run->failed > 0 && run->batch->keep_going && run->errors)
     print_failures(run);
   if (lus_tool_interrupted())
-    fprintf(stderr, "lus %s: stopped; run it again with --resume (%u of %u clips are done)\n", run->batch->command,
-            run->done, n);
+    fprintf(stderr, "lus %s: stopped; %s (%u of %u clips are done)\n", run->batch->command, how_to_go_on(run), run->done,
+            n);
   else if (run->stopping && run->done + run->failed < n)
     fprintf(stderr, "lus %s: %u of %u clips were not begun; --keep-going does them all the same\n", run->batch->command,
             n - run->done - run->failed, n);

@@ -11,6 +11,7 @@ typedef struct {
   const GPtrArray *inputs; /* LusToolInput* */
   int threads;             /* in all, 0: one per processor */
   gboolean keep_going;     /* do the others after one failed */
+  gboolean resumes;        /* the command has --resume */
   /** What a worker needs for itself, with so many threads; called in its thread. NULL: error. */
   gpointer (*open)(gpointer data, int threads, GError **error);
   void (*close)(gpointer opened);

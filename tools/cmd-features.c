@@ -129,7 +129,7 @@ static int write_table(Run *run, char *const *errors, int code)
 static int run_batch(Run *run)
 {
   guint n = run->clips->len;
-  const LusToolBatch batch = {.command = "features", .inputs = run->clips, .threads = run->options->threads,
+  const LusToolBatch batch = {.command = "features", .inputs = run->clips, .resumes = TRUE, .threads = run->options->threads,
                               .keep_going = run->options->keep_going, .open = open_worker, .close = close_worker,
                               .clip = measure_clip, .data = run};
   g_autofree char **errors = g_new0(char *, (gsize)n + 1);

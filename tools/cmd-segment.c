@@ -173,7 +173,7 @@ static gboolean write_summary(const Run *run, char *const *errors, GError **erro
 static int segment_all(Run *run)
 {
   guint n = run->inputs->len;
-  const LusToolBatch batch = {.command = "segment", .inputs = run->inputs, .threads = run->options->threads,
+  const LusToolBatch batch = {.command = "segment", .inputs = run->inputs, .resumes = TRUE, .threads = run->options->threads,
                               .keep_going = run->options->keep_going, .open = open_segmenter,
                               .close = close_segmenter, .clip = segment_clip, .data = run};
   g_autofree char **errors = g_new0(char *, (gsize)n + 1);

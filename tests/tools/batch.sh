@@ -220,6 +220,19 @@ broken() {
     [ "$again" = "$finished" ] || { echo "finished clips were done again"; return 1; }
   done
 }
+told() { # ARGUMENT...: what is said after Ctrl-C; a program that ended before is run again
+  local i
+  for i in $(seq 1 50); do
+    "$lus" "$@" > told.txt 2>&1 &
+    sleep "0.$(printf %03d $((20 * i)))"
+    kill -INT $! 2>/dev/null
+    wait $! 2>/dev/null
+    grep -F "stopped;" told.txt && return
+  done
+  return 1
+}
+check "mask: interrupted" told mask once -o told --threshold 30 --masks png --threads 1
+check "mask: it has no --resume" bash -c "! grep -e --resume told.txt"
 check "interrupted 20 times: finished clips are left alone" broken
 check "resumed" gives 0 "" "${options[@]}" -o int --resume
 find int -name '*.part' -delete # of kill -9 alone
