@@ -293,14 +293,15 @@ static void record_buffer(Live *live, GstBuffer *buffer)
   const GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(buffer);
   const GstStructure *summary = gst_buffer_get_lus_summary(buffer);
   const char *zone = summary ? gst_structure_get_string(summary, "zone") : NULL;
+  const char *exam = summary ? gst_structure_get_string(summary, "exam-id") : NULL;
   const int fps[2] = {MAX(live->info.fps_n, 1), MAX(live->info.fps_d, 1)}, unknown[2] = {25, 1};
   GstVideoFrame frame;
-  if (!meta || !meta->segmentation || !zone || !*zone || live->image.width == 0 ||
+  if (!meta || !meta->segmentation || !exam || !zone || !*zone || live->image.width == 0 ||
       !gst_video_frame_map(&frame, &live->info, buffer, GST_MAP_READ))
     return;
   gst_lus_image_set_frame(&live->image, &frame);
   note_model(live, meta->segmentation->model);
-  lus_live_record_frame(live->record, &live->image, meta, zone, live->kernels, (gint64)GST_BUFFER_PTS(buffer),
+  lus_live_record_frame(live->record, &live->image, meta, exam, zone, live->kernels, (gint64)GST_BUFFER_PTS(buffer),
                         live->info.fps_n > 0 ? fps : unknown);
   gst_video_frame_unmap(&frame);
 }

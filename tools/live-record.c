@@ -225,17 +225,17 @@ static LusRect clipped(LusRect rect, const LusImage *image)
   return (LusRect){x0, y0, MIN(rect.x + rect.width, image->width) - x0, MIN(rect.y + rect.height, image->height) - y0};
 }
 
-void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *zone,
-                           const char *kernels, gint64 pts_ns, const int fps[2])
+void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *exam,
+                           const char *zone, const char *kernels, gint64 pts_ns, const int fps[2])
 {
   if (!*zone || !meta || !meta->segmentation || !meta->mask)
     return;
   LusRect rect = clipped(meta->rect, image);
   g_mutex_lock(&record->lock);
-  g_autofree char *exam = record->error ? NULL : g_strdup(record->exam);
-  gboolean full = exam && g_async_queue_length(record->queue) >= QUEUE_FRAMES;
+  gboolean wanted = !record->error && g_strcmp0(exam, record->exam) == 0;
+  gboolean full = wanted && g_async_queue_length(record->queue) >= QUEUE_FRAMES;
   g_mutex_unlock(&record->lock);
-  if (!exam || rect.width < 1 || rect.height < 1)
+  if (!wanted || rect.width < 1 || rect.height < 1)
     return;
   Frame *frame = g_new0(Frame, 1);
   frame->luma = full ? NULL : copy_sector(image, meta, rect);
@@ -246,7 +246,7 @@ void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const G
     g_mutex_unlock(&record->lock);
     return;
   }
-  frame->exam = g_steal_pointer(&exam);
+  frame->exam = g_strdup(exam);
   frame->zone = g_strdup(zone);
   frame->kernels = kernels;
   frame->segmentation = lus_segmentation_ref(meta->segmentation);

@@ -12,10 +12,11 @@ typedef struct _LusLiveRecord LusLiveRecord;
 LusLiveRecord *lus_live_record_new(const char *folder);
 /** From any thread: the frames to come belong to @exam; NULL: to none, they are not recorded. */
 void lus_live_record_exam(LusLiveRecord *record, const char *exam);
-/** From the streaming thread, with a picture of @image. Recorded if an exam runs, @zone is not empty and @meta has a result.
+/** From the streaming thread, with a picture of @image. Recorded if it is of the exam that runs, @zone is not empty and @meta
+ *  has a result.
  *  @kernels: what computed it, as lussegment's stats tell, interned; @fps: frames per second as a fraction, for the clip's header. */
-void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *zone,
-                           const char *kernels, gint64 pts_ns, const int fps[2]);
+void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *exam,
+                           const char *zone, const char *kernels, gint64 pts_ns, const int fps[2]);
 /** Waits until all is written. FALSE with the first error; *lost is how many pictures found no room in the queue. */
 gboolean lus_live_record_finish(LusLiveRecord *record, guint64 *lost, GError **error);
 void lus_live_record_free(LusLiveRecord *record);
