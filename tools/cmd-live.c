@@ -342,7 +342,7 @@ static void window_key_free(gpointer user_data)
   g_free(pressed);
 }
 
-/* Keys of the window do what those of the terminal do. */
+/* Keys of the window do what those of the terminal do, in the main loop's thread: none once that has ended. */
 static GstPadProbeReturn on_window_event(GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
 {
   (void)pad;
@@ -354,7 +354,7 @@ static GstPadProbeReturn on_window_event(GstPad *pad, GstPadProbeInfo *info, gpo
     return GST_PAD_PROBE_OK;
   WindowKey *pressed = g_new(WindowKey, 1);
   *pressed = (WindowKey){user_data, g_strdup(key)};
-  g_main_context_invoke_full(NULL, G_PRIORITY_DEFAULT, press_window_key, pressed, window_key_free);
+  g_idle_add_full(G_PRIORITY_DEFAULT, press_window_key, pressed, window_key_free);
   return GST_PAD_PROBE_DROP;
 }
 
