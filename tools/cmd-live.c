@@ -2,6 +2,7 @@
 #include "live-record.h"
 #include "live-terminal.h"
 #include "pipeline.h"
+#include "table.h"
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
@@ -40,6 +41,7 @@ typedef struct {
   LusLiveTerminal *terminal;
   char **zones;
   char *exam_id, *folder; /* of the exam that runs; NULL: none does */
+  gboolean seen;          /* it has pictures of a zone */
   double spo2, fio2;
   gboolean interrupted;
   GError *error;
@@ -85,6 +87,7 @@ static gboolean begin_exam(Live *live, const char *wanted)
   live->folder = g_build_filename(live->options->output, live->exam_id, NULL);
   path = g_build_filename(live->folder, "exam.json", NULL);
   live->spo2 = live->fio2 = 0;
+  live->seen = FALSE;
   if (g_mkdir_with_parents(live->folder, 0777) != 0) {
     stop_with(live, g_error_new(LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s; choose another one with -o",
                                 live->folder, g_strerror(errno)));
@@ -108,9 +111,10 @@ static void write_outcomes(Live *live)
     g_ascii_formatd(spo2, sizeof spo2, "%g", live->spo2);
   if (live->fio2 > 0)
     g_ascii_formatd(fio2, sizeof fio2, "%g", live->fio2);
-  g_autofree char *text = g_strdup_printf("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n%s,1,%s,%s,,\n",
-                                          live->exam_id, spo2, fio2);
-  if (!lus_file_write(path, text, strlen(text), &error))
+  g_autoptr(GString) text = g_string_new("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n");
+  lus_tool_table_append(text, live->exam_id);
+  g_string_append_printf(text, ",1,%s,%s,,\n", spo2, fio2);
+  if (!lus_file_write(path, text->str, text->len, &error))
     say(live, "%s", error->message);
 }
 
@@ -125,6 +129,8 @@ static void finish_exam(Live *live)
   write_outcomes(live);
   if (g_file_test(path, G_FILE_TEST_EXISTS))
     say(live, "Exam %s finished: %s", live->exam_id, path);
+  else if (live->seen)
+    say(live, "Exam %s could not be written.", live->exam_id);
   else
     say(live, "Exam %s had no pictures of a zone; nothing was written.", live->exam_id);
   g_rmdir(live->folder); /* if it is empty */
@@ -220,6 +226,7 @@ static void show_exam(Live *live, const GstStructure *summary)
   if (!gst_lus_summary_get_exam(summary, &view))
     return;
   for (int i = 0; i < view.n_zones; i++) {
+    live->seen |= view.frames[i] > 0 && g_strcmp0(gst_structure_get_string(summary, "exam-id"), live->exam_id) == 0;
     if (view.frames[i] >= view.min_frames)
       done++;
     else
@@ -523,6 +530,8 @@ static int run(const Options *options)
 {
   Live live = {.options = options};
   live.zones = g_strsplit(options->zones ? options->zones : DEFAULT_ZONES, ",", -1);
+  for (char **zone = live.zones; *zone; zone++)
+    g_strstrip(*zone);
   if (make_pipeline(&live, &live.error)) {
     live.loop = g_main_loop_new(NULL, FALSE);
     live.terminal = lus_live_terminal_new(on_key, &live);

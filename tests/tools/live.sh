@@ -93,6 +93,24 @@ check "a signal ends it" ended 0
 check "and its results are kept" test -s exams/bed1-2/exam.json
 check "no recording" test -z "$(find exams/bed1-2 -name '*.mkv')"
 
+begin --exam-id "Bed 2, left" --no-record --zones "r1, L1" --source "$source"
+check "zones with spaces and small letters" says "Zone --, 0 of 2 done, missing R1 L1"
+keys 2
+check "can be chosen" says "Zone L1, 1 of 2 done"
+keys 'o95\n'
+check "oxygen of an exam with a comma in its name" says "SpO2 95 %"
+keys f
+check "is written" says "finished: exams/Bed 2, left/exam.json"
+check "as one field" test "$(tail -n 1 "exams/Bed 2, left/outcomes.csv")" = '"Bed 2, left",1,95,,,'
+keys s
+check "the next" says "Exam 20"
+keys 1
+check "its zone" says "Zone R1, 1 of 2 done"
+rm -r exams/20*
+keys f
+check "what cannot be written is not called empty" says "could not be written"
+check "and is an error" ended 1
+
 check "two sources" gives 2 "only one of" live --test --device /dev/video9
 check "no such device" gives 1 "/dev/video97" live --device /dev/video97 --window none -o none
 check "no such element" gives 1 "nosuchsrc" live --source nosuchsrc --window none -o none
