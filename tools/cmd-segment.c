@@ -190,6 +190,17 @@ static int segment_all(Run *run)
   return code;
 }
 
+/** frame000000.mask.png would be both. */
+static gboolean check_names(const Options *o, const LusModel *model, GError **error)
+{
+  if (o->clip.masks != LUS_PLANES_PNG || o->clip.confidences != LUS_PLANES_PNG ||
+      lus_model_info_class(lus_model_info(model), "mask") < 0)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the pictures of its class 'mask' would be named as those of the masks; "
+              "give --masks rle or ffv1", lus_model_path(model));
+  return FALSE;
+}
+
 static int run_segment(Options *o, char **arguments)
 {
   GError *error = NULL;
@@ -199,7 +210,7 @@ static int run_segment(Options *o, char **arguments)
   g_autofree char *path = o->model ? g_strdup(o->model) : lus_model_bundled_path("default.onnx");
   g_autoptr(LusModel) model = lus_model_load(path, &error);
   Run run = {.options = o, .model = model, .inputs = inputs};
-  if (!model || (o->precision && !lus_precision_parse(&run.precision, o->precision, &error)))
+  if (!model || !check_names(o, model, &error) || (o->precision && !lus_precision_parse(&run.precision, o->precision, &error)))
     return lus_tool_fail("segment", error);
   /* What the model lacks is told once, not for each clip. */
   LusSegmenter *first = open_segmenter(&run, 1, &error);

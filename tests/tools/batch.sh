@@ -104,6 +104,10 @@ for line in open("rle/z/frames.jsonl").readlines()[1:]:
 assert frame == 4
 PY
 
+sed 's/pleural_line,fascia_band,vertical_line/mask,fascia_band,vertical_line_streaks/' model.onnx > mask.onnx
+check "a class called mask" gives 0 "" segment in/z.mkv -m mask.onnx -o named --masks rle --confidences
+check "its confidences and the masks as PNG" gives 1 "its class 'mask'" segment in/z.mkv -m mask.onnx -o named --masks --confidences
+
 # Masks from stored confidences: what inference at that threshold gives, bit for bit
 for form in png rle ffv1; do
   check "lus mask: $form" gives 0 "" mask all -o again-$form -t 45 --masks $form
