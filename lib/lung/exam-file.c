@@ -196,6 +196,9 @@ static gboolean read_change(LusExamFile *exam, json_t *root, GError **error)
   if (json_is_string(baseline))
     exam->baseline = g_strdup(json_string_value(baseline));
   out->change_class = found - 1;
+  const double *p = out->change_probability;
+  if (out->change_valid && isnan(p[0] + p[1] + p[2]))
+    return refuse(error, exam, "change", "it is valid but has no probabilities");
   return !out->change_valid || found >= 0 ||
          refuse(error, exam, "change", "it is valid but its class is none of lower, same, higher");
 }

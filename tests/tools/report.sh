@@ -40,6 +40,8 @@ jq '.patient = "p2"' day2/exam.json > other.json
 check "report: two patients" gives 1 "is of another patient" report day1 other.json -o none
 jq '.sf.valid = true | .sf.value = 900' day2/exam.json > wrong.json
 check "report: impossible value" gives 1 "wrong.json: sf: value is 900" report wrong.json -o none
+jq '.change.valid = true | .change.class = "same"' day2/exam.json > wrong.json
+check "report: a change without probabilities" gives 1 "wrong.json: change: it is valid but has no probabilities" report wrong.json -o none
 echo '{"schema": 1' > broken.json
 check "report: broken" gives 1 "broken.json:2: not valid JSON" report broken.json -o none
 
