@@ -156,7 +156,8 @@ static int tell_missing(const Merge *merge, GError **error)
   int missing = inputs ? 0 : -1;
   for (guint i = 0; inputs && i < inputs->len; i++) {
     const LusToolInput *input = inputs->pdata[i];
-    if (g_hash_table_contains(merge->rows, input->name))
+    g_autofree char *shown = g_filename_display_name(input->name); /* as tables have it */
+    if (g_hash_table_contains(merge->rows, input->name) || g_hash_table_contains(merge->rows, shown))
       continue;
     if (missing++ == 0)
       fputs("missing:\n", stderr);

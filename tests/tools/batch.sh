@@ -205,6 +205,10 @@ flat() {
 }
 check "memory: ten times as long a clip takes no more" flat
 
+mkdir latin && cp in/z.mkv latin/$'p\xe4.mkv'
+check "a name that is not UTF-8" gives 0 "" segment latin -m model.onnx -o latin-r
+check "merge: it is not missing" gives 0 "1 clips, 0 failed, 0 missing" merge latin-r/summary.csv -o latin.csv --expect latin
+
 # Interrupted at random points and resumed: the same files, and only the clips that were not finished are done again
 mkdir many && for i in $(seq 12); do clip many/c$i.mkv $((3 + i)); done
 options=(segment many -m model.onnx --masks --confidences=ffv1 --overlay)
