@@ -391,8 +391,13 @@ static GstElement *make(const char *elements, const char *what, GError **error)
 {
   g_autoptr(GError) cause = NULL;
   GstElement *bin = gst_parse_bin_from_description_full(elements, TRUE, NULL, GST_PARSE_FLAG_FATAL_ERRORS, &cause);
-  if (!bin)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", what, cause->message);
+  if (!bin) {
+    gboolean ours = strstr(cause->message, "\"lus") != NULL;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s%s", what, cause->message,
+                !g_error_matches(cause, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT) ? ""
+                : ours ? "; Lus's plugin is not found: install Lus, or run this in 'meson devenv -C BUILD'"
+                       : "; install the GStreamer package that has it, or name another element");
+  }
   return bin;
 }
 
@@ -464,7 +469,7 @@ static gboolean make_pipeline(Live *live, GError **error)
   };
   if (parts[0])
     parts[1] = make("lussegment name=segment ! lusconfmask ! lussfestimate name=exam ! lusoverlay name=overlay",
-                    "the elements of lus (see GST_PLUGIN_PATH)", error);
+                    "the elements of Lus", error);
   if (parts[1])
     parts[2] = make_sink(live->options, error);
   for (int i = 0; i < 3 && parts[2]; i++)

@@ -310,12 +310,29 @@ static gboolean check_output(LusGraph *graph, const LusModelInfo *info, const ch
   return TRUE;
 }
 
+/** Nobody named the bundled model's path: one who misses it must hear what it is and how it is found. */
+static void explain_missing_bundled(const char *path, GError *error)
+{
+  g_autofree char *bundled = lus_model_bundled_path("default.onnx");
+  if (strcmp(path, bundled) != 0 || g_file_test(path, G_FILE_TEST_EXISTS))
+    return;
+  char *message = g_strdup_printf("%s; this is the bundled model's place: install Lus, or run this in 'meson devenv -C "
+                                  "BUILD', or set LUS_MODEL_DIR to the folder with default.onnx, or name a model",
+                                  error->message);
+  g_free(error->message);
+  error->message = message;
+}
+
 static LusModel *load(const char *path, GError **error)
 {
   gsize length = 0;
-  g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, error);
-  if (!data)
+  GError *problem = NULL;
+  g_autofree guint8 *data = lus_file_read(path, LUS_ONNX_MAX_BYTES, &length, &problem);
+  if (!data) {
+    explain_missing_bundled(path, problem);
+    g_propagate_error(error, problem);
     return NULL;
+  }
   g_autoptr(GKeyFile) key_file = NULL;
   int width = 0, height = 0;
   if (!load_key_file(&key_file, path, error) || !key_file_size(&width, &height, key_file, path, error))

@@ -294,6 +294,14 @@ static void test_bundled_path(void)
   g_setenv("LUS_MODEL_DIR", "/models", TRUE);
   g_autofree char *set = lus_model_bundled_path("default.onnx");
   g_assert_cmpstr(set, ==, "/models/default.onnx");
+  /* What nobody named is explained; what somebody did is not there, and that is all. */
+  g_autoptr(GError) bundled = NULL, other = NULL;
+  g_assert_null(lus_model_load(set, &bundled));
+  g_assert_error(bundled, LUS_ERROR, LUS_ERROR_IO);
+  g_assert_true(g_str_has_prefix(bundled->message, "/models/default.onnx: cannot open: "));
+  g_assert_nonnull(strstr(bundled->message, "set LUS_MODEL_DIR to the folder with default.onnx"));
+  g_assert_null(lus_model_load("/models/other.onnx", &other));
+  g_assert_null(strstr(other->message, "LUS_MODEL_DIR"));
   g_unsetenv("LUS_MODEL_DIR");
   g_autofree char *installed = lus_model_bundled_path("default.onnx");
   g_assert_true(g_str_has_suffix(installed, "/lus/models/default.onnx"));

@@ -113,7 +113,9 @@ check "and is an error" ended 1
 
 check "two sources" gives 2 "only one of" live --test --device /dev/video9
 check "no such device" gives 1 "/dev/video97" live --device /dev/video97 --window none -o none
-check "no such element" gives 1 "nosuchsrc" live --source nosuchsrc --window none -o none
+check "no such element" gives 1 "name another element" live --source nosuchsrc --window none -o none
+without_plugins() { GST_PLUGIN_PATH='' GST_PLUGIN_SYSTEM_PATH='' GST_REGISTRY=$PWD/none.registry "$@"; }
+check "Lus's own plugin is not found" without_plugins gives 1 "run this in 'meson devenv" live --test --window none -o none
 check "no such style" gives 1 "--style" live --test --style neon --window none -o none
 check "a name that is no folder's" gives 2 "--exam-id" live --test --exam-id ../a
 check "no such model" gives 1 "none.onnx" live --test --model none.onnx --window none -o none
