@@ -250,12 +250,20 @@ static void set_change(LusEstimate *out, const LusHeadZones *zones, double predi
   out->change_valid = TRUE;
 }
 
+/** Before the first result the model is unknown, and nothing is wrong yet. */
+static gboolean is_other_model(const LusHeads *heads, const LusEstimateQuery *q)
+{
+  if (q->model_sha256)
+    return !g_str_equal(heads->model_sha256, q->model_sha256);
+  return count_zones(q->exam, lus_exam_n_zones(q->exam), q->min_frames).seen > 0;
+}
+
 /** What stands in the way of a head's number, as a reason; NULL: nothing so far. */
 static const char *find_obstacle(const LusHeads *heads, LusTask task, const LusEstimateQuery *q)
 {
   if (!heads)
     return "No estimator";
-  if (!q->model_sha256 || !g_str_equal(heads->model_sha256, q->model_sha256))
+  if (is_other_model(heads, q))
     return "Other model";
   if (heads->heads[task].n_inputs == 0)
     return "No estimator";

@@ -307,9 +307,10 @@ static void test_reasons(void)
   g_autoptr(LusExam) exam = lus_exam_new(NULL, NULL);
   assert_reason(NULL, exam, SHA, "No estimator");
   assert_reason(heads, exam, OTHER_SHA, "Other model");
-  assert_reason(heads, exam, NULL, "Other model");
+  assert_reason(heads, exam, NULL, "Zones missing R1 R2 R3 L1 L2 L3"); /* nothing measured yet */
   assert_reason(heads, exam, SHA, "Zones missing R1 R2 R3 L1 L2 L3");
   add_frames(exam, "R1", 10, 10, 20);
+  assert_reason(heads, exam, NULL, "Other model");
   add_frames(exam, "R2", 10, 10, 20);
   add_frames(exam, "L1", 10, 10, 20);
   assert_reason(heads, exam, SHA, "Zones missing R3 L2 L3");
