@@ -99,6 +99,10 @@ static gboolean find_by_names(Run *run, char *const *inputs, GError **error)
       g_strlcpy(clip->told.zone, run->options->zone, sizeof(clip->told.zone));
     if (clip->told.zone[0])
       continue;
+    if (!g_file_test(clip->path, G_FILE_TEST_EXISTS)) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: no such file", clip->path);
+      return FALSE;
+    }
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
                 "%s: the name tells no zone, or several; name it like exam_R1.mkv, say "
                 "--zone for a single clip, or write a manifest (docs/exam.md)",

@@ -74,6 +74,7 @@ check "own classes" gives 0 "2 frames, 4 labels written" import --from polygons 
 exam() { # NAME PATIENT DAY
   sed "s/\"patient\": *[^,]*,/\"patient\": \"$2\",/; s/\"day\": *[^,]*,/\"day\": $3,/" e/exam.json > "$1"
 }
+check "an exam of nothing" gives 1 "nowhere: no such file" exam nowhere -o e --model model.onnx
 check "an exam" gives 0 "" exam "$x" -o e --model model.onnx
 exam other.json P2 0 && exam later.json P1 2
 check "an earlier exam of another patient" gives 1 "is of patient P2, these clips are of P1" exam "$x" -o e2 \
