@@ -49,8 +49,8 @@ for arg in "$@"; do
 done
 exec "$REAL_LAUNCH" "${args[@]}" """,
     "meson": """
-[ "$1 $2" = "devenv -C" ] || { echo "meson $1 is not stood in for; say why the block is not run" >&2; exit 1; }
-shift 3
+[ "$1 $2 $4 $5" = "devenv -C -w ." ] || { echo "meson $1 is not stood in for; say why the block is not run" >&2; exit 1; }
+shift 5
 exec "$@" """,
 }
 

@@ -64,6 +64,9 @@ variables() { # environment variables and constants are known to some source
       echo "$name is in no source"
   done
 }
+working_folder() { # without -w meson devenv runs a command in the build folder, where a page's relative paths lead nowhere
+  grep -nE 'meson devenv -C [^ `]+($|[` ])' "${pages[@]}" | grep -vE 'meson devenv -C [^ `]+ -w ' || true
+}
 commands() { # the table of docs/tool.md and lus --help name the same
   diff <(sed -n '/^| command | job |$/,/^$/p' docs/tool.md | cut -d'|' -f2 | grep -oE '`[a-z]+`' | tr -d '`' | sort) \
     <(ls "$helps" | sort) | sed -n 's/^< /only in docs\/tool.md: /p; s/^> /only in lus --help: /p'
@@ -148,6 +151,7 @@ check "links lead somewhere" links
 check "pages and scripts are listed" listed
 check "files named exist" paths
 check "variables named exist" variables
+check "meson devenv stays in the folder" working_folder
 check "docs/tool.md and lus --help name the same commands" commands
 check "commands and flags named exist" flags
 check "docs/learning.md names the keys of a configuration file" configuration

@@ -395,7 +395,7 @@ static GstElement *make(const char *elements, const char *what, GError **error)
     gboolean ours = strstr(cause->message, "\"lus") != NULL;
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s%s", what, cause->message,
                 !g_error_matches(cause, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT) ? ""
-                : ours ? "; Lus's plugin is not found: install Lus, or run this in 'meson devenv -C BUILD'"
+                : ours ? "; Lus's plugin is not found: install Lus, or run this in 'meson devenv -C BUILD -w .'"
                        : "; install the GStreamer package that has it, or name another element");
   }
   return bin;

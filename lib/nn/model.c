@@ -317,7 +317,7 @@ static void explain_missing_bundled(const char *path, GError *error)
   if (strcmp(path, bundled) != 0 || g_file_test(path, G_FILE_TEST_EXISTS))
     return;
   char *message = g_strdup_printf("%s; this is the bundled model's place: install Lus, or run this in 'meson devenv -C "
-                                  "BUILD', or set LUS_MODEL_DIR to the folder with default.onnx, or name a model",
+                                  "BUILD -w .', or set LUS_MODEL_DIR to the folder with default.onnx, or name a model",
                                   error->message);
   g_free(error->message);
   error->message = message;
