@@ -37,7 +37,7 @@ static const Option table[] = {
    "How confidences become targets, see below (default threshold:60)", "METHOD"},
   {"learning", "loss", 0, TEXT, AT(loss), "2*bce+dice", 0, 0, "A sum of losses, see below (default 2*bce+dice)",
    "SUM"},
-  {"learning", "steps", 0, WHOLE, AT(steps), "3000", 1, 1e8, "Optimiser steps (default 3000)", "N"},
+  {"learning", "steps", 0, WHOLE, AT(steps), "3000", 0, 1e8, "Optimiser steps (default 3000); 0 with --init: only calibrate", "N"},
   {"learning", "batch", 0, WHOLE, AT(batch), "8", 1, 256, "Samples per step (default 8)", "N"},
   {"learning", "balance", 0, REAL, AT(balance), "0", 0, 1,
    "How much more often samples with rare classes come: 0 (default) not at all, 1: each class equally often", "SHARE"},

@@ -2,6 +2,7 @@
 #include "learn/trainer.h"
 #include "nn/error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /** As files have it, a scale of [c] may be [c][1][1]. */
@@ -36,6 +37,18 @@ static gboolean is_head(const LusGraph *graph, int value)
   return FALSE;
 }
 
+/** Of a residual block after a stage's first ("encoder.stage2.block3.conv1.weight") that @from does not have. As it is
+ *  initialised it changes nothing, so that a deeper network begins where the shallower one ended. */
+static gboolean is_further_block(const LusGraph *from, const char *name)
+{
+  const char *block = strstr(name, ".block");
+  if (!block || !g_str_has_prefix(name, "encoder.stage") || strtol(block + strlen(".block"), NULL, 10) < 2)
+    return FALSE;
+  const char *end = strchr(block + 1, '.');
+  g_autofree char *first = g_strdup_printf("%.*s.conv1.weight", (int)(end ? end - name : (gssize)strlen(name)), name);
+  return !find(from, first);
+}
+
 /** Checks one weight, and copies it with @copy. */
 static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean copy, gboolean *new_head,
                      GError **error)
@@ -43,6 +56,8 @@ static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean 
   const char *name = graph->values[value].name;
   LusTensor *to = graph->values[value].constant;
   const LusTensor *found = find(from, name);
+  if (!found && is_further_block(from, name))
+    return TRUE;
   if (!found) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
                 "has no weights '%s'; give a model of the same kind of network (encoder and widths)", name);

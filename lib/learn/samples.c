@@ -10,7 +10,8 @@
 #define CHUNK 16            /* stills between two calls of progress */
 #define STILL_MIN 220       /* sides of a still, pixels */
 #define STILL_MAX 360
-#define SCREEN_SHARE 0.25   /* of the stills that are whole scanner screens */
+#define EXAM_SHARE 0.15     /* of the stills that are from simulated patients' exams */
+#define SCREEN_SHARE 0.25   /* of the others that are whole scanner screens */
 #define BREATH_SECONDS 5.0
 #define STREAM_STILL ((guint64)3 << 60)
 
@@ -104,6 +105,16 @@ typedef struct {
   GError *errors[CHUNK];
 } Job;
 
+/** One zone of a patient of whom there is no other still. */
+static void draw_exam(LusPhantomConfig *config, guint64 seed, guint64 number, LusRng *rng)
+{
+  LusPatient patient;
+  lus_patient_simulate(&patient, seed, STREAM_STILL | number);
+  config->patient = STREAM_STILL | (number + 1); /* no patient of lus_simulate() */
+  config->screen = TRUE;
+  config->water = patient.water[lus_rng_below(rng, 2)][lus_rng_below(rng, LUS_PATIENT_ZONES)];
+}
+
 /** Draws the still with number @number: size, screen, moment; all else follows inside the phantom. */
 static LusPhantomConfig draw_still(guint64 seed, guint64 number, double *seconds)
 {
@@ -117,6 +128,8 @@ static LusPhantomConfig draw_still(guint64 seed, guint64 number, double *seconds
   config.height = (int)lround(lus_rng_uniform(&rng, STILL_MIN, STILL_MAX));
   config.screen = lus_rng_uniform01(&rng) < SCREEN_SHARE;
   config.water = -1;
+  if (lus_rng_uniform01(&rng) < EXAM_SHARE)
+    draw_exam(&config, seed, number, &rng);
   *seconds = lus_rng_uniform(&rng, 0, BREATH_SECONDS);
   return config;
 }

@@ -77,8 +77,8 @@ static gboolean check_config(const LusTrainConfig *config, const LusSamples *sam
   const char *wrong = NULL;
   if (samples->n < 1)
     wrong = "no labelled samples to train on";
-  else if (config->steps < 1)
-    wrong = "the number of steps must be at least 1";
+  else if (config->steps < 0 || (config->steps == 0 && !config->initial))
+    wrong = "the number of steps must be at least 1; 0 is for weights to begin with, which stay as they are";
   else if (config->batch < 1 || config->batch > MAX_BATCH)
     wrong = "the batch must hold 1 to 256 samples";
   else if (config->peers && config->batch % config->peers->count != 0)

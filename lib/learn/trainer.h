@@ -60,9 +60,10 @@ LUS_API LusGraph *lus_train(const LusTrainConfig *config, const LusSamples *samp
  *  samples. lus_train() itself holds CHECKPOINT.lock. */
 LUS_API gboolean lus_train_checkpoint_is_free(const char *checkpoint, GError **error);
 
-/** Gives @graph the weights of @from that have the same names; every one of @graph's must be there with its shape. Only
- *  a head (the convolution that gives the logits) with another number of outputs keeps what it has: *new_head (may be
- *  NULL) tells. Errors name the first weight that does not fit; @graph is then as it was. */
+/** Gives @graph the weights of @from that have the same names; every one of @graph's must be there with its shape, with
+ *  two exceptions that keep what they have: a head (the convolution that gives the logits) with another number of
+ *  outputs, which *new_head (may be NULL) tells; and residual blocks after a stage's last one in @from, so that a deeper
+ *  network begins as the shallower one's function. Errors name the first weight that does not fit; @graph is then as it was. */
 LUS_API gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error);
 
 /** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a

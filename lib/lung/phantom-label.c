@@ -49,7 +49,7 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
 }
 
 /* What makes a line sure. Each pair becomes 0..1: contrast; contrast as a part of the strongest place's, because beside a
- * bright line experts doubt a faint one; of a piece, length as a part of the picture's width, because short ones may be
+ * bright line experts doubt a faint one; of a piece, length as a part of the picture's shorter side, because short ones may be
  * anything, and what it weighs (quality times length) as a part of the heaviest one, because where one line is plain the
  * rest is taken for something else. */
 typedef struct {
@@ -104,7 +104,7 @@ static gboolean next_piece(const float *quality, int from, Piece *piece)
  * weight leave in doubt. @heaviest: weight of the picture's heaviest piece. What is no piece stays faint. */
 static void judge_pieces(const LusPhantom *p, float *quality, float heaviest, const Visibility *v)
 {
-  float shown = p->view.scale_x * (float)p->view.width, judged[BEAMS];
+  float shown = MIN(p->view.scale_x * (float)p->view.width, p->view.scale_y * (float)p->view.height), judged[BEAMS];
   Piece piece;
   for (int b = 0; b < BEAMS; b++)
     judged[b] = .2f * quality[b];
@@ -175,7 +175,7 @@ static void lung_below(const LusPhantom *p, float *sure, float grey_range)
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .03f, .27f }, { .20f, .75f }, { .04f, .18f }, { .45f, 1 } };
+  static const Visibility visibility = { { .03f, .27f }, { .15f, .68f }, { .04f, .18f }, { .45f, 1 } };
   float clear[BEAMS], contrast[BEAMS], quality[BEAMS];
   lung_below(p, clear, grey_range);
   for (int b = 0; b < BEAMS; b++) {

@@ -165,7 +165,8 @@ static void draw_footer(LusPaper *paper, const LusExamFile *exam)
   lus_paper_text(paper, RIGHT, 281.5, 2.3, LUS_PAPER_RIGHT, 80, made);
   lus_paper_text(paper, RIGHT, 284.9, 2.3, LUS_PAPER_RIGHT, 0, model);
   lus_paper_text(paper, RIGHT, 288.1, 2.3, LUS_PAPER_RIGHT, 0, heads);
-  lus_paper_text(paper, LEFT, 284.9, 2.3, 0, 80, "Numbers are read from pictures by a network and may be wrong. B-lines count below a detected pleural line alone.");
+  lus_paper_text(paper, LEFT, 284.9, 2.3, 0, 80, "Numbers are read from pictures by a network and may be wrong.");
+  lus_paper_text(paper, LEFT, 288.1, 2.3, 0, 80, "B-lines count below a detected pleural line alone.");
 }
 
 static void draw_page(cairo_t *cr, const LusReport *report)

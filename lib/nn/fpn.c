@@ -118,7 +118,7 @@ LusFpnConfig lus_fpn_config_default(void)
       .classes = 3,
       .stem = 16,
       .widths = {32, 64, 96, 128},
-      .blocks = {1, 1, 1, 2},
+      .blocks = {1, 2, 3, 2},
       .pyramid = 48,
       .segmentation = 32,
       .detail = 24,

@@ -22,7 +22,7 @@ typedef struct {
   float head_bias;  /* initial bias of the head: log odds of a rare class, -3 */
 } LusFpnConfig;
 
-/** The bundled model's network: 1 channel, 3 classes, about a million parameters. All widths are multiples of 8. */
+/** The bundled model's network: 1 channel, 3 classes, 1.3 million parameters. All widths are multiples of 8. */
 LUS_API LusFpnConfig lus_fpn_config_default(void);
 
 /** He-normal initial weights from @seed; residual branches end in a zero GroupNorm scale. Input value "luma"

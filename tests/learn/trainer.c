@@ -6,6 +6,7 @@
 #include "learn/train-lock.h"
 #include "nn/error.h"
 #include "nn/file.h"
+#include "nn/plan.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -51,6 +52,23 @@ static void assert_same(const LusGraph *a, const LusGraph *b)
   g_autofree float *x = toy_parameters(a, &n);
   g_autofree float *y = toy_parameters(b, &m);
   g_assert_cmpmem(x, n * sizeof *x, y, m * sizeof *y);
+}
+
+/** The same outputs for the same picture, bit for bit. */
+static void assert_same_function(LusGraph *a, LusGraph *b)
+{
+  g_autofree float *picture = g_new(float, TOY_PIXELS);
+  for (int i = 0; i < TOY_PIXELS; i++)
+    picture[i] = sinf((float)(i % TOY_WIDTH) * .3f) + cosf((float)(i / TOY_WIDTH) * .7f);
+  float outputs[2][TOY_CLASSES * TOY_PIXELS];
+  LusGraph *graphs[2] = {a, b};
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LusPlan) plan = lus_plan_new(graphs[i], 1, TOY_HEIGHT, TOY_WIDTH, LUS_PLAN_INFER, 1, &error);
+    g_assert_no_error(error);
+    lus_plan_forward(plan, outputs[i], picture, NULL);
+  }
+  g_assert_cmpmem(outputs[0], sizeof outputs[0], outputs[1], sizeof outputs[1]);
 }
 
 static void test_learns(void)
@@ -397,7 +415,8 @@ static void test_sgd(Fixture *f, gconstpointer data)
   refuses(f, LUS_ERROR_INVALID, "it has 'optimizer sgd', this one 'optimizer adamw'");
 }
 
-/** Weights by way of a file: all of them; with other classes all but the head; with other widths none. */
+/** Weights by way of a file: all of them; with other classes all but the head; with other widths none; with more blocks the
+ *  same function. */
 static void test_initial(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -422,6 +441,15 @@ static void test_initial(Fixture *f, gconstpointer data)
   g_assert_false(new_head);
   assert_same(graph, trained);
 
+  LusTrainConfig config = f->config; /* no step: the weights as they are, and there must be some */
+  config.steps = 0;
+  config.checkpoint = NULL;
+  g_assert_null(lus_train(&config, f->samples, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "0 is for weights to begin with");
+  config.initial = from;
+  g_autoptr(LusGraph) untrained = train(&config, f->samples);
+  assert_same(untrained, trained);
+
   LusFpnConfig other = f->config.network;
   other.classes = 4;
   g_autoptr(LusGraph) more = lus_fpn_new(&other, 99, &error), fresh = lus_fpn_new(&other, 99, &error);
@@ -441,8 +469,10 @@ static void test_initial(Fixture *f, gconstpointer data)
   other.widths[2] = 8;
   other.blocks[1] = 2;
   g_autoptr(LusGraph) deeper = lus_fpn_new(&other, 99, &error);
-  g_assert_false(lus_train_take_weights(deeper, from, NULL, &error));
-  assert_error(error, LUS_ERROR_INVALID, "has no weights 'encoder.stage2.block2.conv1.weight'");
+  g_assert_true(lus_train_take_weights(deeper, from, &new_head, &error));
+  g_assert_no_error(error);
+  g_assert_false(new_head);
+  assert_same_function(deeper, trained);
 }
 
 /** 16 samples, of which 8 show class 0 and 2 class 1. */
