@@ -123,6 +123,7 @@ static void finish_exam(Live *live)
   if (!live->exam_id)
     return;
   g_autofree char *path = g_build_filename(live->folder, "exam.json", NULL);
+  lus_live_terminal_withdraw(live->terminal); /* keys of the window end an exam while the terminal asks for its SpO2 */
   if (live->record)
     lus_live_record_exam(live->record, NULL);
   g_signal_emit_by_name(live->exam, "finish-exam");
@@ -245,6 +246,14 @@ static void show_exam(Live *live, const GstStructure *summary)
   lus_live_terminal_show(live->terminal, line->str);
 }
 
+/* That nothing is recorded any more must be heard while the patient is still there. */
+static void tell_recording(Live *live)
+{
+  g_autofree char *problem = live->record ? lus_live_record_take_problem(live->record) : NULL;
+  if (problem)
+    say(live, "The recording has ended: %s", problem);
+}
+
 static GError *translate(GstMessage *message)
 {
   g_autoptr(GError) cause = NULL;
@@ -274,8 +283,10 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user_data)
     gst_bin_recalculate_latency(GST_BIN(live->pipeline));
     break;
   case GST_MESSAGE_ELEMENT:
-    if (gst_message_has_name(message, "lussfestimate"))
+    if (gst_message_has_name(message, "lussfestimate")) {
+      tell_recording(live);
       show_exam(live, gst_message_get_structure(message));
+    }
     break;
   default:
     break;

@@ -36,6 +36,7 @@ struct _LusLiveRecord {
   GMutex lock;      /* guards exam, error and lost */
   char *exam;
   GError *error;    /* the first one: nothing is written from there on */
+  gboolean told;    /* lus_live_record_take_problem() gave it */
   guint64 lost;
   GAsyncQueue *queue;
   GThread *thread;
@@ -259,6 +260,15 @@ void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const G
   frame->fps[0] = fps[0];
   frame->fps[1] = fps[1];
   g_async_queue_push(record->queue, frame);
+}
+
+char *lus_live_record_take_problem(LusLiveRecord *record)
+{
+  g_mutex_lock(&record->lock);
+  char *problem = record->error && !record->told ? g_strdup(record->error->message) : NULL;
+  record->told |= problem != NULL;
+  g_mutex_unlock(&record->lock);
+  return problem;
 }
 
 gboolean lus_live_record_finish(LusLiveRecord *record, guint64 *lost, GError **error)

@@ -17,6 +17,8 @@ void lus_live_record_exam(LusLiveRecord *record, const char *exam);
  *  @kernels: what computed it, as lussegment's stats tell, interned; @fps: frames per second as a fraction, for the clip's header. */
 void lus_live_record_frame(LusLiveRecord *record, const LusImage *image, const GstLusSegMeta *meta, const char *exam,
                            const char *zone, const char *kernels, gint64 pts_ns, const int fps[2]);
+/** The error that ended the recording, once; newly allocated. NULL: none, or it was told before. From any thread. */
+char *lus_live_record_take_problem(LusLiveRecord *record);
 /** Waits until all is written. FALSE with the first error; *lost is how many pictures found no room in the queue. */
 gboolean lus_live_record_finish(LusLiveRecord *record, guint64 *lost, GError **error);
 void lus_live_record_free(LusLiveRecord *record);

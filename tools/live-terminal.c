@@ -104,6 +104,12 @@ void lus_live_terminal_ask(LusLiveTerminal *terminal, const char *question, LusL
   draw(terminal);
 }
 
+void lus_live_terminal_withdraw(LusLiveTerminal *terminal)
+{
+  if (terminal->on_answer)
+    finish_answer(terminal, FALSE);
+}
+
 void lus_live_terminal_show(LusLiveTerminal *terminal, const char *text)
 {
   if (g_strcmp0(text, terminal->shown) == 0)

@@ -14,6 +14,8 @@ typedef void (*LusLiveAnswer)(const char *text, gpointer user_data);
 LusLiveTerminal *lus_live_terminal_new(LusLiveKey on_key, gpointer user_data);
 /** The keys up to the next Enter are one answer; Escape gives it up. */
 void lus_live_terminal_ask(LusLiveTerminal *terminal, const char *question, LusLiveAnswer on_answer);
+/** Gives up an open question: what it asked about is over. */
+void lus_live_terminal_withdraw(LusLiveTerminal *terminal);
 /** Shows @text in the last line of the terminal; where standard error is none, as a line of its own if it is new. */
 void lus_live_terminal_show(LusLiveTerminal *terminal, const char *text);
 /** A line that stays, above the last line. */

@@ -111,6 +111,17 @@ keys f
 check "what cannot be written is not called empty" says "could not be written"
 check "and is an error" ended 1
 
+trap '' XFSZ
+ulimit -S -f 200 # kB, as on a full disk
+begin --exam-id full --source "$source"
+ulimit -S -f unlimited
+keys 1
+check "a recording that cannot go on is told at once" says "The recording has ended: "
+check "the exam goes on" says "Zone R1, 1 of 2 done"
+keys q
+check "and ends with the error" ended 1
+trap - XFSZ
+
 check "two sources" gives 2 "only one of" live --test --device /dev/video9
 check "no such device" gives 1 "/dev/video97" live --device /dev/video97 --window none -o none
 check "no such element" gives 1 "name another element" live --source nosuchsrc --window none -o none
