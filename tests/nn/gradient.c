@@ -473,6 +473,7 @@ static LusFpnConfig small_fpn(int detail)
   config.stem = 8;
   config.widths[0] = 8;
   config.widths[1] = config.widths[2] = config.widths[3] = 16;
+  config.blocks[1] = config.blocks[2] = 1; /* the last stage has a second one */
   config.pyramid = 12;
   config.segmentation = 16;
   config.detail = detail;
