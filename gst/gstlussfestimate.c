@@ -653,7 +653,8 @@ static void install_properties(GObjectClass *object)
       "Fitted estimator, JSON from `lus fit`, with its video networks beside it (unset = the bundled one); read when an exam "
       "starts");
   install_text(object, PROP_BASELINE_FILE, "baseline-file", "Baseline file",
-      "exam.json of an earlier exam, which the change refers to (unset = none); read when an exam starts");
+      "exam.json of an earlier exam, which the change refers to (unset = none); for the first exam, a `lus-exam` event names "
+      "those of later ones");
   install_text(object, PROP_EXAM_ID, "exam-id", "Exam ID", "Name of the exam in its file and messages (unset = none)");
   g_object_class_install_property(object, PROP_SPO2, g_param_spec_double("spo2", "SpO2",
       "Measured oxygen saturation in %, to compare (0 = unknown)", 0, 100, 0, GST_LUS_PARAM_NUMBER));

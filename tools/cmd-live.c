@@ -43,7 +43,6 @@ typedef struct {
   char *exam_id, *folder; /* of the exam that runs; NULL: none does */
   gboolean seen;          /* it has pictures of a zone */
   double spo2, fio2;
-  gboolean interrupted;
   GError *error;
 } Live;
 
@@ -505,7 +504,6 @@ static gboolean make_pipeline(Live *live, GError **error)
 static gboolean on_signal(gpointer user_data)
 {
   Live *live = user_data;
-  live->interrupted = TRUE;
   g_main_loop_quit(live->loop);
   return G_SOURCE_CONTINUE;
 }
