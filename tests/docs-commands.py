@@ -4,7 +4,7 @@
 
 Commands stand in blocks marked ```sh. All blocks of a page run one after another in a folder that has clips,
 a data set and a model. So that this takes seconds, the programs in PATH are stand-ins that put small numbers in the place of
-large ones (pictures, steps, patients; data sets are simulated once), windows become fakesinks, and "meson devenv -C build" is left out; all else runs as it
+large ones (pictures, steps, patients; data sets are simulated once), windows become fakesinks, and "meson devenv -C build -w ." is left out; all else runs as it
 stands. A block with a line "# not run here: REASON" is skipped with that reason. What looks like a command but stands in
 another kind of block is an error.
 """

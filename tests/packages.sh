@@ -28,7 +28,7 @@ recommended=$(sed -n '/^Package: gstreamer1.0-lus/,/^Description/p' debian/contr
 run "apt-get update -q >/dev/null; apt-get install -q -y --no-install-recommends /packages/*.deb $recommended gcc libc6-dev pkg-config >/dev/null"
 run "lus --version; gst-inspect-1.0 lussegment >/dev/null"
 run "lus simulate --patients 1 --seed 1 --frames 40 -o data >/dev/null 2>&1; cp \$(ls data/clips/* | head -n 1) clip.mp4"
-line=$(sed -n '/^meson devenv -C build gst-launch-1.0/,/^```/p' README.md | sed '/^```/d; s/meson devenv -C build //')
+line=$(sed -n '/^meson devenv -C build -w . gst-launch-1.0/,/^```/p' README.md | sed '/^```/d; s/meson devenv -C build -w . //')
 [ -n "$line" ] || { echo "error: README.md has no gst-launch line" >&2; exit 1; }
 run "$line"
 run "lus segment clip.mp4 -o out --overlay --masks 2>/dev/null; test -s out/clip/overlay.mkv; test -s out/clip/frames.jsonl"
