@@ -4,7 +4,7 @@
 # as a TAP test: docs.sh LUS SOURCE_ROOT
 set -u
 export LC_ALL=C
-lus=$(realpath "${1:?lus}") root=$(realpath "${2:?source root}") man=$(dirname "$(dirname "$lus")")/data
+lus=$(realpath "${1:?lus}") root=$(realpath "${2:?source root}") man=$(dirname "$lus")/data
 helps=$(mktemp -d)
 trap 'rm -rf "$helps"' EXIT
 cd "$root" || exit 1
@@ -119,8 +119,8 @@ element_pages() {
   diff <(gst-inspect-1.0 lus | sed -n 's/^  \(lus[a-z]*\): .*/\1/p' | sort) <(basename -s .md docs/elements/*.md | sort) |
     sed -n 's/^< /without a page: /p; s/^> /no element: /p'
 }
-completed() { # WORD...: what data/lus.bash offers for the last one
-  bash -c '. data/lus.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lus; printf "%s\n" "${COMPREPLY[@]}"' - "$lus" "$@"
+completed() { # WORD...: what tools/data/lus.bash offers for the last one
+  bash -c '. tools/data/lus.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lus; printf "%s\n" "${COMPREPLY[@]}"' - "$lus" "$@"
 }
 completion() { # of commands, and of each command's flags, is what --help tells
   local command
