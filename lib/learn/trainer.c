@@ -235,8 +235,14 @@ static gboolean open_log(Trainer *t, GError **error)
 static gboolean start(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
-  if (config->initial && !lus_train_take_weights(t->graph, config->initial, NULL, error))
+  gboolean new_head = FALSE;
+  if (config->initial && !lus_train_take_weights(t->graph, config->initial, &new_head, error))
     return FALSE;
+  if (new_head && config->steps == 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "has another number of outputs, so that its head would stay random; train some steps");
+    return FALSE;
+  }
   lus_graph_get_parameters(t->graph, t->state.parameters);
   memcpy(t->state.average, t->state.parameters, t->state.n * sizeof(float));
   if (is_first(t) && config->checkpoint && g_file_test(config->checkpoint, G_FILE_TEST_EXISTS)) {

@@ -449,12 +449,14 @@ static void test_initial(Fixture *f, gconstpointer data)
   config.initial = from;
   g_autoptr(LusGraph) untrained = train(&config, f->samples);
   assert_same(untrained, trained);
-
   LusFpnConfig other = f->config.network;
   other.classes = 4;
   g_autoptr(LusGraph) more = lus_fpn_new(&other, 99, &error), fresh = lus_fpn_new(&other, 99, &error);
   g_assert_true(lus_train_take_weights(more, from, &new_head, &error));
   g_assert_true(new_head);
+  config.initial = more;
+  g_assert_null(lus_train(&config, f->samples, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "its head would stay random");
   gsize n, m;
   g_autofree float *a = toy_parameters(more, &n), *b = toy_parameters(trained, &m), *c = toy_parameters(fresh, &n);
   g_assert_cmpmem(a, 1000 * sizeof *a, b, 1000 * sizeof *b);
