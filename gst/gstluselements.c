@@ -24,11 +24,23 @@ void gst_lus_add_video_pads(GstElementClass *klass)
   gst_element_class_add_static_pad_template(klass, &src);
 }
 
+GstClockTime gst_lus_pts_to_stream_time(GstBaseTransform *trans, GstClockTime pts)
+{
+  if (trans->segment.format != GST_FORMAT_TIME)
+    return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, pts);
+}
+
+GstClockTime gst_lus_pts_to_running_time(GstBaseTransform *trans, GstClockTime pts)
+{
+  if (trans->segment.format != GST_FORMAT_TIME)
+    return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_running_time(&trans->segment, GST_FORMAT_TIME, pts);
+}
+
 GstClockTime gst_lus_stream_time(GstBaseTransform *trans, GstBuffer *buffer)
 {
-  if (trans->segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer))
-    return GST_CLOCK_TIME_NONE;
-  return gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+  return gst_lus_pts_to_stream_time(trans, GST_BUFFER_PTS(buffer));
 }
 
 void gst_lus_sync_values(GstBaseTransform *trans, GstBuffer *buffer)
@@ -97,8 +109,8 @@ void gst_lus_post_message(GstBaseTransform *trans, GstBuffer *buffer, const char
 
   gst_structure_set_name(message, name);
   gst_structure_set(message, "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64,
-                    gst_segment_to_stream_time(&trans->segment, GST_FORMAT_TIME, pts), "running-time", G_TYPE_UINT64,
-                    gst_segment_to_running_time(&trans->segment, GST_FORMAT_TIME, pts), "source-pts", G_TYPE_UINT64,
+                    gst_lus_pts_to_stream_time(trans, pts), "running-time", G_TYPE_UINT64,
+                    gst_lus_pts_to_running_time(trans, pts), "source-pts", G_TYPE_UINT64,
                     meta ? meta->source_pts : GST_CLOCK_TIME_NONE, "age", G_TYPE_UINT64,
                     meta ? meta->age : GST_CLOCK_TIME_NONE, NULL);
   gst_element_post_message(GST_ELEMENT(trans), gst_message_new_element(GST_OBJECT(trans), message));

@@ -38,6 +38,9 @@ void gst_lus_add_video_sink(GstElementClass *klass);
 /** It and the source pad of one that changes no caps. */
 void gst_lus_add_video_pads(GstElementClass *klass);
 
+/** Stream time and running time of @pts; GST_CLOCK_TIME_NONE if it has none, as in a stream of bytes (filesrc, appsrc). */
+GstClockTime gst_lus_pts_to_stream_time(GstBaseTransform *trans, GstClockTime pts);
+GstClockTime gst_lus_pts_to_running_time(GstBaseTransform *trans, GstClockTime pts);
 /** Stream time of the buffer, or GST_CLOCK_TIME_NONE. */
 GstClockTime gst_lus_stream_time(GstBaseTransform *trans, GstBuffer *buffer);
 /** The before_transform of all elements: moves controlled properties on to the buffer's stream time. */

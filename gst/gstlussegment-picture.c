@@ -220,8 +220,8 @@ static void take_outcome(GstLusSegment *self, const GstLusOutcome *outcome)
 /* Latest: the model was too slow for a picture. */
 static void report_skipped(GstLusSegment *self, GstClockTime pts)
 {
-  const GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
-  const GstClockTime running = gst_segment_to_running_time(segment, GST_FORMAT_TIME, pts);
+  GstBaseTransform *trans = GST_BASE_TRANSFORM(self);
+  const GstClockTime running = gst_lus_pts_to_running_time(trans, pts);
   GstMessage *message;
   guint64 done, skipped;
   gdouble mean;
@@ -231,8 +231,8 @@ static void report_skipped(GstLusSegment *self, GstClockTime pts)
   done = self->stats.count;
   mean = gst_lus_stats_mean(&self->stats);
   GST_OBJECT_UNLOCK(self);
-  message = gst_message_new_qos(GST_OBJECT(self), TRUE, running,
-                                gst_segment_to_stream_time(segment, GST_FORMAT_TIME, pts), pts, GST_CLOCK_TIME_NONE);
+  message = gst_message_new_qos(GST_OBJECT(self), TRUE, running, gst_lus_pts_to_stream_time(trans, pts), pts,
+                                GST_CLOCK_TIME_NONE);
   gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, done, skipped);
   gst_element_post_message(GST_ELEMENT(self), message);
   if (GST_CLOCK_TIME_IS_VALID(running) && gst_lus_overload_add(&self->overload, running))

@@ -101,6 +101,33 @@ static void test_dmabuf(void)
   gst_harness_teardown(harness);
 }
 
+/* filesrc and appsrc send segments of bytes unless told otherwise: what is posted then has no times. */
+static void test_bytes(void)
+{
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL signal-detect=on ! lusconfmask ! lussfestimate zone=R1 ! "
+                                        "lusdeidentify ! luspublish ! lusoverlay", 64, 64);
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstBus *bus = gst_bus_new();
+  GstSegment bytes;
+  GstMessage *message;
+  GstClockTime running = 0, stream = 0;
+
+  gst_segment_init(&bytes, GST_FORMAT_BYTES);
+  gst_element_set_bus(harness->element, bus);
+  g_assert_true(gst_harness_push_event(harness, gst_event_new_segment(&bytes)));
+  gst_buffer_unref(fixture_push(harness, caps, fixture_black, 0));
+  gst_buffer_unref(fixture_push(harness, caps, fixture_line, 1));
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT);
+  g_assert_true(message && gst_message_has_name(message, "lussegment"));
+  g_assert_true(gst_structure_get_uint64(gst_message_get_structure(message), "running-time", &running));
+  g_assert_true(gst_structure_get_uint64(gst_message_get_structure(message), "stream-time", &stream));
+  g_assert_cmpuint(running, ==, GST_CLOCK_TIME_NONE);
+  g_assert_cmpuint(stream, ==, GST_CLOCK_TIME_NONE);
+  gst_message_unref(message);
+  gst_harness_teardown(harness);
+  gst_object_unref(bus);
+}
+
 /* Lit on the right half alone. */
 static guint8 right_half(int x, int y)
 {
@@ -155,6 +182,7 @@ static void add_tests(void)
   g_test_add_func("/sources/interlaced", test_interlaced);
   g_test_add_func("/sources/ten-bits", test_ten_bits);
   g_test_add_func("/sources/dmabuf", test_dmabuf);
+  g_test_add_func("/sources/bytes", test_bytes);
   g_test_add_func("/sources/profile", test_profile);
   g_test_add_func("/sources/profile-broken", test_profile_broken);
 }
