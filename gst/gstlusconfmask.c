@@ -157,7 +157,7 @@ static gboolean get_unit_size(GstBaseTransform *trans, GstCaps *caps, gsize *siz
 
 static gboolean propose_allocation(GstBaseTransform *trans, GstQuery *decided, GstQuery *query)
 {
-  if (!GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->propose_allocation(trans, decided, query))
+  if (!gst_lus_propose_allocation(trans, decided, query))
     return FALSE;
   /* In place, the answer is the next element's; else the pictures end here, strides and all. */
   if (decided && !gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL))

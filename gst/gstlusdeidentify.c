@@ -78,13 +78,15 @@ static void gst_lus_deidentify_init(GstLusDeidentify *self)
 static void gst_lus_deidentify_class_init(GstLusDeidentifyClass *klass)
 {
   GstElementClass *element = GST_ELEMENT_CLASS(klass);
+  GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
   GstVideoFilterClass *filter = GST_VIDEO_FILTER_CLASS(klass);
 
   gst_lus_add_video_pads(element);
   gst_element_class_set_static_metadata(element, "Lung-ultrasound de-identification", "Filter/Effect/Video",
       "Keeps the ultrasound sector and blackens the rest, with the names that may be there. " LUS_NOTICE, "Lus developers");
-  GST_BASE_TRANSFORM_CLASS(klass)->sink_event = sink_event;
-  GST_BASE_TRANSFORM_CLASS(klass)->transform_ip = gst_lus_transform_ip;
+  trans->sink_event = sink_event;
+  trans->propose_allocation = gst_lus_propose_allocation;
+  trans->transform_ip = gst_lus_transform_ip;
   filter->set_info = set_info;
   filter->transform_frame_ip = transform_frame_ip;
 }

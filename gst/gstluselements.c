@@ -24,6 +24,18 @@ void gst_lus_add_video_pads(GstElementClass *klass)
   gst_element_class_add_static_pad_template(klass, &src);
 }
 
+gboolean gst_lus_propose_allocation(GstBaseTransform *trans, GstQuery *decided, GstQuery *query)
+{
+  GstBaseTransformClass *parent = g_type_class_peek_parent(GST_BASE_TRANSFORM_GET_CLASS(trans));
+  guint index;
+
+  if (!parent->propose_allocation(trans, decided, query))
+    return FALSE;
+  while (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &index))
+    gst_query_remove_nth_allocation_meta(query, index);
+  return TRUE;
+}
+
 GstClockTime gst_lus_pts_to_stream_time(GstBaseTransform *trans, GstClockTime pts)
 {
   if (trans->segment.format != GST_FORMAT_TIME)

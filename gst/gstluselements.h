@@ -38,6 +38,10 @@ void gst_lus_add_video_sink(GstElementClass *klass);
 /** It and the source pad of one that changes no caps. */
 void gst_lus_add_video_pads(GstElementClass *klass);
 
+/** The propose_allocation of a filter that looks at pixels: what its parent class answers, without GstVideoCropMeta. In place the
+ * answer is the next element's, and a sink that crops (ximagesink, waylandsink) would let whole pictures come. */
+gboolean gst_lus_propose_allocation(GstBaseTransform *trans, GstQuery *decided, GstQuery *query);
+
 /** Stream time and running time of @pts; GST_CLOCK_TIME_NONE if it has none, as in a stream of bytes (filesrc, appsrc). */
 GstClockTime gst_lus_pts_to_stream_time(GstBaseTransform *trans, GstClockTime pts);
 GstClockTime gst_lus_pts_to_running_time(GstBaseTransform *trans, GstClockTime pts);

@@ -410,6 +410,7 @@ static void gst_lus_overlay_class_init(GstLusOverlayClass *klass)
   trans->sink_event = sink_event;
   trans->transform_caps = transform_caps;
   trans->fixate_caps = fixate_caps;
+  trans->propose_allocation = gst_lus_propose_allocation;
   trans->before_transform = gst_lus_sync_values;
   trans->transform_ip = gst_lus_transform_ip;
   trans->transform_ip_on_passthrough = FALSE;

@@ -404,6 +404,7 @@ static void gst_lus_segment_class_init(GstLusSegmentClass *klass)
   trans->sink_event = sink_event;
   trans->src_event = src_event;
   trans->query = query;
+  trans->propose_allocation = gst_lus_propose_allocation;
   trans->before_transform = gst_lus_sync_values;
   trans->transform_ip = gst_lus_segment_picture;
 }

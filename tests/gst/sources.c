@@ -135,6 +135,33 @@ static guint8 right_half(int x, int y)
   return x >= 32 ? 200 : 0;
 }
 
+/* A sink that crops by itself is no reason to let the elements see what was cropped away: videocrop must do it before. */
+static void test_cropped(void)
+{
+  static const char *const lines[] = {
+    "videocrop left=32 ! lussegment model-file=MODEL sector=none",
+    "videocrop left=32 ! lussegment model-file=MODEL sector=none ! lusconfmask ! lussfestimate ! lusdeidentify ! lusoverlay",
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+    GstHarness *harness = fixture_harness(lines[i], 128, 64);
+    g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+    GstBuffer *out;
+    const GstLusSegMeta *meta;
+
+    gst_harness_add_propose_allocation_meta(harness, GST_VIDEO_META_API_TYPE, NULL);
+    gst_harness_add_propose_allocation_meta(harness, GST_VIDEO_CROP_META_API_TYPE, NULL);
+    gst_harness_set_src_caps_str(harness, caps); /* asks again */
+    out = fixture_push(harness, caps, right_half, 0);
+    meta = gst_buffer_get_lus_seg_meta(out);
+    g_assert_cmpint(meta->frame_width, ==, 32);
+    g_assert_cmpuint(meta->segmentation->confidence[0], ==, 200); /* the lit half */
+    g_assert_null(gst_buffer_get_video_crop_meta(out));
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+  }
+}
+
 static int found_left(const char *line, FixturePattern pattern)
 {
   GstHarness *harness = fixture_harness(line, 64, 64);
@@ -183,6 +210,7 @@ static void add_tests(void)
   g_test_add_func("/sources/ten-bits", test_ten_bits);
   g_test_add_func("/sources/dmabuf", test_dmabuf);
   g_test_add_func("/sources/bytes", test_bytes);
+  g_test_add_func("/sources/cropped", test_cropped);
   g_test_add_func("/sources/profile", test_profile);
   g_test_add_func("/sources/profile-broken", test_profile_broken);
 }
