@@ -4,8 +4,8 @@
  * SECTION:element-lusdeidentify
  *
  * Keeps the ultrasound sector of pictures that are going to be stored: everything outside of it becomes black, and a picture without
- * a result wholly. Tags and tables of contents, which recordings carry names in, go no further. It stands behind lussegment and
- * before lusoverlay, whose texts it would take away.
+ * a result wholly. Tags, tables of contents and captions, which recordings carry names in, go no further. It stands behind
+ * lussegment and before lusoverlay, whose texts it would take away.
  *
  *   gst-launch-1.0 filesrc location=clip.mkv ! decodebin ! lussegment ! lusdeidentify ! videoconvert ! x264enc ! matroskamux ! \
  *     filesink location=shared.mkv
@@ -34,6 +34,26 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *in, GstVideoInfo *in_i
   return gst_lus_image_from_info(&GST_LUS_DEIDENTIFY(filter)->image, in_info);
 }
 
+/* What tells where the pixels lie, and what Lus measured. Captions, SEI, overlays and others may hold names, and encoders write
+ * some of them. */
+static gboolean is_harmless(GstMeta *meta)
+{
+  const GType api = meta->info->api;
+
+  return gst_meta_api_type_has_tag(api, g_quark_from_static_string(GST_META_TAG_MEMORY_STR)) ||
+         gst_meta_api_type_has_tag(api, g_quark_from_static_string(GST_META_TAG_MEMORY_REFERENCE_STR)) ||
+         api == GST_LUS_SEG_META_API_TYPE ||
+         (gst_meta_info_is_custom(meta->info) && gst_custom_meta_has_name((GstCustomMeta *)meta, GST_LUS_SUMMARY_META_NAME));
+}
+
+static gboolean drop_meta(GstBuffer *buffer, GstMeta **meta, gpointer user_data)
+{
+  (void)buffer, (void)user_data;
+  if (!is_harmless(*meta))
+    *meta = NULL;
+  return TRUE;
+}
+
 static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *frame)
 {
   GstLusDeidentify *self = GST_LUS_DEIDENTIFY(filter);
@@ -45,6 +65,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     lus_deidentify(&self->image, segmentation->sector, segmentation->width, segmentation->height, meta->rect);
   else
     lus_deidentify(&self->image, NULL, 0, 0, (LusRect){0});
+  gst_buffer_foreach_meta(frame->buffer, drop_meta, NULL);
   return GST_FLOW_OK;
 }
 

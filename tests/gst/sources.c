@@ -128,6 +128,35 @@ static void test_bytes(void)
   gst_object_unref(bus);
 }
 
+/* What recordings carry beside the picture and encoders write; what the picture's memory needs stays. */
+static void test_captions(void)
+{
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL sector=none ! lusconfmask ! lussfestimate ! lusdeidentify",
+                                        64, 64);
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstBuffer *buffer = fixture_picture(caps, fixture_line, 0), *parent = gst_buffer_new();
+  static const gchar *tags[] = {NULL};
+
+  gst_meta_register_custom("PatientOfTheTest", tags, NULL, NULL, NULL);
+  gst_buffer_add_video_caption_meta(buffer, GST_VIDEO_CAPTION_TYPE_CEA608_RAW, (const guint8 *)"DOE^JOHN", 8);
+  gst_buffer_add_custom_meta(buffer, "PatientOfTheTest");
+  gst_buffer_add_video_region_of_interest_meta(buffer, "DOE^JOHN", 0, 0, 8, 8);
+  gst_buffer_add_video_meta(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 64, 64);
+  gst_buffer_add_parent_buffer_meta(buffer, parent);
+  gst_buffer_unref(parent);
+  g_assert_cmpint(gst_harness_push(harness, buffer), ==, GST_FLOW_OK);
+  buffer = gst_harness_pull(harness);
+  g_assert_null(gst_buffer_get_video_caption_meta(buffer));
+  g_assert_null(gst_buffer_get_custom_meta(buffer, "PatientOfTheTest"));
+  g_assert_null(gst_buffer_get_video_region_of_interest_meta_id(buffer, 0));
+  g_assert_nonnull(gst_buffer_get_lus_seg_meta(buffer));
+  g_assert_nonnull(gst_buffer_get_lus_summary(buffer));
+  g_assert_nonnull(gst_buffer_get_video_meta(buffer));
+  g_assert_nonnull(gst_buffer_get_parent_buffer_meta(buffer));
+  gst_buffer_unref(buffer);
+  gst_harness_teardown(harness);
+}
+
 /* Lit on the right half alone. */
 static guint8 right_half(int x, int y)
 {
@@ -210,6 +239,7 @@ static void add_tests(void)
   g_test_add_func("/sources/ten-bits", test_ten_bits);
   g_test_add_func("/sources/dmabuf", test_dmabuf);
   g_test_add_func("/sources/bytes", test_bytes);
+  g_test_add_func("/sources/captions", test_captions);
   g_test_add_func("/sources/cropped", test_cropped);
   g_test_add_func("/sources/profile", test_profile);
   g_test_add_func("/sources/profile-broken", test_profile_broken);
