@@ -114,7 +114,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
   GST_OBJECT_UNLOCK(self);
   if (GST_CLOCK_TIME_IS_VALID(time) && time < self->next && finished == self->finished)
     return GST_FLOW_OK;
-  self->next = GST_CLOCK_TIME_IS_VALID(time) ? time + interval : 0;
+  self->next = GST_CLOCK_TIME_IS_VALID(time) ? time + MIN(interval, GST_CLOCK_TIME_NONE - time) : 0;
   self->finished = finished;
   send_newest(self);
   return GST_FLOW_OK;

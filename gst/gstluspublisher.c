@@ -112,7 +112,9 @@ GstLusPublisher *gst_lus_publisher_new(const GstLusPublisherSettings *settings, 
       return NULL;
     }
   }
-  self->thread = g_thread_new("luspublish", run, self);
+  self->thread = g_thread_try_new("luspublish", run, self, error);
+  if (!self->thread)
+    g_clear_pointer(&self, gst_lus_publisher_free);
   return self;
 }
 

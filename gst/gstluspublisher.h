@@ -18,7 +18,7 @@ typedef struct _GstLusPublisher GstLusPublisher;
 /** Told in the publisher's threads: a problem, once until it is over. */
 typedef void (*GstLusPublisherWarn)(const char *message, gpointer user_data);
 
-/** Error: a server without a name, a port that is none, this plugin built without libmosquitto. A broker that does not answer is
+/** Error: a server without a name, a port that is none, this plugin built without libmosquitto, no thread. A broker that does not answer is
  *  no error: it is tried again and again, and gets the newest values then. User and password: the environment variables
  *  LUS_MQTT_USER and LUS_MQTT_PASSWORD. */
 GstLusPublisher *gst_lus_publisher_new(const GstLusPublisherSettings *settings, GstLusPublisherWarn warn, gpointer user_data,

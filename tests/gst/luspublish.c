@@ -69,6 +69,38 @@ static void test_metrics(void)
   g_remove(path);
 }
 
+static char *zone_line(const char *path)
+{
+  g_autofree char *text = NULL;
+  const char *line;
+
+  if (!g_file_get_contents(path, &text, NULL, NULL))
+    return NULL;
+  line = strstr(text, "lus_zone_frames{zone=\"R2\"}");
+  return g_strndup(line, strcspn(line, "\n"));
+}
+
+/* The longest interval: the first values, and the last ones at the end. */
+static void test_interval(void)
+{
+  g_autofree char *path = fixture_path("lus.prom"), *first = NULL, *then = NULL, *last = NULL;
+  g_autofree char *settings = g_strdup_printf("interval=18446744073709551615 metrics-file=%s", path);
+  GstHarness *harness = make_harness(settings);
+
+  push_frames(harness, 1, 1);
+  while (!(first = zone_line(path)))
+    g_usleep(1000);
+  g_assert_cmpstr(first, ==, "lus_zone_frames{zone=\"R2\"} 1");
+  push_frames(harness, 2, 5);
+  g_usleep(G_USEC_PER_SEC / 10); /* what must not be written could be by now */
+  then = zone_line(path);
+  g_assert_cmpstr(then, ==, first);
+  gst_harness_teardown(harness);
+  last = zone_line(path);
+  g_assert_cmpstr(last, ==, "lus_zone_frames{zone=\"R2\"} 6");
+  g_remove(path);
+}
+
 /* A folder that is not there: one warning, pictures go on. */
 static void test_metrics_unwritable(void)
 {
@@ -273,6 +305,7 @@ static void test_broker(void)
 static void add_tests(void)
 {
   g_test_add_func("/luspublish/metrics", test_metrics);
+  g_test_add_func("/luspublish/interval", test_interval);
   g_test_add_func("/luspublish/metrics-unwritable", test_metrics_unwritable);
 #ifdef LUS_HAVE_MQTT
   g_test_add_func("/luspublish/servers", test_servers);
