@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# `lus live` without window and device, its keys through a pipe, as a TAP test: live.sh LUS
+# `lus live` without device, its keys through a pipe, those of a window through another, as a TAP test: live.sh LUS WINDOW_KEYS
 set -u
-lus=$(realpath "${1:?lus}")
+lus=$(realpath "${1:?lus}") window_keys=$(dirname "$(realpath "${2:?plugin windowkeys}")")
 . "$(dirname "$(realpath "$0")")/tap.sh"
 
 says() { # TEXT [COUNT]: waits until the running exam's output has it, COUNT times
@@ -23,10 +23,11 @@ ended() { # CODE
   local got=$?
   [ $got -eq "$1" ] || { echo "exit $got:"; cat live.txt; return 1; }
 }
+window=none
 begin() { # ARGUMENT...
   rm -f keys live.txt
   mkfifo keys
-  "$lus" live --window none --zones R1,L1 --min-frames 3 -o exams "$@" < keys > live.txt 2>&1 &
+  "$lus" live --window "$window" --zones R1,L1 --min-frames 3 -o exams "$@" < keys > live.txt 2>&1 &
   live=$!
   exec 3> keys
 }
@@ -110,6 +111,30 @@ rm -r exams/20*
 keys f
 check "what cannot be written is not called empty" says "could not be written"
 check "and is an error" ended 1
+
+# Another exam begun in the window while the terminal asks for the SpO2 of the one before.
+cp "$GST_REGISTRY" live.registry # so that the others' is not written with one plugin more
+export GST_PLUGIN_PATH=$GST_PLUGIN_PATH:$window_keys GST_REGISTRY=$PWD/live.registry
+window="windowkeys location=pressed"
+mkfifo pressed
+exec 4<> pressed
+begin --exam-id asked --no-record --source "$source"
+printf 1 >&4
+check "a key of the window chooses a zone" says "Zone R1, 1 of 2 done"
+keys o9
+printf s >&4
+check "another one begins an exam" says "Exam asked finished"
+check "the next" says "Exam 20"
+keys '7\n'
+printf 2 >&4
+check "it goes on" says "Zone L1, 1 of 2 done"
+check "what was begun for one patient is not the next one's" bash -c '! grep "SpO2 [0-9]" live.txt'
+keys 'o88\n'
+check "who is asked anew" says "SpO2 88 %"
+keys q
+check "and ends" ended 0
+check "none was measured before" test ! -e exams/asked/outcomes.csv
+window=none
 
 trap '' XFSZ
 ulimit -S -f 200 # kB, as on a full disk
