@@ -97,15 +97,34 @@ static gboolean stop(GstBaseTransform *trans)
   return TRUE;
 }
 
+/* A pixel of a picture of another size has another size in mm, which nobody told. */
+static void forget_scale(GstLusSegment *self, const GstVideoInfo *before)
+{
+  const gboolean same = before->width == self->info.width && before->height == self->info.height;
+  gboolean lost;
+
+  GST_OBJECT_LOCK(self);
+  lost = !same && self->frames > 0 && self->settings.mm_per_pixel > 0 && !self->depth_changed;
+  self->depth_changed |= lost;
+  GST_OBJECT_UNLOCK(self);
+  if (lost)
+    GST_ELEMENT_WARNING(self, STREAM, FORMAT,
+                        ("The pictures' size went from %dx%d to %dx%d: mm per pixel is unknown from here on.", before->width,
+                         before->height, self->info.width, self->info.height),
+                        ("Set mm-per-pixel again."));
+}
+
 static gboolean set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
+  const GstVideoInfo before = self->info;
   g_autoptr(GError) error = NULL;
 
   (void)out;
   gst_lus_segment_forget_scene(self);
   if (!gst_video_info_from_caps(&self->info, in) || !gst_lus_image_from_info(&self->image, &self->info))
     return FALSE;
+  forget_scale(self, &before);
   if (GST_VIDEO_INFO_IS_INTERLACED(&self->info)) {
     GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("The video is interlaced: two moments in one picture comb what moves."),
                       ("Set the source to a progressive mode, or put deinterlace before lussegment."));
@@ -371,7 +390,7 @@ static void install_properties(GObjectClass *object)
       g_param_spec_int("number", "Number", "x, y, width or height in pixels", 0, LUS_FRAME_MAX, 0, GST_LUS_PARAM_FLAGS),
       GST_LUS_PARAM_FLAGS));
   g_object_class_install_property(object, PROP_MM_PER_PIXEL, g_param_spec_double("mm-per-pixel", "mm per pixel",
-      "Size of a picture's pixel in mm (0 = unknown); after a change of depth unknown until it is set again",
+      "Size of a picture's pixel in mm (0 = unknown); after a change of depth or picture size unknown until it is set again",
       0, 10, 0, GST_LUS_PARAM_NUMBER));
   install_guards(object);
   g_object_class_install_property(

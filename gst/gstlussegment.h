@@ -38,7 +38,7 @@ struct _GstLusSegment {
   gboolean loading;    /* in the background */
   gboolean mode_known; /* latest is what mode says of this stream */
   gboolean latest;
-  gboolean depth_changed;  /* since mm per pixel was set */
+  gboolean depth_changed;  /* or the pictures' size, since mm per pixel was set */
   gboolean new_zone;       /* chosen further down, told by an event that came up */
   LusSegmenter *next;      /* made in the background, to be used from the next picture on */
   GstClockTime next_cost;

@@ -205,6 +205,45 @@ static void test_caps_change(void)
   gst_harness_teardown(harness);
 }
 
+static double scale_of(GstHarness *harness, const char *caps, guint n)
+{
+  GstBuffer *out;
+  double scale;
+
+  gst_harness_set_src_caps_str(harness, caps);
+  out = fixture_push(harness, caps, fixture_line, n);
+  scale = gst_buffer_get_lus_seg_meta(out)->mm_per_pixel;
+  gst_buffer_unref(out);
+  return scale;
+}
+
+/* Pixels of a picture of another size have another size in mm: unknown, told once, until it is set again. */
+static void test_scale(void)
+{
+  GstHarness *harness = fixture_harness(LINE " mm-per-pixel=0.5", 96, 96); /* no picture has this size */
+  GstElement *seg = gst_bin_get_by_name(GST_BIN(harness->element), "seg");
+  g_autofree char *small = fixture_caps("GRAY8", 64, 64), *i420 = fixture_caps("I420", 64, 64);
+  g_autofree char *large = fixture_caps("GRAY8", 128, 128);
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+
+  gst_element_set_bus(harness->element, bus);
+  g_assert_cmpfloat(scale_of(harness, small, 0), ==, 0.5);
+  g_assert_cmpfloat(scale_of(harness, i420, 1), ==, 0.5);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  g_assert_cmpfloat(scale_of(harness, large, 2), ==, 0);
+  g_assert_cmpfloat(scale_of(harness, small, 3), ==, 0);
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  g_object_set(seg, "mm-per-pixel", 0.25, NULL);
+  g_assert_cmpfloat(scale_of(harness, small, 4), ==, 0.25);
+  gst_harness_teardown(harness);
+  gst_object_unref(seg);
+  gst_object_unref(bus);
+}
+
 static void assert_result(GstHarness *harness, guint n, GstLusSegFlags flags, GstClockTime source, GstClockTime age)
 {
   g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
@@ -588,6 +627,7 @@ static void add_tests(void)
   g_test_add_func("/lussegment/stride", test_stride);
   g_test_add_func("/lussegment/short-buffer", test_short_buffer);
   g_test_add_func("/lussegment/caps-change", test_caps_change);
+  g_test_add_func("/lussegment/scale", test_scale);
   g_test_add_func("/lussegment/interval", test_interval);
   g_test_add_func("/lussegment/zone-events", test_zone_events);
   g_test_add_func("/lussegment/no-sector", test_no_sector);
