@@ -56,6 +56,7 @@ gboolean gst_lus_segment_open_model(GstLusSegment *self)
     take_segmenter(self, segmenter, cost);
     GST_OBJECT_LOCK(self);
     self->open = TRUE;
+    self->opened++;
     GST_OBJECT_UNLOCK(self);
     return TRUE;
   }
@@ -109,7 +110,18 @@ void gst_lus_segment_reopen_model(GstLusSegment *self)
     warn_of_model(self, error);
 }
 
-/* In a thread of GStreamer's: makes what the properties describe, again if they changed meanwhile. */
+static guint get_opened(GstLusSegment *self)
+{
+  guint opened;
+
+  GST_OBJECT_LOCK(self);
+  opened = self->opened;
+  GST_OBJECT_UNLOCK(self);
+  return opened;
+}
+
+/* In a thread of GStreamer's: makes what the properties describe, again if they changed or the element was closed and opened
+ * meanwhile. */
 void gst_lus_segment_load(GstElement *element, gpointer data)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(element);
@@ -119,9 +131,10 @@ void gst_lus_segment_load(GstElement *element, gpointer data)
   while (again) {
     g_autoptr(GError) error = NULL;
     GstClockTime cost = 0;
+    const guint opened = get_opened(self);
     LusSegmenter *segmenter = make_segmenter(self, &cost, &error), *unused = segmenter;
     GST_OBJECT_LOCK(self);
-    again = self->changed && self->open;
+    again = (self->changed || self->opened != opened) && self->open;
     if (!again && self->open && segmenter) {
       unused = self->next;
       self->next = segmenter;

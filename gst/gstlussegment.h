@@ -35,6 +35,7 @@ struct _GstLusSegment {
   GstLusMode mode;
   gboolean changed;    /* the segmenter is to be made anew */
   gboolean open;       /* READY or higher */
+  guint opened;        /* how often that has come about */
   gboolean loading;    /* in the background */
   gboolean mode_known; /* latest is what mode says of this stream */
   gboolean latest;

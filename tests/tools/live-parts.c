@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Parts of `lus live` by themselves: what belongs to one patient stays there. */
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "fixture.h"
 #include "live-record.h"
 #include "live-terminal.h"
