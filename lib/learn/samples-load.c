@@ -17,12 +17,13 @@ typedef struct {
   guint8 *known;     /* how many of them did not ignore the pixel */
 } Loader;
 
-/** Adds one annotator's label; a missing file is no label. */
-static gboolean add_label(const Loader *l, const char *path, int width, int height, GError **error)
+/** Adds one annotator's label; a missing file is no label. *@any: there was one. */
+static gboolean add_label(const Loader *l, gboolean *any, const char *path, int width, int height, GError **error)
 {
   if (!g_file_test(path, G_FILE_TEST_EXISTS))
     return TRUE;
   int w = 0, h = 0;
+  *any = TRUE;
   g_autofree guint8 *percent = lus_label_read(path, &w, &h, error);
   if (!percent)
     return FALSE;
@@ -40,11 +41,13 @@ static gboolean add_label(const Loader *l, const char *path, int width, int heig
   return TRUE;
 }
 
-/** The mean of the sample's annotators for one class of a frame, 255 where nobody said anything, into sample @index. */
+/** The mean of the sample's annotators for one class of a frame, 255 where nobody said anything, into sample @index. Beside
+ *  the crop a labelled class is absent, but of one that nobody labelled nothing is known there either. */
 static gboolean load_class(const Loader *l, int index, int class_index, const LusLabelled *labelled,
                            const LusGeometry *geometry, const LusImage *image, GError **error)
 {
   gsize n = (gsize)image->width * image->height;
+  gboolean any = FALSE;
   memset(l->sum, 0, n * sizeof *l->sum);
   memset(l->known, 0, n);
   for (int a = 0; l->annotators[a]; a++) {
@@ -52,8 +55,12 @@ static gboolean load_class(const Loader *l, int index, int class_index, const Lu
       continue;
     g_autofree char *path = lus_labels_path(l->dataset, l->annotators[a], labelled->clip->name, labelled->frame,
                                             class_index);
-    if (!add_label(l, path, image->width, image->height, error))
+    if (!add_label(l, &any, path, image->width, image->height, error))
       return FALSE;
+  }
+  if (!any) {
+    lus_sample_unlabelled(l->samples, index, class_index);
+    return TRUE;
   }
   guint8 *mean = l->known; /* each count is read before its place is written */
   for (gsize i = 0; i < n; i++)

@@ -90,12 +90,22 @@ gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, 
   return TRUE;
 }
 
+/** One class of a sample, [height][width]. */
+static guint8 *label_of(LusSamples *samples, int index, int class_index)
+{
+  gsize pixels = (gsize)samples->width * samples->height;
+  return samples->labels + ((gsize)index * samples->n_classes + class_index) * pixels;
+}
+
 void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry,
                       const guint8 *plane, int frame_width)
 {
-  gsize pixels = (gsize)samples->width * samples->height;
-  lus_preprocess_labels(samples->labels + ((gsize)index * samples->n_classes + class_index) * pixels, plane,
-                        frame_width, geometry);
+  lus_preprocess_labels(label_of(samples, index, class_index), plane, frame_width, geometry);
+}
+
+void lus_sample_unlabelled(LusSamples *samples, int index, int class_index)
+{
+  memset(label_of(samples, index, class_index), 255, (gsize)samples->width * samples->height);
 }
 
 typedef struct {

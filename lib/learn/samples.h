@@ -16,3 +16,5 @@ gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, 
 /** One class's label percents of the whole frame. */
 void lus_sample_label(LusSamples *samples, int index, int class_index, const LusGeometry *geometry,
                       const guint8 *plane, int frame_width);
+/** A class that nobody labelled: unknown everywhere, beside the crop too. */
+void lus_sample_unlabelled(LusSamples *samples, int index, int class_index);

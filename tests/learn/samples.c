@@ -97,6 +97,26 @@ static void test_load(Fixture *f, gconstpointer data)
   g_assert_cmpint(s->luma[2 * PIXELS + left], ==, 102);
 }
 
+/** Beside the crop of a frame that is no square, a class is absent if it is labelled, and else as unknown as within. */
+static void test_unlabelled(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  guint8 plane[SIDE * 20];
+  memset(plane, 40, sizeof plane);
+  write_text(f, "A_d1_R1.txt", "32x20 5");
+  g_autofree char *folder = g_build_filename(f->folder, "labels", "ann", "A_d1_R1", NULL);
+  g_autofree char *path = g_build_filename(folder, "frame000000.pleural_line.png", NULL);
+  g_assert_cmpint(g_mkdir_with_parents(folder, 0777), ==, 0);
+  g_assert_true(lus_label_write(path, plane, SIDE, 20, NULL));
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusSamples) s = load(f, LUS_SPLIT_TRAIN, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(s->labels[0], ==, 40);
+  g_assert_cmpint(s->labels[PIXELS - 1], ==, 0);
+  for (int i = 0; i < PIXELS; i++)
+    g_assert_cmpint(s->labels[PIXELS + i], ==, 255);
+}
+
 static void test_errors(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -174,6 +194,7 @@ int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   ADD(load);
+  ADD(unlabelled);
   ADD(errors);
   g_test_add_func("/samples/simulate", test_simulate);
   g_test_add_func("/samples/simulate_errors", test_simulate_errors);
