@@ -56,10 +56,11 @@ static double ratio(const guint16 *times, const double *numerator, const double 
   return below != 0 ? above / below : (double)NAN;
 }
 
-static LusInterval interval(double value, double *draws, int n)
+/** Of one patient all draws are the same: that is no interval. */
+static LusInterval interval(const LusBootstrap *b, double value, double *draws, int n)
 {
   LusInterval out = {value, (double)NAN, (double)NAN};
-  if (n == 0 || isnan(value))
+  if (b->n < 2 || n == 0 || isnan(value))
     return out;
   qsort(draws, (gsize)n, sizeof *draws, compare_doubles);
   int tail = (int)(TAIL * n);
@@ -77,7 +78,7 @@ LusInterval lus_bootstrap_ratio(const LusBootstrap *b, const double *numerator, 
     if (!isnan(value))
       draws[kept++] = value;
   }
-  return interval(ratio(NULL, numerator, denominator, b->n), draws, kept);
+  return interval(b, ratio(NULL, numerator, denominator, b->n), draws, kept);
 }
 
 LusInterval lus_bootstrap_difference(const LusBootstrap *b, const double *numerator, const double *denominator,
@@ -91,5 +92,6 @@ LusInterval lus_bootstrap_difference(const LusBootstrap *b, const double *numera
     if (!isnan(value))
       draws[kept++] = value;
   }
-  return interval(ratio(NULL, numerator, denominator, b->n) - ratio(NULL, numerator2, denominator2, b->n), draws, kept);
+  return interval(b, ratio(NULL, numerator, denominator, b->n) - ratio(NULL, numerator2, denominator2, b->n), draws,
+                  kept);
 }

@@ -5,7 +5,7 @@
 
 LUS_BEGIN_DECLS
 
-/** A figure with its 95 % interval; NaN: unknown. */
+/** A figure with its 95 % interval; NaN: unknown, as the interval of a single patient is. */
 typedef struct {
   double value, low, high;
 } LusInterval;

@@ -9,7 +9,7 @@ LUS_BEGIN_DECLS
  *  left out. NaN: unknown (dice, precision and recall of a class that is labelled nowhere; precision when nothing was
  *  found; recall when there was nothing to find). */
 typedef struct {
-  double dice, dice_low, dice_high; /* 95 % */
+  double dice, dice_low, dice_high; /* 95 %; NaN of one group */
   double precision, recall;
   gint64 positive_pixels;           /* of the reference */
 } LusClassMetrics;

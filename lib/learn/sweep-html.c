@@ -182,9 +182,12 @@ static void append_outcome(GString *out, const LusSweepTable *t)
                            t->names[best], dice.value);
     if (best != t->baseline) {
       LusInterval d = difference_of(t, best, k, main);
-      g_string_append_printf(out, "; %s has %.3f. The difference is %.3f (%.3f to %.3f)%s", t->names[t->baseline],
-                             base.value, d.value, d.low, d.high,
-                             d.low > 0 ? "." : ": its interval contains 0, so that it may be chance.");
+      g_string_append_printf(out, "; %s has %.3f. The difference is %.3f", t->names[t->baseline], base.value, d.value);
+      if (isnan(d.low))
+        g_string_append(out, "; one patient does not tell whether it is chance.");
+      else
+        g_string_append_printf(out, " (%.3f to %.3f)%s", d.low, d.high,
+                               d.low > 0 ? "." : ": its interval contains 0, so that it may be chance.");
     } else {
       g_string_append_c(out, '.');
     }

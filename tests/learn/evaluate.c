@@ -30,6 +30,10 @@ static void test_bootstrap(void)
   double zero[10] = {0};
   r = lus_bootstrap_ratio(b, one, zero);
   g_assert_true(isnan(r.value) && isnan(r.low) && isnan(r.high));
+  g_autoptr(LusBootstrap) alone = lus_bootstrap_new(1, 3);
+  r = lus_bootstrap_ratio(alone, one, denominator);
+  assert_near(r.value, 0.1, 1e-12);
+  g_assert_true(isnan(r.low) && isnan(r.high));
 }
 
 /** Two squares of 4 x 4, one 3 pixels to the right of the other. */
