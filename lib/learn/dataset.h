@@ -45,8 +45,8 @@ LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *co
 
 /** In labels/<annotator>/: the file that marks fused labels, and tells how they were made. */
 #define LUS_FUSION_RECORD "fusion.json"
-/** The annotators in use, by name: those selected, else all folders of labels/ without a fusion record. Free with
- *  g_strfreev(). */
+/** The annotators in use, by name: those selected, else all folders of labels/ but hidden ones and those with a fusion
+ *  record. Free with g_strfreev(). */
 LUS_API char **lus_dataset_annotators(const LusDataset *dataset, GError **error);
 /** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, named twice. */
 LUS_API gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, GError **error);

@@ -304,10 +304,9 @@ gboolean lus_export(const LusDataset *dataset, const char *format, const char *p
     return FALSE;
   }
   Export e = {.dataset = dataset, .path = path, .error = error};
-  g_autofree char *labels = g_build_filename(dataset->path, "labels", NULL);
-  g_autoptr(GPtrArray) annotators = lus_folder_names(labels);
+  g_autoptr(GPtrArray) annotators = lus_labels_annotators(dataset);
   if (annotators->len == 0)
-    return lus_import_refuse(error, labels, "there are no labels to export");
+    return lus_import_refuse(error, dataset->path, "there are no labels to export");
   gboolean ok = make_folder(path, error);
   for (guint i = 0; ok && i < annotators->len; i++)
     ok = formats[k].run(&e, annotators->pdata[i]);

@@ -29,8 +29,20 @@ static char *annotator_folder(const LusDataset *dataset, const char *annotator)
   return g_build_filename(dataset->path, "labels", annotator, NULL);
 }
 
-/** A folder that lus_dataset_fuse() wrote holds no one's opinion of its own. */
-static gboolean is_fused(const LusDataset *dataset, const char *annotator)
+GPtrArray *lus_labels_annotators(const LusDataset *dataset)
+{
+  g_autofree char *folder = g_build_filename(dataset->path, "labels", NULL);
+  GPtrArray *names = lus_folder_names(folder);
+  for (guint i = names->len; i-- > 0;) {
+    const char *name = names->pdata[i];
+    g_autofree char *path = annotator_folder(dataset, name);
+    if (*name == '.' || !g_file_test(path, G_FILE_TEST_IS_DIR))
+      g_ptr_array_remove_index(names, i);
+  }
+  return names;
+}
+
+gboolean lus_labels_fused(const LusDataset *dataset, const char *annotator)
 {
   g_autofree char *folder = annotator_folder(dataset, annotator);
   g_autofree char *record = g_build_filename(folder, LUS_FUSION_RECORD, NULL);
@@ -41,14 +53,13 @@ char **lus_dataset_annotators(const LusDataset *dataset, GError **error)
 {
   if (dataset->annotators)
     return g_strdupv(dataset->annotators);
-  g_autofree char *folder = g_build_filename(dataset->path, "labels", NULL);
-  g_autoptr(GPtrArray) names = lus_folder_names(folder);
+  g_autoptr(GPtrArray) names = lus_labels_annotators(dataset);
   g_autoptr(GPtrArray) kept = g_ptr_array_new();
   for (guint i = 0; i < names->len; i++)
-    if (!is_fused(dataset, names->pdata[i]))
+    if (!lus_labels_fused(dataset, names->pdata[i]))
       g_ptr_array_add(kept, names->pdata[i]);
   if (kept->len > LUS_MAX_ANNOTATORS) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: more than %d annotators", folder, LUS_MAX_ANNOTATORS);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s/labels: more than %d annotators", dataset->path, LUS_MAX_ANNOTATORS);
     return NULL;
   }
   g_ptr_array_add(kept, NULL);

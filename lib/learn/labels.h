@@ -8,6 +8,10 @@
 
 /** The names in a folder, sorted, in a new array that frees them; empty if there is no such folder. */
 GPtrArray *lus_folder_names(const char *path);
+/** The folders of labels/ by name, fused ones too, in such an array; files and hidden folders are no annotators. */
+GPtrArray *lus_labels_annotators(const LusDataset *dataset);
+/** Whether lus_dataset_fuse() wrote the annotator's folder: it holds no one's opinion of its own. */
+gboolean lus_labels_fused(const LusDataset *dataset, const char *annotator);
 
 /** One labelled frame of a clip; @annotator -1: all who labelled it. */
 typedef struct {

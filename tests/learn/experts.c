@@ -288,7 +288,12 @@ static void test_fuse(Fixture *f, gconstpointer data)
   g_autofree guint8 *mean = lus_label_read(path, &w, &h, &error);
   g_assert_cmpint(mean[0], ==, 50);
   g_assert_cmpint(mean[64], ==, 40);
-  /* The fused annotator is nobody: it counts neither in a second fusion nor in the agreement. */
+  /* The fused annotator is nobody: it counts neither in a second fusion nor in the agreement. What a file manager leaves
+   * behind, or a text, is no annotator either. */
+  g_autofree char *hidden = g_build_filename(f->folder, "labels", ".trash", NULL);
+  g_autofree char *text = g_build_filename(f->folder, "labels", "notes.txt", NULL);
+  g_assert_cmpint(g_mkdir(hidden, 0777), ==, 0);
+  g_assert_true(g_file_set_contents(text, "", 0, NULL));
   g_auto(GStrv) annotators = lus_dataset_annotators(f->dataset, &error);
   g_assert_cmpint(g_strv_length(annotators), ==, 2);
   config.method = LUS_FUSE_MAXIMUM;
