@@ -173,6 +173,8 @@ static void check_annotator(Check *c, const char *folder)
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *path = g_build_filename(folder, names->pdata[i], NULL);
     int clip = find_clip(c->dataset, names->pdata[i]);
+    if (g_str_equal(names->pdata[i], LUS_FUSION_RECORD))
+      continue;
     if (clip < 0)
       report(c, path, "add the clip to dataset.json, or remove the labels", "labels without a clip");
     else

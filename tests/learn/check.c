@@ -76,6 +76,7 @@ static void test_good(Fixture *f, gconstpointer data)
   (void)data;
   LusCheckSummary s;
   put(f, "outcomes.csv", "patient,day,spo2_percent\nA,1,95\n");
+  put(f, "labels/anna/fusion.json", "{}");
   g_assert_cmpint(check(f, &s), ==, 0);
   g_assert_cmpint(s.clips, ==, 1);
   g_assert_cmpint(s.pictures, ==, 4);
