@@ -3,6 +3,7 @@
 #include "dataset-internal.h"
 #include "import-internal.h"
 #include "learn/annotation.h"
+#include "learn/labels.h"
 #include "lung/exam.h"
 #include "nn/file.h"
 
@@ -295,6 +296,20 @@ static gboolean resolve(Writer *w, guint index, int only)
   return TRUE;
 }
 
+/** Labels among those of lus fuse would be nobody's, and be gone when it is repeated. */
+static gboolean check_annotators(const Writer *w)
+{
+  const char *last = NULL;
+  for (guint i = 0; i < w->regions->list->len; i++) {
+    const LusRegion *r = &g_array_index(w->regions->list, LusRegion, i);
+    if (g_strcmp0(r->annotator, last) != 0 && lus_labels_fused(w->dataset, r->annotator))
+      return lus_import_refuse(w->error, r->place, "annotator '%s' was made by lus fuse (%s/labels/%s); give another "
+                               "--annotator", r->annotator, w->target->path, r->annotator);
+    last = r->annotator;
+  }
+  return TRUE;
+}
+
 /** Names all classes that the data set hasn't, so that one map can be written for them. */
 static gboolean check_classes(const Writer *w)
 {
@@ -451,7 +466,7 @@ static gboolean write_all(Writer *w)
   for (guint i = 0; i < w->regions->list->len; i++)
     if (!resolve(w, i, only))
       return FALSE;
-  if (!check_classes(w) || !copy_clips(w))
+  if (!check_annotators(w) || !check_classes(w) || !copy_clips(w))
     return FALSE;
   for (int i = 0; i < w->dataset->n_clips; i++) {
     if (!write_clip(w, i))

@@ -422,6 +422,9 @@ static void test_write_errors(Fixture *f, gconstpointer data)
     assert_error(error, LUS_ERROR_INVALID, cases[i].part);
   }
   g_autoptr(LusRegions) r = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, &error);
+  g_free(put(f, "data/labels/m/fusion.json", "{}", 2));
+  g_assert_false(lus_import_write(&result, r, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "annotator 'm' was made by lus fuse");
   target.clips = NULL;
   target.path = (g_free((char *)target.path), g_build_filename(f->folder, "other", NULL));
   g_assert_false(lus_import_write(&result, r, &target, &error));
