@@ -68,6 +68,8 @@ check "a folder of labels" gives 0 "2 frames, 6 labels written" import --from po
 check "what was left out" grep -q "about.json: left out, not of format polygons" out.txt
 check "where patients went" grep -q "patients: 1 train, 0 validation, 0 test" out.txt
 check "nobody validates" gives 1 "in split 'validation': no clip is of a patient in it" train data -o m.onnx --steps 1
+check "a scale without an end" gives 2 "--mm-per-pixel is 0.001 to 10" import --from polygons anna -c "$x" -o scaled --mm-per-pixel inf
+check "a depth in mm" gives 2 "--depth up to 100 cm" import --from slicer anna -c "$x" -o scaled --depth 140
 check "own classes" gives 0 "2 frames, 4 labels written" import --from polygons anna -c "$x" -o own --classes pleura,bline
 
 # Exams
