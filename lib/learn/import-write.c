@@ -22,6 +22,7 @@ typedef struct {
   int *owner;     /* [regions]: index of the clip */
   const LusRegions *regions;
   guint8 *plane;  /* [height][width] of the clip being written */
+  gboolean scaled; /* a clip that was there got its scale */
   GError **error;
 } Writer;
 
@@ -188,6 +189,20 @@ static int find_clip(const LusDataset *dataset, const char *name)
   return -1;
 }
 
+/** A clip that is there gets the scale it lacks; another one than it has is an error. */
+static gboolean keep_scale(Writer *w, const char *path, int index)
+{
+  double given = w->target->mm_per_pixel, has = w->dataset->clips[index].mm_per_pixel;
+  if (given <= 0 || given == has)
+    return TRUE;
+  if (has > 0)
+    return lus_import_refuse(w->error, path, "is in the data set with %g mm per pixel, not %g; give the right one, or "
+                             "correct " LUS_DATASET_MANIFEST, has, given);
+  json_t *clip = json_array_get(json_object_get(w->manifest, "clips"), (gsize)index);
+  w->scaled = TRUE;
+  return json_object_set_new(clip, "mm_per_pixel", json_real(given)) == 0;
+}
+
 /** Describes the given clips that are new and checks the manifest as it will be. */
 static gboolean plan_clips(Writer *w)
 {
@@ -198,12 +213,12 @@ static gboolean plan_clips(Writer *w)
     const char *path = w->target->clips[i];
     g_autofree char *base = g_path_get_basename(path), *file = g_build_filename("clips", base, NULL);
     char *name = clip_name(path);
-    gboolean known = find_clip(w->dataset, name) >= 0;
+    int known = find_clip(w->dataset, name);
     if (!g_hash_table_add(given, name))
       return lus_import_refuse(w->error, path, "two clips of the same name; rename one");
-    if (!known && !describe_clip(w, path, file, labelled))
+    if (known < 0 ? !describe_clip(w, path, file, labelled) : !keep_scale(w, path, known))
       return FALSE;
-    w->result->clips += !known;
+    w->result->clips += known < 0;
   }
   if (w->target->split >= LUS_SPLIT_N)
     lus_import_deal(w->manifest, first, labelled);
@@ -228,7 +243,7 @@ static gboolean copy_clips(const Writer *w)
     if (!copy_clip(w, w->target->clips[i], to))
       return FALSE;
   }
-  if (w->result->clips == 0)
+  if (w->result->clips == 0 && !w->scaled)
     return TRUE;
   char *text = json_dumps(w->manifest, JSON_INDENT(1));
   gboolean ok = text && lus_file_write(file, text, strlen(text), w->error);

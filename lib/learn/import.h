@@ -40,7 +40,7 @@ typedef struct {
   const char *patient, *zone; /* of the only clip; NULL: from its file name */
   int day;                  /* 0: from the file name, else 1 */
   int split;                /* LusSplit of new patients; LUS_SPLIT_N: dealt out, 70 % train, 15 % validation, 15 % test */
-  double mm_per_pixel;      /* of the clips to add; 0: unknown */
+  double mm_per_pixel;      /* of @clips; 0: unknown */
   const char *licence;      /* of a new data set; NULL: "unknown" */
   char *const *classes;     /* NULL-terminated: of a new data set, an old one must have the same; NULL: pleural_line, fascia_band,
                                vertical_line, and a_line if it is drawn */

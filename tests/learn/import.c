@@ -395,6 +395,16 @@ static void test_write(Fixture *f, gconstpointer data)
   g_autofree guint8 *kept = label(&target, "anna", 3, "vertical_line"), *none = label(&target, "m", 1, "vertical_line");
   g_assert_nonnull(kept);
   g_assert_null(none);
+  /* The clip gets the scale it lacks, and no other one then. */
+  g_assert_cmpfloat(d->clips[0].mm_per_pixel, ==, 0);
+  target.mm_per_pixel = 0.3;
+  g_assert_true(lus_import_write(&result, second, &target, NULL));
+  g_autoptr(LusDataset) scaled = lus_dataset_load(target.path, NULL);
+  g_assert_cmpfloat(scaled->clips[0].mm_per_pixel, ==, 0.3);
+  g_assert_true(lus_import_write(&result, second, &target, NULL));
+  target.mm_per_pixel = 0.4;
+  g_assert_false(lus_import_write(&result, second, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "P1_d1_R1.mkv: is in the data set with 0.3 mm per pixel, not 0.4");
   target_clear(&target);
 }
 
