@@ -192,6 +192,15 @@ static char *layers_folder(const Export *e, const Frame *f)
   return g_build_filename(e->path, f->annotator, f->clip, NULL);
 }
 
+/** What an earlier export into the same folder left and would be read as a part of this one. */
+static gboolean remove_old(const char *path, GError **error)
+{
+  if (g_unlink(path) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot remove: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
 /** White where nothing is ignored, opacity = confidence; ignored pixels in a second file. */
 static gboolean layers_plane(Export *e, const Frame *f, int class_index, const guint8 *plane, int width, int height)
 {
@@ -211,9 +220,9 @@ static gboolean layers_plane(Export *e, const Frame *f, int class_index, const g
   if (!lus_png_write(path, pixels, width, height, width * 4, 4, e->error))
     return FALSE;
   e->n_files++;
-  if (ignored == 0)
-    return TRUE;
   g_autofree char *second = g_strconcat(name, ".ignore.png", NULL), *other = g_build_filename(folder, second, NULL);
+  if (ignored == 0)
+    return remove_old(other, e->error);
   for (gsize i = 0; i < n; i++)
     pixels[i] = plane[i] == LUS_REGION_IGNORE ? 255 : 0;
   e->n_files++;

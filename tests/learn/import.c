@@ -537,6 +537,31 @@ static void write_all_values(const LusImportTarget *target)
   g_assert_true(lus_label_write(path, percent, 40, 32, NULL));
 }
 
+/** A second export into the same folder leaves no ignored pixels of the first. */
+static void test_export_again(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[2] = {NULL};
+  guint8 percent[40 * 32] = {0};
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
+  g_assert_true(lus_import_write(&result, r, &target, NULL));
+  write_all_values(&target);
+  g_autoptr(LusDataset) d = lus_dataset_load(target.path, NULL);
+  g_autofree char *out = g_build_filename(f->folder, "out", NULL);
+  g_autofree char *folder = g_build_filename(out, "anna", "P1_d1_R1", NULL);
+  g_autofree char *ignore = g_build_filename(folder, "frame000003.pleural_line.ignore.png", NULL);
+  g_autofree char *label = g_build_filename(target.path, "labels", "anna", "P1_d1_R1", "frame000003.pleural_line.png", NULL);
+  int n = 0;
+  g_assert_true(lus_export(d, "layers", out, &n, NULL));
+  g_assert_true(g_file_test(ignore, G_FILE_TEST_EXISTS));
+  g_assert_true(lus_label_write(label, percent, 40, 32, NULL));
+  g_assert_true(lus_export(d, "layers", out, &n, NULL));
+  g_assert_false(g_file_test(ignore, G_FILE_TEST_EXISTS));
+  target_clear(&target);
+}
+
 /** Exported and imported again, every label is the same. The label files themselves are masks. */
 static void test_round_trip(Fixture *f, gconstpointer data)
 {
@@ -593,6 +618,7 @@ int main(int argc, char **argv)
   ADD("/import/write-errors", NULL, test_write_errors);
   ADD("/import/folder", NULL, test_folder);
   ADD("/import/deal", NULL, test_deal);
+  ADD("/export/again", NULL, test_export_again);
   ADD("/export/coco", "coco", test_round_trip);
   ADD("/export/cvat", "cvat", test_round_trip);
   ADD("/export/layers", "layers", test_round_trip);
