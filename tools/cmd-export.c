@@ -23,7 +23,10 @@ int lus_cmd_export(int argc, char **argv)
   GError *error = NULL;
   int n = 0;
   g_autoptr(LusDataset) dataset = lus_dataset_load(arguments[0], &error);
-  if (!dataset || !lus_export(dataset, to, output, &n, &error))
+  LusToolProgress *progress = lus_tool_progress_new();
+  gboolean ok = dataset && lus_export(dataset, to, output, &n, lus_tool_progress, progress, &error);
+  lus_tool_progress_free(progress);
+  if (!ok)
     return lus_tool_fail("export", error);
   printf("%s: %d files\n", output, n);
   return LUS_EXIT_DONE;

@@ -26,6 +26,9 @@ typedef struct {
   json_t *images, *annotations; /* coco */
   int n_files;
   int n_planes; /* of the frame that were there so far */
+  int done, total; /* clips, each annotator's counted */
+  LusProgress progress;
+  gpointer progress_data;
   GError **error;
 } Export;
 
@@ -254,6 +257,10 @@ static gboolean each_frame(Export *e, const char *annotator, ExportFrame each)
     g_free(f.folder);
     if (!ok)
       return FALSE;
+    if (e->progress && !e->progress(e->progress_data, "exporting labels", ++e->done, e->total)) {
+      g_set_error(e->error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped; repeat the command", e->path);
+      return FALSE;
+    }
   }
   return TRUE;
 }
@@ -299,7 +306,8 @@ static gboolean export_layers(Export *e, const char *annotator)
   return each_frame(e, annotator, layers_frame);
 }
 
-gboolean lus_export(const LusDataset *dataset, const char *format, const char *path, int *n_files, GError **error)
+gboolean lus_export(const LusDataset *dataset, const char *format, const char *path, int *n_files, LusProgress progress,
+                    gpointer progress_data, GError **error)
 {
   static const struct {
     const char *name;
@@ -312,10 +320,11 @@ gboolean lus_export(const LusDataset *dataset, const char *format, const char *p
     g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "format '%s' is not written; coco, cvat and layers are", format);
     return FALSE;
   }
-  Export e = {.dataset = dataset, .path = path, .error = error};
+  Export e = {.dataset = dataset, .path = path, .progress = progress, .progress_data = progress_data, .error = error};
   g_autoptr(GPtrArray) annotators = lus_labels_annotators(dataset);
   if (annotators->len == 0)
     return lus_import_refuse(error, dataset->path, "there are no labels to export");
+  e.total = dataset->n_clips * (int)annotators->len;
   gboolean ok = make_folder(path, error);
   for (guint i = 0; ok && i < annotators->len; i++)
     ok = formats[k].run(&e, annotators->pdata[i]);

@@ -66,6 +66,6 @@ LUS_API gboolean lus_import_write(LusImportResult *result, const LusRegions *reg
 
 /** "coco", "cvat" or "layers" into the folder @path. */
 LUS_API gboolean lus_export(const LusDataset *dataset, const char *format, const char *path, int *n_files,
-                            GError **error);
+                            LusProgress progress, gpointer progress_data, GError **error);
 
 LUS_END_DECLS

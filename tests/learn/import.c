@@ -537,6 +537,15 @@ static void write_all_values(const LusImportTarget *target)
   g_assert_true(lus_label_write(path, percent, 40, 32, NULL));
 }
 
+static gboolean stop(gpointer data, const char *what, gint64 done, gint64 total)
+{
+  (void)what;
+  *(int *)data += 1;
+  g_assert_cmpint(done, ==, 1);
+  g_assert_cmpint(total, ==, 1);
+  return FALSE;
+}
+
 /** A second export into the same folder leaves no ignored pixels of the first. */
 static void test_export_again(Fixture *f, gconstpointer data)
 {
@@ -554,11 +563,17 @@ static void test_export_again(Fixture *f, gconstpointer data)
   g_autofree char *ignore = g_build_filename(folder, "frame000003.pleural_line.ignore.png", NULL);
   g_autofree char *label = g_build_filename(target.path, "labels", "anna", "P1_d1_R1", "frame000003.pleural_line.png", NULL);
   int n = 0;
-  g_assert_true(lus_export(d, "layers", out, &n, NULL));
+  g_assert_true(lus_export(d, "layers", out, &n, NULL, NULL, NULL));
   g_assert_true(g_file_test(ignore, G_FILE_TEST_EXISTS));
   g_assert_true(lus_label_write(label, percent, 40, 32, NULL));
-  g_assert_true(lus_export(d, "layers", out, &n, NULL));
+  g_assert_true(lus_export(d, "layers", out, &n, NULL, NULL, NULL));
   g_assert_false(g_file_test(ignore, G_FILE_TEST_EXISTS));
+  GError *error = NULL;
+  int calls = 0;
+  g_assert_false(lus_export(d, "cvat", out, &n, stop, &calls, &error));
+  assert_error(error, LUS_ERROR_CANCELLED, "stopped");
+  g_assert_cmpint(calls, ==, 1);
+  g_assert_cmpint(n, ==, 0);
   target_clear(&target);
 }
 
@@ -577,7 +592,7 @@ static void test_round_trip(Fixture *f, gconstpointer data)
   gboolean masks = g_str_equal(format, "masks");
   g_autofree char *out = g_build_filename(masks ? target.path : f->folder, masks ? "labels" : "out", NULL);
   int n = 0;
-  g_assert_true(masks || lus_export(d, format, out, &n, &error));
+  g_assert_true(masks || lus_export(d, format, out, &n, NULL, NULL, &error));
   g_assert_no_error(error);
   g_assert_cmpint(n, ==, masks ? 0 : g_str_equal(format, "layers") ? 17 : 1); /* 15 labels, two with ignored pixels */
   g_autofree char *source = g_strdup_printf("%s/anna%s", out, g_str_equal(format, "coco")   ? ".json"
@@ -591,7 +606,7 @@ static void test_round_trip(Fixture *f, gconstpointer data)
   g_assert_no_error(error);
   g_assert_cmpint(result.written, ==, 0);
   g_assert_cmpint(result.kept, ==, 15);
-  g_assert_false(lus_export(d, "pdf", out, &n, &error));
+  g_assert_false(lus_export(d, "pdf", out, &n, NULL, NULL, &error));
   assert_error(error, LUS_ERROR_UNSUPPORTED, "'pdf' is not written");
   target_clear(&target);
 }
