@@ -120,8 +120,10 @@ static gboolean load(LusSamples **samples, const LusModelInfo *info, const Optio
 }
 
 /** Whatever is to be written; checked before the work begins. */
-static gboolean make_plots_folder(const Options *o, GError **error)
+static gboolean check_files(const Options *o, GError **error)
 {
+  if (o->csv && !lus_tool_can_write(o->csv, error))
+    return FALSE;
   if (!o->plots || g_mkdir_with_parents(o->plots, 0777) == 0)
     return TRUE;
   g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make this folder", o->plots);
@@ -166,7 +168,7 @@ static gboolean evaluate(Options *o, LusSplit split, char **arguments, GError **
 {
   g_autoptr(LusModel) model = lus_model_load(arguments[0], error);
   g_autoptr(LusModel) other = model && o->against ? lus_model_load(o->against, error) : NULL;
-  if (!model || (o->against && !other) || !make_plots_folder(o, error))
+  if (!model || (o->against && !other) || !check_files(o, error))
     return FALSE;
   if (o->cut < 0)
     o->cut = 100 * round((double)lus_model_info(model)->threshold * 1e6) / 1e6;

@@ -120,6 +120,8 @@ static gboolean run(const Options *options, const char *features, const char *ou
                     GError **error)
 {
   LusOutcomeReport *reports[LUS_TASK_N] = {NULL};
+  if (options->output && !lus_tool_can_write(options->output, error))
+    return FALSE;
   g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, options->min_frames, error);
   if (!table)
     return FALSE;

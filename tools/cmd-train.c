@@ -5,27 +5,11 @@
 
 #include <glib/gstdio.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static const char description[] =
   "DATASET is a folder (docs/dataset.md) or phantom:COUNT: COUNT simulated stills made in\n"
   "memory. The run can be stopped with Ctrl-C and goes on when the command is repeated.";
 static const char example[] = "lus train phantom:2000 -o model.onnx --target threshold:60 --steps 1500 --seed 1";
-
-/** Hours of training must not end in a folder that is not there. */
-static gboolean check_folder(const char *file, GError **error)
-{
-  g_autofree char *folder = g_path_get_dirname(file);
-  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: there is no folder %s; make it first", file, folder);
-  else if (g_access(folder, W_OK) != 0)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: the folder %s cannot be written to", file, folder);
-  else if (g_file_test(file, G_FILE_TEST_IS_DIR))
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: is a folder; give the name of a file in it", file);
-  else
-    return TRUE;
-  return FALSE;
-}
 
 /** The annotators learned from: the mean of those named, or each by itself. */
 static gboolean select_experts(const LusTraining *run, LusDataset *dataset, GError **error)
@@ -65,8 +49,8 @@ static gboolean is_first(const LusTraining *run)
 static gboolean check_files(const LusTraining *run, GError **error)
 {
   const LusTrainOptions *o = &run->options;
-  return check_folder(o->output, error) && check_folder(run->checkpoint, error) &&
-         (!o->log || check_folder(o->log, error)) &&
+  return lus_tool_can_write(o->output, error) && lus_tool_can_write(run->checkpoint, error) &&
+         (!o->log || lus_tool_can_write(o->log, error)) &&
          (!is_first(run) || lus_train_checkpoint_is_free(run->checkpoint, error));
 }
 

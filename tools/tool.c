@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,20 @@ gboolean lus_tool_is_percent(double value)
 char *lus_tool_exam_path(const char *path)
 {
   return g_file_test(path, G_FILE_TEST_IS_DIR) ? g_build_filename(path, "exam.json", NULL) : g_strdup(path);
+}
+
+gboolean lus_tool_can_write(const char *file, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname(file);
+  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: there is no folder %s; make it first", file, folder);
+  else if (g_access(folder, W_OK) != 0)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: the folder %s cannot be written to", file, folder);
+  else if (g_file_test(file, G_FILE_TEST_IS_DIR))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: is a folder; give the name of a file in it", file);
+  else
+    return TRUE;
+  return FALSE;
 }
 
 int lus_tool_usage(const char *command, const char *message)

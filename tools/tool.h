@@ -42,6 +42,8 @@ int lus_cmd_live(int argc, char **argv);
  *  @description: paragraphs behind the options, with an example. */
 int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const char *arguments_text, const char *description,
                    int min, int max, char ***arguments);
+/** Whether @file can become a file: hours of work must not end in a folder that is not there. */
+gboolean lus_tool_can_write(const char *file, GError **error);
 /** Prints "lus NAME: message" and where to read on to stderr, returns LUS_EXIT_USAGE. */
 int lus_tool_usage(const char *command, const char *message);
 /** 0 or 1 to 100. What lies between 0 and 1 was meant as a part of one, not as a percent. */

@@ -27,6 +27,11 @@ check "evaluate: against a model of another size" bash -c "\"$make_model\" 96 bi
 check "evaluate: levels" gives 2 "--levels: write percents" evaluate model.onnx phantom:2 --levels 0,high
 check "evaluate: plots where there is a file" gives 1 "t.csv: cannot make this folder" evaluate model.onnx phantom:2 --plots t.csv
 
+check "evaluate: a table in no folder, told before the work" gives 1 "none/t.csv: there is no folder none" evaluate model.onnx \
+  none --csv none/t.csv
+check "quantize: a model in no folder, too" gives 1 "there is no folder none" quantize model.onnx none -o none/q.onnx
+check "fit: heads in no folder, too" gives 1 "there is no folder none" fit none.csv none.csv -o none/heads.json
+
 # Sweep
 small=(--size 64x64 --widths 16,16,16,16 --batch 2 --threads 1)
 check "sweep: no output" gives 2 "no output; say where to write the report" sweep data
