@@ -199,7 +199,7 @@ int lus_cmd_evaluate(int argc, char **argv)
   }
   if (!parse_split(&split, o.split)) {
     code = lus_tool_usage("evaluate", "--split: is one of train, validation, test");
-  } else if ((o.cut >= 0 && !lus_tool_is_percent(o.cut)) || !lus_tool_is_percent(o.level) || o.seed < 0) {
+  } else if ((o.cut != -1 && !lus_tool_is_percent(o.cut)) || !lus_tool_is_percent(o.level) || o.seed < 0) {
     code = lus_tool_usage("evaluate", "--cut and --level are 0 to 100 percent (60, not 0.6), --seed is not negative");
   } else if (!collect_levels(&o)) {
     code = lus_tool_usage("evaluate", "--levels: write percents, for example 0,20,60,100");

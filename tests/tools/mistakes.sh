@@ -37,6 +37,7 @@ for command in "segment $PWD/empty.mkv" "features $PWD/empty.mkv" "mask r"; do
   check "${command%% *}: a threshold as a part of one" gives 2 "60, not 0.6" $command -o t --threshold 0.6
 done
 check "train: a level as a part of one" gives 2 "'0.6' is no LEVEL" train data -o m.onnx --target threshold:0.6
+check "evaluate: a cut below 0" gives 2 "--cut and --level are 0 to 100" evaluate model.onnx data --cut -5
 check "evaluate: a level as a part of one" gives 2 "60, not 0.6" evaluate model.onnx data --level 0.6
 
 # A recording that lies on its side: a turn of 90 degrees in the track's matrix
