@@ -109,10 +109,10 @@ static gboolean copy_clip(const Writer *w, const char *from, const char *to)
     g_autofree char *temporary = g_strconcat(to, ".part", NULL);
     FILE *out = fopen(temporary, "wbe");
     ok = out && copy_stream(out, in);
-    if (!ok)
-      g_set_error(w->error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", temporary, g_strerror(errno));
     if (out && fclose(out) != 0)
       ok = FALSE;
+    if (!ok)
+      g_set_error(w->error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot write: %s", temporary, g_strerror(errno));
     if (ok)
       ok = lus_file_commit(temporary, to, w->error);
     else
