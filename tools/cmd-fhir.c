@@ -16,7 +16,7 @@ static gboolean convert(const char *input, const char *output, GError **error)
   g_autofree char *exam = lus_tool_exam_path(input);
   gsize length;
   g_autofree guint8 *data = lus_file_read(exam, EXAM_BYTES, &length, error);
-  if (!data)
+  if (!data || !lus_tool_keeps(exam, output, error))
     return FALSE;
   g_autofree char *text = lus_fhir_from_exam((const char *)data, length, exam, error);
   return text && lus_file_write(output, text, strlen(text), error);

@@ -120,7 +120,8 @@ static gboolean run(const Options *options, const char *features, const char *ou
                     GError **error)
 {
   LusOutcomeReport *reports[LUS_TASK_N] = {NULL};
-  if (options->output && !lus_tool_can_write(options->output, error))
+  if (options->output && (!lus_tool_can_write(options->output, error) || !lus_tool_keeps(features, options->output, error) ||
+                          !lus_tool_keeps(outcomes, options->output, error)))
     return FALSE;
   g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, options->min_frames, error);
   if (!table)

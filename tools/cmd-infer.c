@@ -48,7 +48,8 @@ static gboolean infer(const Options *options, GError **error)
 {
   g_autoptr(LusTensor) input = lus_tensor_read_npy(options->input, error);
   int chw[3], shape[4] = {1, 0, 0, 0};
-  if (!input || !input_shape(chw, input, options->input, error))
+  if (!input || !input_shape(chw, input, options->input, error) ||
+      !lus_tool_keeps(options->input, options->output, error))
     return FALSE;
   g_autoptr(LusOnnx) onnx = lus_tool_load_network(options->model, chw, error);
   if (!onnx)

@@ -283,7 +283,7 @@ static gboolean load_pictures(LusSamples **samples, LusSamples **test, char **ar
 
 static gboolean quantize(const Options *o, char **arguments, GError **error)
 {
-  if (!lus_tool_can_write(o->output, error))
+  if (!lus_tool_can_write(o->output, error) || !lus_tool_keeps(arguments[0], o->output, error))
     return FALSE;
   g_autoptr(LusModel) model = lus_model_load(arguments[0], error);
   if (!model)

@@ -61,6 +61,16 @@ gboolean lus_tool_can_write(const char *file, GError **error)
   return FALSE;
 }
 
+gboolean lus_tool_keeps(const char *input, const char *output, GError **error)
+{
+  GStatBuf from, to;
+  if (g_stat(input, &from) != 0 || g_stat(output, &to) != 0 || from.st_dev != to.st_dev || from.st_ino != to.st_ino)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: is an input and would be replaced; give another name with -o",
+              output);
+  return FALSE;
+}
+
 int lus_tool_usage(const char *command, const char *message)
 {
   fprintf(stderr, "lus %s: %s\nTry 'lus %s --help'.\n", command, message, command);

@@ -44,6 +44,8 @@ int lus_tool_parse(int argc, char **argv, const GOptionEntry *entries, const cha
                    int min, int max, char ***arguments);
 /** Whether @file can become a file: hours of work must not end in a folder that is not there. */
 gboolean lus_tool_can_write(const char *file, GError **error);
+/** Whether @output is another file than @input: what was read must not be lost to what follows from it. */
+gboolean lus_tool_keeps(const char *input, const char *output, GError **error);
 /** Prints "lus NAME: message" and where to read on to stderr, returns LUS_EXIT_USAGE. */
 int lus_tool_usage(const char *command, const char *message);
 /** 0 or 1 to 100. What lies between 0 and 1 was meant as a part of one, not as a percent. */

@@ -95,5 +95,8 @@ check "FiO2 alone" gives 2 "are for --spo2" exam "$x" -o e2 --model model.onnx -
 check "oxygen as a flow" gives 0 "S/F measured 328" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 \
   --baseline e
 check "an exam's folder" gives 0 "" fhir e -o e.json
+check "an exam over itself" gives 1 "e/exam.json: is an input and would be replaced" fhir e -o e/exam.json
+check "a quantised model over the one in floats" gives 1 "is an input and would be replaced" quantize model.onnx phantom:1 -o ./model.onnx
+check "heads over the features" gives 1 "f.csv: is an input and would be replaced" fit f.csv o.csv -o f.csv
 check "a flow and a fraction" gives 2 "exclude each other" exam "$x" -o e2 --model model.onnx --spo2 95 --o2-flow 2 --fio2 0.4
 echo "1..$n"
