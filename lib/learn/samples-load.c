@@ -185,6 +185,7 @@ static gboolean load_clips(Loader *l, const GArray *labelled, LusFrameOpen open,
 static void refuse_unlabelled(const LusDataset *dataset, LusSplit split, GError **error)
 {
   int clips = 0;
+  g_autofree char *classes = g_strjoinv(", ", dataset->classes);
   for (int i = 0; i < dataset->n_clips; i++)
     clips += dataset->clips[i].split == split || split == LUS_SPLIT_N;
   if (clips == 0 && split != LUS_SPLIT_N)
@@ -192,8 +193,8 @@ static void refuse_unlabelled(const LusDataset *dataset, LusSplit split, GError 
                 "move patients there under 'splits' in dataset.json", dataset->path, lus_split_name(split));
   else
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: no labelled frames in split '%s', which has %d clips; labels lie in "
-                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png", dataset->path,
-                split == LUS_SPLIT_N ? "any" : lus_split_name(split), clips);
+                "labels/ANNOTATOR/CLIP/frame000000.CLASS.png, and the classes asked for are %s", dataset->path,
+                split == LUS_SPLIT_N ? "any" : lus_split_name(split), clips, classes);
 }
 
 LusSamples *lus_samples_load(const LusDataset *dataset, LusSplit split, int width, int height, LusFrameOpen open,

@@ -123,6 +123,9 @@ static void test_errors(Fixture *f, gconstpointer data)
   g_autoptr(GError) error = NULL;
   g_assert_null(load(f, LUS_SPLIT_TRAIN, &error));
   assert_error(error, LUS_ERROR_INVALID, "no labelled frames in split 'train'");
+  label(f, "ann", "A_d1_R1", 0, "pleura", SIDE, 5, 5);
+  g_assert_null(load(f, LUS_SPLIT_TRAIN, &error));
+  assert_error(error, LUS_ERROR_INVALID, "the classes asked for are pleural_line, vertical_line");
   label(f, "ann", "B_d1_L2", 3, "pleural_line", SIDE, 5, 5);
   g_assert_null(load(f, LUS_SPLIT_TRAIN, &error));
   assert_error(error, LUS_ERROR_INVALID, "B_d1_L2.txt: has 3 frames, but frame 3 is labelled");
