@@ -175,7 +175,9 @@ static void check_annotator(Check *c, const char *folder)
     int clip = find_clip(c->dataset, names->pdata[i]);
     if (g_str_equal(names->pdata[i], LUS_FUSION_RECORD))
       continue;
-    if (clip < 0)
+    if (g_str_equal(names->pdata[i], LUS_FUSION_BEGUN))
+      report(c, folder, "repeat lus fuse", "lus fuse was stopped before all labels were there");
+    else if (clip < 0)
       report(c, path, "add the clip to dataset.json, or remove the labels", "labels without a clip");
     else
       check_labels(c, path, clip);

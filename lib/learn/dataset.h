@@ -48,7 +48,8 @@ LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *co
 /** The annotators in use, by name: those selected, else all folders of labels/ but hidden ones and those with a fusion
  *  record. Free with g_strfreev(). */
 LUS_API char **lus_dataset_annotators(const LusDataset *dataset, GError **error);
-/** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, named twice. */
+/** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, named
+ *  twice, a fusion that was stopped before it was done. */
 LUS_API gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, GError **error);
 
 /** Progress of long work: called with 0..total; returning FALSE cancels (LUS_ERROR_CANCELLED). May be NULL. */

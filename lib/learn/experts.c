@@ -48,7 +48,7 @@ static gboolean check_name(const Fusion *f, GError **error)
   return FALSE;
 }
 
-/** Removes what an earlier fusion of this name left, its record last. */
+/** Removes what an earlier fusion of this name left, but its record and the mark of this one. */
 static gboolean clear_folder(const char *path, GError **error)
 {
   GDir *dir = g_dir_open(path, 0, NULL);
@@ -57,7 +57,7 @@ static gboolean clear_folder(const char *path, GError **error)
   gboolean ok = TRUE;
   for (const char *name = g_dir_read_name(dir); ok && name; name = g_dir_read_name(dir)) {
     g_autofree char *child = g_build_filename(path, name, NULL);
-    if (g_str_equal(name, LUS_FUSION_RECORD))
+    if (g_str_equal(name, LUS_FUSION_RECORD) || g_str_equal(name, LUS_FUSION_BEGUN))
       continue;
     if (g_file_test(child, G_FILE_TEST_IS_DIR) && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
       ok = clear_folder(child, error);
@@ -99,6 +99,23 @@ static gboolean write_record(const Fusion *f, GError **error)
   free(text);
   json_decref(root);
   return ok;
+}
+
+/** The folder with its record and without labels, marked as not finished. */
+static gboolean begin(const Fusion *f, GError **error)
+{
+  g_autofree char *begun = g_build_filename(f->folder, LUS_FUSION_BEGUN, NULL);
+  return make_folder(f->folder, error) && write_record(f, error) && lus_file_write(begun, "", 0, error) &&
+         clear_folder(f->folder, error);
+}
+
+static gboolean finish(const Fusion *f, GError **error)
+{
+  g_autofree char *begun = g_build_filename(f->folder, LUS_FUSION_BEGUN, NULL);
+  if (g_unlink(begun) == 0)
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot remove: %s", begun, g_strerror(errno));
+  return FALSE;
 }
 
 static gboolean fuse_class(const Fusion *f, const LusLabelled *labelled, int class_index, GError **error)
@@ -156,8 +173,7 @@ static gboolean fuse_all(Fusion *f, int *frames, GError **error)
       return FALSE;
     f->scales = agreement->scales;
   }
-  if (!check_name(f, error) || !make_folder(f->folder, error) || !write_record(f, error) ||
-      !clear_folder(f->folder, error))
+  if (!check_name(f, error) || !begin(f, error))
     return FALSE;
   for (int i = 0; i < f->dataset->n_clips; i++) {
     if (!fuse_clip(f, &f->dataset->clips[i], frames, error))
@@ -168,7 +184,7 @@ static gboolean fuse_all(Fusion *f, int *frames, GError **error)
     }
   }
   if (*frames > 0)
-    return TRUE;
+    return finish(f, error);
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the annotators have no labels of its clips and classes",
               f->dataset->path);
   return FALSE;

@@ -76,6 +76,12 @@ gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, 
                   names[n], dataset->path);
       return FALSE;
     }
+    g_autofree char *begun = g_build_filename(folder, LUS_FUSION_BEGUN, NULL);
+    if (g_file_test(begun, G_FILE_TEST_EXISTS)) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: lus fuse was stopped before all labels were there; repeat it",
+                  folder);
+      return FALSE;
+    }
     for (int i = 0; i < n; i++)
       if (g_str_equal(names[i], names[n])) {
         g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "annotator '%s' is named twice", names[n]);

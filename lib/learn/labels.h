@@ -4,6 +4,7 @@
 
 /** Inside of learn: which frames of a data set are labelled, by whom, and where the files lie. */
 
+#define LUS_FUSION_BEGUN "fusion.begun" /* beside the record, until the last fused label is there */
 #define LUS_MAX_ANNOTATORS 255 /* what a count of guint8 holds */
 
 /** The names in a folder, sorted, in a new array that frees them; empty if there is no such folder. */

@@ -109,6 +109,13 @@ static void test_labels(Fixture *f, gconstpointer data)
   expect(f, "frame000000.pleural_line.png|not a PNG file");
 }
 
+static void test_fusion(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  put(f, "labels/anna/fusion.begun", "");
+  expect(f, "/labels/anna|lus fuse was stopped");
+}
+
 static void test_clips(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -160,6 +167,7 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add("/check/good", Fixture, NULL, set_up, test_good, tear_down);
   g_test_add("/check/labels", Fixture, NULL, set_up, test_labels, tear_down);
+  g_test_add("/check/fusion", Fixture, NULL, set_up, test_fusion, tear_down);
   g_test_add("/check/clips", Fixture, NULL, set_up, test_clips, tear_down);
   g_test_add("/check/manifest", Fixture, NULL, set_up, test_manifest, tear_down);
   g_test_add("/check/outcomes", Fixture, NULL, set_up, test_outcomes, tear_down);

@@ -307,6 +307,32 @@ static void test_fuse(Fixture *f, gconstpointer data)
   g_assert_true(lus_dataset_select_annotators(f->dataset, fused, &error));
 }
 
+static gboolean stop(gpointer data, const char *what, gint64 done, gint64 total)
+{
+  (void)data;
+  (void)what;
+  return done == total;
+}
+
+/** What was stopped half-way is no annotator until it is repeated. */
+static void test_stopped(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  write_blocks(f, "ann", 1, 40, 80);
+  write_blocks(f, "bob", 1, 60, 0);
+  write_blocks(f, "ann", 2, 40, 40);
+  g_autoptr(GError) error = NULL;
+  LusFuseConfig config = {.method = LUS_FUSE_MEAN, .command = "test", .progress = stop};
+  char *fused[] = {(char *)"all", NULL};
+  g_assert_false(lus_dataset_fuse(f->dataset, "all", &config, NULL, &error));
+  assert_error(error, LUS_ERROR_CANCELLED, "stopped; repeat the command");
+  g_assert_false(lus_dataset_select_annotators(f->dataset, fused, &error));
+  assert_error(error, LUS_ERROR_INVALID, "labels/all: lus fuse was stopped");
+  config.progress = NULL;
+  g_assert_true(lus_dataset_fuse(f->dataset, "all", &config, NULL, &error));
+  g_assert_true(lus_dataset_select_annotators(f->dataset, fused, &error));
+}
+
 /** Simulated experts of known bias label simulated frames; scales are fitted on the first half against the unbiased one,
  *  and the others' distance from the truth is measured on the second half. */
 static void test_standardisation(Fixture *f, gconstpointer data)
@@ -381,6 +407,7 @@ int main(int argc, char **argv)
   g_test_add("/experts/icc", Fixture, NULL, set_up, test_icc, tear_down);
   g_test_add("/experts/errors", Fixture, NULL, set_up, test_errors, tear_down);
   g_test_add("/experts/fuse", Fixture, NULL, set_up, test_fuse, tear_down);
+  g_test_add("/experts/stopped", Fixture, NULL, set_up, test_stopped, tear_down);
   g_test_add("/experts/standardisation", Fixture, NULL, set_up, test_standardisation, tear_down);
   return g_test_run();
 }
