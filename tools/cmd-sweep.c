@@ -127,7 +127,7 @@ static int configure(Sweep *s)
 /** What all trainings have in common, a line per option; the initial weights by their file's content. */
 static char *settings_text(const LusTraining *t)
 {
-  static const char *const apart[] = {"target", "seed", "init", "licence", "probes", NULL};
+  static const char *const apart[] = {"target", "seed", "init", "average", "licence", "probes", NULL};
   json_t *record = lus_train_options_record(&t->options), *group, *value;
   const char *group_name, *key;
   GString *lines = g_string_new(NULL);
@@ -139,6 +139,8 @@ static char *settings_text(const LusTraining *t)
   }
   json_decref(record);
   g_string_append_printf(lines, "initial weights %s\n", t->initial ? lus_model_sha256(t->initial) : "random");
+  if (t->average)
+    g_string_append_printf(lines, "averaged with %s\n", lus_model_sha256(t->average));
   return g_string_free(lines, FALSE);
 }
 

@@ -33,6 +33,8 @@ static const Option table[] = {
    "Other encoders: width of the stem, a multiple of 16 (default 64 for resnets, 32 for mobilenet_v2)", "N"},
   {"network", "init", 0, FILE_NAME, AT(initial), NULL, 0, 0,
    "Model of the same kind of network whose weights to begin with (default: random weights)", "MODEL"},
+  {"network", "average", 0, FILE_NAME, AT(average), NULL, 0, 0,
+   "Another one: begin with the mean of its weights and those of --init", "MODEL"},
   {"learning", "target", 0, TEXT, AT(target), "threshold:60", 0, 0,
    "How confidences become targets, see below (default threshold:60)", "METHOD"},
   {"learning", "loss", 0, TEXT, AT(loss), "2*bce+dice", 0, 0, "A sum of losses, see below (default 2*bce+dice)",

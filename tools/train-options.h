@@ -7,7 +7,7 @@
  *  record in the model follow. Texts belong to the structure. */
 typedef struct {
   char *output, *size, *experts;
-  char *encoder, *widths, *initial;
+  char *encoder, *widths, *initial, *average;
   int width; /* 0: the encoder's usual one */
   char *target, *loss, *optimizer;
   int steps, batch, warm_up, threads;

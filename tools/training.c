@@ -23,6 +23,7 @@ void lus_training_clear(LusTraining *run)
   g_free(run->checkpoint);
   lus_graph_free(run->initial_graph);
   lus_model_unref(run->initial);
+  lus_model_unref(run->average);
   lus_model_info_clear(&run->info);
   lus_samples_free(run->owned);
   lus_graph_free(run->graph);
@@ -198,15 +199,34 @@ void lus_training_describe(LusTraining *run, const LusDataset *dataset)
              g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
 }
 
+static gboolean average_initial(LusTraining *run, GError **error)
+{
+  const char *path = run->options.average;
+  if (!path)
+    return TRUE;
+  run->average = lus_model_load(path, error);
+  g_autoptr(LusGraph) with = run->average ? lus_model_graph(run->average, error) : NULL;
+  if (!with)
+    return FALSE;
+  if (lus_train_average_weights(run->initial_graph, with, error))
+    return TRUE;
+  g_prefix_error(error, "%s: ", path);
+  return FALSE;
+}
+
 gboolean lus_training_load_initial(LusTraining *run, GError **error)
 {
   const char *path = run->options.initial;
+  if (!path && run->options.average) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--average: needs --init, the model to average with");
+    return FALSE;
+  }
   if (!path)
     return TRUE;
   run->initial = lus_model_load(path, error);
   if (run->initial)
     run->config.initial = run->initial_graph = lus_model_graph(run->initial, error);
-  return run->initial_graph != NULL;
+  return run->initial_graph && average_initial(run, error);
 }
 
 /** The training record: what made the model, and, once known, how good it is on the held-out samples. */
@@ -223,6 +243,8 @@ static void record(LusTraining *run, const LusClassMetrics *metrics)
                            "config", lus_train_options_record(&run->options));
   if (run->initial)
     json_object_set_new(root, "initial_sha256", json_string(lus_model_sha256(run->initial)));
+  if (run->average)
+    json_object_set_new(root, "average_sha256", json_string(lus_model_sha256(run->average)));
   if (metrics) {
     json_t *classes = json_object();
     for (int k = 0; k < run->info.n_classes; k++) {

@@ -12,6 +12,7 @@ typedef struct {
   const char *data_text;
   char *command, *checkpoint;
   LusModel *initial;
+  LusModel *average;
   LusGraph *initial_graph;
   char *outputs[LUS_MAX_CLASSES + 1]; /* names of what the network gives */
   LusTrainResult result;

@@ -22,6 +22,22 @@ static const LusTensor *find(const LusGraph *graph, const char *name)
   return NULL;
 }
 
+static gboolean refuse_missing(const char *name, GError **error)
+{
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "has no weights '%s'; give a model of the same kind of network (encoder and widths)", name);
+  return FALSE;
+}
+
+static gboolean refuse_shape(const char *name, const LusTensor *is, const LusTensor *wanted, const char *remedy,
+                             GError **error)
+{
+  g_autofree char *wanted_text = lus_tensor_dims_string(wanted), *is_text = lus_tensor_dims_string(is);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "weights '%s' are %s but this network's are %s; %s", name, is_text,
+              wanted_text, remedy);
+  return FALSE;
+}
+
 /** Of the last convolution: one or the other of its constants. */
 static gboolean is_head(const LusGraph *graph, int value)
 {
@@ -58,11 +74,8 @@ static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean 
   const LusTensor *found = find(from, name);
   if (!found && is_further_block(from, name))
     return TRUE;
-  if (!found) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "has no weights '%s'; give a model of the same kind of network (encoder and widths)", name);
-    return FALSE;
-  }
+  if (!found)
+    return refuse_missing(name, error);
   if (same_shape(to, found)) {
     if (copy)
       memcpy(to->data, found->data, to->count * sizeof(float));
@@ -73,11 +86,7 @@ static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean 
     *new_head = TRUE;
     return TRUE;
   }
-  g_autofree char *wanted = lus_tensor_dims_string(to), *shape = lus_tensor_dims_string(found);
-  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-              "weights '%s' are %s but this network's are %s; use the widths it was trained with", name, shape,
-              wanted);
-  return FALSE;
+  return refuse_shape(name, found, to, "use the widths it was trained with", error);
 }
 
 gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error)
@@ -89,5 +98,30 @@ gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean 
         return FALSE;
   if (new_head)
     *new_head = other_head;
+  return TRUE;
+}
+
+/** Checks one weight, and averages it with @apply. */
+static gboolean average(LusTensor *tensor, const char *name, const LusGraph *with, gboolean apply, GError **error)
+{
+  const LusTensor *other = find(with, name);
+  if (!other)
+    return refuse_missing(name, error);
+  if (!same_shape(tensor, other))
+    return refuse_shape(name, other, tensor, "only models of one network and the same classes have a mean", error);
+  float *a = tensor->data;
+  const float *b = other->data;
+  for (gsize i = 0; apply && i < tensor->count; i++)
+    a[i] = .5f * (a[i] + b[i]);
+  return TRUE;
+}
+
+gboolean lus_train_average_weights(LusGraph *graph, const LusGraph *with, GError **error)
+{
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < graph->n_values; i++)
+      if (lus_graph_parameter_offset(graph, i) >= 0 &&
+          !average(graph->values[i].constant, graph->values[i].name, with, pass == 1, error))
+        return FALSE;
   return TRUE;
 }

@@ -66,6 +66,11 @@ LUS_API gboolean lus_train_checkpoint_is_free(const char *checkpoint, GError **e
  *  network begins as the shallower one's function. Errors name the first weight that does not fit; @graph is then as it was. */
 LUS_API gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error);
 
+/** Gives @graph the mean of its weights and those of @with that have the same names; every one must be there with its shape.
+ *  Two trainings that began alike end in one valley, and what lies between them often sees more than either (Wortsman et
+ *  al. 2022, Model soups). Errors name the first weight that does not fit; @graph is then as it was. */
+LUS_API gboolean lus_train_average_weights(LusGraph *graph, const LusGraph *with, GError **error);
+
 /** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a
  *  and b minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the
  *  mask at confidence @cut (0..1) is the one with the best Dice against the target: 0.6 then means 60 %. A class that

@@ -477,6 +477,28 @@ static void test_initial(Fixture *f, gconstpointer data)
   assert_same_function(deeper, trained);
 }
 
+/** The mean of two models; one of other widths leaves the weights as they are. */
+static void test_average(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusGraph) one = lus_fpn_new(&f->config.network, 1, &error), two = lus_fpn_new(&f->config.network, 2, &error);
+  LusFpnConfig other = f->config.network;
+  other.widths[2] = 16;
+  g_autoptr(LusGraph) wider = lus_fpn_new(&other, 1, &error);
+  gsize n;
+  g_autofree float *a = toy_parameters(one, &n), *b = toy_parameters(two, &n);
+  g_assert_false(lus_train_average_weights(one, wider, &error));
+  assert_error(error, LUS_ERROR_INVALID, "only models of one network and the same classes have a mean");
+  g_autofree float *same = toy_parameters(one, &n);
+  g_assert_cmpmem(same, n * sizeof *same, a, n * sizeof *a);
+  g_assert_true(lus_train_average_weights(one, two, &error));
+  g_assert_no_error(error);
+  g_autofree float *mean = toy_parameters(one, &n);
+  for (gsize i = 0; i < n; i++)
+    g_assert_cmpfloat(mean[i], ==, .5f * (a[i] + b[i]));
+}
+
 /** 16 samples, of which 8 show class 0 and 2 class 1. */
 static LusSamples *unbalanced(void)
 {
@@ -701,6 +723,7 @@ int main(int argc, char **argv)
   ADD(best_weights);
   ADD(sgd);
   ADD(initial);
+  ADD(average);
   g_test_add_func("/trainer/sampling_weights", test_sampling_weights);
   g_test_add_func("/trainer/sampling_epochs", test_sampling_epochs);
   ADD(balance);
