@@ -8,7 +8,9 @@
 
 #define ALIKE 0.97       /* correlation of most pictures that follow one another */
 #define RESCALED 0.85    /* correlation that a scale must reach, */
-#define GAIN 0.6         /* with less than this part of what the best shift lacks to 1 */
+#define GAIN 0.6         /* with less than this part of what the best shift lacks to 1; */
+#define GRAINY 0.75      /* or, in a picture of speckle, this one */
+#define CLEAR_GAIN 0.45  /* with less than that part */
 #define PROMISING 0.85   /* the same part, at the coarse search */
 #define SIDE 64          /* of the pictures that are compared; the coarse search takes every other pixel */
 #define SAMPLES 4 /* along a pixel's side */
@@ -210,5 +212,6 @@ gboolean lus_guard_is_rescaled(const LusGuardCells *before, const LusSegmenterJo
     return FALSE;
   refine(&shifted, &old, &new, FALSE);
   refine(&scaled, &old, &new, TRUE);
-  return scaled.correlation > RESCALED && 1 - scaled.correlation < GAIN * (1 - shifted.correlation);
+  double part = (1 - scaled.correlation) / (1 - shifted.correlation + 1e-9);
+  return (scaled.correlation > RESCALED && part < GAIN) || (scaled.correlation > GRAINY && part < CLEAR_GAIN);
 }

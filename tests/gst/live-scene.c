@@ -6,7 +6,7 @@ static GstBuffer *pictures[SCENE_PICTURES];
 void scene_open(void)
 {
   GstHarness *source = gst_harness_new_parse(
-      "lustestsrc num-buffers=" G_STRINGIFY(SCENE_PICTURES) " seed=5 probe=convex ! capsfilter caps=" SCENE_CAPS);
+      "lustestsrc num-buffers=" G_STRINGIFY(SCENE_PICTURES) " seed=6 probe=convex ! capsfilter caps=" SCENE_CAPS);
 
   gst_harness_play(source);
   for (int i = 0; i < SCENE_PICTURES; i++) {
