@@ -261,8 +261,9 @@ static void print_estimate(const Run *run, const LusEstimate *e)
   if (run->sf_measured > 0)
     printf("S/F measured %.0f%s\n", run->sf_measured, run->options->spo2 > 97 ? " (SpO2 above 97 %)" : "");
   if (e->change_valid)
-    printf("S/F change: %s, %.0f %% likely\n", names[e->change_class + 1],
-           100 * e->change_probability[e->change_class + 1]);
+    printf("S/F change: %s (likely %s %.0f %%, %s %.0f %%, %s %.0f %%)\n", names[e->change_class + 1], names[0],
+           100 * e->change_probability[0], names[1], 100 * e->change_probability[1], names[2],
+           100 * e->change_probability[2]);
   else
     printf("S/F change --: %s\n", e->change_reason);
   print_value("Readmission within 30 days", &e->readmission, 100, " %");

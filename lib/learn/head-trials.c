@@ -8,6 +8,7 @@
 
 #define COVERAGE 0.9
 #define DRAWS 3        /* of zones, for each smaller number */
+#define BORDER_STEPS 100 /* borders are sought at so many parts of the trials */
 #define MIN_TRIALS 8   /* a line is fitted on so many, else it is that of more zones */
 
 static LusEstimateQuery query_of(const LusOutcomeTable *table, const LusOutcomeCase *one)
@@ -140,6 +141,63 @@ static void calibrate_probability(LusHeadZones *line, const Pairs *pairs)
   }
 }
 
+/** Sums over the first i of the sorted @at, [n + 1]: how many of each class are to be expected among them. */
+static void sum_expected(double (*sum)[LUS_CHANGE_N], const LusHeadZones *line, const double *at, int n)
+{
+  LusHeadZones unit = {.slope = 1, .cuts = {line->cuts[0], line->cuts[1]}};
+  memset(sum[0], 0, sizeof(sum[0]));
+  for (int i = 0; i < n; i++) {
+    double p[LUS_CHANGE_N];
+    lus_head_change(p, &unit, at[i]);
+    for (int c = 0; c < LUS_CHANGE_N; c++)
+      sum[i + 1][c] = sum[i][c] + p[c];
+  }
+}
+
+/** Three times the macro F1 to be expected when the first @low of @n are said to be lower and those from @high on higher. */
+static double expected_f1(double (*sum)[LUS_CHANGE_N], int n, int low, int high)
+{
+  const double *all = sum[n];
+  return 2 * sum[low][0] / (low + all[0]) + 2 * (sum[high][1] - sum[low][1]) / (high - low + all[1]) +
+         2 * (all[2] - sum[high][2]) / (n - high + all[2]);
+}
+
+/** A border between the first @i of @n and the others. */
+static double border(const double *at, int n, int i)
+{
+  return i == 0 ? at[0] - 1 : i == n ? at[n - 1] + 1 : .5 * (at[i - 1] + at[i]);
+}
+
+void lus_head_set_borders(LusHeadZones *line, const double *e, int n)
+{
+  double most = 0;
+  line->has_borders = n > 0 && fabs(line->slope) > 1e-9;
+  if (!line->has_borders)
+    return;
+  g_autofree double *at = g_new(double, n);
+  g_autofree double(*sum)[LUS_CHANGE_N] = g_malloc_n((gsize)n + 1, sizeof *sum);
+  for (int i = 0; i < n; i++)
+    at[i] = line->slope * e[i];
+  qsort(at, (gsize)n, sizeof *at, compare_doubles);
+  sum_expected(sum, line, at, n);
+  for (int i = 0; i <= BORDER_STEPS; i++)
+    for (int j = i; j <= BORDER_STEPS; j++) {
+      int low = (int)((gint64)n * i / BORDER_STEPS), high = (int)((gint64)n * j / BORDER_STEPS);
+      double f1 = expected_f1(sum, n, low, high);
+      if (f1 <= most)
+        continue;
+      most = f1;
+      line->borders[0] = border(at, n, low);
+      line->borders[1] = border(at, n, high);
+    }
+}
+
+static void calibrate_classes(LusHeadZones *line, const Pairs *pairs)
+{
+  lus_penalised_cuts(line->cuts, &line->slope, TRUE, pairs->e, pairs->y, pairs->n, LUS_CHANGE_N);
+  lus_head_set_borders(line, pairs->e, pairs->n);
+}
+
 void lus_head_calibrate(LusHead *head, const LusHeadTrials *t, int left_out)
 {
   g_autofree double *memory = g_new(double, 2 * (gsize)t->trials->len + 2);
@@ -159,7 +217,7 @@ void lus_head_calibrate(LusHead *head, const LusHeadTrials *t, int left_out)
     else if (t->task == LUS_TASK_READMISSION)
       calibrate_probability(line, &pairs);
     else
-      lus_penalised_cuts(line->cuts, &line->slope, TRUE, pairs.e, pairs.y, pairs.n, LUS_CHANGE_N);
+      calibrate_classes(line, &pairs);
     line->half_width = MAX(widest, line->half_width); /* fewer zones never make it surer */
   }
 }

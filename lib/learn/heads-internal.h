@@ -26,6 +26,10 @@ typedef struct {
 void lus_head_try(LusHeadTrials *trials, const LusHeads *heads, int number, int fold, LusRng *rng);
 /** head->by_zones from the trials of all folds but @left_out (-1: all folds). */
 void lus_head_calibrate(LusHead *head, const LusHeadTrials *trials, int left_out);
+/** The borders between what is said of a change where, going by the line's probabilities, the macro F1 of cases with these
+ *  predictors is to be expected largest (F1 of an optimal decision: Ye et al. 2012): each class counts alike, so that a rare one is said
+ *  before it is the likeliest. None if the line tells no differences. */
+void lus_head_set_borders(LusHeadZones *line, const double *e, int n);
 /** The lines of a fold's cases come from the other folds. @lines: [n_folds][LUS_MAX_ZONES], or of one fold for all. */
 LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *trials, const LusHeadZones (*lines)[LUS_MAX_ZONES],
                                       gboolean one_line, guint64 seed);

@@ -21,6 +21,14 @@ static json_t *inputs_array(const LusHead *head)
   return inputs;
 }
 
+static json_t *change_line(const LusHeadZones *z)
+{
+  json_t *line = json_pack("{s:[f, f], s:f}", "cuts", z->cuts[0], z->cuts[1], "slope", z->slope);
+  if (z->has_borders)
+    json_object_set_new(line, "borders", json_pack("[f, f]", z->borders[0], z->borders[1]));
+  return line;
+}
+
 static json_t *by_zones_array(const LusHead *head, LusTask task)
 {
   json_t *lines = json_array();
@@ -30,7 +38,7 @@ static json_t *by_zones_array(const LusHead *head, LusTask task)
     if (task == LUS_TASK_SF)
       line = json_pack("{s:f, s:f, s:f}", "offset", z->offset, "slope", z->slope, "half_width", z->half_width);
     else if (task == LUS_TASK_CHANGE)
-      line = json_pack("{s:[f, f], s:f}", "cuts", z->cuts[0], z->cuts[1], "slope", z->slope);
+      line = change_line(z);
     else
       line = json_pack("{s:f, s:f, s:[f, f, f]}", "offset", z->offset, "slope", z->slope, "variance", z->variance[0],
                        z->variance[1], z->variance[2]);

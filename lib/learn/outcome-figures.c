@@ -262,7 +262,8 @@ static void add_baselines(LusOutcomeReport *report, const LusHeadTrials *t, cons
     severity[i] = case_severity(t, i);
   for (int f = 0; f < t->n_folds; f++) {
     int m = 0, counts[LUS_CHANGE_N] = {0}, majority = 0;
-    double slope = 0, offset = 0, cuts[LUS_PENALISED_CUTS], scale = 1;
+    double slope = 0, offset = 0;
+    LusHeadZones line = {.slope = 1};
     for (int i = 0; i < n; i++)
       if (t->n_folds == 1 || fold[i] != f) {
         y[m] = lus_case(t->cases, i)->y;
@@ -270,10 +271,12 @@ static void add_baselines(LusOutcomeReport *report, const LusHeadTrials *t, cons
         counts[t->task == LUS_TASK_CHANGE ? (int)y[m] : 0]++;
         m++;
       }
-    if (t->task == LUS_TASK_CHANGE)
-      lus_penalised_cuts(cuts, &scale, TRUE, s, y, m, LUS_CHANGE_N);
-    else
+    if (t->task == LUS_TASK_CHANGE) {
+      lus_penalised_cuts(line.cuts, &line.slope, TRUE, s, y, m, LUS_CHANGE_N);
+      lus_head_set_borders(&line, s, m);
+    } else {
       lus_line(&offset, &slope, s, y, m);
+    }
     for (int c = 1; c < LUS_CHANGE_N; c++)
       majority = counts[c] > counts[majority] ? c : majority;
     double rate = 0;
@@ -286,11 +289,7 @@ static void add_baselines(LusOutcomeReport *report, const LusHeadTrials *t, cons
       if (fold[i] != f)
         continue;
       p->constant = constant;
-      p->severity = offset + slope * severity[i];
-      if (t->task != LUS_TASK_CHANGE)
-        continue;
-      lus_penalised_classes(classes, cuts, LUS_CHANGE_N, scale * severity[i]);
-      p->severity = classes[0] > classes[1] && classes[0] > classes[2] ? 0 : classes[1] > classes[2] ? 1 : 2;
+      p->severity = t->task == LUS_TASK_CHANGE ? lus_head_change(classes, &line, severity[i]) : offset + slope * severity[i];
     }
   }
 }
@@ -307,9 +306,7 @@ static void predict(LusOutcomePrediction *p, LusTask task, const LusHeadZones *l
   } else if (task == LUS_TASK_READMISSION) {
     p->value = 1 / (1 + exp(-p->value));
   } else {
-    lus_head_change(p->probability, line, e);
-    const double *q = p->probability;
-    p->value = q[0] > q[1] && q[0] > q[2] ? 0 : q[1] > q[2] ? 1 : 2;
+    p->value = lus_head_change(p->probability, line, e);
   }
 }
 

@@ -160,14 +160,19 @@ static double logistic(double x)
   return 1 / (1 + exp(-x));
 }
 
-void lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor)
+int lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor)
 {
-  double below = 0;
+  double below = 0, at = zones->slope * predictor;
+  int best = 0;
   for (int j = 0; j < LUS_CHANGE_N; j++) {
-    double up_to = j < LUS_CHANGE_N - 1 ? logistic(zones->cuts[j] - zones->slope * predictor) : 1;
+    double up_to = j < LUS_CHANGE_N - 1 ? logistic(zones->cuts[j] - at) : 1;
     probability[j] = MAX(0.0, up_to - below);
     below = MAX(below, up_to);
+    best = probability[j] > probability[best] ? j : best;
   }
+  if (!zones->has_borders)
+    return best;
+  return at <= zones->borders[0] ? 0 : at < zones->borders[1] ? 1 : 2;
 }
 
 guint lus_query_common_zones(const LusEstimateQuery *q)
@@ -241,12 +246,7 @@ static void set_readmission(LusEstimateValue *out, const LusHeadZones *zones, do
 
 static void set_change(LusEstimate *out, const LusHeadZones *zones, double predictor)
 {
-  int best = 0;
-  lus_head_change(out->change_probability, zones, predictor);
-  for (int j = 1; j < LUS_CHANGE_N; j++)
-    if (out->change_probability[j] > out->change_probability[best])
-      best = j;
-  out->change_class = best - 1;
+  out->change_class = lus_head_change(out->change_probability, zones, predictor) - 1;
   out->change_valid = TRUE;
 }
 

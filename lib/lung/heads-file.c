@@ -71,18 +71,21 @@ static gboolean read_zones_line(LusHeadZones *zones, LusTask task, json_t *json,
     failed = json_unpack_ex(json, &problem, JSON_STRICT, "{s:F, s:F, s:F}", "offset", &zones->offset, "slope",
                             &zones->slope, "half_width", &zones->half_width);
   else if (task == LUS_TASK_CHANGE)
-    failed = json_unpack_ex(json, &problem, JSON_STRICT, "{s:[F, F!], s:F}", "cuts", &zones->cuts[0], &zones->cuts[1],
-                            "slope", &zones->slope);
+    failed = json_unpack_ex(json, &problem, JSON_STRICT, "{s:[F, F!], s:F, s?:[F, F!]}", "cuts", &zones->cuts[0],
+                            &zones->cuts[1], "slope", &zones->slope, "borders", &zones->borders[0], &zones->borders[1]);
   else
     failed = json_unpack_ex(json, &problem, JSON_STRICT, "{s:F, s:F, s:[F, F, F!]}", "offset", &zones->offset, "slope",
                             &zones->slope, "variance", &zones->variance[0], &zones->variance[1], &zones->variance[2]);
   if (failed)
     return refuse(error, path, place, "%s", problem.text);
+  zones->has_borders = json_object_get(json, "borders") != NULL;
   gboolean done = in_range(zones->offset, -1e4, 1e4, "offset", place, path, error) &&
                   in_range(zones->slope, -1e3, 1e3, "slope", place, path, error) &&
                   in_range(zones->half_width, 0, LUS_SF_MAX, "half_width", place, path, error) &&
                   in_range(zones->cuts[0], -1e3, 1e3, "cuts", place, path, error) &&
-                  in_range(zones->cuts[1], zones->cuts[0], 1e3, "cuts", place, path, error);
+                  in_range(zones->cuts[1], zones->cuts[0], 1e3, "cuts", place, path, error) &&
+                  in_range(zones->borders[0], -1e6, 1e6, "borders", place, path, error) &&
+                  in_range(zones->borders[1], zones->borders[0], 1e6, "borders", place, path, error);
   for (int i = 0; done && i < 3; i++)
     done = in_range(zones->variance[i], -1e6, 1e6, "variance", place, path, error);
   return done;
@@ -302,6 +305,14 @@ static void describe_inputs(GString *out, const LusHead *head)
                            order[i]->sd);
 }
 
+static void describe_change(GString *out, const LusHeadZones *z)
+{
+  g_string_append_printf(out, "cuts %.3g, %.3g, slope %.3g", z->cuts[0], z->cuts[1], z->slope);
+  if (z->has_borders)
+    g_string_append_printf(out, "; lower up to slope e = %.3g, higher from %.3g on", z->borders[0], z->borders[1]);
+  g_string_append_c(out, '\n');
+}
+
 static void describe_zones(GString *out, const LusHead *head, LusTask task)
 {
   for (int i = 0; i < head->zones; i++) {
@@ -310,7 +321,7 @@ static void describe_zones(GString *out, const LusHead *head, LusTask task)
     if (task == LUS_TASK_SF)
       g_string_append_printf(out, "%.4g + %.3g e, 90 %% interval +-%.3g\n", z->offset, z->slope, z->half_width);
     else if (task == LUS_TASK_CHANGE)
-      g_string_append_printf(out, "cuts %.3g, %.3g, slope %.3g\n", z->cuts[0], z->cuts[1], z->slope);
+      describe_change(out, z);
     else
       g_string_append_printf(out, "log odds %.3g + %.3g e\n", z->offset, z->slope);
   }

@@ -18,10 +18,13 @@ typedef struct {
 } LusHeadInput;
 
 /** From the linear predictor e to the outcome when so many zones are at hand. sf: offset + slope e, +- half_width.
- *  change: log odds of a class no higher than j: cuts[j] - slope e. readmission: log odds offset + slope e with variance
+ *  change: log odds of a class no higher than j: cuts[j] - slope e; the class that is said is the lowest one up to slope e =
+ *  borders[0], the highest one from borders[1] on, without borders the likeliest. readmission: log odds offset + slope e with variance
  *  variance[0] + 2 variance[1] e + variance[2] e^2. */
 typedef struct {
   double offset, slope, half_width, cuts[LUS_CHANGE_N - 1], variance[3];
+  gboolean has_borders;
+  double borders[LUS_CHANGE_N - 1];
 } LusHeadZones;
 
 typedef struct {
@@ -63,8 +66,8 @@ double lus_head_predict(const LusHead *head, const LusHeadValues *values);
 gboolean lus_head_in_range(const LusHead *head, const LusHeadValues *values);
 /** The line for @at_hand zones. */
 const LusHeadZones *lus_head_zones(const LusHead *head, int at_hand);
-/** Class probabilities of a change. */
-void lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor);
+/** Class probabilities of a change; the class that is said, from 0 on. */
+int lus_head_change(double probability[LUS_CHANGE_N], const LusHeadZones *zones, double predictor);
 
 /** lus_exam_inputs() with zone number @replaced (-1: none) as the profile has it. */
 void lus_exam_inputs_replacing(double out[LUS_EXAM_INPUT_N], const LusExam *exam, const LusZoneProfile *profile,

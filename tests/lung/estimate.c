@@ -243,6 +243,38 @@ static void test_change_class(void)
   g_assert_cmpint(lus_task_from_name("x"), ==, -1);
 }
 
+/** The class that is said of a change of slope e = 3 whose likeliest class is the highest, with @borders in the file; -2: refused. */
+static int said(const char *borders)
+{
+  g_autoptr(GError) error = NULL;
+  g_auto(GStrv) parts = g_strsplit(ALL_HEADS, "\"cuts\"", -1);
+  g_autofree char *with = g_strdup_printf("\"borders\":%s,\"cuts\"", borders), *text = g_strjoinv(with, parts);
+  g_autoptr(LusHeads) heads = load(text, -1, &error);
+  g_autoptr(LusExam) before = lus_exam_new(NULL, NULL);
+  g_autoptr(LusExam) now = lus_exam_new(NULL, NULL);
+  const LusEstimateQuery query = {.exam = now, .baseline = before, .model_sha256 = SHA, .min_frames = MIN_FRAMES};
+  LusEstimate e;
+  if (!heads) {
+    g_assert_nonnull(strstr(error->message, "borders"));
+    return -2;
+  }
+  add_exam(before, 40);
+  add_exam(now, 10);
+  lus_estimate(&e, heads, &query);
+  g_assert_true(e.change_valid);
+  g_assert_cmpfloat_with_epsilon(e.change_probability[2], 1 - 1 / (1 + exp(2)), 1e-9);
+  return e.change_class;
+}
+
+static void test_borders(void)
+{
+  g_assert_cmpint(said("[3.5,4]"), ==, -1);
+  g_assert_cmpint(said("[2,4]"), ==, 0);
+  g_assert_cmpint(said("[1,2.5]"), ==, 1);
+  g_assert_cmpint(said("[2.5,1]"), ==, -2);
+  g_assert_cmpint(said("[1e9,1e9]"), ==, -2);
+}
+
 static void test_value(void)
 {
   static const char *const zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
@@ -596,6 +628,7 @@ int main(int argc, char **argv)
   g_test_add_func("/estimate/running", test_running);
   g_test_add_func("/estimate/contributions", test_contributions);
   g_test_add_func("/estimate/change-class", test_change_class);
+  g_test_add_func("/estimate/borders", test_borders);
   g_test_add_func("/estimate/value", test_value);
   g_test_add_func("/estimate/clipped", test_clipped);
   g_test_add_func("/estimate/reasons", test_reasons);
