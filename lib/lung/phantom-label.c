@@ -48,12 +48,24 @@ static float ridge_contrast(const LusPhantom *p, int beam, float z, float half)
   return n && above_n && below_n ? in - .5f * (above + below) : 0;
 }
 
+/* The same for the upper border of a bright area: it may have no echo of its own that stands out of what lies below. */
+static float border_contrast(const LusPhantom *p, int beam, float z, float half)
+{
+  const float *grey = p->expected + beam * ROWS;
+  int above_n, below_n;
+  float above = mean_between(p, grey, z - half - 3, z - half - .5f, &above_n);
+  float below = mean_between(p, grey, z, z + half + 3, &below_n);
+  return above_n && below_n ? below - above : 0;
+}
+
 /* What makes a line sure. Each pair becomes 0..1: contrast; contrast as a part of the strongest place's, because beside a
  * bright line experts doubt a faint one; of a piece, length as a part of the picture's shorter side, because short ones may be
  * anything, and what it weighs (quality times length) as a part of the heaviest one, because where one line is plain the
  * rest is taken for something else. */
 typedef struct {
   float contrast[2], relative[2], length[2], weight[2];
+  float faintest; /* quality at a piece's faintest place */
+  float border;   /* what the mere border of a bright area counts, as a part of a ridge */
 } Visibility;
 
 static float sureness(float value, const float limits[2])
@@ -62,10 +74,13 @@ static float sureness(float value, const float limits[2])
 }
 
 /* The contrast of a line along the beams, smoothed over 2 mm. */
-static void line_contrast(const LusPhantom *p, float *contrast, const float *position, float thickness, float grey_range)
+static void line_contrast(const LusPhantom *p, float *contrast, const float *position, float thickness, float grey_range,
+                          const Visibility *v)
 {
-  for (int b = 0; b < BEAMS; b++)
-    contrast[b] = ridge_contrast(p, b, position[b], MAX(thickness / 2, .7f)) / grey_range;
+  for (int b = 0; b < BEAMS; b++) {
+    float half = MAX(thickness / 2, .7f), ridge = ridge_contrast(p, b, position[b], half);
+    contrast[b] = MAX(ridge, v->border * border_contrast(p, b, position[b], half)) / grey_range;
+  }
   smooth_beams(p, contrast, 2, 1);
 }
 
@@ -81,19 +96,19 @@ static float strongest_piece(const LusPhantom *p, const float *contrast, const f
   return best;
 }
 
-/* A run of beams on which a line may be there: quality above .3. */
+/* A run of beams on which a line may be there: quality above that of a faintest place. */
 typedef struct {
   int first, end;
   float sum, squares; /* of the quality */
 } Piece;
 
 /* The first piece from beam @from on; FALSE if there is none. */
-static gboolean next_piece(const float *quality, int from, Piece *piece)
+static gboolean next_piece(const float *quality, int from, float faintest, Piece *piece)
 {
   *piece = (Piece){ .first = from };
-  while (piece->first < BEAMS && quality[piece->first] <= .3f)
+  while (piece->first < BEAMS && quality[piece->first] <= faintest)
     piece->first++;
-  for (piece->end = piece->first; piece->end < BEAMS && quality[piece->end] > .3f; piece->end++) {
+  for (piece->end = piece->first; piece->end < BEAMS && quality[piece->end] > faintest; piece->end++) {
     piece->sum += quality[piece->end];
     piece->squares += quality[piece->end] * quality[piece->end];
   }
@@ -108,7 +123,7 @@ static void judge_pieces(const LusPhantom *p, float *quality, float heaviest, co
   Piece piece;
   for (int b = 0; b < BEAMS; b++)
     judged[b] = .2f * quality[b];
-  for (int from = 0; next_piece(quality, from, &piece); from = piece.end) {
+  for (int from = 0; next_piece(quality, from, v->faintest, &piece); from = piece.end) {
     float length = (float)(piece.end - piece.first) * p->beam_mm / shown;
     float confidence = piece.squares / piece.sum * (.2f + .8f * sureness(length, v->length)) *
                        (.2f + .8f * sureness(piece.sum / heaviest, v->weight));
@@ -119,11 +134,11 @@ static void judge_pieces(const LusPhantom *p, float *quality, float heaviest, co
   smooth_beams(p, quality, .8f, .7f);
 }
 
-static float heaviest_piece(const float *quality)
+static float heaviest_piece(const float *quality, const Visibility *v)
 {
   float heaviest = 0;
   Piece piece;
-  for (int from = 0; next_piece(quality, from, &piece); from = piece.end)
+  for (int from = 0; next_piece(quality, from, v->faintest, &piece); from = piece.end)
     heaviest = MAX(heaviest, piece.sum);
   return heaviest;
 }
@@ -175,16 +190,16 @@ static void lung_below(const LusPhantom *p, float *sure, float grey_range)
 
 static void label_pleura(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .03f, .27f }, { .15f, .68f }, { .04f, .18f }, { .45f, 1 } };
+  static const Visibility visibility = { { .03f, .27f }, { .15f, .68f }, { .04f, .18f }, { .45f, 1 }, .2f, .7f };
   float clear[BEAMS], contrast[BEAMS], quality[BEAMS];
   lung_below(p, clear, grey_range);
   for (int b = 0; b < BEAMS; b++) {
     int row = CLAMP((int)(p->pleura[b] / p->dr), 0, ROWS - 1);
     clear[b] = (.4f + .6f * clear[b]) * (1 - .7f * p->rib[b * ROWS + row]);
   }
-  line_contrast(p, contrast, p->pleura, p->pleura_thickness, grey_range);
+  line_contrast(p, contrast, p->pleura, p->pleura_thickness, grey_range, &visibility);
   line_quality(quality, contrast, clear, strongest_piece(p, contrast, clear), &visibility);
-  judge_pieces(p, quality, heaviest_piece(quality), &visibility);
+  judge_pieces(p, quality, heaviest_piece(quality, &visibility), &visibility);
   mark_line(p, p->label[LUS_PHANTOM_PLEURAL_LINE], p->pleura, p->pleura_thickness, quality);
 }
 
@@ -200,19 +215,19 @@ static float fascia_there(const LusPhantom *p, const PhantomFascia *f, int b)
 
 static void label_fasciae(LusPhantom *p, float grey_range)
 {
-  static const Visibility visibility = { { .10f, .44f }, { .30f, .80f }, { .10f, .26f }, { .3f, .9f } };
+  static const Visibility visibility = { { .09f, .40f }, { .30f, .80f }, { .10f, .26f }, { .3f, .9f }, .3f, 0 };
   float contrast[PHANTOM_FASCIAE][BEAMS], there[PHANTOM_FASCIAE][BEAMS], quality[PHANTOM_FASCIAE][BEAMS];
   float strongest = 0, heaviest = 0, *label = p->label[LUS_PHANTOM_FASCIA_BAND];
   for (int k = 0; k < p->n_fasciae; k++) {
     const PhantomFascia *f = &p->fascia[k];
     for (int b = 0; b < BEAMS; b++)
       there[k][b] = fascia_there(p, f, b);
-    line_contrast(p, contrast[k], f->position, f->thickness, grey_range);
+    line_contrast(p, contrast[k], f->position, f->thickness, grey_range, &visibility);
     strongest = MAX(strongest, strongest_piece(p, contrast[k], there[k]));
   }
   for (int k = 0; k < p->n_fasciae; k++) {
     line_quality(quality[k], contrast[k], there[k], strongest, &visibility);
-    heaviest = MAX(heaviest, heaviest_piece(quality[k]));
+    heaviest = MAX(heaviest, heaviest_piece(quality[k], &visibility));
   }
   for (int k = 0; k < p->n_fasciae; k++) {
     judge_pieces(p, quality[k], heaviest, &visibility);

@@ -33,7 +33,8 @@ static void draw_pleura_amplitude(LusPhantom *p)
   LusRng *r = &p->rng;
   float patches[LUNG_BEAMS], window[LUNG_BEAMS];
   p->specular_width = uniform(r, 12, 30) * (float)(G_PI / 180);
-  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, 13, 5));
+  gboolean border = chance(r, (double)p->practice->pleura_border); /* of bright lung, hardly an echo of its own */
+  p->pleura_amplitude = amplitude_of_db(p->wall_max + normal(r, border ? 2 : 13, 5));
   p->pleura_thickness = log_uniform(r, .7, 2);
   float patchy = uniform(r, .1, .5);
   lus_phantom_noise1(r, patches, LUNG_BEAMS, uniform(r, 2, 12));

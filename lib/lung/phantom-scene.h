@@ -45,7 +45,7 @@ typedef struct {
   float sides;                            /* P that the picture darkens towards both sides */
   guint contact;                          /* how many of 0, 1, 2, 2 lost sides are drawn from */
   float gap, window;                      /* P of one lost place within; of an acoustic window */
-  float pleura_windowed, pleura_absent;   /* P */
+  float pleura_windowed, pleura_absent, pleura_border; /* P; border: no echo of its own stands out */
   PhantomPrior gain_slope;                /* of the residual gain, dB/cm */
   PhantomRange gain_spread;               /* of its knots, dB */
   PhantomRange floor_db;                  /* noise against the wall */

@@ -72,8 +72,9 @@ check "of another width" trains 1 "weights of a.onnx: weights 'encoder.stage1.bl
 check "of a file that is none" trains 1 "a.csv" -o bad.onnx --init a.csv
 check "mean of two models" train -o d.onnx --widths 16,16,16,16 --init a.onnx --average c.onnx
 check "the other's hash is recorded" recorded d.onnx "\"average_sha256\":\"$(sha256sum < c.onnx | cut -c1-64)\""
-check "mean with a model of another width" trains 1 "resnet18.onnx: has no weights 'encoder" \
-  -o bad.onnx --widths 16,16,16,16 --init a.onnx --average resnet18.onnx
+check "a model of another width" train -o e.onnx --widths 24,16,16,16 --steps 1
+check "mean with it" trains 1 "e.onnx: weights 'encoder.stage1.block1.conv1.weight' are" \
+  -o bad.onnx --widths 16,16,16,16 --init a.onnx --average e.onnx
 check "mean with none" trains 1 "--average: needs --init" -o bad.onnx --average a.onnx
 
 # The log
