@@ -170,6 +170,17 @@ static gboolean write_summary(const Run *run, char *const *errors, GError **erro
           lus_tool_summary_store(run->options->database, run->rows, run->inputs->len, error));
 }
 
+static void print_totals(const Run *run)
+{
+  gint64 pictures = 0, inferred = 0;
+  for (guint i = 0; i < run->inputs->len; i++) {
+    pictures += run->rows[i].frames;
+    inferred += run->rows[i].inferred;
+  }
+  printf("%s: %u clips, %" G_GINT64_FORMAT " pictures, %" G_GINT64_FORMAT " with a sector\n", run->options->output,
+         run->inputs->len, pictures, inferred);
+}
+
 static int segment_all(Run *run)
 {
   guint n = run->inputs->len;
@@ -182,6 +193,8 @@ static int segment_all(Run *run)
   GError *error = NULL;
   if (!write_summary(run, errors, &error))
     code = lus_tool_fail("segment", error);
+  if (code == LUS_EXIT_DONE)
+    print_totals(run);
   for (guint i = 0; i < n; i++) {
     g_free(errors[i]);
     lus_tool_row_clear(&run->rows[i]);

@@ -263,7 +263,9 @@ int lus_dataset_check(LusCheckSummary *summary, const char *path, LusFrameOpen o
   g_autoptr(LusDataset) dataset = lus_dataset_load(path, &problem);
   g_autofree char *manifest = g_build_filename(path, LUS_DATASET_MANIFEST, NULL);
   if (!dataset) {
-    report_error(&c, manifest, "correct dataset.json first; the rest is checked then", problem);
+    gboolean there = g_file_test(manifest, G_FILE_TEST_EXISTS);
+    report_error(&c, manifest, there ? "correct dataset.json first; the rest is checked then"
+                                     : "give the folder of a data set, as lus import and lus simulate write it", problem);
     return c.findings;
   }
   c.dataset = dataset;

@@ -9,7 +9,7 @@ n=$(nproc)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 TIMEFORMAT='%R %U %S'
-segment() { "$lus" segment "$clips" -m "$model" -o "$out/$1" --masks rle "${@:2}" 2> "$out/log" || { cat "$out/log" >&2; return 1; }; }
+segment() { "$lus" segment "$clips" -m "$model" -o "$out/$1" --masks rle "${@:2}" > "$out/log" 2>&1 || { cat "$out/log" >&2; return 1; }; }
 parts() {
   local k pids=()
   for k in $(seq "$n"); do

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib/gstdio.h>
 #include "clips.h"
 #include "learn/annotation.h"
 #include "learn/check.h"
@@ -51,7 +52,7 @@ static void on_found(gpointer user_data, const char *place, const char *text, co
   Fixture *f = user_data;
   g_assert_true(g_str_has_prefix(place, f->folder));
   g_assert_cmpint(strlen(remedy), >, 10);
-  g_string_append_printf(f->found, "%s|%s\n", place + strlen(f->folder), text);
+  g_string_append_printf(f->found, "%s|%s|%s\n", place + strlen(f->folder), text, remedy);
 }
 
 static int check(Fixture *f, LusCheckSummary *summary)
@@ -139,6 +140,10 @@ static void test_manifest(Fixture *f, gconstpointer data)
   expect(f, "/dataset.json|patient 'A' is in split 'train' and again in 'test'");
   put(f, "dataset.json", "{");
   expect(f, "/dataset.json|line 1");
+  expect(f, "correct dataset.json first");
+  g_autofree char *path = g_build_filename(f->folder, "dataset.json", NULL);
+  g_assert_cmpint(g_remove(path), ==, 0);
+  expect(f, "|give the folder of a data set");
 }
 
 static void test_outcomes(Fixture *f, gconstpointer data)

@@ -35,7 +35,7 @@ check "folders: kept" test -e all/p1/d1/x/frames.jsonl -a -e all/p2/d1/x/frames.
 check "pattern" gives 0 "" segment 'in/*.mkv' -m model.onnx -o pattern
 check "pattern: both" test -e pattern/y_d2_L1/frames.jsonl -a -e pattern/z/frames.jsonl
 printf '# a comment\nin/z.mkv\n\nin/y_d2_L1.mkv\n' > list.txt
-check "list" gives 0 "" segment list.txt -m model.onnx -o list
+check "list" gives 0 "list: 2 clips, 11 pictures, " segment list.txt -m model.onnx -o list
 check "list: the same" same pattern/z list/z
 check "list on stdin" bash -c "'$lus' segment - -m model.onnx -o stdin < list.txt && diff -r list/z stdin/z"
 printf 'patient,file,day,zone\n"p, 1",z.mkv,3,R2\n,y_d2_L1.mkv,,\n' > in/clips.csv
@@ -181,7 +181,7 @@ check "merge: nothing written" test ! -e m.db -a ! -e m.db.part
 check "merge: cleaned alike" gives 0 "m.db: 4 clips" merge parts.db plain.db -o m.db
 check "database: cleaning" query cleaned.db "SELECT threshold, hysteresis, temporal_alpha, min_area FROM clip" "0.6|0.2|0.5|9"
 check "resume: cleaned alike" bash -c "touch -d 2020-01-01 cleaned/x/frames.jsonl && '$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --temporal-alpha 0.5 --resume && test cleaned/x/frames.jsonl -ot list.txt"
-check "resume: cleaned otherwise" bash -c "'$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --resume && cmp cleaned/x/frames.jsonl <('$lus' segment in/p1/d1/x.mkv -m model.onnx -o again --min-area 9 --hysteresis 20; cat again/x/frames.jsonl)"
+check "resume: cleaned otherwise" bash -c "'$lus' segment in/p1/d1/x.mkv -m model.onnx -o cleaned --min-area 9 --hysteresis 20 --resume && cmp cleaned/x/frames.jsonl <('$lus' segment in/p1/d1/x.mkv -m model.onnx -o again --min-area 9 --hysteresis 20 > /dev/null; cat again/x/frames.jsonl)"
 check "merge: kinds" gives 1 "other columns" merge parts.csv f.csv -o m.csv
 check "merge: part of nothing" gives 1 "write K/N" segment in -m model.onnx -o n --shard 4/3
 
@@ -192,7 +192,7 @@ still() { # NAME FRAMES
 }
 peak() { # CLIP: most memory, in kB
   python3 -c 'import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$lus" segment "$1" -m model.onnx -o flat --masks rle --confidences=ffv1 --threads 1
 }
 flat() {
