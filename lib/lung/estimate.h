@@ -29,7 +29,8 @@ typedef struct {
 typedef struct {
   LusEstimateValue sf;
   LusEstimateValue readmission;
-  int change_class;            /* -1 lower, 0 same, +1 higher */
+  int change_class;            /* -1 lower, 0 same, +1 higher; said by the heads' borders, which need not make it the
+                                  likeliest */
   double change_probability[3]; /* lower, same, higher */
   gboolean change_valid;
   char change_reason[96];      /* also "No earlier exam" */
