@@ -546,6 +546,16 @@ static gboolean stop(gpointer data, const char *what, gint64 done, gint64 total)
   return FALSE;
 }
 
+/** The data set @target with what anna drew, and with labels of all values. */
+static LusDataset *annas_data(Fixture *f, const LusImportTarget *target)
+{
+  LusImportResult result;
+  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
+  g_assert_true(lus_import_write(&result, r, target, NULL));
+  write_all_values(target);
+  return lus_dataset_load(target->path, NULL);
+}
+
 /** A second export into the same folder leaves no ignored pixels of the first. */
 static void test_export_again(Fixture *f, gconstpointer data)
 {
@@ -553,11 +563,7 @@ static void test_export_again(Fixture *f, gconstpointer data)
   char *clips[2] = {NULL};
   guint8 percent[40 * 32] = {0};
   LusImportTarget target = target_new(f, clips);
-  LusImportResult result;
-  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
-  g_assert_true(lus_import_write(&result, r, &target, NULL));
-  write_all_values(&target);
-  g_autoptr(LusDataset) d = lus_dataset_load(target.path, NULL);
+  g_autoptr(LusDataset) d = annas_data(f, &target);
   g_autofree char *out = g_build_filename(f->folder, "out", NULL);
   g_autofree char *folder = g_build_filename(out, "anna", "P1_d1_R1", NULL);
   g_autofree char *ignore = g_build_filename(folder, "frame000003.pleural_line.ignore.png", NULL);
@@ -584,11 +590,8 @@ static void test_round_trip(Fixture *f, gconstpointer data)
   char *clips[2] = {NULL};
   GError *error = NULL;
   LusImportTarget target = target_new(f, clips);
+  g_autoptr(LusDataset) d = annas_data(f, &target);
   LusImportResult result;
-  g_autoptr(LusRegions) r = read_text(f, "cvat", "a.xml", cvat_xml, (LusImportConfig){.annotator = "anna"}, NULL);
-  g_assert_true(lus_import_write(&result, r, &target, NULL));
-  write_all_values(&target);
-  g_autoptr(LusDataset) d = lus_dataset_load(target.path, NULL);
   gboolean masks = g_str_equal(format, "masks");
   g_autofree char *out = g_build_filename(masks ? target.path : f->folder, masks ? "labels" : "out", NULL);
   int n = 0;
