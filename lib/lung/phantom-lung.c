@@ -329,19 +329,19 @@ static float room_beside(const Vertical *lines, int n, float centre, float width
  * end confluent. They stand beside each other, as the septa do (Lichtenstein 1997: 7 mm apart), while there is room. */
 static Vertical wet_vertical(LusPhantom *p, float water, const Vertical *before, int n)
 {
-  enum { PLACES = 12 };
+  enum { PLACES = 60 };
   LusRng *r = &p->rng;
   Vertical v;
   float most = -G_MAXFLOAT;
   v.width = chance(r, water * water) ? log_uniform(r, 8, 20) : log_uniform(r, 2, 4) * (1 + water);
-  for (int i = 0; i < PLACES && most < 2; i++) {
+  for (int i = 0; i < PLACES && most < 4; i++) {
     float centre = visible_lateral(p), room = room_beside(before, n, centre, v.width);
     if (room > most) {
       most = room;
       v.centre = centre;
     }
   }
-  v.level = p->haze_level + normal(r, 9 + 3 * water, 2);
+  v.level = p->haze_level + normal(r, 12 + 3 * water, 2);
   return v;
 }
 
