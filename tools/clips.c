@@ -20,6 +20,7 @@ static gboolean add_dataset(GPtrArray *clips, const char *path, GError **error)
     g_autofree char *file = g_build_filename(path, known->file, NULL);
     LusToolClip *clip = add(clips, file, known->name);
     clip->told.day = known->day;
+    clip->mm_per_pixel = known->mm_per_pixel;
     g_strlcpy(clip->told.patient, known->patient, sizeof(clip->told.patient));
     g_strlcpy(clip->told.zone, known->zone, sizeof(clip->told.zone));
   }
@@ -33,7 +34,9 @@ static gboolean add_inputs(GPtrArray *clips, char *const *arguments, GError **er
     return FALSE;
   for (guint i = 0; i < inputs->len; i++) {
     const LusToolInput *input = g_ptr_array_index(inputs, i);
-    LusClipName *told = &add(clips, input->path, input->name)->told;
+    LusToolClip *clip = add(clips, input->path, input->name);
+    LusClipName *told = &clip->told;
+    clip->mm_per_pixel = input->mm_per_pixel;
     lus_clip_name_parse(told, input->path);
     if (input->told.patient[0])
       g_strlcpy(told->patient, input->told.patient, sizeof(told->patient));

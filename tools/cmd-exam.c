@@ -130,6 +130,7 @@ static gboolean find_by_manifest(Run *run, const char *path, GError **error)
   for (int i = 0; i < manifest->n_clips; i++) {
     LusToolClip *clip = g_ptr_array_index(run->clips, (guint)i);
     g_strlcpy(clip->told.zone, manifest->clips[i].zone, sizeof(clip->told.zone));
+    clip->mm_per_pixel = manifest->clips[i].mm_per_pixel;
   }
   run->exam_id = g_steal_pointer(&manifest->exam_id);
   run->patient = g_steal_pointer(&manifest->patient);
@@ -208,7 +209,7 @@ static gboolean measure_clips(Run *run, GError **error)
     }
     g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
     lus_exam_add_clip(run->exam, zone, clip->name);
-    if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip->path, what, error) ||
+    if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip, what, error) ||
         !add_to_networks(run, zone, clip, error))
       return FALSE;
   }

@@ -89,14 +89,14 @@ static gboolean measure_clip(gpointer data, gpointer opened, guint index, LusToo
     return FALSE;
   g_autofree char *planes = planes_path(run, clip);
   gboolean kept = !planes || g_file_test(planes, G_FILE_TEST_EXISTS);
-  if (kept && lus_tool_features_known(run->features, sha256, measured)) {
+  if (kept && lus_tool_features_known(run->features, clip, sha256, measured)) {
     lus_tool_worker_skip(batch_worker);
     run->sha256[index] = g_steal_pointer(&sha256);
     return TRUE;
   }
   worker->measure.worker = batch_worker;
   lus_exam_reset(worker->one);
-  if (!lus_tool_measure_clip(&worker->measure, worker->one, 0, clip->path, clip->name, error) ||
+  if (!lus_tool_measure_clip(&worker->measure, worker->one, 0, clip, clip->name, error) ||
       !write_planes(&worker->measure, planes, error))
     return FALSE;
   lus_exam_get_zone(worker->one, 0, measured);

@@ -276,9 +276,9 @@ static gboolean measure(gpointer user_data, const char *model, const char *const
     if (!is_among(patients, clip->told.patient))
       continue;
     lus_exam_reset(one);
-    done = lus_tool_measure_clip(&measure, one, 0, clip->path, clip->name, error);
+    done = lus_tool_measure_clip(&measure, one, 0, clip, clip->name, error);
     lus_exam_get_zone(one, 0, &measured);
-    lus_features_csv_add(rows, clip->name, &clip->told, &measured, "");
+    lus_features_csv_add(rows, clip->name, &clip->told, &measured, clip->mm_per_pixel, "");
   }
   lus_tool_measure_clear(&measure);
   return done && lus_file_write(table, rows->str, rows->len, error);

@@ -8,11 +8,17 @@
 #include <math.h>
 #include <string.h>
 
+/** A row that is done. */
+typedef struct {
+  LusZone measured;
+  double mm_per_pixel; /* told then; 0: none was */
+} Row;
+
 struct _LusToolFeatures {
   char *path, *resume_path, *head; /* head: comment and header */
   char *model_sha256;
   double threshold;
-  GHashTable *known; /* clip's SHA-256 -> LusZone* */
+  GHashTable *known; /* clip's SHA-256 -> Row* */
   GMutex lock;       /* guards the file */
   FILE *file;        /* FILE.resume, from the first row on */
 };
@@ -40,18 +46,21 @@ static gboolean read_peak(double *out, const LusToolTable *table, const char *fe
 static void take_row(LusToolFeatures *features, const LusToolTable *table)
 {
   const char *sha256 = lus_tool_table_field(table, lus_tool_table_column(table, "clip_sha256"));
-  double frames, pleura_frames;
-  LusZone measured = {.frames = 0};
+  double frames, pleura_frames, mm;
+  Row row = {.mm_per_pixel = 0};
+  LusZone *measured = &row.measured;
   gboolean ok = strlen(sha256) == 64 && read_number(&frames, table, "frames") && frames >= 0 && frames < 1e9 &&
-                read_number(&pleura_frames, table, "pleura_frames") && pleura_frames >= 0 && pleura_frames <= frames;
+                read_number(&pleura_frames, table, "pleura_frames") && pleura_frames >= 0 && pleura_frames <= frames &&
+                read_number(&mm, table, "mm_per_pixel");
   for (int i = 0; ok && i < LUS_FEATURE_N; i++)
-    ok = read_number(&measured.features[i], table, lus_feature_info(i)->name) &&
-         read_peak(&measured.peaks[i], table, lus_feature_info(i)->name);
+    ok = read_number(&measured->features[i], table, lus_feature_info(i)->name) &&
+         read_peak(&measured->peaks[i], table, lus_feature_info(i)->name);
   if (!ok)
     return;
-  measured.frames = (int)frames;
-  measured.pleura_frames = (int)pleura_frames;
-  g_hash_table_replace(features->known, g_strdup(sha256), g_memdup2(&measured, sizeof measured));
+  measured->frames = (int)frames;
+  measured->pleura_frames = (int)pleura_frames;
+  row.mm_per_pixel = mm > 0 ? mm : 0;
+  g_hash_table_replace(features->known, g_strdup(sha256), g_memdup2(&row, sizeof row));
 }
 
 /** Rows as far as they are whole: the last one may be cut off. */
@@ -104,12 +113,14 @@ void lus_tool_features_free(LusToolFeatures *features)
   g_free(features);
 }
 
-gboolean lus_tool_features_known(const LusToolFeatures *features, const char *clip_sha256, LusZone *measured)
+gboolean lus_tool_features_known(const LusToolFeatures *features, const LusToolClip *clip, const char *clip_sha256,
+                                 LusZone *measured)
 {
-  const LusZone *known = g_hash_table_lookup(features->known, clip_sha256);
-  if (known)
-    *measured = *known;
-  return known != NULL;
+  const Row *known = g_hash_table_lookup(features->known, clip_sha256);
+  if (!known || fabs(known->mm_per_pixel - clip->mm_per_pixel) > 1e-9 * clip->mm_per_pixel)
+    return FALSE;
+  *measured = known->measured;
+  return TRUE;
 }
 
 /** FILE.resume begins with all that is known, so that a row that was cut off is gone. */
@@ -118,10 +129,12 @@ static gboolean begin_resume(LusToolFeatures *features, GError **error)
   g_autoptr(GString) text = g_string_new(features->head);
   const LusClipName nobody = {.day = -1};
   GHashTableIter each;
-  gpointer sha256, measured;
+  gpointer sha256, value;
   g_hash_table_iter_init(&each, features->known);
-  while (g_hash_table_iter_next(&each, &sha256, &measured))
-    lus_features_csv_add(text, "", &nobody, measured, sha256);
+  while (g_hash_table_iter_next(&each, &sha256, &value)) {
+    const Row *known = value;
+    lus_features_csv_add(text, "", &nobody, &known->measured, known->mm_per_pixel, sha256);
+  }
   if (!lus_file_write(features->resume_path, text->str, text->len, error))
     return FALSE;
   features->file = g_fopen(features->resume_path, "ae");
@@ -132,7 +145,7 @@ gboolean lus_tool_features_keep(LusToolFeatures *features, const LusToolClip *cl
                                 const char *clip_sha256, GError **error)
 {
   g_autoptr(GString) row = g_string_new(NULL);
-  lus_features_csv_add(row, clip->name, &clip->told, measured, clip_sha256);
+  lus_features_csv_add(row, clip->name, &clip->told, measured, clip->mm_per_pixel, clip_sha256);
   g_mutex_lock(&features->lock);
   gboolean ok = features->file || begin_resume(features, error);
   if (ok && (fputs(row->str, features->file) < 0 || fflush(features->file) != 0))
@@ -150,7 +163,7 @@ gboolean lus_tool_features_write(LusToolFeatures *features, const GPtrArray *cli
     const LusToolClip *clip = clips->pdata[i];
     all = all && clip_sha256[i];
     if (clip_sha256[i])
-      lus_features_csv_add(text, clip->name, &clip->told, &measured[i], clip_sha256[i]);
+      lus_features_csv_add(text, clip->name, &clip->told, &measured[i], clip->mm_per_pixel, clip_sha256[i]);
   }
   if (!lus_file_write(features->path, text->str, text->len, error))
     return FALSE;

@@ -9,8 +9,9 @@ typedef struct _LusToolFeatures LusToolFeatures;
 LusToolFeatures *lus_tool_features_open(const char *path, const char *model_sha256, double threshold, gboolean resume,
                                         GError **error);
 void lus_tool_features_free(LusToolFeatures *features);
-/** What is known of the clip of this hash; FALSE: nothing. */
-gboolean lus_tool_features_known(const LusToolFeatures *features, const char *clip_sha256, LusZone *measured);
+/** What is known of the clip of this hash, measured with the scale that is told now; FALSE: nothing. */
+gboolean lus_tool_features_known(const LusToolFeatures *features, const LusToolClip *clip, const char *clip_sha256,
+                                 LusZone *measured);
 /** Keeps a measured clip in FILE.resume. From any thread. */
 gboolean lus_tool_features_keep(LusToolFeatures *features, const LusToolClip *clip, const LusZone *measured,
                                 const char *clip_sha256, GError **error);

@@ -184,8 +184,11 @@ static gboolean add_list(GPtrArray *inputs, const char *path, GError **error)
   return ok;
 }
 
-static gboolean take_told(LusClipName *told, const LusToolTable *table, GError **error)
+static gboolean take_told(LusToolInput *input, const LusToolTable *table, GError **error)
 {
+  LusClipName *told = &input->told;
+  const char *mm = lus_tool_table_field(table, lus_tool_table_column(table, "mm_per_pixel"));
+  char *rest = NULL;
   const char *day = lus_tool_table_field(table, lus_tool_table_column(table, "day"));
   g_autofree char *zone = g_ascii_strup(lus_tool_table_field(table, lus_tool_table_column(table, "zone")), -1);
   gint64 number = -1;
@@ -196,6 +199,12 @@ static gboolean take_told(LusClipName *told, const LusToolTable *table, GError *
   if (*zone && !lus_zone_known(zone)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: zone '%s' is none of R1 to R6, L1 to L6, R4V, L4V", table->path,
                 table->line, zone);
+    return FALSE;
+  }
+  input->mm_per_pixel = g_ascii_strtod(mm, &rest);
+  if (*mm && (*rest || !(input->mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && input->mm_per_pixel <= LUS_MM_PER_PIXEL_MAX))) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: mm_per_pixel '%s' is not %g to %g; leave it empty where it is "
+                "unknown", table->path, table->line, mm, LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
     return FALSE;
   }
   told->day = (int)number;
@@ -222,7 +231,7 @@ static gboolean add_table(GPtrArray *inputs, const char *path, GError **error)
       g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: names no file", path, table->line);
       return FALSE;
     }
-    if (!take_told(&add_listed(inputs, file, folder)->told, table, error))
+    if (!take_told(add_listed(inputs, file, folder), table, error))
       return FALSE;
   }
   return end;
@@ -232,7 +241,9 @@ static gboolean add_exam(GPtrArray *inputs, const char *path, GError **error)
 {
   g_autoptr(LusManifest) manifest = lus_manifest_load(path, error);
   for (int i = 0; manifest && i < manifest->n_clips; i++) {
-    LusClipName *told = &add(inputs, manifest->clips[i].file, "")->told;
+    LusToolInput *input = add(inputs, manifest->clips[i].file, "");
+    LusClipName *told = &input->told;
+    input->mm_per_pixel = manifest->clips[i].mm_per_pixel;
     told->day = manifest->day;
     g_strlcpy(told->zone, manifest->clips[i].zone, sizeof(told->zone));
     g_strlcpy(told->patient, manifest->patient ? manifest->patient : "", sizeof(told->patient));

@@ -8,6 +8,7 @@ typedef struct {
   char *name;      /* under which its results are kept: the stem, with the folders that tell it apart before it */
   int folders;     /* how many of the path's folders stand in the name because of clips of the same name */
   LusClipName told; /* by a manifest: patient, day, zone; "" and -1 where it does not tell */
+  double mm_per_pixel; /* by a manifest or data set; 0: not told */
 } LusToolInput;
 
 void lus_tool_input_free(gpointer input);

@@ -59,9 +59,9 @@ static gboolean measure_frame(LusToolMeasure *measure, LusExam *exam, int zone, 
   return FALSE;
 }
 
-/** Measures frame by frame until the clip's end. */
+/** Measures frame by frame until the clip's end. @mm_per_pixel: 0: what the file tells. */
 static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone, LusFrameSource *source,
-                               const char *what, GError **error)
+                               double mm_per_pixel, const char *what, GError **error)
 {
   int width = 0, height = 0;
   for (gint64 done = 0;; done++) {
@@ -73,6 +73,8 @@ static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone,
       return FALSE;
     if (end)
       return TRUE;
+    if (mm_per_pixel > 0)
+      image.mm_per_pixel = mm_per_pixel;
     if (image.width != width || image.height != height) {
       width = image.width;
       height = image.height;
@@ -91,9 +93,10 @@ static gboolean measure_frames(LusToolMeasure *measure, LusExam *exam, int zone,
   }
 }
 
-gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,
+gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const LusToolClip *clip, const char *what,
                                GError **error)
 {
+  const char *path = clip->path;
   g_autoptr(GError) problem = NULL;
   LusFrameSource *source = lus_tool_open_clip(path, NULL, error);
   if (!source)
@@ -102,7 +105,7 @@ gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone,
   if (measure->planes)
     lus_clip_planes_reset(measure->planes);
   lus_feature_meter_reset(measure->meter);
-  gboolean done = measure_frames(measure, exam, zone, source, what, &problem);
+  gboolean done = measure_frames(measure, exam, zone, source, clip->mm_per_pixel, what, &problem);
   source->free(source);
   if (done)
     return TRUE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "batch.h"
+#include "clips.h"
 
 /** Segmenter, masks and features in a row, as in the pipeline lussegment ! lusconfmask ! lussfestimate. */
 typedef struct {
@@ -22,6 +23,6 @@ gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, 
 /** The same for one of several that share a loaded model; without progress. */
 gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double threshold, int threads, GError **error);
 void lus_tool_measure_clear(LusToolMeasure *measure);
-/** Adds every frame of the clip at @path in which a sector is seen to a zone of the exam. @what: for the progress. */
-gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const char *path, const char *what,
+/** Adds every frame of the clip in which a sector is seen to a zone of the exam. @what: for the progress. */
+gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const LusToolClip *clip, const char *what,
                                GError **error);

@@ -13,8 +13,6 @@
 #define MAX_MANIFEST_BYTES ((gsize)16 << 20)
 #define MAX_NAME 64
 #define MAX_DAY 10000
-#define MM_MIN 0.001 /* per pixel */
-#define MM_MAX 10.0
 
 static const char *const split_names[LUS_SPLIT_N] = {"train", "validation", "test"};
 
@@ -197,9 +195,9 @@ static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int in
   json_t *day = json_object_get(object, "day"), *mm = json_object_get(object, "mm_per_pixel");
   if (!zone)
     return FALSE;
-  if (mm && !(json_number_value(mm) >= MM_MIN && json_number_value(mm) <= MM_MAX))
+  if (mm && !(json_number_value(mm) >= LUS_MM_PER_PIXEL_MIN && json_number_value(mm) <= LUS_MM_PER_PIXEL_MAX))
     return refuse(r, "%s: key 'mm_per_pixel' must be a number of %g to %g; leave it out where it is unknown", place,
-                  MM_MIN, MM_MAX);
+                  LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
   if (!json_is_integer(day) || json_integer_value(day) < 1 || json_integer_value(day) > MAX_DAY)
     return refuse(r, "%s: key 'day' is missing or not a whole number of 1 to %d", place, MAX_DAY);
   g_autofree char *stem = g_path_get_basename(file);

@@ -41,10 +41,11 @@ static LusEstimateQuery query_of(const LusOutcomeTable *table, const LusOutcomeC
 }
 
 /** Which inputs a task looks at: those that medicine says follow lung water, and which zones are missing. All others, tried on
- *  simulated exams, only added noise: with a hundred patients there is nothing to choose them by. */
+ *  simulated exams, only added noise: with a hundred patients there is nothing to choose them by. None in mm: the same sizes stand
+ *  in % of the sector's height, and where the heads are used the scale is mostly unknown. */
 static gboolean looks_at(LusTask task, gboolean difference, int input)
 {
-  if (lus_exam_input_water(input) == 0 && (difference || !lus_exam_input_is_missing(input)))
+  if (lus_exam_input_in_mm(input) || (lus_exam_input_water(input) == 0 && (difference || !lus_exam_input_is_missing(input))))
     return FALSE;
   return task == LUS_TASK_READMISSION || difference == (task == LUS_TASK_CHANGE);
 }

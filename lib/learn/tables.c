@@ -19,7 +19,7 @@ void lus_features_csv_begin(GString *out, const char *model_sha256, double thres
   g_string_append(out, "clip,patient,day,zone,frames,pleura_frames");
   for (int i = 0; i < LUS_FEATURE_N; i++)
     g_string_append_printf(out, ",%s,%s" LUS_PEAK_SUFFIX, lus_feature_info(i)->name, lus_feature_info(i)->name);
-  g_string_append(out, ",clip_sha256\n");
+  g_string_append(out, ",mm_per_pixel,clip_sha256\n");
 }
 
 static void append_number(GString *out, double value)
@@ -31,7 +31,7 @@ static void append_number(GString *out, double value)
 }
 
 void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
-                          const char *clip_sha256)
+                          double mm_per_pixel, const char *clip_sha256)
 {
   lus_csv_append(out, clip);
   g_string_append_c(out, ',');
@@ -44,6 +44,7 @@ void lus_features_csv_add(GString *out, const char *clip, const LusClipName *nam
     append_number(out, measured->features[i]);
     append_number(out, measured->peaks[i]);
   }
+  append_number(out, mm_per_pixel > 0 ? mm_per_pixel : (double)NAN);
   g_string_append_printf(out, ",%s\n", clip_sha256);
 }
 

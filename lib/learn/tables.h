@@ -6,12 +6,12 @@ LUS_BEGIN_DECLS
 
 /** features.csv: a comment line with version, model_sha256, threshold and the notice; then
  *  clip,patient,day,zone,frames,pleura_frames, for every feature its median and 90th percentile (NAME.p90) over the clip's
- *  frames, and the clip's SHA-256, one clip per row. Unknown values are empty. */
+ *  frames, the scale told beside the clip (mm_per_pixel) and the clip's SHA-256, one clip per row. Unknown values are empty. */
 /** Of the columns of 90th percentiles; without it the median. */
 #define LUS_PEAK_SUFFIX ".p90"
 LUS_API void lus_features_csv_begin(GString *out, const char *model_sha256, double threshold);
 LUS_API void lus_features_csv_add(GString *out, const char *clip, const LusClipName *name, const LusZone *measured,
-                                  const char *clip_sha256);
+                                  double mm_per_pixel, const char *clip_sha256);
 
 /** One patient on one day. */
 typedef struct {

@@ -83,6 +83,8 @@ LUS_API const char *lus_exam_input_name(int index);
 LUS_API int lus_exam_input_from_name(const char *name);
 /** +1 where medicine says that the input grows with lung water, -1 where it falls, else 0. */
 LUS_API int lus_exam_input_water(int index);
+/** TRUE for sizes in mm, which are known only where the scale is. */
+LUS_API gboolean lus_exam_input_in_mm(int index);
 /** TRUE for "missing.R1" and its like. */
 LUS_API gboolean lus_exam_input_is_missing(int index);
 

@@ -48,6 +48,11 @@ int lus_exam_input_water(int index)
   return index % LUS_EXAM_PARTS == PART_SIDES ? 0 : lus_feature_info(index / LUS_EXAM_PARTS)->water;
 }
 
+gboolean lus_exam_input_in_mm(int index)
+{
+  return index < INPUT_POSITIVE && g_str_equal(lus_feature_info(index / LUS_EXAM_PARTS)->unit, "mm");
+}
+
 gboolean lus_exam_input_is_missing(int index)
 {
   return index >= INPUT_MISSING;

@@ -23,6 +23,10 @@ typedef enum { LUS_MATRIX_BT601, LUS_MATRIX_BT709, LUS_MATRIX_BT2020 } LusMatrix
 #define LUS_FRAME_MIN 16
 #define LUS_FRAME_MAX 8192
 
+/** Smallest and largest mm per pixel that is believed. */
+#define LUS_MM_PER_PIXEL_MIN 0.001
+#define LUS_MM_PER_PIXEL_MAX 10.0
+
 /** A picture in somebody else's memory: nothing is copied or owned. */
 typedef struct {
   LusFormat format;

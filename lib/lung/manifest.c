@@ -15,10 +15,15 @@ static gboolean read_clip(LusManifestClip *clip, json_t *json, const char *folde
 {
   const char *file, *zone;
   json_error_t problem;
-  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:s, s:s}", "file", &file, "zone", &zone) != 0)
+  if (json_unpack_ex(json, &problem, JSON_STRICT, "{s:s, s:s, s?F}", "file", &file, "zone", &zone, "mm_per_pixel",
+                     &clip->mm_per_pixel) != 0)
     return refuse(error, path, place, "%s", problem.text);
   if (!lus_zone_known(zone))
     return refuse(error, path, place, "the zone is none of R1 to R6, L1 to L6, R4V, L4V");
+  if (json_object_get(json, "mm_per_pixel") &&
+      !(clip->mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && clip->mm_per_pixel <= LUS_MM_PER_PIXEL_MAX))
+    return refuse(error, path, place, "mm_per_pixel is outside %g to %g; leave it out where it is unknown",
+                  LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
   if (*file == 0)
     return refuse(error, path, place, "the file's name is empty");
   clip->file = g_path_is_absolute(file) ? g_strdup(file) : g_build_filename(folder, file, NULL);

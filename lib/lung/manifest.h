@@ -5,11 +5,12 @@
 LUS_BEGIN_DECLS
 
 /** Which clips make an exam, where file names do not tell:
- *  {"schema":1, "exam_id":"e1", "patient":"p003", "day":1, "zones":"R1,R2", "clips":[{"file":"a.mkv", "zone":"R1"}]}.
- *  Only schema and clips must be there. */
+ *  {"schema":1, "exam_id":"e1", "patient":"p003", "day":1, "zones":"R1,R2", "clips":[{"file":"a.mkv", "zone":"R1",
+ *  "mm_per_pixel":0.2}]}. Only schema and clips must be there, and of a clip file and zone. */
 typedef struct {
   char *file;                 /* path; what is relative lies beside the manifest */
   char zone[LUS_ZONE_LENGTH];
+  double mm_per_pixel;        /* of the frames; 0: not told */
 } LusManifestClip;
 
 typedef struct {

@@ -21,7 +21,7 @@ static char *write_good(const char *name)
     g_strlcpy(clip.patient, i / 6 != 1 ? "P1" : "P2", sizeof clip.patient);
     g_strlcpy(clip.zone, zones[i % 6], sizeof clip.zone);
     g_autofree char *file = g_strdup_printf("%s_d%d_%s.mkv", clip.patient, clip.day, clip.zone);
-    lus_features_csv_add(text, file, &clip, &zone, "");
+    lus_features_csv_add(text, file, &clip, &zone, 0, "");
   }
   return fuzz_named_file(name, (const uint8_t *)text->str, text->len);
 }

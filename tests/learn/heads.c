@@ -138,6 +138,7 @@ static void test_signal(void)
   g_autofree char *folder = g_dir_make_tmp("lus-fit-XXXXXX", NULL);
   g_autofree char *path = g_build_filename(folder, "heads.json", NULL);
   g_assert_nonnull(strstr(text, "\"borders\""));
+  g_assert_null(strstr(text, "_mm.")); /* no input in mm */
   g_assert_true(g_file_set_contents(path, text, -1, NULL));
   g_autoptr(LusHeads) heads = lus_heads_load(path, &error);
   g_assert_no_error(error);

@@ -287,7 +287,7 @@ static gboolean measure(gpointer user_data, const char *model, const char *const
       zone.features[LUS_FEATURE_VERTICAL_PERCENT] = zone.peaks[LUS_FEATURE_VERTICAL_PERCENT] =
         10 * (patients[p][1] - '0') + 5 * (z / 6);
       g_autofree char *clip = g_strdup_printf("%s_d%d_%s", patients[p], name.day, name.zone);
-      lus_features_csv_add(out, clip, &name, &zone, "");
+      lus_features_csv_add(out, clip, &name, &zone, 0, "");
     }
   return lus_file_write(table, out->str, out->len, error);
 }

@@ -95,7 +95,7 @@ static void add_clip(GString *table, const char *patient, int day, const char *z
   g_strlcpy(name.zone, zone, sizeof(name.zone));
   for (int i = 0; i < LUS_FEATURE_N; i++)
     measured.features[i] = measured.peaks[i] = i == LUS_FEATURE_FASCIA_AREA ? NAN : percent;
-  lus_features_csv_add(table, clip, &name, &measured, "");
+  lus_features_csv_add(table, clip, &name, &measured, 0, "");
 }
 
 static void test_written(void)
@@ -109,16 +109,16 @@ static void test_written(void)
   g_assert_true(g_str_has_prefix(lines[1], "clip,patient,day,zone,frames,pleura_frames,pleura_coverage,pleura_coverage.p90,pleura_visibility,"));
   g_assert_true(g_str_has_prefix(lines[2], "\"p,1_d1_R1\",\"p,1\",1,R1,20,10,12.5,12.5,12.5,"));
   g_auto(GStrv) names = g_strsplit(lines[1], ",", -1);
-  g_assert_cmpuint(g_strv_length(names), ==, 6 + 2 * LUS_FEATURE_N + 1);
+  g_assert_cmpuint(g_strv_length(names), ==, 6 + 2 * LUS_FEATURE_N + 2);
   g_assert_cmpstr(names[6 + 2 * LUS_FEATURE_FASCIA_AREA + 1], ==, "fascia_area.p90");
   LusClipName unknown = {.day = -1};
   LusZone none = {.frames = 0};
   for (int i = 0; i < LUS_FEATURE_N; i++)
     none.features[i] = none.peaks[i] = NAN;
   g_string_truncate(table, 0);
-  lus_features_csv_add(table, "x", &unknown, &none, SHA);
+  lus_features_csv_add(table, "x", &unknown, &none, .25, SHA);
   g_autofree char *commas = g_strnfill(2 * LUS_FEATURE_N + 1, ',');
-  g_autofree char *row = g_strconcat("x,,,,0,0", commas, SHA "\n", NULL);
+  g_autofree char *row = g_strconcat("x,,,,0,0", commas, "0.25," SHA "\n", NULL);
   g_assert_cmpstr(table->str, ==, row);
 }
 
@@ -222,7 +222,7 @@ static void test_features_refused(void)
   static const char *const wrong[][3] = {
       {"model_sha256=" SHA, "model=x", "features.csv:1: the comment line"},
       {"threshold=0.5", "threshold=1.5", "features.csv:1: the comment line"},
-      {"# lus ", "", "features.csv:2: 89 fields"},
+      {"# lus ", "", "features.csv:2: 90 fields"},
       {"pleura_depth", "depth", "features.csv:2: there is no column 'pleura_depth'"},
       {",pleura_frames", ",frames2", "there is no column 'pleura_frames'"},
       {"p1_d1_R1,p1,1,R1,20,10,10", "p1_d1_R1,p1,1,R1,20,10,101",

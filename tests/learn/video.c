@@ -546,7 +546,7 @@ static void add_row(GString *table, const char *clip, int pleura)
   for (int i = 0; i < LUS_FEATURE_N; i++)
     measured.features[i] = measured.peaks[i] = NAN;
   lus_clip_name_parse(&name, clip);
-  lus_features_csv_add(table, clip, &name, &measured, sha);
+  lus_features_csv_add(table, clip, &name, &measured, 0, sha);
 }
 
 static void write_text(const char *folder, const char *name, const char *text)

@@ -235,6 +235,7 @@ static void test_manifest_refused(void)
       {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\"},{\"file\":\"\",\"zone\":\"R1\"}]}",
        "clips[1]: the file"},
       {"{\"schema\":1,\"clips\":[{\"file\":1,\"zone\":\"R1\"}]}", "clips[0]"},
+      {"{\"schema\":1,\"clips\":[{\"file\":\"a\",\"zone\":\"R1\",\"mm_per_pixel\":0}]}", "clips[0]: mm_per_pixel"},
       {"{\"schema\":1,\"clips\":[7]}", "clips[0]"}};
   for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;

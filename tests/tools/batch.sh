@@ -44,6 +44,37 @@ check "manifest: the same" same pattern/z manifest/z
 check "manifest: patient, day, zone" gives 0 "f.csv: 2 clips" features in/clips.csv --model model.onnx -o f.csv
 check "manifest: in the table" grep -q '^z,"p, 1",3,R2,4,' f.csv
 check "manifest: else from the name" grep -q '^y_d2_L1,y,2,L1,7,' f.csv
+bundled=$(dirname "$(realpath "$0")")/../../lib/models/default.onnx
+scale() { # TABLE MM: mm per pixel of the clip, and of each % of the sector's height in mm per pixel, in the table
+  python3 - "$@" <<'PY'
+import csv, sys
+for row in csv.DictReader(line for line in open(sys.argv[1]) if line[0] != "#"):
+    if row["clip"] == "y_d2_L1":
+        depth, mm = float(row["pleura_depth"]), row["pleura_depth_mm"]
+        wanted = sys.argv[2]
+        print(row["mm_per_pixel"], depth, mm)
+        assert row["mm_per_pixel"] == wanted and bool(mm) == bool(wanted)
+        assert not mm or 60 < float(mm) / depth / float(wanted) * 100 < 131 # pixels that the sector is high
+PY
+}
+check "manifest without a scale" bash -c "'$lus' features in/clips.csv --model '$bundled' -o s.csv 2>&1"
+check "manifest without a scale: nothing in mm" scale s.csv ""
+printf 'file,mm_per_pixel\ny_d2_L1.mkv,0.5\nz.mkv,\n' > in/scale.csv
+check "manifest with a scale" bash -c "'$lus' features in/scale.csv --model '$bundled' -o s.csv --resume 2>&1"
+check "manifest with a scale: measured again, in mm" scale s.csv 0.5
+sed -i s/0.5/0.25/ in/scale.csv
+echo '{"schema":1,"clips":[{"file":"y_d2_L1.mkv","zone":"L1","mm_per_pixel":0.5}]}' > in/scale.json
+check "exam manifest with a scale" bash -c "'$lus' exam in/scale.json --model '$bundled' -o e 2>&1"
+check "exam manifest with a scale: the same sizes in mm" python3 - <<'PY'
+import csv, json
+row = next(r for r in csv.DictReader(line for line in open("s.csv") if line[0] != "#") if r["clip"] == "y_d2_L1")
+features = json.load(open("e/exam.json"))["zones"]["L1"]["features"]
+assert abs(features["pleura_depth_mm"] - float(row["pleura_depth_mm"])) < 1e-6
+PY
+check "manifest with another scale" bash -c "'$lus' features in/scale.csv --model '$bundled' -o s.csv --resume 2>&1"
+check "manifest with another scale: measured again" scale s.csv 0.25
+printf 'file,mm_per_pixel\nz.mkv,wide\n' > bad.csv
+check "manifest: wrong scale" gives 1 "bad.csv:2: mm_per_pixel 'wide' is not 0.001 to 10" features bad.csv --model model.onnx -o bad
 echo '{"schema":1,"clips":[{"file":"z.mkv","zone":"R1"}]}' > in/exam.json
 check "exam manifest" gives 0 "" segment in/exam.json -m model.onnx -o exam
 printf 'file,day\nz.mkv,soon\n' > bad.csv
