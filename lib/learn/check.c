@@ -3,9 +3,10 @@
 #include "learn/check.h"
 #include "dataset-internal.h"
 #include "learn/annotation.h"
-#include "learn/csv.h"
+#include "tables-internal.h"
 #include "nn/error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -192,38 +193,35 @@ static gboolean knows_patient(const LusDataset *dataset, const char *patient)
   return FALSE;
 }
 
-static void check_outcome_row(Check *c, const LusCsv *csv, int row, const int columns[3], GHashTable *seen)
+static void check_outcome_row(Check *c, const LusCsv *csv, int row, const LusOutcomeColumns *columns, GHashTable *seen)
 {
   GError *error = NULL;
-  double value;
-  const char *patient = lus_csv_field(csv, row, columns[0]), *day = lus_csv_field(csv, row, columns[1]);
-  if (!lus_csv_number(&value, csv, row, columns[1], 1, 10000, &error) ||
-      !lus_csv_number(&value, csv, row, columns[2], 0, 100, &error))
-    report_error(c, csv->path, "correct the number", error);
+  LusOutcomeExam unused;
+  const char *patient = lus_csv_field(csv, row, columns->patient);
+  char *key = lus_outcome_key(csv, row, columns->patient, columns->day, &error);
+  if (!key || !lus_outcome_read(&unused, csv, columns, row, &error))
+    report_error(c, csv->path, "correct the row", error);
   if (!knows_patient(c->dataset, patient))
     report(c, csv->path, "correct the name, or remove the row", "row %d: patient '%s' has no clip", row + 1, patient);
-  if (!g_hash_table_add(seen, g_strdup_printf("%s,%s", patient, day)))
-    report(c, csv->path, "keep one of the rows", "row %d: patient '%s', day %s is there twice", row + 1, patient, day);
+  if (key && !g_hash_table_add(seen, key))
+    report(c, csv->path, "keep one of the rows", "row %d: patient '%s', day %d is there twice", row + 1, patient, atoi(key));
 }
 
 static void check_outcomes(Check *c)
 {
-  static const char *const names[] = {"patient", "day", "spo2_percent"};
   g_autofree char *path = g_build_filename(c->dataset->path, "outcomes.csv", NULL);
   GError *error = NULL;
+  LusOutcomeColumns columns;
   if (!g_file_test(path, G_FILE_TEST_EXISTS))
     return;
   g_autoptr(LusCsv) csv = lus_csv_load(path, &error);
-  int columns[3];
-  for (int i = 0; csv && !error && i < 3; i++)
-    lus_csv_require(&columns[i], csv, names[i], &error);
-  if (error) {
+  if (!csv || !lus_outcome_columns_find(&columns, csv, &error)) {
     report_error(c, path, "its columns are patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d", error);
     return;
   }
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (int row = 0; row < csv->n_rows; row++)
-    check_outcome_row(c, csv, row, columns, seen);
+    check_outcome_row(c, csv, row, &columns, seen);
 }
 
 static gboolean check_all(Check *c, LusFrameOpen open, gpointer user_data, LusProgress progress,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/tables.h"
-#include "learn/csv.h"
+#include "tables-internal.h"
 #include "nn/error.h"
 
 #include <math.h>
@@ -82,8 +81,7 @@ static LusOutcomeExam *find_exam(const Join *join, const char *key)
   return number ? &g_array_index(join->exams, LusOutcomeExam, (guint)number - 1) : NULL;
 }
 
-/** Reads patient and day of a row into a key; both must be there. */
-static char *read_key(const LusCsv *csv, int row, int patient_column, int day_column, GError **error)
+char *lus_outcome_key(const LusCsv *csv, int row, int patient_column, int day_column, GError **error)
 {
   const char *patient = lus_csv_field(csv, row, patient_column);
   double day;
@@ -174,7 +172,7 @@ static gboolean add_feature_row(Join *join, GHashTable *clips, const LusCsv *csv
     return lus_csv_refuse(csv, row, error, "clip '%s' stands there twice", clip);
   if (!read_measured(&measured, csv, columns, row, error))
     return FALSE;
-  char *key = read_key(csv, row, columns->patient, columns->day, error);
+  char *key = lus_outcome_key(csv, row, columns->patient, columns->day, error);
   if (!key)
     return FALSE;
   LusExam *exam = exam_of(join, key, patient)->exam;
@@ -223,12 +221,8 @@ static gboolean load_features(LusOutcomeTable *table, Join *join, const char *pa
   return TRUE;
 }
 
-typedef struct {
-  int patient, day, spo2, fio2, flow, readmitted, severity, risk;
-} OutcomeColumns;
-
 /** S/F of a row, NaN where SpO2 is empty. */
-static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const OutcomeColumns *columns, int row,
+static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const LusOutcomeColumns *columns, int row,
                         GError **error)
 {
   double fio2, flow;
@@ -247,8 +241,7 @@ static gboolean read_sf(double *sf, double *spo2, const LusCsv *csv, const Outco
   return TRUE;
 }
 
-static gboolean read_outcome(LusOutcomeExam *exam, const LusCsv *csv, const OutcomeColumns *columns, int row,
-                             GError **error)
+gboolean lus_outcome_read(LusOutcomeExam *exam, const LusCsv *csv, const LusOutcomeColumns *columns, int row, GError **error)
 {
   double readmitted;
   if (!read_sf(&exam->sf, &exam->spo2, csv, columns, row, error) ||
@@ -262,7 +255,7 @@ static gboolean read_outcome(LusOutcomeExam *exam, const LusCsv *csv, const Outc
   return TRUE;
 }
 
-static gboolean find_outcome_columns(OutcomeColumns *columns, const LusCsv *csv, GError **error)
+gboolean lus_outcome_columns_find(LusOutcomeColumns *columns, const LusCsv *csv, GError **error)
 {
   columns->spo2 = lus_csv_column(csv, "spo2_percent");
   columns->fio2 = lus_csv_column(csv, "fio2");
@@ -277,20 +270,20 @@ static gboolean find_outcome_columns(OutcomeColumns *columns, const LusCsv *csv,
 
 static gboolean load_outcomes(Join *join, const char *path, GError **error)
 {
-  OutcomeColumns columns;
+  LusOutcomeColumns columns;
   g_autoptr(LusCsv) csv = lus_csv_load(path, error);
-  if (!csv || !find_outcome_columns(&columns, csv, error))
+  if (!csv || !lus_outcome_columns_find(&columns, csv, error))
     return FALSE;
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (int row = 0; row < csv->n_rows; row++) {
     LusOutcomeExam unused;
-    char *key = read_key(csv, row, columns.patient, columns.day, error);
+    char *key = lus_outcome_key(csv, row, columns.patient, columns.day, error);
     if (!key)
       return FALSE;
     LusOutcomeExam *exam = find_exam(join, key);
     if (!g_hash_table_add(seen, key))
       return lus_csv_refuse(csv, row, error, "patient and day stand there twice");
-    if (!read_outcome(exam ? exam : &unused, csv, &columns, row, error))
+    if (!lus_outcome_read(exam ? exam : &unused, csv, &columns, row, error))
       return FALSE;
   }
   return TRUE;

@@ -76,7 +76,7 @@ static void test_good(Fixture *f, gconstpointer data)
 {
   (void)data;
   LusCheckSummary s;
-  put(f, "outcomes.csv", "patient,day,spo2_percent\nA,1,95\n");
+  put(f, "outcomes.csv", "patient,day,spo2_percent,fio2\nA,1,95,0.21\nA,2,,\n");
   put(f, "labels/anna/fusion.json", "{}");
   g_assert_cmpint(check(f, &s), ==, 0);
   g_assert_cmpint(s.clips, ==, 1);
@@ -149,12 +149,22 @@ static void test_manifest(Fixture *f, gconstpointer data)
 static void test_outcomes(Fixture *f, gconstpointer data)
 {
   (void)data;
-  put(f, "outcomes.csv", "patient,day,spo2_percent\nA,1,95\nA,1,96\n");
-  expect(f, "/outcomes.csv|row 2: patient 'A', day 1 is there twice");
-  put(f, "outcomes.csv", "patient,day,spo2_percent\nB,1,95\n");
-  expect(f, "row 1: patient 'B' has no clip");
-  put(f, "outcomes.csv", "patient,day,spo2_percent\nA,1,950\n");
-  expect(f, "950");
+  static const char *const wrong[][2] = {
+    {"A,1,95,0.21,,\nA,1,96,0.21,,\n", "/outcomes.csv|row 2: patient 'A', day 1 is there twice"},
+    {"A,1,95,0.21,,\nA,1.0,96,0.21,,\n", "/outcomes.csv|row 2: patient 'A', day 1 is there twice"},
+    {"A,1.5,95,0.21,,\n", "not a whole number"},
+    {"B,1,95,0.21,,\n", "row 1: patient 'B' has no clip"},
+    {"A,1,950,0.21,,\n", "950"},
+    {"A,1,95,21,,\n", "FiO2"},
+    {"A,1,95,,,\n", "give fio2"},
+    {"A,1,95,,x,\n", "'x'"},
+    {"A,1,95,0.21,,2\n", "readmitted_30d"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autofree char *text = g_strconcat("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n", wrong[i][0], NULL);
+    put(f, "outcomes.csv", text);
+    expect(f, wrong[i][1]);
+  }
   put(f, "outcomes.csv", "patient,day\nA,1\n");
   expect(f, "spo2_percent");
 }
