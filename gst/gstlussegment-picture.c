@@ -235,12 +235,13 @@ static void report_skipped(GstLusSegment *self, GstClockTime pts)
                                 GST_CLOCK_TIME_NONE);
   gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, done, skipped);
   gst_element_post_message(GST_ELEMENT(self), message);
-  if (GST_CLOCK_TIME_IS_VALID(running) && gst_lus_overload_add(&self->overload, running))
+  if (GST_CLOCK_TIME_IS_VALID(running) && gst_lus_overload_add(&self->overload, running)) {
+    g_autofree gchar *pace = done ? g_strdup_printf("a result takes %.0f ms", mean) : g_strdup("there is no result yet");
     GST_ELEMENT_WARNING(self, RESOURCE, BUSY,
-                        ("The model is too slow for every picture: a result takes %.0f ms. The video is complete, "
-                         "its masks are older.", mean),
+                        ("The model is too slow for every picture: %s. The video is complete, its masks are older.", pace),
                         ("Set inference-interval or threads, choose a smaller or a quantised model, or close "
                          "programs."));
+  }
 }
 
 /* Latest: takes what is finished, gives what the model is to see next. */
