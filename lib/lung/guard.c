@@ -41,6 +41,7 @@ struct _LusGuard {
   gint64 time_ns;                /* of now; -1 before the first */
   gint64 held_ns, last_ns;       /* of held and last; -1: none */
   gboolean repeats;              /* all pictures since held equal it */
+  gboolean exact;                /* what is frozen is the same bit by bit */
   gint64 intervals[N_INTERVALS]; /* between changes of the picture, a ring */
   int n_intervals;
   gint64 began_ns[LUS_GUARD_N], seen_ns[LUS_GUARD_N]; /* since when, and last, a state's condition was met; -1: not */
@@ -221,7 +222,10 @@ static gboolean is_frozen(LusGuard *guard)
     return FALSE;
   }
   guard->repeats &= is_same(&guard->before, &guard->now, 0, 0);
-  return age >= MAX(HOLD_MIN, (gint64)(HOLD_INTERVALS * (double)longest_interval(guard)));
+  gboolean frozen = age >= MAX(HOLD_MIN, (gint64)(HOLD_INTERVALS * (double)longest_interval(guard)));
+  if (frozen)
+    guard->exact = guard->repeats;
+  return frozen;
 }
 
 /* Looks only when @asked to: it is the most of a picture's work. */
@@ -269,8 +273,11 @@ LusGuardState lus_guard_watch(LusGuard *guard, const LusSegmenterJob *job, gint6
   latch(guard, LUS_GUARD_NO_CONTACT, no_contact, CONTACT_ENTER, LEAVE);
   latch(guard, LUS_GUARD_FROZEN, frozen, 0, LEAVE);
   latch(guard, LUS_GUARD_NEW_DEPTH, new_depth, 0, DEPTH_HOLD);
-  for (int state = LUS_GUARD_N - 1; state > LUS_GUARD_CLEAR; state--)
-    if (guard->active[state])
+  for (int state = LUS_GUARD_N - 1; state > LUS_GUARD_CLEAR; state--) {
+    /* A probe in the air shows the echoes of its own face, which stay; only what is the same bit by bit is frozen then. */
+    gboolean idle = state == LUS_GUARD_FROZEN && guard->active[LUS_GUARD_NO_CONTACT] && !guard->exact;
+    if (guard->active[state] && !idle)
       return (LusGuardState)state;
+  }
   return LUS_GUARD_CLEAR;
 }

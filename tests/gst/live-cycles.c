@@ -216,7 +216,7 @@ static void test_models(void)
 
 static void add_tests(void)
 {
-  scene_open();
+  scene_open(SCENE_SEED);
   g_test_add_func("/live-cycles/states", test_states);
   g_test_add_func("/live-cycles/flushes", test_flushes);
   g_test_add_func("/live-cycles/caps", test_caps);

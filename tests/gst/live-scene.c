@@ -3,10 +3,11 @@
 
 static GstBuffer *pictures[SCENE_PICTURES];
 
-void scene_open(void)
+void scene_open(int seed)
 {
-  GstHarness *source = gst_harness_new_parse(
-      "lustestsrc num-buffers=" G_STRINGIFY(SCENE_PICTURES) " seed=6 probe=convex ! capsfilter caps=" SCENE_CAPS);
+  g_autofree char *line =
+    g_strdup_printf("lustestsrc num-buffers=%d seed=%d probe=convex ! capsfilter caps=" SCENE_CAPS, SCENE_PICTURES, seed);
+  GstHarness *source = gst_harness_new_parse(line);
 
   gst_harness_play(source);
   for (int i = 0; i < SCENE_PICTURES; i++) {

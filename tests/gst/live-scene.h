@@ -12,8 +12,9 @@
 /** PTS of picture n, in ns. */
 #define SCENE_TIME(n) ((GstClockTime)(n) * GST_SECOND / 30)
 
+#define SCENE_SEED 6 /* of the scene that most tests look at */
 /** Renders the pictures. */
-void scene_open(void);
+void scene_open(int seed);
 void scene_close(void);
 /** A harness of @line, whose "MODEL" is replaced by the fixture's large model, for SCENE_CAPS, with a model that takes
  *  @duration_ns. */

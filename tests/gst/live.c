@@ -363,7 +363,7 @@ static void test_stalls(void)
 
 static void add_tests(void)
 {
-  scene_open();
+  scene_open(SCENE_SEED);
   g_test_add_func("/live/auto", test_auto);
   g_test_add_func("/live/overload", test_overload);
   g_test_add_func("/live/warnings", test_warnings);
