@@ -67,7 +67,7 @@ gboolean lus_conv_int8_can(const LusStep *step, const LusNode *x)
   const LusOpAttrs *a = &step->node->attrs;
   const LusActivation *act = &step->activation;
   const LusValue *weight = &step->graph->values[step->node->inputs[1]];
-  if (!weight->scales || weight->code_bits != 8 || a->kernel[0] * a->kernel[1] > MAX_TAPS ||
+  if (step->norm || !weight->scales || weight->code_bits != 8 || a->kernel[0] * a->kernel[1] > MAX_TAPS ||
       (weight->scales->count != 1 && weight->scales->count != (gsize)weight->constant->dims[0]) ||
       (a->groups != 1 && !(is_depthwise(step) && fits_depthwise(step))) ||
       (act->kind != LUS_ACTIVATION_NONE && act->kind != LUS_ACTIVATION_CLIP) || isnan(act->alpha) || isnan(act->beta))

@@ -235,6 +235,32 @@ static void test_depthwise(void)
   }
 }
 
+/** A BatchNormalization behind a convolution of codes counts, as plain arithmetic says. */
+static void test_batch_norm(void)
+{
+  static const ConvCase k = {3, 5, 3, 1, 1, 1, 6, 7, LUS_OP_CONV, 1, TRUE};
+  LusRng rng;
+  float scales[64];
+  int weight, bias;
+  lus_rng_init(&rng, 5, 0);
+  g_autoptr(LusGraph) graph = conv_graph(&k, &rng, scales, &weight, &bias);
+  float x[3 * 6 * 7];
+  for (gsize i = 0; i < G_N_ELEMENTS(x); i++)
+    x[i] = (float)lus_rng_normal(&rng, 2, 3);
+  lus_graph_set_output(graph, fixture_batch_norm(graph, &rng, graph->output, k.out));
+  const int *parts = graph->nodes[graph->n_nodes - 1].inputs;
+  g_autofree float *y = run(graph, x, k.c, k.h, k.w, LUS_PLAN_INFER, 1);
+  for (int i = 0; i < k.out * k.h * k.w; i++) {
+    int o = i / (k.h * k.w), at = i % (k.h * k.w);
+    float norm[4];
+    for (int n = 0; n < 4; n++)
+      norm[n] = graph->values[parts[n + 1]].constant->data[o];
+    float sum = plain_conv(graph, &k, x, scales, weight, bias, o, at / k.w, at % k.w);
+    float wanted = (sum - norm[2]) / sqrtf(norm[3] + 1e-5f) * norm[0] + norm[1];
+    g_assert_cmpfloat_with_epsilon(y[i], wanted, 1e-4f);
+  }
+}
+
 /** Encoder and decoder in small: all operators that are quantised, and GroupNorm. */
 static LusGraph *network(LusRng *rng)
 {
@@ -531,6 +557,7 @@ int main(int argc, char **argv)
   g_test_add_func("/quantizer/wrong-steps", test_wrong_steps);
   g_test_add_func("/quantizer/conv", test_conv);
   g_test_add_func("/quantizer/depthwise", test_depthwise);
+  g_test_add_func("/quantizer/batch-norm", test_batch_norm);
   g_test_add_func("/quantizer/network", test_network);
   g_test_add_func("/quantizer/nan", test_nan);
   g_test_add_func("/quantizer/steps", test_steps);
