@@ -32,6 +32,9 @@ float lus_resize_source(LusResizeCoord coord, float scale, int in, int out, int 
   }
 }
 
+/* A position this near to half way is half way, as in ONNX Runtime 1.32: the float division may have missed it. */
+#define HALF_WAY 1e-6
+
 /* The usual way: asymmetric down, else to the nearest, half way down (ONNX round_prefer_floor). */
 int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position)
 {
@@ -41,12 +44,12 @@ int lus_resize_nearest(LusNearest nearest, LusResizeCoord coord, double position
   case LUS_NEAREST_CEIL:
     return (int)ceil(position);
   case LUS_NEAREST_PREFER_FLOOR:
-    return (int)ceil(position - 0.5);
+    return (int)ceil(position - 0.5 - HALF_WAY);
   case LUS_NEAREST_PREFER_CEIL:
-    return (int)floor(position + 0.5);
+    return (int)floor(position + 0.5 + HALF_WAY);
   case LUS_NEAREST_USUAL:
   default:
-    return coord == LUS_COORD_ASYMMETRIC ? (int)position : (int)ceil(position - 0.5);
+    return coord == LUS_COORD_ASYMMETRIC ? (int)position : (int)ceil(position - 0.5 - HALF_WAY);
   }
 }
 

@@ -213,6 +213,28 @@ static void test_resize_11(void)
   }
 }
 
+/** Half way between two pixels, which the division of floats misses: 2 / (4 / 7) = 3.5 and 9.5 / (19 / 14) - .5 = 6.5. */
+static void test_resize_half_way(void)
+{
+  static const struct {
+    const char *place, *nearest;
+    int from, to;
+    float wanted[19];
+  } cases[] = {
+    {"asymmetric", "round_prefer_ceil", 7, 4, {1, 3, 5, 6}},
+    {"half_pixel", "round_prefer_floor", 14, 19, {1, 2, 2, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 10, 11, 12, 13, 13, 14}},
+  };
+  g_autofree float *x = counting(14);
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GByteArray *graph = test_graph(1, 1, cases[i].from), *resize = test_node("Resize", "x,,,sizes", "y");
+    add_ints(graph, "sizes", 4, (const gint64[]){1, 1, 1, cases[i].to});
+    test_attribute_string(resize, "coordinate_transformation_mode", cases[i].place);
+    test_attribute_string(resize, "nearest_mode", cases[i].nearest);
+    test_add(graph, GRAPH_NODE, resize);
+    expect(graph, 13, x, 1, 1, cases[i].from, cases[i].wanted, cases[i].to);
+  }
+}
+
 /** Upsample (opset 9) and Resize-10 name the mode alone: nearest is the pixel at floor(i / scale). */
 static void test_upsample(void)
 {
@@ -416,6 +438,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx-forms/dropout", test_dropout);
   g_test_add_func("/nn/onnx-forms/batch-norm", test_batch_norm);
   g_test_add_func("/nn/onnx-forms/resize-11", test_resize_11);
+  g_test_add_func("/nn/onnx-forms/resize-half-way", test_resize_half_way);
   g_test_add_func("/nn/onnx-forms/upsample", test_upsample);
   g_test_add_func("/nn/onnx-forms/stack", test_stack);
   g_test_add_func("/nn/onnx-forms/stack-refused", test_stack_refused);
