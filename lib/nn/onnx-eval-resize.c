@@ -39,7 +39,7 @@ static Tap tap_of(const Resize *r, int d, int in, int o)
     tap.high = MIN(tap.low + 1, in - 1);
     tap.weight = at - tap.low;
   } else {
-    tap.low = tap.high = CLAMP(lus_resize_nearest(r->modes.nearest, r->modes.coord, at), 0, in - 1);
+    tap.low = tap.high = CLAMP(lus_resize_nearest(lus_onnx_nearest(&r->modes, r->scale[d]), r->modes.coord, at), 0, in - 1);
   }
   return tap;
 }

@@ -384,15 +384,20 @@ static gboolean read_coordinates(LusOpAttrs *attrs, const LusOnnxResize *modes, 
 {
   if (modes->crop)
     return lus_onnx_unsupported(error, "tf_crop_and_resize of pictures: regions of interest are not supported");
+  /* An axis that stays as it is has whole positions, which every way of rounding keeps. */
+  LusNearest nearest = lus_onnx_nearest(modes, MIN(attrs->scale[0], attrs->scale[1]));
+  if (!modes->linear && nearest != modes->nearest && MAX(attrs->scale[0], attrs->scale[1]) > 1)
+    return lus_onnx_unsupported(error, "Resize of opset 10 that makes one side larger and the other smaller; export the "
+                                       "model with opset 11 or later");
   attrs->mode = modes->linear ? LUS_RESIZE_LINEAR : LUS_RESIZE_NEAREST;
   attrs->coord = modes->coord;
-  attrs->nearest = modes->linear ? LUS_NEAREST_USUAL : modes->nearest;
+  attrs->nearest = modes->linear ? LUS_NEAREST_USUAL : nearest;
   /* By a whole factor s the half-pixel source of s q + r is q + (r + .5) / s - .5, which rounds to q. */
   gboolean enlarges = attrs->scale[0] >= 1 && attrs->scale[1] >= 1;
   gboolean whole = enlarges && attrs->scale[0] == floorf(attrs->scale[0]) && attrs->scale[1] == floorf(attrs->scale[1]);
   gboolean half = modes->coord == LUS_COORD_HALF_PIXEL || modes->coord == LUS_COORD_PYTORCH_HALF_PIXEL;
   gboolean rounds = modes->nearest == LUS_NEAREST_PREFER_FLOOR || modes->nearest == LUS_NEAREST_PREFER_CEIL;
-  gboolean down = modes->coord == LUS_COORD_ASYMMETRIC && modes->nearest == LUS_NEAREST_FLOOR;
+  gboolean down = modes->coord == LUS_COORD_ASYMMETRIC && nearest == LUS_NEAREST_FLOOR;
   /* The two differ only where a size becomes 1. */
   if (modes->linear && modes->coord == LUS_COORD_PYTORCH_HALF_PIXEL && enlarges)
     attrs->coord = LUS_COORD_HALF_PIXEL;

@@ -45,7 +45,13 @@ static gboolean read_idle_attributes(LusOnnxNode *node, GError **error)
          lus_onnx_unsupported(error, "keep_aspect_ratio_policy other than stretch");
 }
 
-/** Upsample, and Resize before opset 11, name only the mode: nearest is down of i / scale. */
+LusNearest lus_onnx_nearest(const LusOnnxResize *resize, float scale)
+{
+  return resize->up_when_less && scale < 1 ? LUS_NEAREST_CEIL : resize->nearest;
+}
+
+/** Upsample, and Resize before opset 11, name only the mode: nearest is down of i / scale, but up where Resize makes
+ * smaller, as in the ONNX project's test of it and ONNX Runtime. */
 gboolean lus_onnx_read_resize(LusOnnxResize *resize, LusOnnxNode *node, int opset, GError **error)
 {
   gboolean old = opset < 11 || g_str_equal(node->type, "Upsample");
@@ -70,6 +76,7 @@ gboolean lus_onnx_read_resize(LusOnnxResize *resize, LusOnnxNode *node, int opse
   }
   resize->coord = (LusResizeCoord)place;
   resize->nearest = (LusNearest)pixel;
+  resize->up_when_less = old && g_str_equal(node->type, "Resize");
   resize->crop = g_str_equal(coord, "tf_crop_and_resize");
   return lus_onnx_get_float(node, "extrapolation_value", &resize->extrapolation, error) &&
          read_idle_attributes(node, error);

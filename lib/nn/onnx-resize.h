@@ -6,6 +6,7 @@
 /** The attributes of Resize and Upsample, for the network and for constants. */
 typedef struct {
   gboolean linear, crop; /* crop: tf_crop_and_resize */
+  gboolean up_when_less; /* Resize-10: where an axis is made smaller, nearest is up of i / scale */
   LusResizeCoord coord;
   LusNearest nearest;
   float extrapolation;
@@ -14,3 +15,5 @@ typedef struct {
 
 /** Cubic, antialias and the like are errors. */
 gboolean lus_onnx_read_resize(LusOnnxResize *resize, LusOnnxNode *node, int opset, GError **error);
+/** Which pixel is nearest along an axis of this scale. */
+LusNearest lus_onnx_nearest(const LusOnnxResize *resize, float scale);

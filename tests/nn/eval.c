@@ -435,6 +435,9 @@ static void test_resize(void)
     check(node, upsample ? 9 : 10, IN(counting(2, DIMS(1, 2)), floats(1, DIMS(2), REAL(1, 2))),
           floats(2, DIMS(1, 4), REAL(1, 1.5, 2, 2)));
   }
+  /* Opset 10, nearest: up where an axis becomes smaller, else down. */
+  check(test_node("Resize", "a,b", "y"), 10, IN(counting(2, DIMS(2, 4)), floats(1, DIMS(2), REAL(1.5, 0.6))),
+        floats(2, DIMS(3, 2), REAL(1, 3, 1, 3, 5, 7)));
   /* Opset 18: for one axis alone; of three dimensions. */
   GByteArray *node = with_ints(test_node("Resize", "a,,,b", "y"), "axes", 1, WHOLE(-2));
   test_attribute_string(node, "mode", "linear");

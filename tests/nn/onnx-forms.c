@@ -248,6 +248,17 @@ static void test_upsample(void)
   }
 }
 
+/** Resize-10 to fewer pixels takes the one at ceil(i / scale). */
+static void test_resize_10(void)
+{
+  GByteArray *graph = test_graph(1, 2, 4), *resize = test_node("Resize", "x,scales", "y");
+  g_autofree float *x = counting(8);
+  add_vector(graph, "scales", 4, (const float[]){1, 1, 1, 0.6f});
+  test_attribute_string(resize, "mode", "nearest");
+  test_add(graph, GRAPH_NODE, resize);
+  expect(graph, 10, x, 1, 2, 4, (const float[]){1, 3, 5, 7}, 4);
+}
+
 /** torch.stack(...).sum(0) of x, x + x and (x + x)^2, whose five dimensions are read as a chain of additions. */
 static void test_stack(void)
 {
@@ -440,6 +451,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx-forms/resize-11", test_resize_11);
   g_test_add_func("/nn/onnx-forms/resize-half-way", test_resize_half_way);
   g_test_add_func("/nn/onnx-forms/upsample", test_upsample);
+  g_test_add_func("/nn/onnx-forms/resize-10", test_resize_10);
   g_test_add_func("/nn/onnx-forms/stack", test_stack);
   g_test_add_func("/nn/onnx-forms/stack-refused", test_stack_refused);
   g_test_add_func("/nn/onnx-forms/group-normalization", test_group_normalization);
