@@ -165,7 +165,8 @@ static gboolean check_data(const Sweep *s, GError **error)
     wrong = "phantom stills have no outcomes; use a data set";
   if (wrong)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s", s->data_text, wrong);
-  return !wrong;
+  g_autofree char *outcomes = g_build_filename(s->data_text, "outcomes.csv", NULL);
+  return !wrong && (!s->outcomes || lus_outcomes_check(outcomes, error)); /* before the work rather than after it */
 }
 
 /** The split of each patient, by number of the group. */

@@ -289,6 +289,15 @@ static gboolean load_outcomes(Join *join, const char *path, GError **error)
   return TRUE;
 }
 
+gboolean lus_outcomes_check(const char *outcomes_path, GError **error)
+{
+  Join none;
+  join_init(&none);
+  gboolean done = load_outcomes(&none, outcomes_path, error);
+  join_clear(&none);
+  return done;
+}
+
 LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *outcomes_path, int min_frames,
                                         GError **error)
 {

@@ -41,6 +41,8 @@ typedef struct {
  *  zone. */
 LUS_API LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *outcomes_path, int min_frames,
                                                 GError **error);
+/** Whether @outcomes_path can be read, for work that needs it only in the end; the same errors. */
+LUS_API gboolean lus_outcomes_check(const char *outcomes_path, GError **error);
 LUS_API void lus_outcome_table_free(LusOutcomeTable *table);
 
 /** What a task learns from: an exam, an earlier one of the same patient (-1: none), and the outcome: S/F; class of its

@@ -56,6 +56,12 @@ check "sweep: each job's model" gives 0 '"target":"ordinal:2"' info r/jobs/ordin
 check "sweep: the data set's own splits" gives 0 "1 methods, 4 patients" sweep data -o own --folds 1 --targets soft --steps 2 "${small[@]}"
 
 check "sweep: outcomes of phantoms" gives 1 "phantom stills have no outcomes" sweep phantom:9 -o q --outcomes
+mkdir lost && ln -s ../data/clips ../data/labels ../data/dataset.json lost/
+check "sweep: no outcomes, told before the work" gives 1 "lost/outcomes.csv: cannot open" sweep lost -o q --outcomes --steps 2 "${small[@]}"
+echo patient,day,spo2_percent > lost/outcomes.csv
+echo P0001,1,900 >> lost/outcomes.csv
+check "sweep: and impossible ones" gives 1 "lost/outcomes.csv:2: " sweep lost -o q --outcomes --steps 2 "${small[@]}"
+check "sweep: no training was begun" test ! -e q/jobs
 
 # Ctrl-C during a training, and again
 run=(sweep data --folds 2 --targets soft --steps 150 "${small[@]}")
