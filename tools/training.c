@@ -185,6 +185,7 @@ void lus_training_describe(LusTraining *run, const LusDataset *dataset)
     for (int k = 0; k < dataset->n_classes; k++)
       info->classes[k] = g_strdup(dataset->classes[k]);
   }
+  lus_loss_weigh_classes(&run->loss, (const char *const *)info->classes, info->n_classes);
   run->config.network.classes = run->encoder.classes = info->n_classes;
   if (o->licence)
     set_text(&info->licence, g_strdup(o->licence));
@@ -199,6 +200,14 @@ void lus_training_describe(LusTraining *run, const LusDataset *dataset)
              g_strdup(dataset ? "those of the training data" : "simulated linear, convex and phased-array probes"));
 }
 
+static gboolean same_classes(const LusModelInfo *a, const LusModelInfo *b)
+{
+  gboolean same = a->n_classes == b->n_classes;
+  for (int k = 0; same && k < a->n_classes; k++)
+    same = g_str_equal(a->classes[k], b->classes[k]);
+  return same;
+}
+
 static gboolean average_initial(LusTraining *run, GError **error)
 {
   const char *path = run->options.average;
@@ -208,6 +217,12 @@ static gboolean average_initial(LusTraining *run, GError **error)
   g_autoptr(LusGraph) with = run->average ? lus_model_graph(run->average, error) : NULL;
   if (!with)
     return FALSE;
+  if (!same_classes(lus_model_info(run->average), lus_model_info(run->initial))) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+                "%s: its classes are not those of %s in their order; only models of the same classes have a mean", path,
+                run->options.initial);
+    return FALSE;
+  }
   if (lus_train_average_weights(run->initial_graph, with, error))
     return TRUE;
   g_prefix_error(error, "%s: ", path);
@@ -335,6 +350,7 @@ static gboolean train_masks(LusTraining *run, GError **error)
 gboolean lus_training_run(LusTraining *run, LusClassMetrics *metrics, GError **error)
 {
   run->n_held_out = run->held_out->n;
+  run->config.initial_other_classes = run->initial && !same_classes(lus_model_info(run->initial), &run->info);
   gboolean ordinal = run->target.method == LUS_TARGET_ORDINAL;
   if (!(ordinal ? train_levels(run, error) : train_masks(run, error)))
     return FALSE;

@@ -65,14 +65,14 @@ static gboolean is_further_block(const LusGraph *from, const char *name)
   return !find(from, first);
 }
 
-/** Checks one weight, and copies it with @copy. */
+/** Checks one weight, and copies it with @copy; *new_head TRUE: a head's stays in any case. */
 static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean copy, gboolean *new_head,
                      GError **error)
 {
   const char *name = graph->values[value].name;
   LusTensor *to = graph->values[value].constant;
   const LusTensor *found = find(from, name);
-  if (!found && is_further_block(from, name))
+  if ((!found && is_further_block(from, name)) || (*new_head && is_head(graph, value)))
     return TRUE;
   if (!found)
     return refuse_missing(name, error);
@@ -89,9 +89,10 @@ static gboolean take(LusGraph *graph, int value, const LusGraph *from, gboolean 
   return refuse_shape(name, found, to, "use the widths it was trained with", error);
 }
 
-gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error)
+gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean other_classes, gboolean *new_head,
+                                GError **error)
 {
-  gboolean other_head = FALSE;
+  gboolean other_head = other_classes;
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < graph->n_values; i++)
       if (lus_graph_parameter_offset(graph, i) >= 0 && !take(graph, i, from, pass == 1, &other_head, error))

@@ -7,6 +7,8 @@
 
 #define DICE_SMOOTHING 50.0 /* pixels */
 #define THIN_CLASSES 2
+#define THIN_WEIGHT 7.0f
+#define OTHER_WEIGHT 3.0f
 #define MAX_CLASSES 16
 #define MAX_NUMBERS 2
 #define MAX_FACTOR 1000.0
@@ -59,7 +61,14 @@ void lus_loss_init(LusLoss *loss, int n_classes)
   loss->factor[LUS_LOSS_BCE] = 2;
   loss->factor[LUS_LOSS_DICE] = 1;
   for (int k = 0; k < n_classes && k < MAX_CLASSES; k++)
-    loss->positive_weight[k] = k < THIN_CLASSES ? 7.0f : 3.0f;
+    loss->positive_weight[k] = k < THIN_CLASSES ? THIN_WEIGHT : OTHER_WEIGHT;
+}
+
+void lus_loss_weigh_classes(LusLoss *loss, const char *const *names, int n_classes)
+{
+  static const char *const thin[THIN_CLASSES + 1] = {"pleural_line", "fascia_band", NULL};
+  for (int k = 0; k < n_classes && k < MAX_CLASSES; k++)
+    loss->positive_weight[k] = g_strv_contains(thin, names[k]) ? THIN_WEIGHT : OTHER_WEIGHT;
 }
 
 const char *lus_loss_form(LusLossTerm term)

@@ -31,6 +31,8 @@ typedef struct {
 
 /** 2 x cross entropy + Dice; positive weight 7 for thin structures (the contract's first two classes), 3 for the others. */
 LUS_API void lus_loss_init(LusLoss *loss, int n_classes);
+/** The same positive weights by the classes' names, whatever their order. */
+LUS_API void lus_loss_weigh_classes(LusLoss *loss, const char *const *names, int n_classes);
 /** Sets the factors and numbers from a sum of terms "FACTOR*NAME:NUMBERS", of which factor and numbers may be left out:
  *  "2*bce+dice", "focal:2+0.5*tversky:0.3:0.7". */
 LUS_API gboolean lus_loss_parse(LusLoss *loss, const char *text, GError **error);

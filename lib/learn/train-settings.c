@@ -94,6 +94,8 @@ char *lus_train_settings(const LusTrainConfig *config, const LusLoss *loss, cons
   append_optimizer(text, config);
   if (config->initial)
     append_fingerprint(text, "initial weights", weights_fingerprint(config->initial));
+  if (config->initial_other_classes)
+    g_string_append(text, "head new\n");
   if (config->patience > 0) {
     g_string_append_printf(text, "patience %d x %d\n", config->patience, config->validation_interval);
     append_fingerprint(text, "validation data", samples_fingerprint(config->validation));

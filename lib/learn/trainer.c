@@ -236,11 +236,14 @@ static gboolean start(Trainer *t, GError **error)
 {
   const LusTrainConfig *config = t->config;
   gboolean new_head = FALSE;
-  if (config->initial && !lus_train_take_weights(t->graph, config->initial, &new_head, error))
+  if (config->initial && !lus_train_take_weights(t->graph, config->initial, config->initial_other_classes,
+                                                  &new_head, error))
     return FALSE;
   if (new_head && config->steps == 0) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
-                "has another number of outputs, so that its head would stay random; train some steps");
+                "has %s, so that its head would stay random; train some steps%s",
+                config->initial_other_classes ? "other classes or another order of them" : "another number of outputs",
+                config->initial_other_classes ? ", or give the data set the model's classes in their order" : "");
     return FALSE;
   }
   lus_graph_get_parameters(t->graph, t->state.parameters);

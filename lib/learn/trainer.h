@@ -15,6 +15,7 @@ typedef struct {
   LusFpnConfig network;
   const LusEncoderFpnConfig *encoder; /* borrowed: this network instead, whose group_norm must be set; NULL: network */
   const LusGraph *initial; /* borrowed: weights to begin with, see lus_train_take_weights(); NULL: random ones */
+  gboolean initial_other_classes; /* its classes are others or in another order, so that the head starts anew */
   LusTarget target;        /* ordinal: of samples that lus_target_expand() has expanded, threshold:50 here */
   const LusLoss *loss;     /* borrowed; NULL: lus_loss_init() */
   LusAugment augment;      /* default: all at 1 */
@@ -62,9 +63,10 @@ LUS_API gboolean lus_train_checkpoint_is_free(const char *checkpoint, GError **e
 
 /** Gives @graph the weights of @from that have the same names; every one of @graph's must be there with its shape, with
  *  two exceptions that keep what they have: a head (the convolution that gives the logits) with another number of
- *  outputs, which *new_head (may be NULL) tells; and residual blocks after a stage's last one in @from, so that a deeper
+ *  outputs, or of @other_classes, which *new_head (may be NULL) tells; and residual blocks after a stage's last one in @from, so that a deeper
  *  network begins as the shallower one's function. Errors name the first weight that does not fit; @graph is then as it was. */
-LUS_API gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean *new_head, GError **error);
+LUS_API gboolean lus_train_take_weights(LusGraph *graph, const LusGraph *from, gboolean other_classes, gboolean *new_head,
+                                        GError **error);
 
 /** Gives @graph the mean of its weights and those of @with that have the same names; every one must be there with its shape.
  *  Two trainings that began alike end in one valley, and what lies between them often sees more than either (Wortsman et

@@ -60,6 +60,10 @@ static void test_defaults(void)
   const float expected[] = {7, 7, 3, 3};
   for (int k = 0; k < 4; k++)
     assert_near((double)loss.positive_weight[k], (double)expected[k], 0);
+  lus_loss_weigh_classes(&loss, (const char *const[]){"vertical_line", "fascia_band", "a_line", "pleural_line"}, 4);
+  const float named[] = {3, 7, 3, 7};
+  for (int k = 0; k < 4; k++)
+    assert_near((double)loss.positive_weight[k], (double)named[k], 0);
 }
 
 static const char *const sums[] = {"2*bce+dice", "dice", "bce", "focal:2", "focal:2.5", "focal:3.5", "tversky",

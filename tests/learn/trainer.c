@@ -415,6 +415,16 @@ static void test_sgd(Fixture *f, gconstpointer data)
   refuses(f, LUS_ERROR_INVALID, "it has 'optimizer sgd', this one 'optimizer adamw'");
 }
 
+/** All weights are @a's but those of the head, 2 x (8 + 1) at the end, which are @b's. */
+static void assert_head_anew(const LusGraph *graph, const LusGraph *a, const LusGraph *b)
+{
+  gsize n = 0, m = 0;
+  const gsize head = 18;
+  g_autofree float *x = toy_parameters(graph, &n), *y = toy_parameters(a, &m), *z = toy_parameters(b, &m);
+  g_assert_cmpmem(x, (n - head) * sizeof *x, y, (m - head) * sizeof *y);
+  g_assert_cmpmem(x + n - head, head * sizeof *x, z + m - head, head * sizeof *z);
+}
+
 /** Weights by way of a file: all of them; with other classes all but the head; with other widths none; with more blocks the
  *  same function. */
 static void test_initial(Fixture *f, gconstpointer data)
@@ -437,9 +447,15 @@ static void test_initial(Fixture *f, gconstpointer data)
 
   g_autoptr(LusGraph) graph = lus_fpn_new(&f->config.network, 99, &error);
   gboolean new_head = TRUE;
-  g_assert_true(lus_train_take_weights(graph, from, &new_head, &error));
+  g_assert_true(lus_train_take_weights(graph, from, FALSE, &new_head, &error));
   g_assert_false(new_head);
   assert_same(graph, trained);
+
+  g_autoptr(LusGraph) relabelled = lus_fpn_new(&f->config.network, 99, &error);
+  g_autoptr(LusGraph) random = lus_fpn_new(&f->config.network, 99, &error);
+  g_assert_true(lus_train_take_weights(relabelled, from, TRUE, &new_head, &error));
+  g_assert_true(new_head);
+  assert_head_anew(relabelled, trained, random);
 
   LusTrainConfig config = f->config; /* no step: the weights as they are, and there must be some */
   config.steps = 0;
@@ -449,10 +465,14 @@ static void test_initial(Fixture *f, gconstpointer data)
   config.initial = from;
   g_autoptr(LusGraph) untrained = train(&config, f->samples);
   assert_same(untrained, trained);
+  config.initial_other_classes = TRUE;
+  g_assert_null(lus_train(&config, f->samples, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "has other classes or another order of them");
+  config.initial_other_classes = FALSE;
   LusFpnConfig other = f->config.network;
   other.classes = 4;
   g_autoptr(LusGraph) more = lus_fpn_new(&other, 99, &error), fresh = lus_fpn_new(&other, 99, &error);
-  g_assert_true(lus_train_take_weights(more, from, &new_head, &error));
+  g_assert_true(lus_train_take_weights(more, from, FALSE, &new_head, &error));
   g_assert_true(new_head);
   config.initial = more;
   g_assert_null(lus_train(&config, f->samples, NULL, &error));
@@ -465,13 +485,13 @@ static void test_initial(Fixture *f, gconstpointer data)
   other = f->config.network;
   other.widths[2] = 16;
   g_autoptr(LusGraph) wider = lus_fpn_new(&other, 99, &error), untouched = lus_fpn_new(&other, 99, &error);
-  g_assert_false(lus_train_take_weights(wider, from, NULL, &error));
+  g_assert_false(lus_train_take_weights(wider, from, FALSE, NULL, &error));
   assert_error(error, LUS_ERROR_INVALID, "'encoder.stage3.block1.conv1.weight' are 8x8x3x3 but this network's are 16x8x3x3");
   assert_same(wider, untouched);
   other.widths[2] = 8;
   other.blocks[1] = 2;
   g_autoptr(LusGraph) deeper = lus_fpn_new(&other, 99, &error);
-  g_assert_true(lus_train_take_weights(deeper, from, &new_head, &error));
+  g_assert_true(lus_train_take_weights(deeper, from, FALSE, &new_head, &error));
   g_assert_no_error(error);
   g_assert_false(new_head);
   assert_same_function(deeper, trained);

@@ -63,6 +63,27 @@ echo P0001,1,900 >> lost/outcomes.csv
 check "sweep: and impossible ones" gives 1 "lost/outcomes.csv:2: " sweep lost -o q --outcomes --steps 2 "${small[@]}"
 check "sweep: no training was begun" test ! -e q/jobs
 
+# Classes go by name
+sed 's/"pleural_line",/"vertical_line",/; t; s/"vertical_line"/"pleural_line"/' data/dataset.json > turned.json
+check "the classes in another order" jq -e '.classes == ["vertical_line", "fascia_band", "pleural_line"]' turned.json
+mkdir turned && ln -s ../data/clips ../data/labels turned/ && mv turned.json turned/dataset.json
+small=(--size 64x64 --widths 16,16,16,16 --batch 2 --threads 1)
+check "train: weights to begin with" gives 0 "first.onnx" train data -o first.onnx --steps 2 "${small[@]}"
+check "train: no class gets another's head" gives 1 "weights of first.onnx: has other classes or another order of them" \
+  train turned -o bad.onnx --init first.onnx --steps 0 "${small[@]}"
+check "train: with steps it starts anew" gives 0 "second.onnx" train turned -o second.onnx --init first.onnx --steps 2 "${small[@]}"
+check "train: nor is there a mean" gives 1 "second.onnx: its classes are not those of first.onnx in their order" \
+  train data -o bad.onnx --init first.onnx --average second.onnx --steps 2 "${small[@]}"
+"$lus" train turned -o turned.onnx --steps 100000 --checkpoint-interval 1 "${small[@]}" > turned.txt 2>&1 &
+pid=$!
+for _ in $(seq 400); do
+  [ -e turned.onnx.checkpoint ] && break
+  sleep 0.05
+done
+kill -INT $pid
+wait $pid
+check "train: each has its own weight in the loss" grep -aq "^loss 2\*bce+1\*dice weights 3 7 7$" turned.onnx.checkpoint
+
 # Ctrl-C during a training, and again
 run=(sweep data --folds 2 --targets soft --steps 150 "${small[@]}")
 "$lus" "${run[@]}" -o stop > stop.txt 2>&1 &
