@@ -46,10 +46,27 @@ static gboolean is_first(const LusTraining *run)
   return !run->config.peers || run->config.peers->rank == 0;
 }
 
+/** Model, checkpoint and log must not replace one another. */
+static gboolean are_apart(const char *a, const char *b, GError **error)
+{
+  g_autofree char *x = g_canonicalize_filename(a, NULL), *y = g_canonicalize_filename(b, NULL);
+  if (!g_str_equal(x, y))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
+              "%s: is named for two of model, checkpoint and log; give each its own name", a);
+  return FALSE;
+}
+
 static gboolean check_files(const LusTraining *run, GError **error)
 {
   const LusTrainOptions *o = &run->options;
-  return lus_tool_can_write(o->output, error) && lus_tool_can_write(run->checkpoint, error) &&
+  const char *inputs[] = {o->initial, o->average, o->config_file};
+  for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++)
+    if (inputs[i] && !lus_tool_keeps(inputs[i], o->output, error))
+      return FALSE;
+  return are_apart(o->output, run->checkpoint, error) &&
+         (!o->log || (are_apart(o->log, o->output, error) && are_apart(o->log, run->checkpoint, error))) &&
+         lus_tool_can_write(o->output, error) && lus_tool_can_write(run->checkpoint, error) &&
          (!o->log || lus_tool_can_write(o->log, error)) &&
          (!is_first(run) || lus_train_checkpoint_is_free(run->checkpoint, error));
 }

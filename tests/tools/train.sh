@@ -82,4 +82,11 @@ echo text > other.csv
 check "a file that is no log stays" trains 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
 check "as it was" test "$(cat other.csv)" = text
 check "a log in a folder that is not there" trains 1 "no folder" -o bad.onnx --log none/x.csv
+
+# Names
+check "model and checkpoint" trains 1 "same.onnx: is named for two of model, checkpoint and log" -o same.onnx --checkpoint ./same.onnx
+check "model and log" trains 1 "same.onnx: is named for two" -o same.onnx --log same.onnx
+check "checkpoint and log" trains 1 "same.onnx.checkpoint: is named for two" -o same.onnx --log same.onnx.checkpoint
+check "nothing written" test ! -e same.onnx
+check "the weights begun with stay" trains 1 "a.onnx: is an input and would be replaced" -o a.onnx --widths 16,16,16,16 --init ./a.onnx
 echo "1..$n"
