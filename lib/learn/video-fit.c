@@ -87,12 +87,21 @@ static void set_scale(LusVideoHead *head, const Fit *fit, int left_out)
   head->sd = MAX(sqrt(squares / n), 1);
 }
 
+/** One that was scanned twice is one. */
+static int count_zones(const LusVideoData *data, const LusVideoExam *exam)
+{
+  guint mask = 0;
+  for (int i = 0; i < exam->n_clips; i++)
+    mask |= 1u << data->clips[exam->first_clip + i].zone;
+  return lus_zones_count(mask);
+}
+
 static void start_head(LusVideoHead *head, const Fit *fit)
 {
   const LusVideoConfig *config = fit->config;
   int zones = 1;
   for (int i = 0; i < fit->data->n_exams; i++)
-    zones = MAX(zones, fit->data->exams[i].n_clips);
+    zones = MAX(zones, count_zones(fit->data, &fit->data->exams[i]));
   *head = (LusVideoHead){.task = config->task, .embedding = config->embedding, .frames = config->frames,
                          .classes = fit->data->classes, .grey = config->grey, .slope = 1,
                          .zones = MIN(zones, LUS_MAX_ZONES)};

@@ -401,6 +401,23 @@ static void test_learns(void)
   g_free(predicted);
 }
 
+/* Zones count, not clips: here two zones, each scanned twice. */
+static void test_zones(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusVideoData) data = make_data();
+  LusVideoConfig config = small(LUS_TASK_SF);
+  LusVideoReport report;
+  for (int i = 0; i < data->n_clips; i++)
+    data->clips[i].zone = i % 2 ? 11 : 0;
+  config.steps = 1;
+  config.folds = 2;
+  g_autoptr(LusClipNetwork) network = lus_video_fit(&config, data, &report, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(lus_clip_network_head(network)->zones, ==, 2);
+  g_assert_cmpint(lus_clip_network_head(network)->min_zones, ==, 2);
+}
+
 static void test_too_few(void)
 {
   g_autoptr(GError) error = NULL;
@@ -634,6 +651,7 @@ int main(int argc, char **argv)
   g_test_add_func("/video/attend", test_attend);
   g_test_add_func("/video/repeatable", test_repeatable);
   g_test_add_func("/video/learns", test_learns);
+  g_test_add_func("/video/zones", test_zones);
   g_test_add_func("/video/too-few", test_too_few);
   g_test_add_func("/video/file", test_file);
   g_test_add_func("/video/refuse", test_refuse_numbers);
