@@ -69,25 +69,28 @@ static int clips_of(const LusVideoData *data, const LusVideoSample *sample)
   return data->exams[sample->exam].n_clips + (sample->earlier >= 0 ? data->exams[sample->earlier].n_clips : 0);
 }
 
-/** Everything the weights depend on; the planes by their sum. */
+/** Everything the weights depend on; planes, and zones with outcomes, by their sums. */
 static char *describe(const Trainer *t)
 {
   const LusVideoConfig *c = t->config;
-  guint64 sum = 0;
-  for (int i = 0; i < t->n; i++)
+  guint64 sum = 0, outcomes = 0;
+  for (int i = 0; i < t->n; i++) {
+    outcomes = outcomes * 31 + (guint64)(t->samples[i].target * 1e6);
     for (int k = 0; k < 2; k++) {
       int exam = k ? t->samples[i].earlier : t->samples[i].exam;
       for (int j = 0; exam >= 0 && j < t->data->exams[exam].n_clips; j++) {
-        const guint8 *planes = t->data->clips[t->data->exams[exam].first_clip + j].planes;
+        const LusVideoClip *clip = &t->data->clips[t->data->exams[exam].first_clip + j];
         for (gsize at = 0; at < LUS_CLIP_SIZE(t->data->classes); at++)
-          sum = sum * 31 + planes[at];
+          sum = sum * 31 + clip->planes[at];
+        outcomes = outcomes * 31 + (guint64)clip->zone;
       }
     }
+  }
   return g_strdup_printf("task %s\nframes %d\ngrey %d\nwidths %d,%d,%d\nembedding %d\nsteps %d\nlearning-rate %.9g\n"
                          "contrast %.9g\nseed %" G_GUINT64_FORMAT "\nsamples %d\nplanes %016" G_GINT64_MODIFIER
-                         "x\nmean %.9g\nsd %.9g\n",
+                         "x\noutcomes %016" G_GINT64_MODIFIER "x\nmean %.9g\nsd %.9g\n",
                          lus_task_name(c->task), c->frames, c->grey, c->widths[0], c->widths[1], c->widths[2],
-                         c->embedding, c->steps, c->learning_rate, c->contrast, c->seed, t->n, sum,
+                         c->embedding, c->steps, c->learning_rate, c->contrast, c->seed, t->n, sum, outcomes,
                          t->head->mean, t->head->sd);
 }
 

@@ -367,6 +367,12 @@ static void test_repeatable(void)
   g_assert_nonnull(strstr(error->message, "learning-rate"));
   g_clear_error(&error);
   config.learning_rate = 0.003;
+  double sf = data->exams[1].sf;
+  data->exams[1].sf = data->exams[0].sf + (sf > data->exams[0].sf ? -100 : 100);
+  g_assert_null(train_once(&config, data, checkpoint, &m, &error)); /* other outcomes */
+  g_assert_nonnull(strstr(error->message, "outcomes"));
+  g_clear_error(&error);
+  data->exams[1].sf = sf;
   g_autofree float *resumed = train_once(&config, data, checkpoint, &m, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(n, ==, m);
