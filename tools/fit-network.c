@@ -103,7 +103,7 @@ gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const ch
     return FALSE;
   }
   g_autoptr(LusVideoData) data = lus_video_data_load(features, o->planes, outcomes, min_frames, error);
-  if (!data)
+  if (!data || !lus_heads_take_network(output, task, data->model_sha256, error))
     return FALSE;
   g_autofree char *checkpoint = g_strdup_printf("%s.%s", output, lus_task_name(task));
   LusToolProgress *progress = lus_tool_progress_new();

@@ -96,8 +96,11 @@ LUS_API LusClipNetwork *lus_video_fit(const LusVideoConfig *config, const LusVid
 
 /** Where the network of a heads file lies: "heads.sf.onnx" beside "heads.json". Newly allocated. */
 LUS_API char *lus_heads_network_path(const char *heads, LusTask task);
+/** Whether a network for @task can be entered into the heads file at @heads. Errors: no heads file, one of another
+ *  segmentation model, or without a head for the task, which says when an estimate is valid. */
+LUS_API gboolean lus_heads_take_network(const char *heads, LusTask task, const char *model_sha256, GError **error);
 /** Enters the network at @path, which lies beside it, into the heads file at @heads, in the place of an older one. Errors:
- *  no heads file, or one of another segmentation model. */
+ *  those of lus_heads_take_network(). */
 LUS_API gboolean lus_heads_add_network(const char *heads, LusTask task, const char *path, const char *model_sha256,
                                        GError **error);
 

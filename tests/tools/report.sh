@@ -51,7 +51,8 @@ printf 'patient,day,spo2_percent,fio2\np1,1,90,0.3\n' > o.csv
 check "network: needs a heads file" gives 1 "make it with 'lus fit' without --network" fit --network planes f.csv o.csv -o none.json
 echo '{}' > heads.json
 check "network: zones too short" gives 1 "of 2 the zone has fewer than 10 frames" fit --network planes f.csv o.csv -o heads.json
-check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes --min-frames 1 f.csv o.csv -o heads.json
+check "network: no heads in it" gives 1 "heads.json: its heads were fitted on another model" \
+  fit --network planes --min-frames 1 f.csv o.csv -o heads.json
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
 
@@ -74,11 +75,20 @@ done; done; done
 LIMIT=300 # of a command, in seconds: trainings on a busy machine
 tiny=(--network many --steps 2 --folds 2 --widths 8,8,8 --threads 1)
 check "heads first" gives 0 "heads.json" fit --task all many.csv many-outcomes.csv -o heads.json
+check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes --min-frames 1 f.csv o.csv -o heads.json
 for task in sf change readmission; do
   check "then a network: $task" gives 0 "$task network on " fit --task $task "${tiny[@]}" many.csv many-outcomes.csv -o heads.json
 done
 check "their files" test -s heads.sf.onnx -a -s heads.change.onnx -a -s heads.readmission.onnx
 check "the heads file names them" jq -e '.networks | keys == ["change", "readmission", "sf"]' heads.json
+cp heads.sf.onnx kept.onnx
+jq '.model_sha256 = "0"' heads.json > other.json && cp heads.sf.onnx other.sf.onnx
+check "heads of another model get none" gives 1 "other.json: its heads were fitted on another model" \
+  fit --task sf "${tiny[@]}" --seed 2 many.csv many-outcomes.csv -o other.json
+check "and the network that is there stays" cmp kept.onnx other.sf.onnx
+jq 'del(.heads.change)' heads.json > two.json
+check "nor do heads without that task" gives 1 "two.json: has no head for 'change'" \
+  fit --task change "${tiny[@]}" many.csv many-outcomes.csv -o two.json
 check "no checkpoints are left" test -z "$(find . -name '*.checkpoint*')"
 check "info: a heads file" gives 0 "readmission: video network ./heads.readmission.onnx" info heads.json
 check "info: its JSON" sh -c '"$1" info heads.json --json | jq -e ".networks.sf.sha256 != null and .schema == 2 and (.sha256 | length) == 64"' - "$lus"
