@@ -185,6 +185,12 @@ int lus_cmd_fit(int argc, char **argv)
     code = lus_tool_usage("fit", "--min-frames must be 1 or more, --seed 0 or more");
   else if (code == LUS_EXIT_DONE && options.network.planes && (!options.output || (tasks & (tasks - 1))))
     code = lus_tool_usage("fit", "--network fits one task, into -o HEADS");
+  else if (code == LUS_EXIT_DONE && options.network.planes && (options.report || options.explain))
+    code = lus_tool_usage("fit", "--report and --explain are for fits without --network");
+  else if (code == LUS_EXIT_DONE && !options.network.planes && lus_tool_fit_network_unused(&options.network)) {
+    g_autofree char *text = g_strdup_printf("%s is for --network", lus_tool_fit_network_unused(&options.network));
+    code = lus_tool_usage("fit", text);
+  }
   else if (code == LUS_EXIT_DONE && options.network.planes) {
     if (!lus_tool_fit_network(&options.network, (LusTask)g_bit_nth_lsf(tasks, -1), arguments[0], arguments[1],
                               options.output, options.min_frames, command, &error))

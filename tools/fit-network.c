@@ -20,6 +20,21 @@ void lus_tool_fit_network_clear(LusToolFitNetwork *network)
   g_free(network->widths);
 }
 
+const char *lus_tool_fit_network_unused(const LusToolFitNetwork *o)
+{
+  LusToolFitNetwork usual;
+  lus_tool_fit_network_init(&usual);
+  return o->frames != usual.frames               ? "--frames"
+         : o->grey                               ? "--grey"
+         : o->widths                             ? "--widths"
+         : o->embedding != usual.embedding       ? "--embedding"
+         : o->steps != usual.steps               ? "--steps"
+         : o->folds != usual.folds               ? "--folds"
+         : o->learning_rate < usual.learning_rate || o->learning_rate > usual.learning_rate ? "--learning-rate"
+         : o->contrast < 0 || o->contrast > 0    ? "--contrast"
+                                                 : NULL;
+}
+
 static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, LusTask task, GError **error)
 {
   lus_video_config_init(config);
@@ -65,7 +80,7 @@ static char *record_of(const LusVideoReport *r, LusTask task, const char *comman
 static void print_report(const LusVideoReport *r, LusTask task, const char *path, int folds)
 {
   printf("%s: %s network on %d samples of %d patients; figures on patients not seen, %d folds\n", path,
-         lus_task_name(task), r->samples, r->patients, folds);
+         lus_task_name(task), r->samples, r->patients, MIN(folds, r->patients));
   if (task == LUS_TASK_SF) {
     printf("mean absolute error %.1f (always saying the median: %.1f)\n", r->mae, r->mae_median);
     printf("90 %% interval covers %.0f %%\n", 100 * r->coverage);

@@ -14,6 +14,9 @@ typedef struct {
 void lus_tool_fit_network_init(LusToolFitNetwork *network);
 void lus_tool_fit_network_clear(LusToolFitNetwork *network);
 
+/** The name of an option that was given and that only a network heeds, or NULL. */
+const char *lus_tool_fit_network_unused(const LusToolFitNetwork *network);
+
 /** Its options, a part of the command's array of GOptionEntry. */
 #define LUS_TOOL_FIT_NETWORK_ENTRIES(o) \
   {"network", 0, 0, G_OPTION_ARG_FILENAME, &(o)->planes, \

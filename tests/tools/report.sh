@@ -53,6 +53,8 @@ echo '{}' > heads.json
 check "network: zones too short" gives 1 "of 2 the zone has fewer than 10 frames" fit --network planes f.csv o.csv -o heads.json
 check "network: no heads in it" gives 1 "heads.json: its heads were fitted on another model" \
   fit --network planes --min-frames 1 f.csv o.csv -o heads.json
+check "network: not for a report" gives 2 "--report and --explain are for fits without" fit --network planes f.csv o.csv -o heads.json --report r
+check "network: its options are of no other fit" gives 2 "--folds is for --network" fit --folds 9 f.csv o.csv -o heads.json
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
 
