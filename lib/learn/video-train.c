@@ -75,7 +75,7 @@ static char *describe(const Trainer *t)
   const LusVideoConfig *c = t->config;
   guint64 sum = 0, outcomes = 0;
   for (int i = 0; i < t->n; i++) {
-    outcomes = outcomes * 31 + (guint64)(t->samples[i].target * 1e6);
+    outcomes = outcomes * 31 + (guint64)(gint64)(t->samples[i].target * 1e6);
     for (int k = 0; k < 2; k++) {
       int exam = k ? t->samples[i].earlier : t->samples[i].exam;
       for (int j = 0; exam >= 0 && j < t->data->exams[exam].n_clips; j++) {
