@@ -204,7 +204,8 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, co
   exam->frames++;
   if (!add_planes(exam, meta->segmentation, image))
     return GST_LUS_EXAM_NO_MEMORY;
-  if (exam->heads && !is_cut_at(meta->mask, lus_heads_threshold(exam->heads)))
+  if (exam->heads && lus_heads_suit(exam->heads, exam->model_sha256) &&
+      !is_cut_at(meta->mask, lus_heads_threshold(exam->heads)))
     return GST_LUS_EXAM_OTHER_THRESHOLD;
   return GST_LUS_EXAM_ADDED;
 }

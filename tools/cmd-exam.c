@@ -193,11 +193,11 @@ static gboolean open_planes(Run *run, GError **error)
 
 static gboolean measure_clips(Run *run, GError **error)
 {
-  /* The masks are cut where they were for the fit. */
-  double threshold = run->heads ? lus_heads_threshold(run->heads) : -1;
-  if (!lus_tool_measure_open(&run->measure, run->options->model, threshold, run->options->threads, error) ||
+  if (!lus_tool_measure_open(&run->measure, run->options->model, -1, run->options->threads, error) ||
       !open_planes(run, error))
     return FALSE;
+  if (run->heads && lus_heads_suit(run->heads, lus_model_sha256(run->measure.model))) /* cut where they were for the fit */
+    lus_tool_measure_cut(&run->measure, lus_heads_threshold(run->heads));
   run->measure.keys = run->options->report ? lus_key_frames_new() : NULL;
   for (guint i = 0; i < run->clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(run->clips, i);

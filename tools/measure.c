@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "measure.h"
 
+void lus_tool_measure_cut(LusToolMeasure *measure, double threshold)
+{
+  measure->threshold = threshold;
+  for (int i = 0; i < LUS_MAX_CLASSES; i++)
+    measure->masks.thresholds[i] = threshold;
+}
+
 gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double threshold, int threads, GError **error)
 {
   const LusSegmenterConfig config = {.sector_mode = LUS_SECTOR_AUTO, .threads = threads};
   *measure = (LusToolMeasure){.model = lus_model_ref(model)};
-  measure->threshold = threshold >= 0 ? threshold : (double)lus_model_info(model)->threshold;
-  for (int i = 0; i < LUS_MAX_CLASSES; i++)
-    measure->masks.thresholds[i] = measure->threshold;
+  lus_tool_measure_cut(measure, threshold >= 0 ? threshold : (double)lus_model_info(model)->threshold);
   measure->segmenter = lus_segmenter_new(model, &config, error);
   measure->masker = lus_masker_new();
   measure->meter = lus_feature_meter_new();

@@ -22,6 +22,8 @@ gboolean lus_tool_measure_open(LusToolMeasure *measure, const char *model_path, 
                                GError **error);
 /** The same for one of several that share a loaded model; without progress. */
 gboolean lus_tool_measure_share(LusToolMeasure *measure, LusModel *model, double threshold, int threads, GError **error);
+/** Cuts the masks at another threshold, 0..1. */
+void lus_tool_measure_cut(LusToolMeasure *measure, double threshold);
 void lus_tool_measure_clear(LusToolMeasure *measure);
 /** Adds every frame of the clip in which a sector is seen to a zone of the exam. @what: for the progress. */
 gboolean lus_tool_measure_clip(LusToolMeasure *measure, LusExam *exam, int zone, const LusToolClip *clip, const char *what,

@@ -254,7 +254,7 @@ static void set_change(LusEstimate *out, const LusHeadZones *zones, double predi
 static gboolean is_other_model(const LusHeads *heads, const LusEstimateQuery *q)
 {
   if (q->model_sha256)
-    return !g_str_equal(heads->model_sha256, q->model_sha256);
+    return !lus_heads_suit(heads, q->model_sha256);
   return count_zones(q->exam, lus_exam_n_zones(q->exam), q->min_frames).seen > 0;
 }
 
@@ -269,7 +269,7 @@ static const char *find_obstacle(const LusHeads *heads, LusTask task, const LusE
     return "No estimator";
   if (task == LUS_TASK_CHANGE && !q->baseline)
     return "No earlier exam";
-  if (task == LUS_TASK_CHANGE && q->baseline_model && !g_str_equal(q->baseline_model, heads->model_sha256))
+  if (task == LUS_TASK_CHANGE && q->baseline_model && !lus_heads_suit(heads, q->baseline_model))
     return "Other model";
   return NULL;
 }
@@ -329,7 +329,7 @@ void lus_estimate(LusEstimate *out, const LusHeads *heads, const LusEstimateQuer
     out->change_probability[i] = NAN;
   for (int i = 0; i < LUS_MAX_ZONES; i++)
     out->zone_sf[i] = NAN;
-  if (heads && q.baseline_model && !g_str_equal(q.baseline_model, heads->model_sha256))
+  if (heads && q.baseline_model && !lus_heads_suit(heads, q.baseline_model))
     q.baseline = NULL;
   for (int task = 0; task < LUS_TASK_N; task++) {
     const char *obstacle = find_obstacle(heads, (LusTask)task, query);

@@ -46,6 +46,8 @@ LUS_API void lus_heads_unref(LusHeads *heads);
 LUS_API const char *lus_heads_sha256(const LusHeads *heads);
 /** Confidence threshold (0..1) of the masks the heads were fitted on: an exam's masks should be cut there too. */
 LUS_API double lus_heads_threshold(const LusHeads *heads);
+/** TRUE if they were fitted on masks of the model with this SHA-256 (64 hexadecimal digits). */
+LUS_API gboolean lus_heads_suit(const LusHeads *heads, const char *model_sha256);
 
 /** The S/F ratio's possible range: 97 % on room air is 462, 100 % is 476. */
 #define LUS_SF_MIN 40.0

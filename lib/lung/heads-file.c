@@ -285,6 +285,11 @@ double lus_heads_threshold(const LusHeads *heads)
   return heads->threshold;
 }
 
+gboolean lus_heads_suit(const LusHeads *heads, const char *model_sha256)
+{
+  return g_str_equal(heads->model_sha256, model_sha256);
+}
+
 /** Heaviest first. */
 static int compare_inputs(const void *a, const void *b)
 {

@@ -96,6 +96,16 @@ check "exam: hashes" jq -e --arg h "$(sha256sum heads.json | cut -d' ' -f1)" --a
 table "${sha//[0-9]/0}" > foreign.csv
 "$lus" fit foreign.csv outcomes.csv -o foreign.json > /dev/null
 check "exam: heads of another model" gives 0 "S/F estimate --: Other model" exam exam -o e --model model.onnx --heads foreign.json
+sed -i 's/"threshold": [0-9.]*/"threshold": 0.1/' foreign.json
+check "exam: heads of another model with another threshold" gives 0 "Other model" exam exam -o o --model model.onnx --heads foreign.json
+check "exam: the model's own threshold holds then" test "$(jq -c .zones.R1.features e/exam.json)" = "$(jq -c .zones.R1.features o/exam.json)"
+rm -r o
+live() { # HEADS: what a pipeline whose masks are cut at 30 % says
+  gst-launch-1.0 filesrc location=exam/p007_d2_R1.mkv ! matroskademux ! avdec_ffv1 ! lussegment model-file=model.onnx \
+    ! lusconfmask confidence-threshold=0.3 ! lussfestimate "heads-file=$1" zone=R1 ! fakesink 2>&1
+}
+check "pipeline: masks cut elsewhere than for the fit" test "$(live heads.json | grep -c 'cut at another threshold')" = 1
+check "pipeline: nothing of it with heads of another model" test "$(live foreign.json | grep -c 'cut at another threshold')" = 0
 echo '{"schema":1,"exam_id":"e1","zones":"R2,R4","clips":[{"file":"other/deep/x.mkv","zone":"R4"}]}' > m.json
 check "exam by manifest" gives 0 "R4 " exam m.json -o m --model model.onnx --heads heads.json --min-frames 1
 check "exam by manifest: id and zones" jq -e '.exam_id == "e1" and .patient == null and .missing_zones == ["R2"]
