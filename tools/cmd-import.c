@@ -96,7 +96,7 @@ static const char *check(const Options *o, LusImportConfig *config, int *split)
     return "--offset: give X,Y in pixels";
   if (o->split && !parse_split(split, o->split))
     return "--split: is one of train, validation, test";
-  if (o->mm_per_pixel != 0 && !(o->mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && o->mm_per_pixel <= LUS_MM_PER_PIXEL_MAX))
+  if (o->mm_per_pixel != 0 && !lus_mm_per_pixel_is_valid(o->mm_per_pixel))
     return "--mm-per-pixel is 0.001 to 10";
   if (!(o->line_width >= 0 && o->line_width <= 1000) || !(o->depth_cm >= 0 && o->depth_cm <= 100) || o->day < 0)
     return "--line-width is up to 1000 pixels, --depth up to 100 cm, --day not negative";

@@ -202,7 +202,7 @@ static gboolean take_told(LusToolInput *input, const LusToolTable *table, GError
     return FALSE;
   }
   input->mm_per_pixel = g_ascii_strtod(mm, &rest);
-  if (*mm && (*rest || !(input->mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && input->mm_per_pixel <= LUS_MM_PER_PIXEL_MAX))) {
+  if (*mm && (*rest || !lus_mm_per_pixel_is_valid(input->mm_per_pixel))) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: mm_per_pixel '%s' is not %g to %g; leave it empty where it is "
                 "unknown", table->path, table->line, mm, LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
     return FALSE;

@@ -195,7 +195,7 @@ static gboolean read_clip(const Reader *r, json_t *object, LusClip *clip, int in
   json_t *day = json_object_get(object, "day"), *mm = json_object_get(object, "mm_per_pixel");
   if (!zone)
     return FALSE;
-  if (mm && !(json_number_value(mm) >= LUS_MM_PER_PIXEL_MIN && json_number_value(mm) <= LUS_MM_PER_PIXEL_MAX))
+  if (mm && !lus_mm_per_pixel_is_valid(json_number_value(mm)))
     return refuse(r, "%s: key 'mm_per_pixel' must be a number of %g to %g; leave it out where it is unknown", place,
                   LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
   if (!json_is_integer(day) || json_integer_value(day) < 1 || json_integer_value(day) > MAX_DAY)

@@ -68,8 +68,9 @@ static gboolean add(json_t *root, LusTask task, const char *path, GError **error
 gboolean lus_heads_take_network(const char *heads, LusTask task, const char *model_sha256, GError **error)
 {
   json_t *root = load(heads, task, model_sha256, error);
+  gboolean taken = root != NULL;
   json_decref(root);
-  return root != NULL;
+  return taken;
 }
 
 gboolean lus_heads_add_network(const char *heads, LusTask task, const char *path, const char *model_sha256,

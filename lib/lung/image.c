@@ -53,6 +53,11 @@ static const struct {
   [LUS_MATRIX_BT2020] = {17216, 44434, 3886},
 };
 
+gboolean lus_mm_per_pixel_is_valid(double mm_per_pixel)
+{
+  return mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && mm_per_pixel <= LUS_MM_PER_PIXEL_MAX;
+}
+
 const char *lus_format_name(LusFormat format)
 {
   return (unsigned)format < LUS_FORMAT_N ? formats[format].name : NULL;

@@ -26,6 +26,7 @@ typedef enum { LUS_MATRIX_BT601, LUS_MATRIX_BT709, LUS_MATRIX_BT2020 } LusMatrix
 /** Smallest and largest mm per pixel that is believed. */
 #define LUS_MM_PER_PIXEL_MIN 0.001
 #define LUS_MM_PER_PIXEL_MAX 10.0
+LUS_API gboolean lus_mm_per_pixel_is_valid(double mm_per_pixel);
 
 /** A picture in somebody else's memory: nothing is copied or owned. */
 typedef struct {

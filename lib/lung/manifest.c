@@ -20,8 +20,7 @@ static gboolean read_clip(LusManifestClip *clip, json_t *json, const char *folde
     return refuse(error, path, place, "%s", problem.text);
   if (!lus_zone_known(zone))
     return refuse(error, path, place, "the zone is none of R1 to R6, L1 to L6, R4V, L4V");
-  if (json_object_get(json, "mm_per_pixel") &&
-      !(clip->mm_per_pixel >= LUS_MM_PER_PIXEL_MIN && clip->mm_per_pixel <= LUS_MM_PER_PIXEL_MAX))
+  if (json_object_get(json, "mm_per_pixel") && !lus_mm_per_pixel_is_valid(clip->mm_per_pixel))
     return refuse(error, path, place, "mm_per_pixel is outside %g to %g; leave it out where it is unknown",
                   LUS_MM_PER_PIXEL_MIN, LUS_MM_PER_PIXEL_MAX);
   if (*file == 0)

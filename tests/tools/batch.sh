@@ -45,7 +45,7 @@ check "manifest: patient, day, zone" gives 0 "f.csv: 2 clips" features in/clips.
 check "manifest: in the table" grep -q '^z,"p, 1",3,R2,4,' f.csv
 check "manifest: else from the name" grep -q '^y_d2_L1,y,2,L1,7,' f.csv
 bundled=$(dirname "$(realpath "$0")")/../../lib/models/default.onnx
-scale() { # TABLE MM: mm per pixel of the clip, and of each % of the sector's height in mm per pixel, in the table
+scale() { # TABLE MM: the table tells this scale of y_d2_L1, and its depth in mm fits it; "": neither
   python3 - "$@" <<'PY'
 import csv, sys
 for row in csv.DictReader(line for line in open(sys.argv[1]) if line[0] != "#"):
