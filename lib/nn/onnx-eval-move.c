@@ -70,7 +70,7 @@ static gboolean give_range(LusEval *eval, int i, const Range *range, GError **er
   return TRUE;
 }
 
-/** Python's start:end:step. */
+/** Python's start:end:step, but that backwards a start before the first element is the first. */
 static gboolean set_range(Range *range, int d, int size, gint64 start, gint64 end, gint64 step, GError **error)
 {
   if (step == 0 || step == G_MININT64)

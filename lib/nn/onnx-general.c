@@ -105,18 +105,20 @@ gboolean lus_onnx_emit_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, int v
   return TRUE;
 }
 
-/** Axes as input 1 (opset 18) or as an attribute; none: all. */
+/** Axes as input 1 (opset 18) or as an attribute; none: all, or with noop_with_empty_axes nothing. */
 static gboolean read_reduced(LusOnnxBuilder *builder, LusOnnxNode *node, int rank, unsigned *axes,
                              GError **error)
 {
   gboolean ok = TRUE;
+  int idle = 0;
   LusNumbers numbers = {.rank = 1};
   const LusOnnxAttribute *a = lus_onnx_node_attribute(node, "axes", LUS_ATTRIBUTE_INTS, &ok, error);
   if (a) {
     numbers.n = a->n_ints;
     memcpy(numbers.i, a->ints, sizeof numbers.i);
   }
-  if (!ok || (lus_onnx_node_input(node, 1) && !lus_onnx_numbers(builder, node, 1, &numbers, error)))
+  if (!ok || (lus_onnx_node_input(node, 1) && !lus_onnx_numbers(builder, node, 1, &numbers, error)) ||
+      !lus_onnx_get_int(node, "noop_with_empty_axes", &idle, 0, 1, error))
     return FALSE;
   for (int k = 0; k < numbers.n; k++) {
     int dimension;
@@ -124,7 +126,7 @@ static gboolean read_reduced(LusOnnxBuilder *builder, LusOnnxNode *node, int ran
       return FALSE;
     *axes |= 1u << dimension;
   }
-  for (int i = 4 - rank; numbers.n == 0 && i < 4; i++)
+  for (int i = 4 - rank; numbers.n == 0 && !idle && i < 4; i++)
     *axes |= 1u << i;
   return TRUE;
 }
@@ -132,13 +134,14 @@ static gboolean read_reduced(LusOnnxBuilder *builder, LusOnnxNode *node, int ran
 static gboolean build_reduce_mean(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   LusOpAttrs attrs = lus_op_attrs_default();
-  int x, mean, keep = 1, idle = 0, size[4] = {1, 1, 1, 1}, left = 0;
-  if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_get_int(node, "keepdims", &keep, 0, 1, error) ||
-      !lus_onnx_get_int(node, "noop_with_empty_axes", &idle, 0, 0, error))
+  int x, mean, keep = 1, size[4] = {1, 1, 1, 1}, left = 0;
+  if (!lus_onnx_activation(builder, node, 0, &x, error) || !lus_onnx_get_int(node, "keepdims", &keep, 0, 1, error))
     return FALSE;
   int rank = lus_onnx_rank(builder, node, 0);
   if (!read_reduced(builder, node, rank, &attrs.axes, error))
     return FALSE;
+  if (!attrs.axes)
+    return lus_onnx_define_alias(builder, node, 0, error);
   if (keep)
     return lus_onnx_emit(builder, node, LUS_OP_REDUCE_MEAN, 1, &x, &attrs, error);
   if (!lus_onnx_need_size(builder, error) ||

@@ -40,14 +40,14 @@ static gboolean build_concat(LusOnnxBuilder *builder, LusOnnxNode *node, GError 
          lus_onnx_emit(builder, node, LUS_OP_CONCAT, node->n_inputs, inputs, &attrs, error);
 }
 
-/** One axis of Slice: the numbers of Python's start:end:step. */
+/** One axis of Slice: Python's start:end:step, but that backwards a start before the first element is the first. */
 static gboolean slice_axis(LusOpAttrs *attrs, int dimension, int size, gint64 start, gint64 end, gint64 step,
                            GError **error)
 {
   if (step == 0 || step > G_MAXINT16 || step < -G_MAXINT16)
     return lus_onnx_invalid(error, "a step that is impossible");
   gint64 low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
-  start = CLAMP(start < 0 ? MAX(start, -G_MAXINT) + size : start, low, high);
+  start = CLAMP(start < 0 ? MAX(start, -G_MAXINT) + size : start, 0, high);
   end = CLAMP(end < 0 ? MAX(end, -G_MAXINT) + size : end, low, high);
   gint64 n = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
   if (n < 1)

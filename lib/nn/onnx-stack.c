@@ -52,14 +52,14 @@ gboolean lus_onnx_join_stacks(LusOnnxBuilder *builder, LusOnnxNode *node, GError
   return lus_onnx_define(builder, node->outputs[0], g_steal_pointer(&joined), error);
 }
 
-/** ReduceSum; the axes are an input from opset 13 on. */
+/** ReduceSum; the axes are an input from opset 13 on. Without axes all is summed or nothing: neither is a stack's sum. */
 gboolean lus_onnx_build_reduce_sum(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
   int keep = 1, idle = 0, sum;
   LusNumbers axes;
   if (!lus_onnx_read_numbers(builder, node, 1, "axes", &axes, error) ||
       !lus_onnx_get_int(node, "keepdims", &keep, 0, 1, error) ||
-      !lus_onnx_get_int(node, "noop_with_empty_axes", &idle, 0, 0, error))
+      !lus_onnx_get_int(node, "noop_with_empty_axes", &idle, 0, 1, error))
     return FALSE;
   const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
   if (!source)

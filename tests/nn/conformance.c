@@ -68,7 +68,6 @@ static const Reason plan_refusals[] = {
   {"'allowzero'", "empty tensors"},
   {"its output is its input", "a network that does nothing"},
   {"the sum of other things", "sums other than of a stack of pictures"},
-  {"'noop_with_empty_axes'", "sums other than of a stack of pictures"},
   {"on constants alone", "operators on constants alone"},
   {"Cast of a picture", "pictures of other types than float"},
   {"only DequantizeLinear may read", "pictures of other types than float"},

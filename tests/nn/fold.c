@@ -301,6 +301,32 @@ static void test_forms(void)
   check_roads(graph, 18, 2, 4, 5, "Pad of opset 18");
 }
 
+/** noop_with_empty_axes says nothing where axes are given. */
+static void test_mean_of_given_axes(void)
+{
+  GByteArray *graph = test_graph(2, 4, 5), *mean = test_node("ReduceMean", "x,axes", "m");
+  INTS(graph, "axes", -1);
+  test_attribute_int(mean, "noop_with_empty_axes", 1);
+  test_add(graph, GRAPH_NODE, mean);
+  GByteArray *none = test_node("ReduceMean", "m", "y0");
+  test_attribute_int(none, "noop_with_empty_axes", 1);
+  test_add(graph, GRAPH_NODE, none);
+  add_node(graph, "Relu", "y0", "y");
+  check_roads(graph, 18, 2, 4, 5, "ReduceMean over given axes");
+}
+
+/** Backwards from before the first element: ONNX begins at the first, of which one is left, or none. */
+static void test_slice_from_before(void)
+{
+  GByteArray *graph = test_graph(2, 4, 5);
+  INTS(graph, "start", -9, -9);
+  INTS(graph, "end", G_MININT64, -99);
+  INTS(graph, "axes", 2, 3);
+  INTS(graph, "steps", -1, -2);
+  add_node(graph, "Slice", "x,start,end,axes,steps", "y");
+  check_roads(graph, 17, 2, 4, 5, "Slice from before the first");
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -312,5 +338,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/roads/products", test_products);
   g_test_add_func("/nn/roads/arithmetic", test_arithmetic);
   g_test_add_func("/nn/roads/forms", test_forms);
+  g_test_add_func("/nn/roads/mean-of-given-axes", test_mean_of_given_axes);
+  g_test_add_func("/nn/roads/slice-from-before", test_slice_from_before);
   return g_test_run();
 }
