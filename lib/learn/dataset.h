@@ -46,10 +46,10 @@ LUS_API gboolean lus_dataset_select_classes(LusDataset *dataset, int n, char *co
 /** In labels/<annotator>/: the file that marks fused labels, and tells how they were made. */
 #define LUS_FUSION_RECORD "fusion.json"
 /** The annotators in use, by name: those selected, else all folders of labels/ but hidden ones and those with a fusion
- *  record. Free with g_strfreev(). */
+ *  record. Free with g_strfreev(). Errors: a name that is not UTF-8. */
 LUS_API char **lus_dataset_annotators(const LusDataset *dataset, GError **error);
-/** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, named
- *  twice, a fusion that was stopped before it was done. */
+/** Uses the labels of these alone (NULL-terminated); fused ones may be among them. Errors: no such folder, a
+ *  name that is not UTF-8, named twice, a fusion that was stopped before it was done. */
 LUS_API gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, GError **error);
 
 /** Progress of long work: called with 0..total; returning FALSE cancels (LUS_ERROR_CANCELLED). May be NULL. */

@@ -49,15 +49,30 @@ gboolean lus_labels_fused(const LusDataset *dataset, const char *annotator)
   return g_file_test(record, G_FILE_TEST_EXISTS);
 }
 
+/** Names go into files and JSON, which know UTF-8 alone. */
+static gboolean check_name(const LusDataset *dataset, const char *annotator, GError **error)
+{
+  if (g_utf8_validate(annotator, -1, NULL))
+    return TRUE;
+  g_autofree char *shown = g_filename_display_name(annotator);
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s/labels: annotator '%s' has a name that is not UTF-8; rename the folder",
+              dataset->path, shown);
+  return FALSE;
+}
+
 char **lus_dataset_annotators(const LusDataset *dataset, GError **error)
 {
   if (dataset->annotators)
     return g_strdupv(dataset->annotators);
   g_autoptr(GPtrArray) names = lus_labels_annotators(dataset);
   g_autoptr(GPtrArray) kept = g_ptr_array_new();
-  for (guint i = 0; i < names->len; i++)
-    if (!lus_labels_fused(dataset, names->pdata[i]))
-      g_ptr_array_add(kept, names->pdata[i]);
+  for (guint i = 0; i < names->len; i++) {
+    if (lus_labels_fused(dataset, names->pdata[i]))
+      continue;
+    if (!check_name(dataset, names->pdata[i], error))
+      return NULL;
+    g_ptr_array_add(kept, names->pdata[i]);
+  }
   if (kept->len > LUS_MAX_ANNOTATORS) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s/labels: more than %d annotators", dataset->path, LUS_MAX_ANNOTATORS);
     return NULL;
@@ -71,6 +86,8 @@ gboolean lus_dataset_select_annotators(LusDataset *dataset, char *const *names, 
   int n = 0;
   for (; names[n]; n++) {
     g_autofree char *folder = annotator_folder(dataset, names[n]);
+    if (!check_name(dataset, names[n], error))
+      return FALSE;
     if (*names[n] == 0 || strchr(names[n], '/') || *names[n] == '.' || !g_file_test(folder, G_FILE_TEST_IS_DIR)) {
       g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "there is no annotator '%s'; annotators are the folders of %s/labels",
                   names[n], dataset->path);

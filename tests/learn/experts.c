@@ -307,6 +307,21 @@ static void test_fuse(Fixture *f, gconstpointer data)
   g_assert_true(lus_dataset_select_annotators(f->dataset, fused, &error));
 }
 
+/** JSON would lose such a name, and its annotator with it. */
+static void test_names(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *jose[] = {(char *)"jos\xe9", NULL};
+  g_autoptr(GError) error = NULL;
+  write_blocks(f, "ann", 1, 40, 80);
+  g_autofree char *folder = g_build_filename(f->folder, "labels", jose[0], NULL);
+  g_assert_cmpint(g_mkdir(folder, 0777), ==, 0);
+  g_assert_null(lus_agreement_measure(f->dataset, NULL, NULL, NULL, &error));
+  assert_error(error, LUS_ERROR_INVALID, "has a name that is not UTF-8; rename the folder");
+  g_assert_false(lus_dataset_select_annotators(f->dataset, jose, &error));
+  assert_error(error, LUS_ERROR_INVALID, "has a name that is not UTF-8");
+}
+
 static gboolean stop(gpointer data, const char *what, gint64 done, gint64 total)
 {
   (void)data;
@@ -407,6 +422,7 @@ int main(int argc, char **argv)
   g_test_add("/experts/icc", Fixture, NULL, set_up, test_icc, tear_down);
   g_test_add("/experts/errors", Fixture, NULL, set_up, test_errors, tear_down);
   g_test_add("/experts/fuse", Fixture, NULL, set_up, test_fuse, tear_down);
+  g_test_add("/experts/names", Fixture, NULL, set_up, test_names, tear_down);
   g_test_add("/experts/stopped", Fixture, NULL, set_up, test_stopped, tear_down);
   g_test_add("/experts/standardisation", Fixture, NULL, set_up, test_standardisation, tear_down);
   return g_test_run();
