@@ -40,8 +40,7 @@ static gboolean check_name(const Fusion *f, GError **error)
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "'%s': the fused annotator needs a name of its own", f->name);
     return FALSE;
   }
-  g_autofree char *record = g_build_filename(f->folder, LUS_FUSION_RECORD, NULL);
-  if (!g_file_test(f->folder, G_FILE_TEST_EXISTS) || g_file_test(record, G_FILE_TEST_EXISTS))
+  if (lus_labels_fused(f->dataset, f->name) || !lus_labels_any(f->folder))
     return TRUE;
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: holds labels that were not fused; choose another name",
               f->folder);
@@ -101,11 +100,12 @@ static gboolean write_record(const Fusion *f, GError **error)
   return ok;
 }
 
-/** The folder with its record and without labels, marked as not finished. */
+/** The folder with its record and without labels, marked as not finished before anything else: wherever this is stopped,
+ *  the folder is refused as an annotator and taken when the command is repeated. */
 static gboolean begin(const Fusion *f, GError **error)
 {
   g_autofree char *begun = g_build_filename(f->folder, LUS_FUSION_BEGUN, NULL);
-  return make_folder(f->folder, error) && write_record(f, error) && lus_file_write(begun, "", 0, error) &&
+  return make_folder(f->folder, error) && lus_file_write(begun, "", 0, error) && write_record(f, error) &&
          clear_folder(f->folder, error);
 }
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define FUSION_PREFIX "fusion." /* of the record, the mark, and what they are called while they are written */
 #define FRAME_PREFIX "frame"
 #define FRAME_DIGITS 6
 
@@ -29,6 +30,15 @@ static char *annotator_folder(const LusDataset *dataset, const char *annotator)
   return g_build_filename(dataset->path, "labels", annotator, NULL);
 }
 
+gboolean lus_labels_any(const char *folder)
+{
+  g_autoptr(GPtrArray) names = lus_folder_names(folder);
+  for (guint i = 0; i < names->len; i++)
+    if (!g_str_has_prefix(names->pdata[i], FUSION_PREFIX))
+      return TRUE;
+  return FALSE;
+}
+
 GPtrArray *lus_labels_annotators(const LusDataset *dataset)
 {
   g_autofree char *folder = g_build_filename(dataset->path, "labels", NULL);
@@ -36,7 +46,7 @@ GPtrArray *lus_labels_annotators(const LusDataset *dataset)
   for (guint i = names->len; i-- > 0;) {
     const char *name = names->pdata[i];
     g_autofree char *path = annotator_folder(dataset, name);
-    if (*name == '.' || !g_file_test(path, G_FILE_TEST_IS_DIR))
+    if (*name == '.' || !g_file_test(path, G_FILE_TEST_IS_DIR) || !lus_labels_any(path))
       g_ptr_array_remove_index(names, i);
   }
   return names;

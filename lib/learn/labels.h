@@ -4,13 +4,16 @@
 
 /** Inside of learn: which frames of a data set are labelled, by whom, and where the files lie. */
 
-#define LUS_FUSION_BEGUN "fusion.begun" /* beside the record, until the last fused label is there */
+#define LUS_FUSION_BEGUN "fusion.begun" /* from before the record until the last fused label is there */
 #define LUS_MAX_ANNOTATORS 255 /* what a count of guint8 holds */
 
 /** The names in a folder, sorted, in a new array that frees them; empty if there is no such folder. */
 GPtrArray *lus_folder_names(const char *path);
-/** The folders of labels/ by name, fused ones too, in such an array; files and hidden folders are no annotators. */
+/** The folders of labels/ by name, fused ones too, in such an array; files, hidden folders and those without labels are no
+ *  annotators. */
 GPtrArray *lus_labels_annotators(const LusDataset *dataset);
+/** Whether an annotator's folder holds anything but what a fusion that was stopped early leaves. */
+gboolean lus_labels_any(const char *folder);
 /** Whether lus_dataset_fuse() wrote the annotator's folder: it holds no one's opinion of its own. */
 gboolean lus_labels_fused(const LusDataset *dataset, const char *annotator);
 

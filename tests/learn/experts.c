@@ -314,8 +314,7 @@ static void test_names(Fixture *f, gconstpointer data)
   char *jose[] = {(char *)"jos\xe9", NULL};
   g_autoptr(GError) error = NULL;
   write_blocks(f, "ann", 1, 40, 80);
-  g_autofree char *folder = g_build_filename(f->folder, "labels", jose[0], NULL);
-  g_assert_cmpint(g_mkdir(folder, 0777), ==, 0);
+  write_blocks(f, jose[0], 1, 40, 80);
   g_assert_null(lus_agreement_measure(f->dataset, NULL, NULL, NULL, &error));
   assert_error(error, LUS_ERROR_INVALID, "has a name that is not UTF-8; rename the folder");
   g_assert_false(lus_dataset_select_annotators(f->dataset, jose, &error));
@@ -346,6 +345,33 @@ static void test_stopped(Fixture *f, gconstpointer data)
   config.progress = NULL;
   g_assert_true(lus_dataset_fuse(f->dataset, "all", &config, NULL, &error));
   g_assert_true(lus_dataset_select_annotators(f->dataset, fused, &error));
+}
+
+/** Killed before the record was there, and between the mark and the record of another fusion: repeating it mends both. */
+static void test_killed(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  write_blocks(f, "ann", 1, 40, 80);
+  write_blocks(f, "bob", 1, 60, 0);
+  g_autoptr(GError) error = NULL;
+  LusFuseConfig config = {.method = LUS_FUSE_MEAN, .command = "test"};
+  char *fused[] = {(char *)"all", NULL};
+  g_autofree char *folder = g_build_filename(f->folder, "labels", "all", NULL);
+  g_autofree char *begun = g_build_filename(folder, "fusion.begun", NULL);
+  g_autofree char *half = g_build_filename(folder, "fusion.begun.00000000-1-0.part", NULL);
+  g_assert_cmpint(g_mkdir(folder, 0777), ==, 0);
+  g_assert_true(g_file_set_contents(half, "", 0, NULL));
+  for (int record = 0; record < 2; record++) {
+    g_assert_true(g_file_set_contents(begun, "", 0, NULL));
+    g_auto(GStrv) annotators = lus_dataset_annotators(f->dataset, &error);
+    g_assert_cmpint(g_strv_length(annotators), ==, 2);
+    g_assert_false(lus_dataset_select_annotators(f->dataset, fused, &error));
+    assert_error(error, LUS_ERROR_INVALID, "labels/all: lus fuse was stopped");
+    g_assert_true(lus_dataset_fuse(f->dataset, "all", &config, NULL, &error));
+    g_assert_no_error(error);
+    g_assert_false(g_file_test(begun, G_FILE_TEST_EXISTS));
+    g_assert_false(g_file_test(half, G_FILE_TEST_EXISTS));
+  }
 }
 
 /** Simulated experts of known bias label simulated frames; scales are fitted on the first half against the unbiased one,
@@ -424,6 +450,7 @@ int main(int argc, char **argv)
   g_test_add("/experts/fuse", Fixture, NULL, set_up, test_fuse, tear_down);
   g_test_add("/experts/names", Fixture, NULL, set_up, test_names, tear_down);
   g_test_add("/experts/stopped", Fixture, NULL, set_up, test_stopped, tear_down);
+  g_test_add("/experts/killed", Fixture, NULL, set_up, test_killed, tear_down);
   g_test_add("/experts/standardisation", Fixture, NULL, set_up, test_standardisation, tear_down);
   return g_test_run();
 }
