@@ -191,8 +191,22 @@ static gboolean open_planes(Run *run, GError **error)
   return FALSE;
 }
 
+static gboolean find_zone(int *zone, Run *run, const LusToolClip *clip, GError **error)
+{
+  *zone = lus_exam_zone(run->exam, clip->told.zone);
+  if (*zone < 0 && lus_zone_known(clip->told.zone))
+    g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: no room for zone '%s', as an exam has at most %d; leave some out of "
+                "those expected", clip->path, clip->told.zone, LUS_MAX_ZONES);
+  else if (*zone < 0)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: '%s' is no zone; expected R1 to R6, L1 to L6, R4V or L4V",
+                clip->path, clip->told.zone);
+  return *zone >= 0;
+}
+
 static gboolean measure_clips(Run *run, GError **error)
 {
+  int zone;
+
   if (!lus_tool_measure_open(&run->measure, run->options->model, -1, run->options->threads, error) ||
       !open_planes(run, error))
     return FALSE;
@@ -201,12 +215,8 @@ static gboolean measure_clips(Run *run, GError **error)
   run->measure.keys = run->options->report ? lus_key_frames_new() : NULL;
   for (guint i = 0; i < run->clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(run->clips, i);
-    int zone = lus_exam_zone(run->exam, clip->told.zone);
-    if (zone < 0) {
-      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: '%s' is no zone; expected R1 to R6, L1 to L6, R4V or L4V",
-                  clip->path, clip->told.zone);
+    if (!find_zone(&zone, run, clip, error))
       return FALSE;
-    }
     g_autofree char *what = g_strdup_printf("clip %u/%u %s", i + 1, run->clips->len, clip->name);
     lus_exam_add_clip(run->exam, zone, clip->name);
     if (!lus_tool_measure_clip(&run->measure, run->exam, zone, clip, what, error) ||

@@ -110,6 +110,8 @@ echo '{"schema":1,"exam_id":"e1","zones":"R2,R4","clips":[{"file":"other/deep/x.
 check "exam by manifest" gives 0 "R4 " exam m.json -o m --model model.onnx --heads heads.json --min-frames 1
 check "exam by manifest: id and zones" jq -e '.exam_id == "e1" and .patient == null and .missing_zones == ["R2"]
   and .zones.R4.clips == ["x"]' m/exam.json
+check "exam: no room for a 17th zone" gives 1 "no room for zone 'R6', as an exam has at most 16" exam other/deep/x.mkv \
+  --zone R6 --zones a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p -o o --model model.onnx
 check "exam of one clip" gives 0 "R6 " exam other/deep/x.mkv --zone R6 -o o --model model.onnx --heads heads.json
 check "exam: a name without zone" gives 1 "tells no zone" exam other -o o --model model.onnx
 check "exam: --zone for two clips" gives 1 "there are 2" exam exam --zone R1 -o o --model model.onnx
