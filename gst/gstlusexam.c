@@ -2,13 +2,6 @@
 #include "gstlusexam.h"
 #include <math.h>
 
-/* What goes into the file beside the exam itself. */
-typedef struct {
-  char *path, *exam_id; /* NULL: none */
-  int min_frames;
-  double sf_measured;
-} Settings;
-
 struct _GstLusExam {
   gatomicrefcount references;
   LusExam *exam;
@@ -23,7 +16,8 @@ struct _GstLusExam {
   gboolean settled;        /* and the estimate is the last */
   gboolean written;
   char finished_at[8];
-  Settings settings;       /* of a finished one */
+  char *path, *exam_id;    /* as its finish said */
+  GstLusExamSettings settings; /* of a finished one, whose texts are these */
 
   GstLusNetworks *networks; /* NULL: none */
   gboolean suited;          /* they read the model's planes */
@@ -87,12 +81,6 @@ GstLusExam *gst_lus_exam_ref(GstLusExam *exam)
   return exam;
 }
 
-static void clear_settings(Settings *settings)
-{
-  g_free(settings->path);
-  g_free(settings->exam_id);
-}
-
 void gst_lus_exam_unref(GstLusExam *exam)
 {
   if (!exam || !g_atomic_ref_count_dec(&exam->references))
@@ -102,7 +90,8 @@ void gst_lus_exam_unref(GstLusExam *exam)
   gst_lus_networks_free(exam->networks);
   g_clear_error(&exam->problem);
   g_free(exam->embeddings);
-  clear_settings(&exam->settings);
+  g_free(exam->path);
+  g_free(exam->exam_id);
   g_free(exam->clip);
   g_free(exam->model_sha256);
   lus_feature_meter_free(exam->meter);
@@ -149,12 +138,14 @@ static gboolean is_new_result(const GstLusSegMeta *meta)
   return meta && meta->segmentation && meta->mask && !(meta->flags & GST_LUS_SEG_REUSED);
 }
 
-/* A clip that goes over several zones is listed in each. */
+/* A clip that goes over several zones is listed in each. It goes on where it is the zone's last; one that comes back after
+ * another is a clip anew. */
 static void list_clip(GstLusExam *exam)
 {
   const char *const *clips = lus_exam_clips(exam->exam, exam->zone_index);
+  const guint n = g_strv_length((char **)clips);
 
-  if (exam->clip && !g_strv_contains(clips, exam->clip))
+  if (exam->clip && (n == 0 || !g_str_equal(clips[n - 1], exam->clip)))
     lus_exam_add_clip(exam->exam, exam->zone_index, exam->clip);
 }
 
@@ -259,16 +250,19 @@ static void note_time(char out[8])
   g_snprintf(out, 8, "%02d:%02d", g_date_time_get_hour(now), g_date_time_get_minute(now));
 }
 
-void gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, double sf_measured)
+void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings)
 {
-  if (!exam->finished) {
-    note_time(exam->finished_at);
-    exam->finished = TRUE;
-    exam->asked = FALSE; /* zones that are missing now stay so */
-  }
-  clear_settings(&exam->settings);
-  exam->settings = (Settings){g_strdup(path), g_strdup(exam_id), min_frames, sf_measured};
-  gst_lus_exam_estimate(exam, min_frames);
+  if (exam->finished)
+    return;
+  note_time(exam->finished_at);
+  exam->finished = TRUE;
+  exam->asked = FALSE; /* zones that are missing now stay so */
+  exam->path = g_strdup(settings->path);
+  exam->exam_id = g_strdup(settings->exam_id);
+  exam->settings = *settings;
+  exam->settings.path = exam->path;
+  exam->settings.exam_id = exam->exam_id;
+  gst_lus_exam_estimate(exam, settings->min_frames);
 }
 
 char *gst_lus_exam_take_text(GstLusExam *exam, char **path)
@@ -375,11 +369,17 @@ static void write_features(const GstLusExam *exam, GstStructure *summary)
   }
 }
 
-void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary)
+void gst_lus_exam_summarise(const GstLusExam *exam, const GstLusExamSettings *settings, GstStructure *summary)
 {
   LusExamView view;
 
-  fill_view(exam, min_frames, &view);
+  if (exam->finished)
+    settings = &exam->settings;
+  fill_view(exam, settings->min_frames, &view);
   gst_lus_summary_set_exam(summary, &view);
   write_features(exam, summary);
+  if (settings->exam_id)
+    gst_structure_set(summary, "exam-id", G_TYPE_STRING, settings->exam_id, NULL);
+  if (settings->sf_measured > 0)
+    gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, settings->sf_measured, NULL);
 }

@@ -8,6 +8,13 @@
 
 typedef struct _GstLusExam GstLusExam;
 
+/* What goes into the file beside the exam itself, and where that is. */
+typedef struct {
+  const char *path, *exam_id; /* NULL: none */
+  int min_frames;             /* zones with fewer count as missing */
+  double sf_measured;         /* 0 = unknown */
+} GstLusExamSettings;
+
 /** @heads_file: the estimator, with its video networks; NULL: the bundled one, without which the estimate is "No
  * estimator". @zones: expected ones (NULL or empty = R1 R2 R3 L1 L2 L3). @baseline: exam.json of an earlier exam, for the
  * change, or NULL. NULL with @error if a file cannot be used, or a zone's name is empty, too long or there twice. */
@@ -16,7 +23,8 @@ GstLusExam *gst_lus_exam_ref(GstLusExam *exam);
 /** NULL is accepted. */
 void gst_lus_exam_unref(GstLusExam *exam);
 
-/** Chooses the zone of the frames to come, "" = none; the clip of the zone before pauses. FALSE (then none) if its name is in no vocabulary. */
+/** Chooses the zone of the frames to come, "" = none; the clip of the zone before pauses. FALSE (then none)
+ * if its name is in no vocabulary, or there is no room for another zone. */
 gboolean gst_lus_exam_set_zone(GstLusExam *exam, const char *zone);
 /** Name of the expected zone at @index; FALSE if there are fewer. */
 gboolean gst_lus_exam_expected_zone(const GstLusExam *exam, int index, char zone[LUS_ZONE_LENGTH]);
@@ -39,9 +47,9 @@ guint64 gst_lus_exam_frames(const GstLusExam *exam);
 /** Estimates anew if frames came since; zones with fewer than @min_frames count as missing. Where video networks are at
  * work, a valid estimate comes with the end of the next round. */
 void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
-/** The last estimate; no frame is added from here on. The file is to be written to @path (NULL: nowhere). @exam_id may be
- * NULL; @sf_measured 0 = unknown. */
-void gst_lus_exam_finish(GstLusExam *exam, const char *path, const char *exam_id, int min_frames, double sf_measured);
+/** The last estimate; no frame is added from here on. The first finish says name and file (path NULL: it is written
+ * nowhere); another changes nothing. */
+void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings);
 /** exam.json of a finished exam with its last estimate, once; then it counts as written. NULL: not so far, no path, no
  * frame was added, or written already. The caller frees it and *path. */
 char *gst_lus_exam_take_text(GstLusExam *exam, char **path);
@@ -62,5 +70,6 @@ void gst_lus_exam_end_round(GstLusExam *exam, GstLusRound *round);
 void gst_lus_exam_end_work(GstLusExam *exam);
 gboolean gst_lus_exam_is_at_work(const GstLusExam *exam);
 
-/** What lusoverlay shows and, by name, those features of the frame added last that are known; to @summary. */
-void gst_lus_exam_summarise(const GstLusExam *exam, int min_frames, GstStructure *summary);
+/** What lusoverlay shows, name and measured S/F of the exam and, by name, those features of the frame added last that are
+ * known; to @summary. @settings: of now; a finished exam has its own. */
+void gst_lus_exam_summarise(const GstLusExam *exam, const GstLusExamSettings *settings, GstStructure *summary);

@@ -1,6 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstlusexamwarnings.h"
 
+void gst_lus_warn_zone(GstElement *element, const char *zone)
+{
+  g_autofree char *capitals = g_ascii_strup(zone, -1);
+
+  if (lus_zone_known(capitals))
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("There is no room for zone \"%s\"; its pictures are in no zone.", zone),
+                        ("An exam has at most %d zones; see the property zones.", LUS_MAX_ZONES));
+  else
+    GST_ELEMENT_WARNING(element, STREAM, FAILED, ("No zone is called \"%s\"; its pictures are in no zone.", zone),
+                        ("Zones are R1..R6, L1..L6, R4V and L4V."));
+}
+
+void gst_lus_warn_not_begun(GstElement *element, const GError *problem)
+{
+  GST_ELEMENT_WARNING(element, RESOURCE, SETTINGS, ("No exam begins: %s", problem->message),
+                      ("The exam before has ended: no picture counts until an exam begins. See baseline-file, heads-file and "
+                       "zones."));
+}
+
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added)
 {
   if (added == GST_LUS_EXAM_OTHER_MODEL)

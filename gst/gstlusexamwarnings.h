@@ -4,6 +4,10 @@
 /* Warnings that lussfestimate posts about an exam: what is wrong with it, and the remedy. */
 #include "gstlusexam.h"
 
+/** Why gst_lus_exam_set_zone() refused a zone: no vocabulary has it, or the exam has no room. */
+void gst_lus_warn_zone(GstElement *element, const char *zone);
+/** Why an exam could not be started. */
+void gst_lus_warn_not_begun(GstElement *element, const GError *problem);
 /** Frames that do not fit those before, or the estimator: GST_LUS_EXAM_OTHER_MODEL or GST_LUS_EXAM_OTHER_THRESHOLD. */
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added);
 /** Why the video networks cannot be used; NULL: they can. */

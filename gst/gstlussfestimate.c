@@ -72,12 +72,6 @@ static gboolean choose_zone_locked(GstLusSfEstimate *self, const char *zone, gbo
   return !self->exam || gst_lus_exam_set_zone(self->exam, self->zone);
 }
 
-static void warn_unknown_zone(GstLusSfEstimate *self, const char *zone)
-{
-  GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No zone is called \"%s\"; its pictures are in no zone.", zone),
-                      ("Zones are R1..R6, L1..L6, R4V and L4V."));
-}
-
 static void choose_zone(GstLusSfEstimate *self, const char *zone, gboolean from_tag)
 {
   gboolean known;
@@ -86,7 +80,7 @@ static void choose_zone(GstLusSfEstimate *self, const char *zone, gboolean from_
   known = choose_zone_locked(self, zone, from_tag);
   g_mutex_unlock(&self->lock);
   if (!known)
-    warn_unknown_zone(self, zone);
+    gst_lus_warn_zone(GST_ELEMENT(self), zone);
 }
 
 /* 0 if it was not entered, or can't be. */
@@ -97,6 +91,12 @@ static double measured_locked(GstLusSfEstimate *self)
   if (self->spo2 > 0 && self->fio2 > 0)
     lus_sf_ratio(&measured, self->spo2, self->fio2, NULL);
   return measured;
+}
+
+/* The texts are the element's: valid under the lock. */
+static GstLusExamSettings settings_locked(GstLusSfEstimate *self)
+{
+  return (GstLusExamSettings){self->exam_file, self->exam_id, self->min_frames, measured_locked(self)};
 }
 
 /* lusconfmask's running mean must not cross a zone that was chosen here. */
@@ -172,8 +172,9 @@ static void finish_exam(GstLusSfEstimate *self, gboolean wait)
 
   g_mutex_lock(&self->lock);
   if (self->exam) {
+    const GstLusExamSettings settings = settings_locked(self);
     exam = gst_lus_exam_ref(self->exam);
-    gst_lus_exam_finish(exam, self->exam_file, self->exam_id, self->min_frames, measured_locked(self));
+    gst_lus_exam_finish(exam, &settings);
     work_locked(self);
     while (wait && gst_lus_exam_is_at_work(exam))
       g_cond_wait(&self->worked, &self->lock);
@@ -256,6 +257,22 @@ static gboolean is_started(GstLusSfEstimate *self)
   return started;
 }
 
+/* The patient who was to come is there all the same: no picture of theirs may count in the exam before. That ends as it
+ * would have, written only if it was finished: exam-file may be the next one's by now. */
+static void close_exam(GstLusSfEstimate *self)
+{
+  GstLusExamSettings settings;
+
+  g_mutex_lock(&self->lock);
+  if (self->exam) {
+    settings = settings_locked(self);
+    settings.path = NULL;
+    gst_lus_exam_finish(self->exam, &settings);
+    work_locked(self);
+  }
+  g_mutex_unlock(&self->lock);
+}
+
 /* @baseline_file: earlier exam of the patient to come, or NULL. */
 static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *baseline_file)
 {
@@ -263,7 +280,8 @@ static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *
   GstLusExam *exam = is_started(self) ? make_exam(self, baseline_file, &error) : NULL;
 
   if (error) {
-    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", error->message), ("The exam before goes on."));
+    close_exam(self);
+    gst_lus_warn_not_begun(GST_ELEMENT(self), error);
     return;
   }
   g_mutex_lock(&self->lock);
@@ -303,7 +321,7 @@ static gboolean start(GstBaseTransform *trans)
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message),
                       ("See the properties zones, baseline-file and heads-file."));
   if (zone)
-    warn_unknown_zone(self, zone);
+    gst_lus_warn_zone(GST_ELEMENT(self), zone);
   return exam != NULL;
 }
 
@@ -478,13 +496,9 @@ static gboolean is_due_locked(GstLusSfEstimate *self, GstClockTime now)
 
 static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
 {
-  double measured = measured_locked(self);
+  const GstLusExamSettings settings = settings_locked(self);
 
-  gst_lus_exam_summarise(self->exam, self->min_frames, summary);
-  if (self->exam_id)
-    gst_structure_set(summary, "exam-id", G_TYPE_STRING, self->exam_id, NULL);
-  if (measured > 0)
-    gst_structure_set(summary, "sf-measured", G_TYPE_DOUBLE, measured, NULL);
+  gst_lus_exam_summarise(self->exam, &settings, summary);
 }
 
 static gboolean set_caps(GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)

@@ -295,19 +295,77 @@ static void test_small_letters(void)
   gst_harness_teardown(harness);
 }
 
-static void test_unknown_zone(void)
+static void assert_warning(GstBus *bus, const char *text)
 {
-  GstHarness *harness = make_harness("");
+  GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_autoptr(GError) warning = NULL;
+
+  g_assert_nonnull(message);
+  gst_message_parse_warning(message, &warning, NULL);
+  g_assert_nonnull(strstr(warning->message, text));
+  gst_message_unref(message);
+}
+
+/* A zone that no vocabulary has, and one that an exam of 16 zones has no room for: each for its own reason. */
+static void test_refused_zone(gconstpointer full)
+{
+  GstHarness *harness = make_harness(full ? "zones=\"<a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p>\"" : "");
   GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
   GstBus *bus = gst_bus_new();
-  GstMessage *message;
 
   gst_element_set_bus(sf, bus);
-  fixture_push_zone(harness, "knee");
-  message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
-  g_assert_nonnull(message);
-  gst_message_unref(message);
+  fixture_push_zone(harness, full ? "R1" : "knee");
+  assert_warning(bus, full ? "no room for zone \"R1\"" : "No zone is called \"knee\"");
   assert_zone(harness, 0, "", FALSE);
+  gst_element_set_bus(sf, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(sf);
+  gst_harness_teardown(harness);
+}
+
+static void send_start(GstHarness *harness, const char *exam_id, const char *baseline_file)
+{
+  gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+      gst_structure_new("lus-exam", "action", G_TYPE_STRING, "start", "exam-id", G_TYPE_STRING, exam_id, "baseline-file",
+                        G_TYPE_STRING, baseline_file, NULL)));
+}
+
+/* A start that fails ends the exam before: what comes then is the next patient's, and no file gets what is not finished. */
+static void test_failed_start(void)
+{
+  g_autofree char *path = fixture_path("not-begun.json"),
+                  *settings = g_strdup_printf("exam-file=%s exam-id=a zone=L1", path);
+  GstHarness *harness = make_harness(settings);
+  GstElement *sf = gst_harness_find_element(harness, "lussfestimate");
+  GstBus *bus = gst_bus_new();
+  GstStructure *summary;
+  LusExamView view;
+  json_t *exam;
+
+  gst_element_set_bus(sf, bus);
+  push_frames(harness, 0, 3);
+  send_start(harness, "b", "/nowhere/earlier.json");
+  assert_warning(bus, "No exam begins: /nowhere/earlier.json");
+  g_object_set(sf, "exam-id", "b", "zone", "L1", NULL);
+  push_frames(harness, 3, 2);
+  summary = pull_summary(harness, 5);
+  g_assert_true(gst_lus_summary_get_exam(summary, &view));
+  g_assert_true(view.finished);
+  g_assert_cmpint(view.frames[3], ==, 3);
+  g_assert_cmpstr(gst_structure_get_string(summary, "exam-id"), ==, "a");
+  gst_structure_free(summary);
+  g_signal_emit_by_name(sf, "finish-exam");
+  g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+
+  send_start(harness, "c", NULL);
+  g_object_set(sf, "zone", "L1", NULL);
+  push_frames(harness, 6, 2);
+  g_signal_emit_by_name(sf, "finish-exam");
+  exam = read_exam(path);
+  g_assert_cmpint(zone_frames(exam, "L1"), ==, 2);
+  g_assert_cmpstr(json_string_value(json_object_get(exam, "exam_id")), ==, "c");
+  json_decref(exam);
+  g_remove(path);
   gst_element_set_bus(sf, NULL);
   gst_object_unref(bus);
   gst_object_unref(sf);
@@ -534,7 +592,9 @@ static void add_tests(void)
   g_test_add_func("/lussfestimate/keys", test_keys);
   g_test_add_func("/lussfestimate/messages", test_messages);
   g_test_add_func("/lussfestimate/small-letters", test_small_letters);
-  g_test_add_func("/lussfestimate/unknown-zone", test_unknown_zone);
+  g_test_add_data_func("/lussfestimate/unknown-zone", NULL, test_refused_zone);
+  g_test_add_data_func("/lussfestimate/no-room-for-zone", "full", test_refused_zone);
+  g_test_add_func("/lussfestimate/failed-start", test_failed_start);
   g_test_add_func("/lussfestimate/zone-before-start", test_zone_before_start);
   g_test_add_func("/lussfestimate/errors", test_errors);
   g_test_add_func("/lussfestimate/unwritable-file", test_unwritable_file);

@@ -321,6 +321,38 @@ static void test_same_numbers(gconstpointer grey)
   gst_harness_teardown(harness);
 }
 
+/* Clips A, B, A of one zone are three: the one that comes back is neither lost nor part of B. */
+static void test_clip_comes_back(void)
+{
+  static const char *const streams[] = {"A", "B", "A"};
+  g_autofree char *heads = write_both("back", 3, FALSE, 1), *path = fixture_path("back-exam.json"), *names = NULL;
+  GstHarness *harness = make_harness(heads, path, "");
+  Direct direct;
+  json_t *exam;
+
+  direct_open(&direct, heads);
+  for (int i = 0; i < 3; i++) {
+    gst_harness_push_event(harness, gst_event_new_stream_start(streams[i]));
+    begin_segment(harness);
+    choose(harness, "R1");
+    push_levels(harness, 0, 4, 20 + 30 * i);
+    direct_frames(&direct, 4, 20 + 30 * i);
+    direct_clip(&direct, "R1", i + 1);
+  }
+  choose(harness, "L1");
+  push_levels(harness, 4, 4, 60);
+  direct_frames(&direct, 4, 60);
+  direct_clip(&direct, "L1", 1);
+  gst_harness_push_event(harness, gst_event_new_eos());
+  exam = read_exam(path);
+  names = json_dumps(json_object_get(json_object_get(json_object_get(exam, "zones"), "R1"), "clips"), JSON_COMPACT);
+  g_assert_cmpstr(names, ==, "[\"A\",\"B\",\"A\"]");
+  assert_same(&direct, exam);
+  direct_close(&direct);
+  json_decref(exam);
+  gst_harness_teardown(harness);
+}
+
 /* Networks that stand still: pictures and events go on, and the exam is not finished before they are. */
 static void test_pictures_do_not_wait(void)
 {
@@ -439,6 +471,28 @@ static void test_two_patients(void)
     g_free(texts[i]);
 }
 
+/* The first finish says name and file, also where the networks still run when another comes. */
+static void test_finished_twice(void)
+{
+  g_autofree char *heads = write_both("twice", 3, FALSE, 1), *a = fixture_path("first.json"), *b = fixture_path("second.json");
+  GstHarness *harness = make_harness(heads, a, "");
+  g_autoptr(GstElement) sf = gst_harness_find_element(harness, "lussfestimate");
+  json_t *exam;
+
+  hold(TRUE);
+  examine(harness, "A", a, 90);
+  tell(harness, "finish", NULL);
+  g_object_set(sf, "exam-id", "B", "exam-file", b, NULL);
+  tell(harness, "finish", NULL);
+  hold(FALSE);
+  finish(harness);
+  exam = read_exam(a);
+  g_assert_cmpstr(json_string_value(json_object_get(exam, "exam_id")), ==, "A");
+  g_assert_false(g_file_test(b, G_FILE_TEST_EXISTS));
+  json_decref(exam);
+  gst_harness_teardown(harness);
+}
+
 /* An exam that is thrown away leaves nothing behind. */
 static void test_started_over(void)
 {
@@ -481,7 +535,8 @@ static guint count_warnings(GstBus *bus, const char *text)
   return count;
 }
 
-/* The next exam has the network that lies there then; one that does not fit to its heads file leaves the exam before. */
+/* The next exam has the network that lies there then; one that does not fit to its heads file leaves that of the exam before,
+ * which has ended. */
 static void test_swapped(void)
 {
   g_autofree char *heads = write_both("swap", 3, FALSE, 1), *path = fixture_path("swap-exam.json"), *sha256 = NULL;
@@ -502,6 +557,7 @@ static void test_swapped(void)
   sha256 = sha256_of("swap.onnx");
   examine(harness, "2", path, 20);
   write_network("swap.onnx", 3, FALSE, 3); /* without its heads */
+  tell(harness, "finish", NULL);
   tell(harness, "start", "3");
   g_assert_cmpuint(count_warnings(bus, "swap.onnx: not the network that the heads file names"), ==, 1);
   finish(harness);
@@ -601,6 +657,8 @@ static void add_tests(void)
   g_test_add_func("/networks/pictures-do-not-wait", test_pictures_do_not_wait);
   g_test_add_func("/networks/running", test_running);
   g_test_add_func("/networks/two-patients", test_two_patients);
+  g_test_add_func("/networks/clip-comes-back", test_clip_comes_back);
+  g_test_add_func("/networks/finished-twice", test_finished_twice);
   g_test_add_func("/networks/started-over", test_started_over);
   g_test_add_func("/networks/swapped", test_swapped);
   g_test_add_func("/networks/no-sensible-numbers", test_no_sensible_numbers);
