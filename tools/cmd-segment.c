@@ -125,12 +125,12 @@ static gboolean segment_clip(gpointer data, gpointer segmenter, guint index, Lus
   g_autofree char *sha256 = lus_tool_worker_hash(worker, input->path, error);
   if (!sha256)
     return FALSE;
-  if (o->resume && lus_tool_segment_done(sha256, folder, run->model, segmenter, &o->clip) &&
+  if (o->resume && lus_tool_segment_done(input, sha256, folder, run->model, segmenter, &o->clip) &&
       lus_tool_row_read(row, input->name, input->path, folder, NULL)) {
     lus_tool_worker_skip(worker);
     return TRUE;
   }
-  if (lus_tool_segment_clip(input->path, sha256, folder, run->model, segmenter, &o->clip, worker, error))
+  if (lus_tool_segment_clip(input, sha256, folder, run->model, segmenter, &o->clip, worker, error))
     return lus_tool_row_read(row, input->name, input->path, folder, error);
   g_rmdir(folder); /* unless somebody else left something in it */
   return FALSE;

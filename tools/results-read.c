@@ -78,13 +78,13 @@ static gboolean take_header(LusResultsReader *reader, GError **error)
   json_error_t problem;
   header->temporal_alpha = 1;
   if (json_unpack_ex(reader->first, &problem, 0, "{s:i, s:s, s:s, s:s, s:s, s:F, s:s, s:o, s:[i,i], s:{s:b, s:s, s:s}, "
-                     "s?{s:F, s:F, s:i}, s?b}",
+                     "s?{s:F, s:F, s:i}, s?b, s?F}",
                      "schema", &schema, "clip", &header->clip, "model", &header->model, "model_sha256",
                      &header->model_sha256, "kernels", &header->kernels, "threshold", &header->threshold, "clip_sha256",
                      &header->clip_sha256, "classes", &classes, "input", &header->width, &header->height, "outputs",
                      "overlay", &overlay, "masks", &masks, "confidences", &confidences, "cleaning", "hysteresis",
                      &header->hysteresis, "temporal_alpha", &header->temporal_alpha, "min_area", &header->min_area, "live",
-                     &header->live) != 0)
+                     &header->live, "mm_per_pixel", &header->mm_per_pixel) != 0)
     return refuse(reader, error, problem.text);
   if (schema != 1)
     return refuse(reader, error, "a schema other than 1");
@@ -95,6 +95,8 @@ static gboolean take_header(LusResultsReader *reader, GError **error)
   if (!(header->hysteresis >= 0 && header->hysteresis <= 1 && header->temporal_alpha >= 0 && header->temporal_alpha <= 1 &&
         header->min_area >= 0))
     return refuse(reader, error, "cleaning: hysteresis and temporal_alpha are 0 to 1, min_area is not below 0");
+  if (json_object_get(reader->first, "mm_per_pixel") && !lus_mm_per_pixel_is_valid(header->mm_per_pixel))
+    return refuse(reader, error, "mm_per_pixel is not 0.001 to 10");
   header->overlay = overlay;
   if (!take_form(&header->masks, masks) || !take_form(&header->confidences, confidences))
     return refuse(reader, error, "outputs: masks and confidences are one of none, png, rle, ffv1");

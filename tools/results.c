@@ -62,7 +62,7 @@ static gboolean write_header(LusResults *results, GError **error)
     json_array_append_new(classes, json_string(header->classes[i]));
   return write_line(results,
                     json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:[i,i], s:{s:b, s:s, s:s}, "
-                              "s:{s:f, s:f, s:i}, s:b}", "lus",
+                              "s:{s:f, s:f, s:i}, s:b, s:o*}", "lus",
                               lus_version(), "schema", 1, "notice", LUS_NOTICE, "clip", header->clip, "model",
                               header->model, "model_sha256", header->model_sha256, "kernels", header->kernels,
                               "threshold", tidy(header->threshold), "clip_sha256", header->clip_sha256, "classes",
@@ -70,7 +70,8 @@ static gboolean write_header(LusResults *results, GError **error)
                               "masks", lus_tool_planes_name(header->masks), "confidences",
                               lus_tool_planes_name(header->confidences), "cleaning", "hysteresis",
                               tidy(header->hysteresis), "temporal_alpha", tidy(header->temporal_alpha), "min_area",
-                              header->min_area, "live", header->live),
+                              header->min_area, "live", header->live, "mm_per_pixel",
+                              header->mm_per_pixel > 0 ? json_real(header->mm_per_pixel) : NULL),
                     error);
 }
 

@@ -38,6 +38,7 @@ typedef struct {
   double threshold;        /* 0..1, of all classes */
   double hysteresis, temporal_alpha; /* of masks, as in LusConfidenceConfig; temporal_alpha 1 = no smoothing */
   int min_area;
+  double mm_per_pixel;     /* told beside the clip; 0: it was not */
   gboolean live;           /* of pictures as they came, whose results may be older */
   gboolean overlay;        /* overlay.mkv is written too, by somebody else */
   LusPlanesForm masks, confidences;

@@ -8,6 +8,7 @@
 
 typedef struct {
   const char *path, *folder;
+  double mm_per_pixel; /* told beside the clip; 0: what the file tells */
   LusModel *model;
   LusSegmenter *segmenter;
   const LusSegmentOptions *options;
@@ -171,6 +172,8 @@ static gboolean segment_frames(Run *run, LusToolWorker *worker, GError **error)
       return FALSE;
     if (end)
       return TRUE;
+    if (run->mm_per_pixel > 0)
+      image.mm_per_pixel = run->mm_per_pixel;
     lus_tool_clip_rate(run->source, &rate[0], &rate[1], &total);
     if (!segment_frame(run, &image, pts_ns, rate, error) ||
         !lus_tool_worker_frame(worker, run->frame + 1, total, error))
@@ -187,7 +190,8 @@ static gboolean begin(Run *run, const char *sha256, GError **error)
     .clip = clip, .clip_sha256 = sha256, .model = model, .model_sha256 = lus_model_sha256(run->model),
     .kernels = lus_segmenter_kernels(run->segmenter), .n_classes = info->n_classes, .width = info->width,
     .height = info->height, .threshold = run->options->threshold, .hysteresis = run->options->hysteresis,
-    .temporal_alpha = run->options->temporal_alpha, .min_area = run->options->min_area, .overlay = run->options->overlay,
+    .temporal_alpha = run->options->temporal_alpha, .min_area = run->options->min_area,
+    .mm_per_pixel = run->mm_per_pixel, .overlay = run->options->overlay,
     .masks = run->options->masks, .confidences = run->options->confidences};
   for (int i = 0; i < info->n_classes; i++)
     header.classes[i] = info->classes[i];
@@ -217,11 +221,11 @@ static void clear(Run *run)
   g_free(run->canvas_memory);
 }
 
-gboolean lus_tool_segment_clip(const char *path, const char *sha256, const char *folder, LusModel *model,
+gboolean lus_tool_segment_clip(const LusToolInput *input, const char *sha256, const char *folder, LusModel *model,
                                LusSegmenter *segmenter, const LusSegmentOptions *options, LusToolWorker *worker,
                                GError **error)
 {
-  Run run = {.path = path, .folder = folder, .model = model, .segmenter = segmenter, .options = options};
+  Run run = {.path = input->path, .mm_per_pixel = input->mm_per_pixel, .folder = folder, .model = model, .segmenter = segmenter, .options = options};
   gboolean ok = begin(&run, sha256, error) && segment_frames(&run, worker, error) && finish(&run, error);
   clear(&run);
   return ok;
@@ -259,12 +263,19 @@ static gboolean same_masks(const LusResultsHeader *header, const LusSegmentOptio
          fabs(header->temporal_alpha - options->temporal_alpha) < 1e-6 && header->min_area == options->min_area;
 }
 
-gboolean lus_tool_segment_done(const char *sha256, const char *folder, const LusModel *model,
+/** The depth scale is all that follows from it. */
+static gboolean same_scale(const LusResultsHeader *header, double mm_per_pixel, const LusSegmentOptions *options)
+{
+  return !options->overlay || fabs(header->mm_per_pixel - mm_per_pixel) <= 1e-6 * mm_per_pixel;
+}
+
+gboolean lus_tool_segment_done(const LusToolInput *input, const char *sha256, const char *folder, const LusModel *model,
                                const LusSegmenter *segmenter, const LusSegmentOptions *options)
 {
   g_autoptr(LusResultsReader) reader = lus_results_open(folder, NULL);
   const LusResultsHeader *header = reader ? &reader->header : NULL;
   return header && g_str_equal(header->clip_sha256, sha256) &&
          g_str_equal(header->model_sha256, lus_model_sha256(model)) && same_arithmetic(header->kernels, segmenter) &&
-         same_masks(header, options) && has_outputs(header, folder, options);
+         same_masks(header, options) && same_scale(header, input->mm_per_pixel, options) &&
+         has_outputs(header, folder, options);
 }

@@ -13,10 +13,10 @@ typedef struct {
 } LusSegmentOptions;
 
 /** Segments one clip, whose file has the hash @sha256, into @folder. @segmenter is reset first. */
-gboolean lus_tool_segment_clip(const char *path, const char *sha256, const char *folder, LusModel *model,
+gboolean lus_tool_segment_clip(const LusToolInput *input, const char *sha256, const char *folder, LusModel *model,
                                LusSegmenter *segmenter, const LusSegmentOptions *options, LusToolWorker *worker,
                                GError **error);
 /** TRUE if @folder holds the finished results of the clip of this hash with this model, this segmenter's precision and these
- *  options. */
-gboolean lus_tool_segment_done(const char *sha256, const char *folder, const LusModel *model,
+ *  options, and an overlay that is asked for has the input's scale. */
+gboolean lus_tool_segment_done(const LusToolInput *input, const char *sha256, const char *folder, const LusModel *model,
                                const LusSegmenter *segmenter, const LusSegmentOptions *options);

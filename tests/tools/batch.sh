@@ -73,6 +73,16 @@ assert abs(features["pleura_depth_mm"] - float(row["pleura_depth_mm"])) < 1e-6
 PY
 check "manifest with another scale" bash -c "'$lus' features in/scale.csv --model '$bundled' -o s.csv --resume 2>&1"
 check "manifest with another scale: measured again" scale s.csv 0.25
+gst-launch-1.0 -q lustestsrc num-buffers=3 probe=linear ! video/x-raw,format=GRAY8,width=640,height=480 ! avenc_ffv1 \
+  ! matroskamux ! filesink location=upright.mkv
+for mm in 0.1 0.2; do
+  printf 'file,mm_per_pixel\nupright.mkv,%s\nin/z.mkv,\n' $mm > upright.csv
+  check "segment: a manifest with the scale $mm" gives 0 "" segment upright.csv -m model.onnx -o scaled --overlay --resume
+  check "segment: $mm is recorded" jq -es ".[0].mm_per_pixel == $mm" scaled/upright/frames.jsonl
+  cp scaled/upright/overlay.mkv overlay-$mm.mkv
+done
+check "segment: no scale, none recorded" jq -es '.[0] | has("mm_per_pixel") | not' scaled/z/frames.jsonl
+check "segment: another depth scale in the overlay" bash -c '! cmp -s overlay-0.1.mkv overlay-0.2.mkv'
 printf 'file,mm_per_pixel\nz.mkv,wide\n' > bad.csv
 check "manifest: wrong scale" gives 1 "bad.csv:2: mm_per_pixel 'wide' is not 0.001 to 10" features bad.csv --model model.onnx -o bad
 echo '{"schema":1,"clips":[{"file":"z.mkv","zone":"R1"}]}' > in/exam.json
