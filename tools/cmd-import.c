@@ -147,6 +147,12 @@ static void print_result(const Options *o, const LusRegions *regions, const LusI
   json_decref(annotators);
 }
 
+static void tell_unheeded(const GPtrArray *unheeded)
+{
+  for (guint i = 0; i < unheeded->len; i++)
+    fprintf(stderr, "lus import: %s\n", (const char *)unheeded->pdata[i]);
+}
+
 static gboolean write_out(LusImportResult *result, const Options *o, const LusRegions *regions, int split,
                           GError **error)
 {
@@ -162,13 +168,15 @@ static gboolean write_out(LusImportResult *result, const Options *o, const LusRe
     return FALSE;
   }
   g_auto(GStrv) classes = o->classes ? g_strsplit(o->classes, ",", -1) : NULL;
+  g_autoptr(GPtrArray) unheeded = g_ptr_array_new_with_free_func(g_free);
   LusToolProgress *progress = lus_tool_progress_new();
   LusImportTarget target = {.path = o->output, .clips = clips, .patient = o->patient, .zone = o->zone, .day = o->day,
                             .split = split, .mm_per_pixel = o->mm_per_pixel, .licence = o->licence,
                             .classes = classes, .partial = o->partial, .replace = o->replace,
-                            .open = lus_tool_open_clip, .progress = lus_tool_progress, .progress_data = progress};
+                            .open = lus_tool_open_clip, .progress = lus_tool_progress, .progress_data = progress, .unheeded = unheeded};
   gboolean ok = lus_import_write(result, regions, &target, error);
   lus_tool_progress_free(progress);
+  tell_unheeded(unheeded);
   return ok;
 }
 

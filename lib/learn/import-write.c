@@ -57,6 +57,15 @@ static gboolean same_classes(const Writer *w)
                            has);
 }
 
+/** Of what is in the data set already, the data set's word holds. */
+static void note_kept(const Writer *w, const char *place, const char *what, const char *given, const char *kept)
+{
+  if (w->target->unheeded && given && !g_str_equal(given, kept))
+    g_ptr_array_add(w->target->unheeded, g_strdup_printf("%s: is there already, with %s '%s', which is kept; --%s '%s' is for "
+                                                         "new ones (to change it, correct " LUS_DATASET_MANIFEST ")", place,
+                                                         what, kept, what, given));
+}
+
 /** The data set's manifest, or a new one. */
 static gboolean open_manifest(Writer *w)
 {
@@ -64,6 +73,8 @@ static gboolean open_manifest(Writer *w)
   if (g_file_test(file, G_FILE_TEST_EXISTS)) {
     w->manifest = lus_dataset_parse(w->target->path, w->error);
     w->dataset = w->manifest ? lus_dataset_from_json(w->target->path, w->manifest, w->error) : NULL;
+    if (w->dataset)
+      note_kept(w, w->target->path, "licence", w->target->licence, w->dataset->licence);
     return w->dataset && same_classes(w);
   }
   const char *licence = w->target->licence ? w->target->licence : "unknown";
@@ -189,6 +200,15 @@ static int find_clip(const LusDataset *dataset, const char *name)
   return -1;
 }
 
+static void note_clip(const Writer *w, const char *path, const LusClip *clip)
+{
+  g_autofree char *given = w->target->day > 0 ? g_strdup_printf("%d", w->target->day) : NULL;
+  g_autofree char *kept = g_strdup_printf("%d", clip->day);
+  note_kept(w, path, "patient", w->target->patient, clip->patient);
+  note_kept(w, path, "day", given, kept);
+  note_kept(w, path, "zone", w->target->zone, clip->zone);
+}
+
 /** A clip that is there gets the scale it lacks; another one than it has is an error. */
 static gboolean keep_scale(Writer *w, const char *path, int index)
 {
@@ -216,6 +236,8 @@ static gboolean plan_clips(Writer *w)
     int known = find_clip(w->dataset, name);
     if (!g_hash_table_add(given, name))
       return lus_import_refuse(w->error, path, "two clips of the same name; rename one");
+    if (known >= 0)
+      note_clip(w, path, &w->dataset->clips[known]);
     if (known < 0 ? !describe_clip(w, path, file, labelled) : !keep_scale(w, path, known))
       return FALSE;
     w->result->clips += known < 0;

@@ -50,6 +50,8 @@ typedef struct {
   gpointer user_data;
   LusProgress progress;
   gpointer progress_data;
+  GPtrArray *unheeded;      /* of char *, which it frees: gets a line for each of patient, day, zone and licence that is another
+                               than what the data set has, and keeps; or NULL */
 } LusImportTarget;
 
 typedef struct {

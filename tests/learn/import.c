@@ -387,6 +387,19 @@ static void test_write(Fixture *f, gconstpointer data)
   target.replace = TRUE;
   g_assert_true(lus_import_write(&result, r, &target, NULL));
   g_assert_cmpint(result.written, ==, 1);
+  /* What is said anew of a clip that is there is not heeded, and told. */
+  g_autoptr(GPtrArray) unheeded = g_ptr_array_new_with_free_func(g_free);
+  LusImportTarget other = target;
+  other.unheeded = unheeded;
+  other.patient = "P2";
+  other.day = 3;
+  other.zone = "R1"; /* as it is */
+  other.licence = "secret";
+  g_assert_true(lus_import_write(&result, r, &other, NULL));
+  g_assert_cmpuint(unheeded->len, ==, 3);
+  g_assert_nonnull(strstr(unheeded->pdata[0], "with licence 'unknown', which is kept; --licence 'secret'"));
+  g_assert_nonnull(strstr(unheeded->pdata[1], "P1_d1_R1.mkv: is there already, with patient 'P1', which is kept"));
+  g_assert_nonnull(strstr(unheeded->pdata[2], "with day '1', which is kept; --day '3'"));
   /* A second rater; only what was drawn. */
   target.partial = TRUE;
   g_autoptr(LusRegions) second = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, NULL);
