@@ -25,6 +25,7 @@ typedef struct {
   LusToolFeatures *features;
   LusZone *measured; /* [clips->len] */
   char **sha256;     /* [clips->len], NULL: not measured */
+  gboolean same_planes; /* those that are there already are the model's */
 } Run;
 
 /** What a worker has for itself. */
@@ -88,7 +89,7 @@ static gboolean measure_clip(gpointer data, gpointer opened, guint index, LusToo
   if (!sha256)
     return FALSE;
   g_autofree char *planes = planes_path(run, clip);
-  gboolean kept = !planes || g_file_test(planes, G_FILE_TEST_EXISTS);
+  gboolean kept = !planes || (run->same_planes && g_file_test(planes, G_FILE_TEST_EXISTS));
   if (kept && lus_tool_features_known(run->features, clip, sha256, measured)) {
     lus_tool_worker_skip(batch_worker);
     run->sha256[index] = g_steal_pointer(&sha256);
@@ -157,12 +158,15 @@ static int run_features(const Options *o, char *const *arguments)
   g_autoptr(LusModel) model = lus_model_load(path, &error);
   if (!model)
     return lus_tool_fail("features", error);
+  Run run = {.options = o, .model = model, .clips = clips};
+  if (o->planes && !lus_video_planes_begin(&run.same_planes, o->planes, lus_model_sha256(model), &error))
+    return lus_tool_fail("features", error);
   double threshold = o->threshold < 0 ? (double)lus_model_info(model)->threshold : o->threshold / 100;
   g_autoptr(LusToolFeatures) features =
     lus_tool_features_open(o->output, lus_model_sha256(model), threshold, o->resume, &error);
   if (!features)
     return lus_tool_fail("features", error);
-  Run run = {.options = o, .model = model, .clips = clips, .features = features};
+  run.features = features;
   return run_batch(&run);
 }
 

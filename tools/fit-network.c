@@ -120,6 +120,9 @@ gboolean lus_tool_fit_network(const LusToolFitNetwork *o, LusTask task, const ch
   g_autoptr(LusVideoData) data = lus_video_data_load(features, o->planes, outcomes, min_frames, error);
   if (!data || !lus_heads_take_network(output, task, data->model_sha256, error))
     return FALSE;
+  if (data->unmarked)
+    fprintf(stderr, "lus fit: %s: does not say of which model its planes are; they are taken for those of the table's\n",
+            o->planes);
   g_autofree char *checkpoint = g_strdup_printf("%s.%s", output, lus_task_name(task));
   LusToolProgress *progress = lus_tool_progress_new();
   config.checkpoint = checkpoint;

@@ -5,12 +5,58 @@
 #include "learn/tables.h"
 #include "learn/video.h"
 #include "nn/error.h"
+#include "nn/file.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define P LUS_CLIP_PIXELS
+#define RECORD_BYTES 4096
+
+/* ---- the folder ---- */
+
+/** Whether @folder's record is of the model. *marked: there is a record. */
+static gboolean check_model(gboolean *marked, const char *folder, const char *model_sha256, GError **error)
+{
+  gsize length;
+  g_autofree char *path = g_build_filename(folder, LUS_PLANES_RECORD, NULL);
+  *marked = g_file_test(path, G_FILE_TEST_EXISTS);
+  if (!*marked)
+    return TRUE;
+  g_autofree guint8 *data = lus_file_read(path, RECORD_BYTES, &length, error);
+  if (!data)
+    return FALSE;
+  json_t *root = json_loadb((const char *)data, length, JSON_REJECT_DUPLICATES, NULL);
+  const char *found = json_string_value(json_object_get(root, "model_sha256"));
+  gboolean same = g_strcmp0(found, model_sha256) == 0;
+  if (!same)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: these planes are of model %.12s, not of %.12s; make both table and "
+                "planes with 'lus features --planes' and one model, in a folder of their own", path, found ? found : "unknown",
+                model_sha256);
+  json_decref(root);
+  return same;
+}
+
+gboolean lus_video_planes_begin(gboolean *same, const char *folder, const char *model_sha256, GError **error)
+{
+  if (!check_model(same, folder, model_sha256, error))
+    return FALSE;
+  if (*same)
+    return TRUE;
+  if (g_mkdir_with_parents(folder, 0777) != 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot make the folder: %s", folder, g_strerror(errno));
+    return FALSE;
+  }
+  g_autofree char *path = g_build_filename(folder, LUS_PLANES_RECORD, NULL);
+  g_autofree char *text = g_strdup_printf("{\"model_sha256\": \"%s\"}\n", model_sha256);
+  return lus_file_write(path, text, strlen(text), error);
+}
+
+/* ---- a clip's picture ---- */
 
 gboolean lus_video_planes_write(const char *path, const guint8 *planes, int classes, GError **error)
 {
@@ -156,8 +202,10 @@ LusVideoData *lus_video_data_load(const char *features, const char *folder, cons
   g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, min_frames, error);
   g_autoptr(LusCsv) csv = table ? lus_csv_load(features, error) : NULL;
   g_autoptr(LusVideoData) data = g_new0(LusVideoData, 1);
-  if (!csv || !read_clips(data, table, csv, folder, error))
+  gboolean marked;
+  if (!csv || !check_model(&marked, folder, table->model_sha256, error) || !read_clips(data, table, csv, folder, error))
     return NULL;
+  data->unmarked = !marked;
   data->model_sha256 = g_strdup(table->model_sha256);
   return g_steal_pointer(&data);
 }

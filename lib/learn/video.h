@@ -28,12 +28,19 @@ typedef struct {
   int *readmitted;      /* per patient, after the last exam: 1 yes, 0 no, -1 not known */
   char **patients;      /* names */
   char *model_sha256;   /* whose planes these are */
+  gboolean unmarked;    /* as far as the table tells: the planes' folder has no LUS_PLANES_RECORD */
   int without_planes;   /* rows of the table left out because no frame of the clip showed a sector */
   int not_at_hand;      /* those left out because an exam would not count the zone, lus_zone_at_hand() */
 } LusVideoData;
 
+/** In a folder of planes: the model that they are of. */
+#define LUS_PLANES_RECORD "planes.json"
+/** Marks @folder, which is made if it is not there, as that of the model's planes. *same: it was so before, and pictures in
+ *  it are of this model. Errors: it is another model's. */
+LUS_API gboolean lus_video_planes_begin(gboolean *same, const char *folder, const char *model_sha256, GError **error);
+
 /** Joins features.csv and outcomes.csv, as lus_outcome_table_load() does, with the planes that 'lus features --planes'
- *  wrote into @folder, one PNG per clip. Errors name file and line. */
+ *  wrote into @folder, one PNG per clip. Errors name file and line; planes of another model than the table's are one. */
 LUS_API LusVideoData *lus_video_data_load(const char *features, const char *folder, const char *outcomes, int min_frames,
                                           GError **error);
 LUS_API void lus_video_data_free(LusVideoData *data);

@@ -597,8 +597,14 @@ static void test_tables(void)
     planes[0] = (guint8)i;
     g_assert_true(lus_video_planes_write(path, planes, 1, &error));
   }
+  gboolean same;
+  g_assert_true(lus_video_planes_begin(&same, folder, sha, &error));
+  g_assert_false(same);
+  g_assert_true(lus_video_planes_begin(&same, folder, sha, &error));
+  g_assert_true(same);
   g_autoptr(LusVideoData) data = lus_video_data_load(features, folder, outcomes, 30, &error);
   g_assert_no_error(error);
+  g_assert_false(data->unmarked);
   g_assert_cmpint(data->n_exams, ==, 3);
   g_assert_cmpint(data->without_planes, ==, 1);
   g_assert_cmpint(data->not_at_hand, ==, 1);
@@ -616,6 +622,14 @@ static void test_tables(void)
   write_text(folder, "o.csv", "patient,day,spo2_percent,fio2\na,1,90,30\n");
   g_assert_null(lus_video_data_load(features, folder, outcomes, 30, &error));
   g_assert_nonnull(strstr(error->message, "o.csv:2: FiO2 30"));
+  g_clear_error(&error);
+  write_text(folder, "o.csv", "patient,day,spo2_percent,fio2\na,1,90,0.3\n");
+  write_text(folder, "planes.json", "{\"model_sha256\": \"0123456789abcdef\"}");
+  g_assert_null(lus_video_data_load(features, folder, outcomes, 30, &error));
+  g_assert_nonnull(strstr(error->message, "planes.json: these planes are of model 0123456789ab, not of "));
+  g_clear_error(&error);
+  g_assert_false(lus_video_planes_begin(&same, folder, sha, &error));
+  g_assert_error(error, LUS_ERROR, LUS_ERROR_INVALID);
   GDir *dir = g_dir_open(folder, 0, NULL);
   for (const char *name; (name = g_dir_read_name(dir));) {
     g_autofree char *path = g_build_filename(folder, name, NULL);

@@ -47,6 +47,10 @@ check "report: broken" gives 1 "broken.json:2: not valid JSON" report broken.jso
 
 check "features with planes" gives 0 "f.csv: 2 clips" features clips -o f.csv --model model.onnx --planes planes
 check "a picture of each clip" is_size planes/p1_d1_R1.png 768x192
+"$make_model" 96 model96.onnx
+check "planes of two models in one folder" gives 1 "planes.json: these planes are of model" \
+  features clips -o f96.csv --model model96.onnx --planes planes
+check "nothing else was written" test -z "$(ls f96.csv* 2>&-)"
 printf 'patient,day,spo2_percent,fio2\np1,1,90,0.3\n' > o.csv
 check "network: needs a heads file" gives 1 "make it with 'lus fit' without --network" fit --network planes f.csv o.csv -o none.json
 echo '{}' > heads.json
@@ -56,6 +60,9 @@ check "network: no heads in it" gives 1 "heads.json: its heads were fitted on an
 check "network: not for a report" gives 2 "--report and --explain are for fits without" fit --network planes f.csv o.csv -o heads.json --report r
 check "network: its options are of no other fit" gives 2 "--folds is for --network" fit --folds 9 f.csv o.csv -o heads.json
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
+check "features of another model" gives 0 "f96.csv: 2 clips" features clips -o f96.csv --model model96.onnx
+check "network: planes of another model than the table's" gives 1 "planes.json: these planes are of model" \
+  fit --network planes --min-frames 1 f96.csv o.csv -o heads.json
 check "network: widths" gives 1 "expected three numbers" fit --network planes --widths 16,24 f.csv o.csv -o heads.json
 
 # Ten patients whose S/F falls with the B-line/pleura percentage, for some on the second day; their planes are all alike.
