@@ -91,6 +91,18 @@ static void test_overload(void)
   gst_object_unref(bus);
 }
 
+static void assert_one_warning(GstBus *bus, const char *text)
+{
+  GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_autoptr(GError) warning = NULL;
+
+  g_assert_nonnull(message);
+  gst_message_parse_warning(message, &warning, NULL);
+  g_assert_nonnull(strstr(warning->message, text));
+  gst_message_unref(message);
+  g_assert_cmpuint(scene_count_messages(bus, GST_MESSAGE_WARNING), ==, 0);
+}
+
 /* One warning for each time that skipping goes on. */
 static void test_warnings(void)
 {
@@ -102,12 +114,25 @@ static void test_warnings(void)
     slow_set_duration(50 * MS);
     for (guint end = n + 90; n < end; n++)
       gst_buffer_unref(scene_push(harness, n, SCENE_TIME(n)));
-    g_assert_cmpuint(scene_count_messages(bus, GST_MESSAGE_WARNING), ==, 1);
+    assert_one_warning(bus, "too slow for every picture: a result takes ");
     slow_set_duration(10 * MS);
     for (guint end = n + 45; n < end; n++)
       gst_buffer_unref(scene_push(harness, n, SCENE_TIME(n)));
     g_assert_cmpuint(scene_count_messages(bus, GST_MESSAGE_WARNING), ==, 0);
   }
+  scene_teardown(harness);
+  gst_object_unref(bus);
+}
+
+/* A first result that does not come has no time that it takes. */
+static void test_warning_before_results(void)
+{
+  GstHarness *harness = scene_harness(SEG, 3000 * MS);
+  GstBus *bus = scene_bus(harness);
+
+  for (guint n = 0; n < 60; n++)
+    gst_buffer_unref(scene_push(harness, n, SCENE_TIME(n)));
+  assert_one_warning(bus, "too slow for every picture: there is no result yet.");
   scene_teardown(harness);
   gst_object_unref(bus);
 }
@@ -366,6 +391,7 @@ static void add_tests(void)
   scene_open(SCENE_SEED);
   g_test_add_func("/live/auto", test_auto);
   g_test_add_func("/live/overload", test_overload);
+  g_test_add_func("/live/warning-before-results", test_warning_before_results);
   g_test_add_func("/live/warnings", test_warnings);
   g_test_add_func("/live/interval", test_interval);
   g_test_add_func("/live/same-bits", test_same_bits);

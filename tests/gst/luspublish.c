@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
+#include <dlfcn.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <jansson.h>
@@ -117,6 +118,45 @@ static void test_metrics_unwritable(void)
   gst_harness_teardown(harness);
   g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
   gst_object_unref(bus);
+}
+
+static gboolean no_threads;
+
+/* Stands before GLib's. */
+__attribute__((visibility("default"))) GThread *g_thread_try_new(const gchar *name, GThreadFunc function, gpointer data,
+                                                                 GError **error)
+{
+  GThread *(*real)(const gchar *, GThreadFunc, gpointer, GError **);
+
+  if (no_threads && g_strcmp0(name, "luspublish") == 0) {
+    g_set_error(error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "no thread to be had");
+    return NULL;
+  }
+  *(void **)&real = dlsym(RTLD_NEXT, "g_thread_try_new");
+  return real(name, function, data, error);
+}
+
+/* Without a thread nothing would be sent: an error before anything plays. */
+static void test_no_thread(void)
+{
+  GstBus *bus;
+  GstElement *element = fixture_element("luspublish", &bus);
+  GstMessage *message;
+  g_autoptr(GError) error = NULL;
+
+  g_object_set(element, "metrics-file", "/nonexistent/lus.prom", NULL);
+  no_threads = TRUE;
+  g_assert_cmpint(gst_element_set_state(element, GST_STATE_PAUSED), ==, GST_STATE_CHANGE_FAILURE);
+  no_threads = FALSE;
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+  g_assert_nonnull(message);
+  gst_message_parse_error(message, &error, NULL);
+  g_assert_nonnull(strstr(error->message, "no thread to be had"));
+  gst_message_unref(message);
+  g_assert_cmpint(gst_element_set_state(element, GST_STATE_NULL), ==, GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_bus(element, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(element);
 }
 
 static gboolean fails_to_start(const char *server, const char *text)
@@ -307,6 +347,7 @@ static void add_tests(void)
   g_test_add_func("/luspublish/metrics", test_metrics);
   g_test_add_func("/luspublish/interval", test_interval);
   g_test_add_func("/luspublish/metrics-unwritable", test_metrics_unwritable);
+  g_test_add_func("/luspublish/no-thread", test_no_thread);
 #ifdef LUS_HAVE_MQTT
   g_test_add_func("/luspublish/servers", test_servers);
   g_test_add_func("/luspublish/no-broker", test_no_broker);

@@ -5,6 +5,8 @@
 #include "learn/import-internal.h"
 #include "learn/annotation.h"
 
+#include <unistd.h>
+
 static char *put(const Fixture *f, const char *name, const void *data, gsize length)
 {
   char *path = g_build_filename(f->folder, name, NULL);
@@ -458,6 +460,29 @@ static void test_write_errors(Fixture *f, gconstpointer data)
   target_clear(&target);
 }
 
+/** A clip that cannot be copied to its end, as on a full disk, leaves no data set. */
+static void test_full_disk(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[2] = {NULL};
+  GError *error = NULL;
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  g_autofree char *folder = g_build_filename(target.path, "clips", NULL);
+  g_autofree char *part = g_build_filename(folder, "P1_d1_R1.mkv.part", NULL);
+  g_autofree char *manifest = g_build_filename(target.path, "dataset.json", NULL);
+  g_autoptr(LusRegions) r = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, NULL);
+  g_assert_cmpint(g_mkdir_with_parents(folder, 0777), ==, 0);
+  g_assert_cmpint(symlink("/dev/full", part), ==, 0);
+  g_assert_false(lus_import_write(&result, r, &target, &error));
+  assert_error(error, LUS_ERROR_IO, "P1_d1_R1.mkv.part: cannot write: No space left on device");
+  g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS | G_FILE_TEST_IS_SYMLINK));
+  g_assert_false(g_file_test(manifest, G_FILE_TEST_EXISTS));
+  g_assert_true(lus_import_write(&result, r, &target, &error));
+  g_assert_no_error(error);
+  target_clear(&target);
+}
+
 /** A folder stands for its files of the format; others are left out, unless nothing else is there. */
 static void test_folder(Fixture *f, gconstpointer data)
 {
@@ -647,6 +672,7 @@ int main(int argc, char **argv)
   ADD("/import/damaged-mask", NULL, test_damaged_mask);
   ADD("/import/write", NULL, test_write);
   ADD("/import/write-errors", NULL, test_write_errors);
+  ADD("/import/full-disk", NULL, test_full_disk);
   ADD("/import/folder", NULL, test_folder);
   ADD("/import/deal", NULL, test_deal);
   ADD("/export/again", NULL, test_export_again);

@@ -88,6 +88,8 @@ check "network: too few patients" gives 1 "1 patients with planes and outcome" f
 for task in sf change readmission; do
   check "then a network: $task" gives 0 "$task network on " fit --task $task "${tiny[@]}" many.csv many-outcomes.csv -o heads.json
 done
+check "network: at most a fold for each patient" gives 0 "figures on patients not seen, 10 folds" \
+  fit --task sf --network many --steps 1 --folds 99 --widths 8,8,8 --threads 1 many.csv many-outcomes.csv -o heads.json
 check "their files" test -s heads.sf.onnx -a -s heads.change.onnx -a -s heads.readmission.onnx
 check "the heads file names them" jq -e '.networks | keys == ["change", "readmission", "sf"]' heads.json
 cp heads.sf.onnx kept.onnx
