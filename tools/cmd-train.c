@@ -102,9 +102,9 @@ static int run_command(LusTraining *run, const char *data_text)
   LusClassMetrics metrics[LUS_MAX_CLASSES];
   run->data_text = data_text;
   gboolean ok = check_files(run, &error) && lus_tool_data_open(&data, data_text, &error);
-  LusToolProgress *progress = is_first(run) ? lus_tool_progress_new() : NULL;
+  LusToolProgress *progress = lus_tool_progress_new(); /* the others' too must outlive Ctrl-C until the first has stopped */
   run->config.progress = lus_tool_progress;
-  run->config.progress_data = progress;
+  run->config.progress_data = is_first(run) ? progress : NULL;
   ok = ok && train(run, &data, metrics, &error);
   lus_tool_progress_free(progress);
   lus_tool_data_clear(&data);

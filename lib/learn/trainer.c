@@ -487,6 +487,8 @@ static gboolean train(Trainer *t, GError **error)
     if ((!go_on || last || t->state.step % MAX(config->checkpoint_interval, 1) == 0) && !save_checkpoint(t, error))
       return FALSE;
     if (!go_on && !last) {
+      if (config->peers) /* nobody ends, and with that all, before the first process has written */
+        config->peers->broadcast(config->peers->data, &go_on, sizeof go_on);
       g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "training: stopped after step %" G_GINT64_FORMAT " of %d",
                   t->state.step, config->steps);
       return FALSE;

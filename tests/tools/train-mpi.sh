@@ -34,4 +34,7 @@ report "losses, gradients and Dice are those of one process up to rounding" $? c
 timeout 100 mpirun -n 3 "${train[@]}" -o three.onnx > three.txt 2>&1
 [ $? -ne 0 ] && grep -q "multiple of the number of processes" three.txt
 report "a batch that cannot be shared out is refused by all" $? three.txt
+timeout -s INT 8 mpirun -n 2 "${train[@]}" --steps 1000000 --checkpoint-interval 1000000 -o four.onnx > four.txt 2>&1
+grep -q "repeat the command to go on from four.onnx.checkpoint" four.txt && [ -s four.onnx.checkpoint ]
+report "stopped by Ctrl-C, all wait for the checkpoint" $? four.txt
 echo "1..$n"
