@@ -208,6 +208,36 @@ static gboolean check_keys(const LusTrainOptions *o, GKeyFile *file, GError **er
   return TRUE;
 }
 
+/** A key file's later line would win over the earlier one without a word. */
+static gboolean check_twice(const char *path, GError **error)
+{
+  g_autofree char *text = NULL, *group = NULL;
+  if (!g_file_get_contents(path, &text, NULL, error))
+    return FALSE;
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (int i = 0; lines[i]; i++) {
+    char *line = g_strstrip(lines[i]), *end = strchr(line, *line == '[' ? ']' : '=');
+    if (*line == '#' || !end)
+      continue;
+    *end = '\0';
+    if (*line == '[') {
+      g_free(group);
+      group = g_strdup(line + 1);
+      continue;
+    }
+    char *key = g_strdup_printf("[%s] %s", group, g_strchomp(line));
+    int before = GPOINTER_TO_INT(g_hash_table_lookup(seen, key));
+    if (before > 0)
+      g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: %s: stands in line %d already; remove one of them", path,
+                  i + 1, key, before);
+    g_hash_table_insert(seen, key, GINT_TO_POINTER(i + 1));
+    if (before > 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /** What the file says of options that the command line left open. */
 static gboolean read_file(LusTrainOptions *o, GError **error)
 {
@@ -216,9 +246,7 @@ static gboolean read_file(LusTrainOptions *o, GError **error)
     g_prefix_error(error, "%s: ", o->config_file);
     return FALSE;
   }
-  if (!check_keys(o, file, error))
-    return FALSE;
-  if (!read_augment(o, file, error))
+  if (!check_keys(o, file, error) || !check_twice(o->config_file, error) || !read_augment(o, file, error))
     return FALSE;
   for (int i = 0; i < N_OPTIONS; i++) {
     if (o->values[i] || !g_key_file_has_key(file, table[i].group, table[i].key, NULL))

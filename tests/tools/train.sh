@@ -39,6 +39,8 @@ check "bad number" refuses_file "bad.conf: [learning] batch = two: must be" '[le
 check "bad size" refuses_file "bad.conf: [data] size = 100x100: sides are multiples of 32" '[data]\nsize = 100x100\n'
 check "bad target" refuses_file "bad.conf: [learning] target = mean: " '[learning]\ntarget = mean\n'
 check "bad optimiser" refuses_file "bad.conf: [learning] optimizer = adam: optimizer 'adam': is one of" '[learning]\noptimizer = adam\n'
+check "a key twice" refuses_file "bad.conf:7: [learning] steps: stands in line 2 already" \
+  '[learning]\nsteps = 4\n# steps = 5\n[run]\nthreads = 1\n [learning] \n  steps=6\n'
 check "no key file" refuses_file "bad.conf: Key file contains line" 'steps: 4\n'
 check "no file" trains 1 "none.conf: No such file" -o bad.onnx --config none.conf
 check "bad flags are a matter of usage" trains 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
