@@ -175,6 +175,7 @@ int lus_cmd_fit(int argc, char **argv)
   g_auto(GStrv) arguments = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *command = g_strjoinv(" ", argv);
+  const char *wrong = NULL;
   int code = lus_tool_parse(argc, argv, entries, "FEATURES OUTCOMES", description, 2, 2, &arguments);
   guint tasks = code == LUS_EXIT_DONE ? read_tasks(options.task) : 0;
   if (code == LUS_EXIT_DONE && !tasks)
@@ -183,6 +184,8 @@ int lus_cmd_fit(int argc, char **argv)
     code = lus_tool_usage("fit", "say where to write with -o HEADS, or which heads to test with --test HEADS");
   else if (code == LUS_EXIT_DONE && (options.min_frames < 1 || options.network.seed < 0))
     code = lus_tool_usage("fit", "--min-frames must be 1 or more, --seed 0 or more");
+  else if (code == LUS_EXIT_DONE && (wrong = lus_tool_fit_network_wrong(&options.network)))
+    code = lus_tool_usage("fit", wrong);
   else if (code == LUS_EXIT_DONE && options.network.planes && (!options.output || (tasks & (tasks - 1))))
     code = lus_tool_usage("fit", "--network fits one task, into -o HEADS");
   else if (code == LUS_EXIT_DONE && options.network.planes && (options.report || options.explain))

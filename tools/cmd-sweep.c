@@ -23,6 +23,7 @@ static const char *const without[] = {"output", "target", "held-out", "checkpoin
 #define MAX_FOLDS 100
 #define MAX_SEEDS 100
 #define MAX_SHARDS 10000
+#define USUAL_MIN_FRAMES 10
 
 static const double usual_levels[] = {0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
 
@@ -118,6 +119,10 @@ static int configure(Sweep *s)
     return lus_tool_usage("sweep", "no output; say where to write the report with -o DIR");
   if (s->folds < 1 || s->folds > MAX_FOLDS || s->seeds < 1 || s->seeds > MAX_SEEDS)
     return lus_tool_usage("sweep", "--folds and --seeds are 1 to 100");
+  if (s->min_frames < 1)
+    return lus_tool_usage("sweep", "--min-frames must be 1 or more");
+  if (s->min_frames != USUAL_MIN_FRAMES && !s->outcomes)
+    return lus_tool_usage("sweep", "--min-frames is for --outcomes");
   if (!read_shard(s))
     return lus_tool_usage("sweep", "--shard: write I/N, for example 2/8");
   g_autofree char *wrong = read_targets(s);
@@ -331,7 +336,7 @@ static gboolean sweep(Sweep *s, GError **error)
 
 int lus_cmd_sweep(int argc, char **argv)
 {
-  Sweep s = {.argc = argc, .argv = argv, .folds = 3, .seeds = 1, .min_frames = 10};
+  Sweep s = {.argc = argc, .argv = argv, .folds = 3, .seeds = 1, .min_frames = USUAL_MIN_FRAMES};
   g_auto(GStrv) arguments = NULL;
   lus_training_init(&s.first);
   int code = parse(&s, &s.first, &arguments);

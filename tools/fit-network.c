@@ -35,6 +35,14 @@ const char *lus_tool_fit_network_unused(const LusToolFitNetwork *o)
                                                  : NULL;
 }
 
+const char *lus_tool_fit_network_wrong(const LusToolFitNetwork *o)
+{
+  return !(o->learning_rate >= 1e-9 && o->learning_rate <= 100) ? "--learning-rate must be 1e-9 to 100"
+         : !(o->contrast >= 0 && o->contrast <= 1000)           ? "--contrast must be 0 to 1000"
+         : o->threads < 0 || o->threads > 1024                  ? "--threads must be 0 to 1024"
+                                                                : NULL;
+}
+
 static gboolean configure(LusVideoConfig *config, const LusToolFitNetwork *o, LusTask task, GError **error)
 {
   lus_video_config_init(config);

@@ -17,6 +17,9 @@ void lus_tool_fit_network_clear(LusToolFitNetwork *network);
 /** The name of an option that was given and that only a network heeds, or NULL. */
 const char *lus_tool_fit_network_unused(const LusToolFitNetwork *network);
 
+/** What is wrong with a number among its options, or NULL. */
+const char *lus_tool_fit_network_wrong(const LusToolFitNetwork *network);
+
 /** Its options, a part of the command's array of GOptionEntry. */
 #define LUS_TOOL_FIT_NETWORK_ENTRIES(o) \
   {"network", 0, 0, G_OPTION_ARG_FILENAME, &(o)->planes, \

@@ -38,6 +38,8 @@ check "sweep: no output" gives 2 "no output; say where to write the report" swee
 check "sweep: target" gives 2 "--targets: " sweep data -o r --targets threshold:60,hard
 check "sweep: target twice" gives 2 "threshold:60 is there twice" sweep data -o r --targets threshold:60,threshold
 check "sweep: shard" gives 2 "--shard: write I/N" sweep data -o r --shard 3/2
+check "sweep: frames" gives 2 "--min-frames must be 1 or more" sweep data -o r --outcomes --min-frames -3
+check "sweep: frames of nothing" gives 2 "--min-frames is for --outcomes" sweep data -o r --min-frames 3
 check "sweep: a flag of train" gives 2 "--size 65x64: sides are multiples of 32" sweep data -o r --size 65x64
 check "sweep: not of a sweep" gives 2 "Unknown option --target" sweep data -o r --target soft
 printf '[learning]\ntarget = soft\n' > target.conf

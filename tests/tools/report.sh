@@ -59,6 +59,10 @@ check "network: no heads in it" gives 1 "heads.json: its heads were fitted on an
   fit --network planes --min-frames 1 f.csv o.csv -o heads.json
 check "network: not for a report" gives 2 "--report and --explain are for fits without" fit --network planes f.csv o.csv -o heads.json --report r
 check "network: its options are of no other fit" gives 2 "--folds is for --network" fit --folds 9 f.csv o.csv -o heads.json
+for option in "--learning-rate -1" "--learning-rate nan" "--learning-rate 0" "--contrast -1" "--contrast inf" "--threads -1"; do
+  # shellcheck disable=SC2086
+  check "network: $option" gives 2 "${option%% *} must be" fit --network planes $option f.csv o.csv -o heads.json
+done
 check "network: no planes" gives 1 "no planes of any clip" fit --network clips f.csv o.csv -o heads.json
 check "features of another model" gives 0 "f96.csv: 2 clips" features clips -o f96.csv --model model96.onnx
 check "network: planes of another model than the table's" gives 1 "planes.json: these planes are of model" \
