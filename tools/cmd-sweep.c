@@ -296,6 +296,7 @@ static gboolean sweep(Sweep *s, GError **error)
   if (!lus_tool_data_open(&s->data, s->data_text, error) || !lus_training_load_initial(&s->first, error) ||
       !load(s, error))
     return FALSE;
+  lus_training_warn(&s->first);
   g_autofree char *settings = settings_text(&s->first), *command = lus_tool_command_text(s->argc, s->argv);
   g_autofree char *base = g_path_get_basename(s->data_text), *data_name = g_filename_display_name(base);
   int missing = 0;

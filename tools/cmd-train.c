@@ -75,6 +75,8 @@ static gboolean train(LusTraining *run, LusToolData *data, LusClassMetrics *metr
 {
   if (!select_experts(run, data->dataset, error) || !lus_training_load_initial(run, error))
     return FALSE;
+  if (is_first(run))
+    lus_training_warn(run);
   lus_training_describe(run, data->dataset);
   LusSamples *held_out = NULL;
   gboolean ok = load_samples(run, data, &held_out, error);

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/** Less of a target's entropy than this is what a constant output explains, up to rounding and chance. */
+#define LEAST_EXPLAINED 0.005
+
 void lus_training_init(LusTraining *run)
 {
   *run = (LusTraining){0};
@@ -310,6 +313,49 @@ static gboolean run_trainer(LusTraining *run, const LusSamples *held_out, GError
   return run->graph != NULL;
 }
 
+/** @before and @after: the sentence around the names. */
+static void warn_of(const LusTraining *run, const char *before, const GPtrArray *names, const char *after)
+{
+  if (names->len == 0)
+    return;
+  g_autofree char *text = lus_tool_name_some(names);
+  lus_tool_progress_end(run->config.progress_data);
+  fprintf(stderr, "lus %s: warning: %s%s%s\n", run->options.command, before, text, after);
+}
+
+/** Calibrates, and says which outputs that was for nothing. */
+static gboolean calibrate(const LusTraining *run, const LusSamples *held_out, double cut, GError **error)
+{
+  const LusTrainConfig *c = &run->config;
+  double explained[LUS_MAX_CLASSES];
+  if (!lus_calibrate(run->graph, explained, held_out, &c->target, cut, c->threads, error))
+    return FALSE;
+  if (c->peers && c->peers->rank > 0)
+    return TRUE;
+  g_autoptr(GPtrArray) absent = g_ptr_array_new(), useless = g_ptr_array_new();
+  for (int k = 0; k < held_out->n_classes; k++) {
+    if (isnan(explained[k]))
+      g_ptr_array_add(absent, run->outputs[k]);
+    else if (explained[k] < LEAST_EXPLAINED)
+      g_ptr_array_add(useless, run->outputs[k]);
+  }
+  warn_of(run, "no pixel of the held-out samples, or every one, is ", absent, ": not calibrated, no figures");
+  warn_of(run, "the network has learnt nothing of ", useless,
+          c->steps > 0 ? ": if the training diverged, use a smaller --learning-rate, else more --steps or more samples"
+                       : ", as far as the held-out samples tell");
+  return TRUE;
+}
+
+void lus_training_warn(const LusTraining *run)
+{
+  const LusTrainConfig *c = &run->config;
+  if (c->steps == 0 || c->steps >= c->warm_up)
+    return;
+  fprintf(stderr, "lus %s: warning: %d steps end in the warm-up of %d, at a learning rate of %.3g instead of %.3g; use a "
+                  "smaller --warmup or more steps\n", run->options.command, c->steps, c->warm_up,
+          lus_learning_rate(c->learning_rate, c->steps, c->warm_up, c->steps), c->learning_rate);
+}
+
 /** Ordinal targets: every level of a class is an output with its class's weight, trained and calibrated as a mask of
  *  its own; then they become one confidence. */
 static gboolean train_levels(LusTraining *run, GError **error)
@@ -330,21 +376,19 @@ static gboolean train_levels(LusTraining *run, GError **error)
     run->outputs[i] = g_strdup_printf("%s_%d", run->info.classes[i / levels], 100 * (i % levels + 1) / levels);
   g_autoptr(LusSamples) held_out = lus_target_expand(run->held_out, levels, error);
   run->info.logits = FALSE;
-  return held_out && run_trainer(run, held_out, error) &&
-         lus_calibrate(run->graph, held_out, &c->target, 0, c->threads, error) &&
+  return held_out && run_trainer(run, held_out, error) && calibrate(run, held_out, 0, error) &&
          lus_target_fold(run->graph, classes, levels, error);
 }
 
 static gboolean train_masks(LusTraining *run, GError **error)
 {
-  const LusTrainConfig *c = &run->config;
   for (int k = 0; k < run->info.n_classes; k++)
     run->outputs[k] = g_strdup(run->info.classes[k]);
   if (!run_trainer(run, run->held_out, error))
     return FALSE;
   /* Graded targets: the output is the expected confidence, which a moved cut would bend. */
   double cut = lus_target_is_graded(&run->target) ? 0 : (double)run->info.threshold;
-  return lus_calibrate(run->graph, run->held_out, &c->target, cut, c->threads, error);
+  return calibrate(run, run->held_out, cut, error);
 }
 
 gboolean lus_training_run(LusTraining *run, LusClassMetrics *metrics, GError **error)

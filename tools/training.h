@@ -29,6 +29,8 @@ void lus_training_clear(LusTraining *training);
 char *lus_training_help(const char *description, const char *example);
 /** From options to configuration; an exit code, and what is wrong has been printed. */
 int lus_training_configure(LusTraining *training);
+/** Says what is allowed but hardly meant. */
+void lus_training_warn(const LusTraining *training);
 /** Class names and their weights in the loss from the data set, or NULL; licence and probes from the options or from what the data says. */
 void lus_training_describe(LusTraining *training, const LusDataset *dataset);
 /** The weights to begin with, if there are to be any. */

@@ -107,7 +107,15 @@ static gboolean newton_step(const Bin *bins, double total, double *a, double *b,
   return FALSE;
 }
 
-static void fit_class(const Bin *bins, double *a, double *b)
+/** Cross entropy of always saying the share of positives, in the mean over the pixels. */
+static double entropy_of_share(double positive, double negative)
+{
+  double total = positive + negative;
+  return -(positive * log(positive / total) + negative * log(negative / total)) / total;
+}
+
+/** Returns the part of the target's entropy that the fitted output explains; NaN: nothing was fitted. */
+static double fit_class(const Bin *bins, double *a, double *b)
 {
   double positive = 0, negative = 0;
   *a = 1;
@@ -117,14 +125,17 @@ static void fit_class(const Bin *bins, double *a, double *b)
     negative += (double)bins[i].negative;
   }
   if (positive == 0 || negative == 0)
-    return; /* nothing to learn a scale from */
+    return (double)NAN; /* nothing to learn a scale from */
   for (int i = 0; i < STEPS && newton_step(bins, positive + negative, a, b, FALSE); i++)
     ;
+  double found = *a > 0 ? evaluate(bins, positive + negative, *a, *b).value : INFINITY;
+  double explained = fmax(0, 1 - found / entropy_of_share(positive, negative));
   if (*a >= MIN_SLOPE)
-    return;
+    return explained;
   *a = MIN_SLOPE;
   for (int i = 0; i < STEPS && newton_step(bins, positive + negative, a, b, TRUE); i++)
     ;
+  return explained;
 }
 
 /** The best Dice that a mask of the bins from some logit up has against the target, and that logit; NaN where there is
@@ -232,8 +243,8 @@ gboolean lus_best_dice(double *dice, LusGraph *graph, const LusSamples *samples,
   return bins != NULL;
 }
 
-gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTarget *target, double cut, int threads,
-                       GError **error)
+gboolean lus_calibrate(LusGraph *graph, double *explained, const LusSamples *held_out, const LusTarget *target, double cut,
+                       int threads, GError **error)
 {
   const LusNode *head = find_head(graph, error);
   if (!head)
@@ -241,8 +252,9 @@ gboolean lus_calibrate(LusGraph *graph, const LusSamples *held_out, const LusTar
   LusParallel *pool = lus_parallel_new(threads);
   g_autofree Bin *bins = count_logits(graph, held_out, target, pool, "calibration", error);
   for (int k = 0; bins && k < held_out->n_classes; k++) {
-    double a, b;
-    fit_class(bins + (gsize)k * BINS, &a, &b);
+    double a, b, told = fit_class(bins + (gsize)k * BINS, &a, &b);
+    if (explained)
+      explained[k] = told;
     if (cut > 0 && cut < 1)
       b = match_cut(bins + (gsize)k * BINS, a, b, cut);
     fold(graph, head, k, a, b);

@@ -67,13 +67,16 @@ static void probabilities(LusGraph *graph, const LusSamples *s, double *dark, do
   *bright = 1 / (1 + exp(-(double)output[1]));
 }
 
-static void calibrate(LusGraph *graph, const LusSamples *samples, const char *target_text, double cut)
+/** Returns what the output explains of the target's entropy. */
+static double calibrate(LusGraph *graph, const LusSamples *samples, const char *target_text, double cut)
 {
   LusTarget target;
+  double explained = -1;
   g_autoptr(GError) error = NULL;
   lus_target_parse(&target, target_text, NULL);
-  g_assert_true(lus_calibrate(graph, samples, &target, cut, 2, &error));
+  g_assert_true(lus_calibrate(graph, &explained, samples, &target, cut, 2, &error));
   g_assert_no_error(error);
+  return explained;
 }
 
 /** Two grey values, two parameters: the fit meets both shares. */
@@ -143,13 +146,35 @@ static void test_hopeless(void)
   assert_near((dark + bright) / 2, 0.45, 0.02);
 }
 
+/** Half of the pixels are positive: H(0.5) = 1 bit. Shares of 10 and 90 % leave H(0.1) = 0.469 bits, equal shares all. */
+static void test_explained(void)
+{
+  g_autoptr(LusSamples) told = two_greys(10, 90);
+  g_autoptr(LusSamples) equal = two_greys(50, 50);
+  g_autoptr(LusSamples) opposite = two_greys(80, 10);
+  g_autoptr(LusSamples) never = two_greys(0, 0);
+  g_autoptr(LusSamples) always = two_greys(100, 100);
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(LusGraph) graph = network(3, 1, FALSE);
+    assert_near(calibrate(graph, told, "threshold:60", i ? 0.6 : 0), 1 - 0.469, 0.002);
+  }
+  g_autoptr(LusGraph) graph = network(3, 1, FALSE);
+  assert_near(calibrate(graph, equal, "threshold:60", 0), 0, 1e-6);
+  g_autoptr(LusGraph) upside_down = network(3, 1, FALSE);
+  assert_near(calibrate(upside_down, opposite, "threshold:60", 0), 0, 1e-9);
+  g_autoptr(LusGraph) constant = network(0, 1, FALSE);
+  assert_near(calibrate(constant, told, "threshold:60", 0), 0, 1e-6);
+  g_assert_true(isnan(calibrate(graph, never, "threshold:60", 0)));
+  g_assert_true(isnan(calibrate(graph, always, "threshold:60", 0)));
+}
+
 static void test_unsupported(void)
 {
   g_autoptr(LusSamples) samples = two_greys(10, 80);
   g_autoptr(LusGraph) graph = network(1, 0, TRUE);
   const LusTarget target = {.method = LUS_TARGET_THRESHOLD, .level = 60};
   g_autoptr(GError) error = NULL;
-  g_assert_false(lus_calibrate(graph, samples, &target, 0, 1, &error));
+  g_assert_false(lus_calibrate(graph, NULL, samples, &target, 0, 1, &error));
   assert_error(error, LUS_ERROR_UNSUPPORTED, "does not end in a Conv");
 }
 
@@ -160,6 +185,7 @@ int main(int argc, char **argv)
   g_test_add_func("/calibrate/soft_target", test_soft_target);
   g_test_add_func("/calibrate/cut", test_cut);
   g_test_add_func("/calibrate/hopeless", test_hopeless);
+  g_test_add_func("/calibrate/explained", test_explained);
   g_test_add_func("/calibrate/unsupported", test_unsupported);
   return g_test_run();
 }

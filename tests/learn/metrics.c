@@ -93,7 +93,7 @@ static void test_model(void)
   g_autoptr(GError) error = NULL;
   g_autoptr(LusGraph) graph = lus_train(&config, samples, NULL, &error);
   g_assert_no_error(error);
-  g_assert_true(lus_calibrate(graph, held_out, &config.target, 0.6, 1, &error));
+  g_assert_true(lus_calibrate(graph, NULL, held_out, &config.target, 0.6, 1, &error));
   LusModelInfo info;
   lus_model_info_init(&info);
   g_free(info.classes[2]);

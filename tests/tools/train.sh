@@ -79,6 +79,19 @@ check "mean with it" trains 1 "e.onnx: weights 'encoder.stage1.block1.conv1.weig
   -o bad.onnx --widths 16,16,16,16 --init a.onnx --average e.onnx
 check "mean with none" trains 1 "--average: needs --init" -o bad.onnx --average a.onnx
 
+# What is allowed but hardly meant
+small=(phantom:12 --held-out 4 --size 64x64 --widths 16,16,16,16 --batch 4 --threads 1)
+check "fewer steps than the warm-up" trains 0 "warning: 4 steps end in the warm-up of 8, at a learning rate of 0.001 instead of 0.002" \
+  -o w.onnx --steps 4 --warmup 8
+check "as many" trains 0 "" -o w.onnx --steps 4 --warmup 4
+check "no word" bash -c '! grep "warm-up" out.txt'
+check "a training that diverged" trains 0 "warning: the network has learnt nothing of pleural_line, fascia_band, vertical_line: if the training diverged" \
+  -o w.onnx --steps 60 --warmup 5 --learning-rate 100
+check "calibrated only" trains 0 "vertical_line, as far as the held-out samples tell" -o w2.onnx --steps 0 --init w.onnx
+small=(phantom:6 --held-out 1 --size 64x32 --batch 2 --steps 2 --threads 1)
+check "a class that validation lacks" trains 0 "warning: no pixel of the held-out samples, or every one, is " -o w.onnx
+small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2 --threads 1)
+
 # The log
 echo text > other.csv
 check "a file that is no log stays" trains 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
