@@ -26,6 +26,7 @@ typedef struct {
   const char *model;
   int runs;
   gboolean json, keep;
+  LusToolProgress *progress;
 } Options;
 
 typedef struct {
@@ -38,6 +39,7 @@ typedef struct {
 /** One combination of size and threads. */
 typedef struct {
   int shape[3], threads;
+  gboolean integers;
   double load_ms, plan_ms, gflop;
   gsize memory;
   Times network, frames; /* frames.n 0: not a model of this program, or not its size */
@@ -78,9 +80,22 @@ static void result_free(gpointer data)
 
 /* ---- measuring ---- */
 
-static void time_plan(Times *times, LusPlan *plan, const int shape[3], LusParallel *pool, int runs)
+/** FALSE: Ctrl-C. */
+static gboolean show(const Options *options, const Result *result, const char *what, int done, GError **error)
 {
-  int out[3];
+  g_autofree char *text = g_strdup_printf("%s of %dx%d, %d thread%s", what, result->shape[2], result->shape[1],
+                                          result->threads, result->threads == 1 ? "" : "s");
+  if (lus_tool_progress(options->progress, text, done, options->runs))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", text);
+  return FALSE;
+}
+
+static gboolean time_plan(Result *result, LusPlan *plan, LusParallel *pool, const Options *options, GError **error)
+{
+  int out[3], runs = options->runs;
+  const int *shape = result->shape;
+  Times *times = &result->network;
   lus_plan_output_shape(plan, out);
   gsize n = (gsize)shape[0] * (gsize)shape[1] * (gsize)shape[2];
   g_autofree float *input = g_new(float, n);
@@ -95,12 +110,16 @@ static void time_plan(Times *times, LusPlan *plan, const int shape[3], LusParall
     double start = now_ms();
     lus_plan_forward(plan, output, input, pool);
     times->ms[i] = now_ms() - start;
+    if (!show(options, result, "network", i + 1, error))
+      return FALSE;
   }
   times_finish(times, before);
+  return TRUE;
 }
 
-static gboolean time_network(Result *result, const char *path, int size, int runs, GError **error)
+static gboolean time_network(Result *result, int size, const Options *options, GError **error)
 {
+  const char *path = options->model;
   const int wanted[3] = {0, size, size};
   double start = now_ms();
   g_autoptr(LusOnnx) onnx = lus_tool_load_network(path, wanted, error);
@@ -121,10 +140,11 @@ static gboolean time_network(Result *result, const char *path, int size, int run
   result->plan_ms = now_ms() - start;
   result->gflop = lus_graph_flop(onnx->graph) * 1e-9;
   result->memory = lus_plan_memory(plan);
+  result->integers = lus_graph_n_quantized(onnx->graph) > 0;
   LusParallel *pool = lus_parallel_new(result->threads);
-  time_plan(&result->network, plan, shape, pool, runs);
+  gboolean done = time_plan(result, plan, pool, options, error);
   lus_parallel_free(pool);
-  return TRUE;
+  return done;
 }
 
 static guint8 *phantom_frames(GError **error)
@@ -146,8 +166,9 @@ static guint8 *phantom_frames(GError **error)
 }
 
 /** From the luma of a whole frame to quantised confidences, as the element and `lus segment` do it. */
-static gboolean time_frames(Result *result, LusModel *model, int runs, GError **error)
+static gboolean time_frames(Result *result, LusModel *model, const Options *options, GError **error)
 {
+  int runs = options->runs;
   const LusSegmenterConfig config = {.threads = result->threads};
   g_autoptr(LusSegmenter) segmenter = lus_segmenter_new(model, &config, error);
   g_autofree guint8 *frames = segmenter ? phantom_frames(error) : NULL;
@@ -167,6 +188,7 @@ static gboolean time_frames(Result *result, LusModel *model, int runs, GError **
     ok = lus_segmenter_run(segmenter, &segmentation, &image, i, error);
     if (i >= 0)
       times.ms[i] = now_ms() - start;
+    ok = ok && (i < 0 || show(options, result, "frames with a network", i + 1, error));
   }
   if (!ok) {
     g_free(times.ms);
@@ -193,9 +215,9 @@ static GPtrArray *measure(const Options *options, const GArray *sizes, const GAr
       Result *result = g_new0(Result, 1);
       g_ptr_array_add(results, result);
       result->threads = g_array_index(threads, int, k);
-      if (!time_network(result, options->model, g_array_index(sizes, int, i), options->runs, error))
+      if (!time_network(result, g_array_index(sizes, int, i), options, error))
         return NULL;
-      if (model && is_own_size(model, result->shape) && !time_frames(result, model, options->runs, error))
+      if (model && is_own_size(model, result->shape) && !time_frames(result, model, options, error))
         return NULL;
     }
   return g_steal_pointer(&results);
@@ -215,10 +237,17 @@ static double rate(double ms)
   return ms > 0 ? 1000 / ms : 0;
 }
 
+/** Of the first result, as of all: a quantised network runs on integers at any size. To be freed. */
+static char *kernels_of(const GPtrArray *results)
+{
+  const Result *first = g_ptr_array_index((GPtrArray *)results, 0);
+  return g_strconcat(first->integers ? "int8, " : "", lus_plan_kernels(), NULL);
+}
+
 static void print_text(const Options *options, const GPtrArray *results)
 {
-  g_autofree char *pinned = lus_tool_pinned_blas();
-  printf("%s\n%s, %s%s%s\n%s\n\n", options->model, lus_version(), lus_plan_kernels(), pinned ? ", pinned by " : "",
+  g_autofree char *pinned = lus_tool_pinned_blas(), *kernels = kernels_of(results);
+  printf("%s\n%s, %s%s%s\n%s\n\n", options->model, lus_version(), kernels, pinned ? ", pinned by " : "",
          pinned ? pinned : "", LUS_NOTICE);
   printf("%-14s %7s %9s %9s %9s %9s %9s %9s %9s %8s\n", "input", "threads", "median ms", "least", "95 %", "frames/s",
          "GFLOP/s", "load ms", "plan ms", "MB");
@@ -246,7 +275,7 @@ static json_t *times_to_json(const Times *times)
 
 static int print_json(const Options *options, const GPtrArray *results)
 {
-  g_autofree char *pinned = lus_tool_pinned_blas();
+  g_autofree char *pinned = lus_tool_pinned_blas(), *kernels = kernels_of(results);
   g_autofree char *name = g_filename_display_name(options->model);
   json_t *list = json_array();
   for (guint i = 0; i < results->len; i++) {
@@ -259,7 +288,7 @@ static int print_json(const Options *options, const GPtrArray *results)
     json_array_append_new(list, entry);
   }
   json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:o}", "notice", LUS_NOTICE, "lus", lus_version(), "model", name,
-                           "kernels", lus_plan_kernels(), "pinned", pinned, "peak_rss_bytes",
+                           "kernels", kernels, "pinned", pinned, "peak_rss_bytes",
                            (json_int_t)peak_bytes(), "results", list);
   g_autofree char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
   json_decref(root);
@@ -311,7 +340,9 @@ int lus_cmd_bench(int argc, char **argv)
   g_autofree char *bundled = arguments[0] ? NULL : lus_model_bundled_path("default.onnx");
   options.model = arguments[0] ? arguments[0] : bundled;
   GError *error = NULL;
+  options.progress = lus_tool_progress_new();
   g_autoptr(GPtrArray) results = measure(&options, sizes, threads, &error);
+  lus_tool_progress_free(options.progress);
   if (!results)
     return lus_tool_fail("bench", error);
   if (options.json)

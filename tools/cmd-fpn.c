@@ -95,7 +95,7 @@ static gboolean save(LusGraph *graph, const Options *o, GError **error)
 static gboolean make(const Options *o, const char *name, GError **error)
 {
   LusEncoderFpnConfig config;
-  if (!choose(&config, o, name, error))
+  if (!lus_tool_can_write(o->output, error) || !choose(&config, o, name, error))
     return FALSE;
   g_autoptr(LusGraph) graph = lus_encoder_fpn_new(&config, (guint64)o->seed, error);
   if (!graph || !lus_graph_infer_shapes(graph, o->channels, o->size, o->size, error) || !save(graph, o, error))

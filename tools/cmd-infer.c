@@ -48,8 +48,9 @@ static gboolean infer(const Options *options, GError **error)
 {
   g_autoptr(LusTensor) input = lus_tensor_read_npy(options->input, error);
   int chw[3], shape[4] = {1, 0, 0, 0};
-  if (!input || !input_shape(chw, input, options->input, error) ||
-      !lus_tool_keeps(options->input, options->output, error))
+  if (!input || !input_shape(chw, input, options->input, error) || !lus_tool_can_write(options->output, error) ||
+      !lus_tool_keeps(options->input, options->output, error) ||
+      !lus_tool_keeps(options->model, options->output, error))
     return FALSE;
   g_autoptr(LusOnnx) onnx = lus_tool_load_network(options->model, chw, error);
   if (!onnx)

@@ -4,6 +4,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#define USUAL_THREADS 1
+#define USUAL_RUNS 15
+
 static const char description[] =
   "Tells what a model file holds: classes, threshold, input, size, training record, licence. With\n"
   "--plan also how the network runs here, step by step: method, work, measured milliseconds.\n"
@@ -71,7 +74,7 @@ static void clear(Facts *facts)
 
 static void print_line(const char *name, const char *value)
 {
-  printf("%-12s %s\n", name, *value ? value : "(not told)");
+  lus_info_line(name, *value ? value : "(not told)");
 }
 
 static void print_text(const Facts *facts)
@@ -92,8 +95,9 @@ static void print_text(const Facts *facts)
   print_line("output", info->logits ? "logits" : "sigmoid");
   printf("%-12s %" G_GSIZE_FORMAT "\n", "parameters", facts->parameters);
   printf("%-12s %.3f GFLOP per frame, %.1f MB to run\n", "work", facts->gflop, (double)facts->memory / 1e6);
-  printf("%-12s %d, written by %s %s\n", "opset", lus_model_opset(facts->model), lus_model_producer(facts->model),
-         info->version);
+  g_autofree char *opset = g_strdup_printf("%d, written by %s %s", lus_model_opset(facts->model),
+                                           lus_model_producer(facts->model), info->version);
+  print_line("opset", opset);
   print_line("kernels", facts->kernels);
   if (facts->pinned)
     printf("%-12s %s keeps OpenBLAS from choosing by the CPU; unset it unless you know why\n", "pinned", facts->pinned);
@@ -191,8 +195,8 @@ static int tell_other(gboolean (*tell)(const char *path, gboolean json, GError *
 int lus_cmd_info(int argc, char **argv)
 {
   gboolean json = FALSE, plan = FALSE;
-  int runs = 15;
-  Facts facts = {.threads = 1};
+  int runs = USUAL_RUNS;
+  Facts facts = {.threads = USUAL_THREADS};
   const GOptionEntry entries[] = {
     {"plan", 0, 0, G_OPTION_ARG_NONE, &plan, "List and time the steps in which the network runs", NULL},
     {"threads", 0, 0, G_OPTION_ARG_INT, &facts.threads, "Threads for --plan (default: 1)", "N"},
@@ -205,6 +209,8 @@ int lus_cmd_info(int argc, char **argv)
     return code;
   if (facts.threads < 1 || facts.threads > 1024 || runs < 1 || runs > 1000)
     return lus_tool_usage("info", "--threads must be 1 to 1024, --runs 1 to 1000");
+  if (!plan && (facts.threads != USUAL_THREADS || runs != USUAL_RUNS))
+    return lus_tool_usage("info", "--threads and --runs are for --plan");
   GError *error = NULL;
   if (lus_info_is_heads(arguments[0]))
     return tell_other(lus_info_heads, arguments[0], json, plan);

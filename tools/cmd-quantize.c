@@ -58,8 +58,8 @@ static int parse(Options *o, int argc, char **argv, char ***arguments)
     return lus_tool_usage("quantize", "--samples must be 1 to 10000");
   if (o->check < 0 || o->check > MAX_SAMPLES)
     return lus_tool_usage("quantize", "--check must be 0 to 10000");
-  if (!(o->iou >= 0 && o->iou <= 100 && o->share >= 0 && o->share <= 100))
-    return lus_tool_usage("quantize", "--iou and --least-int8 must be 0 to 100");
+  if (!lus_tool_is_percent(o->iou) || !lus_tool_is_percent(o->share))
+    return lus_tool_usage("quantize", "--iou and --least-int8 must be 0 to 100 percent: 98.5, not 0.985");
   if (o->threads < 0 || o->seed < 0)
     return lus_tool_usage("quantize", "--threads and --seed must not be negative");
   return LUS_EXIT_DONE;
@@ -283,8 +283,11 @@ static gboolean load_pictures(LusSamples **samples, LusSamples **test, char **ar
 
 static gboolean quantize(const Options *o, char **arguments, GError **error)
 {
-  if (!lus_tool_can_write(o->output, error) || !lus_tool_keeps(arguments[0], o->output, error))
+  if (!lus_tool_can_write(o->output, error))
     return FALSE;
+  for (char **input = arguments; *input; input++)
+    if (!lus_tool_keeps(*input, o->output, error))
+      return FALSE;
   g_autoptr(LusModel) model = lus_model_load(arguments[0], error);
   if (!model)
     return FALSE;

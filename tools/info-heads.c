@@ -24,6 +24,15 @@ gboolean lus_info_is_video(const char *path)
   return onnx && g_hash_table_contains(onnx->metadata, LUS_VIDEO_METADATA);
 }
 
+void lus_info_line(const char *name, const char *value)
+{
+  g_autofree char *text = g_strdup(value);
+  for (char *c = text; *c; c++)
+    if (g_ascii_iscntrl(*c))
+      *c = ' ';
+  printf("%-12s %s\n", name, text);
+}
+
 /** Takes @root. */
 static gboolean print_json(json_t *root, GError **error)
 {
@@ -85,7 +94,7 @@ static void print_video(const LusClipNetwork *network, const char *path)
            head->half_width);
   printf("%-12s %" G_GSIZE_FORMAT "\n", "parameters", lus_clip_network_n_parameters(network));
   printf("%-12s %s\n", "of model", head->model_sha256);
-  printf("%-12s %s\n", "training", training ? training : "(not told)");
+  lus_info_line("training", training ? training : "(not told)");
   printf("%-12s %s\n", "notice", LUS_NOTICE);
 }
 

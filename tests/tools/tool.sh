@@ -74,6 +74,10 @@ check "info --plan" gives 0 "GroupNormalization" info model.onnx --plan --runs 2
 check "info --plan: methods and times" gives 0 "winograd" info model.onnx --plan --runs 1 --threads 2
 check "info --plan --json" gives 0 '"method": "direct"' info model.onnx --plan --json --runs 1
 check "info --plan: no runs" gives 2 "--runs 1 to 1000" info model.onnx --plan --runs 0
+check "fpn" gives 0 "GFLOP" fpn mbv2 -o random.onnx --size 64
+sed 's/LGPL-2.1-or-later/LGPL-2.1\x1b[31mlate/' random.onnx > steer.onnx
+check "info: a model that would steer the terminal" gives 0 "LGPL-2.1 [31mlate" info steer.onnx
+check "info: runs of nothing" gives 2 "--threads and --runs are for --plan" info model.onnx --runs 3
 check "info: a pinned BLAS" env OPENBLAS_CORETYPE=Haswell bash -c "\"$lus\" info model.onnx | grep -q 'OPENBLAS_CORETYPE=Haswell keeps'"
 
 # Bench
@@ -100,16 +104,23 @@ check "infer: the same with one thread" cmp y.npy y1.npy
 check "infer: runs" gives 0 "2 runs, 1 threads: fastest " infer model.onnx -i zeros.npy -o y1.npy --threads 1 --runs 2
 check "infer: the same after more runs" cmp y.npy y1.npy
 check "infer: too many runs" gives 2 "--runs must be 0 to 10000" infer model.onnx -i zeros.npy -o y1.npy --runs 10001
+check "infer: over the model" gives 1 "model.onnx: is an input and would be replaced" infer model.onnx -i zeros.npy -o ./model.onnx
+check "infer: into a folder that is not there" gives 1 "there is no folder none" infer model.onnx -i zeros.npy -o none/y.npy
+check "fpn: over a folder" gives 1 "is a folder" fpn mbv2 -o .
 check "infer: not a tensor" gives 1 "not an NPY file" infer model.onnx -i text.mkv -o z.npy
 
 # ---- quantize: few pictures, and what it refuses ----
 check "quantize: no output" gives 2 "say where to write the model" quantize model.onnx phantom:2
 check "quantize: samples" gives 2 "--samples must be 1 to 10000" quantize model.onnx phantom:2 -o q.onnx --samples 0
 check "quantize: share" gives 2 "--least-int8 must be 0 to 100" quantize model.onnx phantom:2 -o q.onnx --least-int8 101
+check "quantize: a part of one" gives 2 "98.5, not 0.985" quantize model.onnx phantom:2 -o q.onnx --iou 0.985
+check "quantize: over a clip" gives 1 "y.mkv: is an input and would be replaced" quantize model.onnx y.mkv -o ./y.mkv
 check "quantize: effects and check" gives 0 "2 samples of the test split" quantize model.onnx phantom:2 -o q.onnx --effects --check 2
 check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
 check "quantize" gives 0 "of the multiplications in 8-bit integers" quantize model.onnx phantom:2 -o q.onnx
 check "quantize: clips" gives 0 "3 samples it was made with" quantize model.onnx clips/a/x.mkv clips/b y.mkv -o qc.onnx --samples 5 --threads 1
+check "bench: integers are told" gives 0 ", int8, " bench q.onnx --runs 1
+check "bench: Ctrl-C" bash -c 'timeout -s INT 5 "$1" bench model.onnx --runs 10000 --size 512 2>&1 | grep -q "network of 512x512, 1 thread: stopped"' - "$lus"
 check "quantize: clips have no test split" gives 1 "give a data set or phantom:COUNT" quantize model.onnx y.mkv -o qc.onnx --check 2
 check "quantize: not a video" gives 1 "text.mkv: " quantize model.onnx text.mkv -o qc.onnx
 check "quantize: the same again" gives 0 "" quantize model.onnx phantom:2 -o q1.onnx --threads 1
