@@ -7,7 +7,9 @@
 # the window: glimagesink, waylandsink, ximagesink, or kmssink where there is no desktop. To try it without any of them:
 # LUS_SOURCE="lustestsrc is-live=true num-buffers=100" LUS_SINK=fakesink.
 set -euo pipefail
-device=${1:-/dev/video0} zone=${2:-R1}
+device=${1:-/dev/video0}
+. "$(dirname "$0")/setup.sh"
+zone=$(zone_of "${2:-R1}")
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
 # shellcheck disable=SC2086

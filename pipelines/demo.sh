@@ -7,14 +7,13 @@
 # Results: demo/overlay.mkv, demo/overlay.png, demo/exam.json.
 set -euo pipefail
 clip=${1:-}
-zone=${2:-R1} zone=${zone^^}
-[[ $zone =~ ^[RL]([1-6]|4V)$ ]] || { echo "error: no zone is called '$zone': say R1..R6, L1..L6, R4V or L4V" >&2; exit 1; }
+. "$(dirname "$0")/setup.sh"
+zone=$(zone_of "${2:-R1}")
 if [ -n "$clip" ]; then
   [ -r "$clip" ] || { echo "error: cannot read '$clip': give the path of a video file" >&2; exit 1; }
   clip=$(realpath "$clip")
 fi
 cd "$(dirname "$0")/.."
-. pipelines/setup.sh
 # shellcheck disable=SC2086
 need $LUS_PACKAGES
 build build -Dtests=disabled

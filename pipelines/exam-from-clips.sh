@@ -11,17 +11,20 @@ shift
 . "$(dirname "$0")/setup.sh"
 branches=()
 for pair in "$@"; do
-  zone=${pair%%=*} clip=${pair#*=} zone=${zone^^}
-  [[ $pair == *=* && $zone =~ ^[RL]([1-6]|4V)$ ]] || { echo "error: '$pair' is no ZONE=CLIP with a zone R1..R6, L1..L6, R4V or L4V" >&2; exit 1; }
+  zone=${pair%%=*} clip=${pair#*=}
+  [[ $pair == *=* ]] || { echo "error: '$pair' is no ZONE=CLIP" >&2; exit 1; }
+  zone=$(zone_of "$zone")
   if [ -n "${LUS_SOURCE:-}" ]; then
     read -ra source <<<"$LUS_SOURCE"
   else
+    [ ! "$clip" -ef "$exam" ] || { echo "error: '$exam' is a clip: say EXAM.json first" >&2; exit 1; }
     [ -r "$clip" ] || { echo "error: cannot read '$clip': give the path of a video file" >&2; exit 1; }
     readable_clip "$clip"
     source=(filesrc "location=${clip//\\/\\\\}" ! decodebin)
   fi
   branches+=("${source[@]}" ! taginject "tags=keywords=lus-zone:$zone" ! c.)
 done
-rm -f "$exam"
-gst-launch-1.0 -q concat name=c ! lussegment ! lusconfmask ! lussfestimate exam-file="${exam//\\/\\\\}" ! fakesink "${branches[@]}"
-[ -s "$exam" ] || { echo "error: no ultrasound was seen in any clip, so there is no '$exam'" >&2; exit 1; }
+trap 'rm -f "$exam.part"' EXIT
+gst-launch-1.0 -q concat name=c ! lussegment ! lusconfmask ! lussfestimate exam-file="${exam//\\/\\\\}.part" ! fakesink "${branches[@]}"
+[ -s "$exam.part" ] || { echo "error: no ultrasound was seen in any clip, so '$exam' was not written" >&2; exit 1; }
+mv "$exam.part" "$exam"

@@ -3,9 +3,10 @@
 # Debian packages liblus1, liblus-dev, gstreamer1.0-lus and lus-tools of this source tree (committed or not), looked over by
 # lintian.   packages.sh [FOLDER]   FOLDER receives them (default: packages)
 set -euo pipefail
+out=${1:+$(realpath -m "$1")}
 cd "$(dirname "$0")/.."
 . pipelines/setup.sh
-out=${1:-packages}
+out=${out:-packages}
 need dpkg-dev debhelper lintian
 # shellcheck disable=SC2046
 need $(sed -n '/^Build-Depends:/,/^[A-Z].*:/p' debian/control | grep -vE '^(Standards-Version|Rules)' |

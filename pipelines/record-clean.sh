@@ -9,7 +9,9 @@
 # LUS_CROP="top=60 left=20" cuts margins off before anything is recorded, such as a patient's name. LUS_SOURCE and LUS_SINK
 # replace the two ends, e.g. LUS_SOURCE="lustestsrc is-live=true num-buffers=100" LUS_SINK=fakesink.
 set -euo pipefail
-out=${1:?output file, .mkv} device=${2:-/dev/video0} zone=${3:-R1}
+out=${1:?output file, .mkv} device=${2:-/dev/video0}
+. "$(dirname "$0")/setup.sh"
+zone=$(zone_of "${3:-R1}")
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
 stem=${out%.mkv}

@@ -3,9 +3,11 @@
 # A recorded clip becomes a video of its sector with masks and estimate drawn in; the rest of the frame is black.   record-to-overlay.sh CLIP OUT.mkv [ZONE]
 # LUS_SOURCE replaces the source, e.g. LUS_SOURCE="lustestsrc num-buffers=50" record-to-overlay.sh - out.mkv
 set -euo pipefail
-in=${1:?clip} out=${2:?output file, .mkv} zone=${3:-R1}
-[ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+in=${1:?clip} out=${2:?output file, .mkv}
 . "$(dirname "$0")/setup.sh"
+zone=$(zone_of "${3:-R1}")
+[ -n "${LUS_SOURCE:-}" ] || [ -r "$in" ] || { echo "error: cannot read '$in': give the path of a video file" >&2; exit 1; }
+[ ! "$in" -ef "$out" ] || { echo "error: '$out' is the clip and would be replaced: give another name" >&2; exit 1; }
 [ -n "${LUS_SOURCE:-}" ] || readable_clip "$in"
 trap 'rm -f "$out.part"' EXIT
 # shellcheck disable=SC2086

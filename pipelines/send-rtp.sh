@@ -4,7 +4,9 @@
 # On the other side runs receive-rtp.sh PORT. What one should see there: the same picture, about a quarter of a second later.
 # RTP is neither encrypted nor authenticated: use it inside a network of one's own. LUS_SOURCE replaces the source.
 set -euo pipefail
-host=${1:?host of the second display} port=${2:-5004} device=${3:-/dev/video0} zone=${4:-R1}
+host=${1:?host of the second display} port=${2:-5004} device=${3:-/dev/video0}
+. "$(dirname "$0")/setup.sh"
+zone=$(zone_of "${4:-R1}")
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
 # shellcheck disable=SC2086

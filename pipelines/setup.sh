@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Sourced by demo.sh, tests/run.sh and .ci/run: package lists and the two set-up steps, so that each stands once.
+# Sourced by the other scripts, tests/run.sh and .ci/run: package lists, the two set-up steps and checks of input, so that each
+# stands once.
 # shellcheck shell=bash
 
 # What building and the main job need.
@@ -41,6 +42,12 @@ build() {
   rm -f "$dir.setup.log"
   meson compile -C "$dir" | tail -n 1
   return "${PIPESTATUS[0]}"
+}
+
+# zone_of TEXT: the zone's name in capitals. lussfestimate would go without an exam where there is no such zone.
+zone_of() {
+  [[ ${1^^} =~ ^[RL]([1-6]|4V)$ ]] || { echo "error: no zone is called '$1': say R1..R6, L1..L6, R4V or L4V" >&2; return 1; }
+  echo "${1^^}"
 }
 
 # readable_clip CLIP: whether a picture comes out of it. GStreamer 1.22's decodebin can wait for ever on a damaged file, hence the limit.

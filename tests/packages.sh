@@ -4,10 +4,10 @@
 # lus segment, a C program against liblus-dev, and removal.
 #   tests/packages.sh [FOLDER]   as root; FOLDER (default: a temporary one, removed afterwards) receives the chroot
 set -euo pipefail
+kept=${1:+$(realpath -m "$1")}
 cd "$(dirname "$0")/.."
 [ "$(id -u)" -eq 0 ] || { echo "error: debootstrap needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "error: install debootstrap" >&2; exit 1; }
-kept=${1:-}
 root=${kept:-$(mktemp -d)}
 cleanup() {
   ! mountpoint -q "$root/proc" || umount "$root/proc"

@@ -34,7 +34,8 @@ works "its masks have the pictures' time stamps" diff <(stamps "$tmp/clean.mkv")
 works "ten of them, and an exam" sh -c "[ $(stamps "$tmp/clean.mkv" | wc -l) = 10 ] && jq -e .zones.R1 '$tmp/clean.json'"
 LUS_SOURCE="lustestsrc num-buffers=8" works "exam-from-clips.sh" "${dev[@]}" ./pipelines/exam-from-clips.sh "$tmp/exam.json" R1=- l3=-
 works "both zones" test "$(jq -c '.zones | keys' "$tmp/exam.json")" = '["L3","R1"]'
-refused "exam-from-clips.sh: no such zone" "ZONE=CLIP" ./pipelines/exam-from-clips.sh "$tmp/exam.json" knee=a.mkv
+refused "exam-from-clips.sh: no zone" "ZONE=CLIP" ./pipelines/exam-from-clips.sh "$tmp/exam.json" a.mkv
+refused "exam-from-clips.sh: no such zone" "no zone is called 'knee'" ./pipelines/exam-from-clips.sh "$tmp/exam.json" knee=a.mkv
 refused "exam-from-clips.sh: no such clip" "cannot read" ./pipelines/exam-from-clips.sh "$tmp/exam.json" R1="$tmp/none.mkv"
 port=$((20000 + RANDOM % 20000))
 LUS_SINK="fakesink num-buffers=10" timeout 120 "${dev[@]}" ./pipelines/receive-rtp.sh $port >"$tmp/received" 2>&1 &
@@ -93,6 +94,19 @@ works "masks-to-png.sh: odd names" "${dev[@]}" ./pipelines/masks-to-png.sh "$odd
 head -c 1000 "$odd" >"$tmp/cut.mkv"
 refused "record-to-overlay.sh: no pictures in it" "no picture" "${dev[@]}" ./pipelines/record-to-overlay.sh "$tmp/cut.mkv" "$tmp/cut-out.mkv"
 works "no overlay without pictures" test ! -e "$tmp/cut-out.mkv"
+refused "record-to-overlay.sh: no such zone" "no zone is called 'knee'" ./pipelines/record-to-overlay.sh "$odd" "$tmp/o.mkv" knee
+for script in capture-to-screen record-clean send-rtp; do
+  argument=(/dev/null) && [ $script = record-clean ] && argument=("$tmp/no.mkv" /dev/null)
+  [ $script = send-rtp ] && argument=(localhost 5004 /dev/null)
+  refused "$script.sh: no such zone" "no zone is called 'knee'" ./pipelines/$script.sh "${argument[@]}" knee
+done
+refused "record-to-overlay.sh: over the clip" "would be replaced" "${dev[@]}" ./pipelines/record-to-overlay.sh "$odd" "$odd"
+refused "exam-from-clips.sh: a clip in the exam's place" "is a clip" "${dev[@]}" ./pipelines/exam-from-clips.sh "$odd" R1="$odd"
+works "the clip is there" test -s "$odd"
+refused "masks-to-png.sh: a part of one" "no percent" "${dev[@]}" ./pipelines/masks-to-png.sh "$odd" "$tmp/masks" 0.6
+cp "$tmp/masks/mask000000.png" "$tmp/masks/mask000009.png"
+LUS_SOURCE="lustestsrc num-buffers=2" works "masks-to-png.sh: again" "${dev[@]}" ./pipelines/masks-to-png.sh - "$tmp/masks"
+works "masks of the last clip alone" test "$(find "$tmp/masks" -name '*.png' | wc -l)" = 2
 refused "segment: no such file" "none.mp4" "${dev[@]}" lus segment "$tmp/none.mp4" -o "$tmp/out"
 refused "segment: a text file" "text.mp4" "${dev[@]}" lus segment "$tmp/text.mp4" -o "$tmp/out"
 refused "info: truncated model" "short.onnx" "${dev[@]}" lus info "$tmp/short.onnx"
