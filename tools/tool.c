@@ -50,7 +50,9 @@ char *lus_tool_exam_path(const char *path)
 gboolean lus_tool_can_write(const char *file, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname(file);
-  if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+  if (*file == '\0')
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "the output's name is empty; give the name of a file");
+  else if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: there is no folder %s; make it first", file, folder);
   else if (g_access(folder, W_OK) != 0)
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: the folder %s cannot be written to", file, folder);

@@ -242,7 +242,7 @@ static gboolean check_twice(const char *path, GError **error)
 static gboolean read_file(LusTrainOptions *o, GError **error)
 {
   g_autoptr(GKeyFile) file = g_key_file_new();
-  if (!g_key_file_load_from_file(file, o->config_file, G_KEY_FILE_NONE, error)) {
+  if (!g_key_file_load_from_file(file, o->config_file, G_KEY_FILE_KEEP_TRANSLATIONS, error)) {
     g_prefix_error(error, "%s: ", o->config_file);
     return FALSE;
   }

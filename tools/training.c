@@ -339,7 +339,7 @@ static gboolean calibrate(const LusTraining *run, const LusSamples *held_out, do
     else if (explained[k] < LEAST_EXPLAINED)
       g_ptr_array_add(useless, run->outputs[k]);
   }
-  warn_of(run, "no pixel of the held-out samples, or every one, is ", absent, ": not calibrated, no figures");
+  warn_of(run, "no pixel of the held-out samples, or every one, is ", absent, ": not calibrated, and its figures say nothing");
   warn_of(run, "the network has learnt nothing of ", useless,
           c->steps > 0 ? ": if the training diverged, use a smaller --learning-rate, else more --steps or more samples"
                        : ", as far as the held-out samples tell");

@@ -41,6 +41,7 @@ check "bad target" refuses_file "bad.conf: [learning] target = mean: " '[learnin
 check "bad optimiser" refuses_file "bad.conf: [learning] optimizer = adam: optimizer 'adam': is one of" '[learning]\noptimizer = adam\n'
 check "a key twice" refuses_file "bad.conf:7: [learning] steps: stands in line 2 already" \
   '[learning]\nsteps = 4\n# steps = 5\n[run]\nthreads = 1\n [learning] \n  steps=6\n'
+check "a key of one language" refuses_file "bad.conf: [learning] steps[de]: there is no such key" '[learning]\nsteps[de] = 4\n'
 check "no key file" refuses_file "bad.conf: Key file contains line" 'steps: 4\n'
 check "no file" trains 1 "none.conf: No such file" -o bad.onnx --config none.conf
 check "bad flags are a matter of usage" trains 2 "--momentum 1: must be a number from 0 to 0.9999" -o bad.onnx --momentum 1
@@ -103,5 +104,6 @@ check "model and checkpoint" trains 1 "same.onnx: is named for two of model, che
 check "model and log" trains 1 "same.onnx: is named for two" -o same.onnx --log same.onnx
 check "checkpoint and log" trains 1 "same.onnx.checkpoint: is named for two" -o same.onnx --log same.onnx.checkpoint
 check "nothing written" test ! -e same.onnx
+check "a model without a name" trains 1 "the output's name is empty" -o ""
 check "the weights begun with stay" trains 1 "a.onnx: is an input and would be replaced" -o a.onnx --widths 16,16,16,16 --init ./a.onnx
 echo "1..$n"
