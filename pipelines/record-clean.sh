@@ -11,10 +11,13 @@
 set -euo pipefail
 out=${1:?output file, .mkv} device=${2:-/dev/video0}
 . "$(dirname "$0")/setup.sh"
+stem=${out%.mkv}
+for file in "$stem.mkv" "$stem.masks.mkv" "$stem.json"; do
+  [ ! -e "$file" ] || { echo "error: '$file' is there already: name another output" >&2; exit 1; }
+done
 zone=$(zone_of "${3:-R1}")
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
-stem=${out%.mkv}
 escaped=${stem//\\/\\\\}
 # shellcheck disable=SC2086
 exec gst-launch-1.0 -q -e ${LUS_SOURCE:-v4l2src device=$device ! decodebin} ${LUS_CROP:+! videocrop $LUS_CROP} \

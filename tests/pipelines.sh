@@ -32,6 +32,7 @@ LUS_SOURCE="lustestsrc is-live=true num-buffers=10" LUS_SINK=fakesink works "rec
 stamps() { gst-launch-1.0 -v filesrc location="$1" ! decodebin ! identity silent=false ! fakesink | grep -o 'pts: [0-9:.]*'; }
 works "its masks have the pictures' time stamps" diff <(stamps "$tmp/clean.mkv") <(stamps "$tmp/clean.masks.mkv")
 works "ten of them, and an exam" sh -c "[ $(stamps "$tmp/clean.mkv" | wc -l) = 10 ] && jq -e .zones.R1 '$tmp/clean.json'"
+refused "record-clean.sh: a recording in its place" "is there already" ./pipelines/record-clean.sh "$tmp/clean.mkv"
 LUS_SOURCE="lustestsrc num-buffers=8" works "exam-from-clips.sh" "${dev[@]}" ./pipelines/exam-from-clips.sh "$tmp/exam.json" R1=- l3=-
 works "both zones" test "$(jq -c '.zones | keys' "$tmp/exam.json")" = '["L3","R1"]'
 refused "exam-from-clips.sh: no zone" "ZONE=CLIP" ./pipelines/exam-from-clips.sh "$tmp/exam.json" a.mkv

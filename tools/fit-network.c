@@ -32,6 +32,7 @@ const char *lus_tool_fit_network_unused(const LusToolFitNetwork *o)
          : o->folds != usual.folds               ? "--folds"
          : o->learning_rate < usual.learning_rate || o->learning_rate > usual.learning_rate ? "--learning-rate"
          : o->contrast < 0 || o->contrast > 0    ? "--contrast"
+         : o->threads != usual.threads           ? "--threads"
                                                  : NULL;
 }
 

@@ -59,6 +59,7 @@ check "network: no heads in it" gives 1 "heads.json: its heads were fitted on an
   fit --network planes --min-frames 1 f.csv o.csv -o heads.json
 check "network: not for a report" gives 2 "--report and --explain are for fits without" fit --network planes f.csv o.csv -o heads.json --report r
 check "network: its options are of no other fit" gives 2 "--folds is for --network" fit --folds 9 f.csv o.csv -o heads.json
+check "network: nor its threads" gives 2 "--threads is for --network" fit --threads 2 f.csv o.csv -o heads.json
 for option in "--learning-rate -1" "--learning-rate nan" "--learning-rate 0" "--contrast -1" "--contrast inf" "--threads -1"; do
   # shellcheck disable=SC2086
   check "network: $option" gives 2 "${option%% *} must be" fit --network planes $option f.csv o.csv -o heads.json
