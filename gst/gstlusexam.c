@@ -265,6 +265,11 @@ void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings)
   gst_lus_exam_estimate(exam, settings->min_frames);
 }
 
+gboolean gst_lus_exam_is_finished(const GstLusExam *exam)
+{
+  return exam->finished;
+}
+
 char *gst_lus_exam_take_text(GstLusExam *exam, char **path)
 {
   const LusExamRecord record = {

@@ -20,6 +20,13 @@ void gst_lus_warn_not_begun(GstElement *element, const GError *problem)
                        "zones."));
 }
 
+void gst_lus_warn_unfinished(GstElement *element, guint64 frames)
+{
+  GST_ELEMENT_WARNING(element, STREAM, FAILED,
+                      ("The exam before was not finished: nothing of its %" G_GUINT64_FORMAT " pictures is written.", frames),
+                      ("Finish an exam before the next one starts: finish-exam, or the key f."));
+}
+
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added)
 {
   if (added == GST_LUS_EXAM_OTHER_MODEL)

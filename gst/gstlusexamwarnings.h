@@ -8,6 +8,8 @@
 void gst_lus_warn_zone(GstElement *element, const char *zone);
 /** Why an exam could not be started. */
 void gst_lus_warn_not_begun(GstElement *element, const GError *problem);
+/** An exam that another follows without a finish, after @frames frames. */
+void gst_lus_warn_unfinished(GstElement *element, guint64 frames);
 /** Frames that do not fit those before, or the estimator: GST_LUS_EXAM_OTHER_MODEL or GST_LUS_EXAM_OTHER_THRESHOLD. */
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added);
 /** Why the video networks cannot be used; NULL: they can. */

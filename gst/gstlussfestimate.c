@@ -273,12 +273,26 @@ static void close_exam(GstLusSfEstimate *self)
   g_mutex_unlock(&self->lock);
 }
 
+/* Frames of an exam that was to be written and is not finished. */
+static guint64 unwritten_frames(GstLusSfEstimate *self)
+{
+  guint64 frames;
+
+  g_mutex_lock(&self->lock);
+  frames = self->exam && self->exam_file && !gst_lus_exam_is_finished(self->exam) ? gst_lus_exam_frames(self->exam) : 0;
+  g_mutex_unlock(&self->lock);
+  return frames;
+}
+
 /* @baseline_file: earlier exam of the patient to come, or NULL. */
 static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *baseline_file)
 {
   g_autoptr(GError) error = NULL;
   GstLusExam *exam = is_started(self) ? make_exam(self, baseline_file, &error) : NULL;
+  const guint64 unwritten = unwritten_frames(self);
 
+  if (unwritten > 0)
+    gst_lus_warn_unfinished(GST_ELEMENT(self), unwritten);
   if (error) {
     close_exam(self);
     gst_lus_warn_not_begun(GST_ELEMENT(self), error);

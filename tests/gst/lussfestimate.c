@@ -345,6 +345,7 @@ static void test_failed_start(void)
   gst_element_set_bus(sf, bus);
   push_frames(harness, 0, 3);
   send_start(harness, "b", "/nowhere/earlier.json");
+  assert_warning(bus, "nothing of its 3 pictures is written");
   assert_warning(bus, "No exam begins: /nowhere/earlier.json");
   g_object_set(sf, "exam-id", "b", "zone", "L1", NULL);
   push_frames(harness, 3, 2);
@@ -358,6 +359,7 @@ static void test_failed_start(void)
   g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 
   send_start(harness, "c", NULL);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING)); /* the one before had been finished */
   g_object_set(sf, "zone", "L1", NULL);
   push_frames(harness, 6, 2);
   g_signal_emit_by_name(sf, "finish-exam");
