@@ -66,7 +66,7 @@ static void times_finish(Times *times, double before)
   g_autofree double *sorted = g_memdup2(times->ms, (gsize)times->n * sizeof *times->ms);
   qsort(sorted, (size_t)times->n, sizeof *sorted, lus_tool_compare_double);
   times->least = sorted[0];
-  times->median = sorted[times->n / 2];
+  times->median = (sorted[(times->n - 1) / 2] + sorted[times->n / 2]) / 2;
   times->p95 = sorted[MIN(times->n - 1, times->n * 95 / 100)];
 }
 

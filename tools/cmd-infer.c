@@ -41,7 +41,7 @@ static void print_times(LusPlan *plan, LusTensor *output, const LusTensor *input
   }
   qsort(ms, (size_t)runs, sizeof *ms, lus_tool_compare_double);
   g_print("%d runs, %d threads: fastest %.3f ms, median %.3f ms\n", runs, lus_parallel_threads(pool), ms[0],
-          ms[runs / 2]);
+          (ms[(runs - 1) / 2] + ms[runs / 2]) / 2);
 }
 
 static gboolean infer(const Options *options, GError **error)

@@ -689,7 +689,7 @@ gboolean lus_plan_profile(LusPlan *plan, const float *input, LusParallel *pool, 
     for (gsize run = 0; run < (gsize)runs; run++)
       column[run] = times[run * steps + i];
     qsort(column, (gsize)runs, sizeof *column, compare_double);
-    ms[i] = column[runs / 2];
+    ms[i] = (column[(runs - 1) / 2] + column[runs / 2]) / 2;
   }
   g_free(plan->ms);
   plan->ms = ms;
