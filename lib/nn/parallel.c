@@ -121,15 +121,14 @@ static void *worker_main(void *data)
   Worker *worker = data;
   LusParallel *pool = worker->pool;
   unsigned seen = 0;
-  for (;;) {
+  do { /* what is seen last may be the end: stop is looked at behind it, never before */
     seen = wait_for_job(worker, seen);
-    if (atomic_load_explicit(&pool->stop, memory_order_acquire))
-      return NULL;
     if (enter(pool, &seen)) {
       run_items(pool, worker->thread);
       leave(pool);
     }
-  }
+  } while (!atomic_load_explicit(&pool->stop, memory_order_acquire));
+  return NULL;
 }
 
 /* Nobody is in a job now. */

@@ -5,6 +5,7 @@
 #include "nn/parallel.h"
 
 #define ITEMS 1000
+#define ROUNDS 3000
 
 typedef struct {
   atomic_int done[ITEMS];
@@ -90,6 +91,22 @@ static void test_idle_pool_and_default(void)
   lus_parallel_free(pool);
 }
 
+static void do_nothing(void *data, int item, int thread)
+{
+  (void)data, (void)item, (void)thread;
+}
+
+/* A worker that wakes up for a job finds it over, and the pool about to go: it must end all the same. */
+static void test_end_after_job(void)
+{
+  for (int round = 0; round < ROUNDS; round++) {
+    LusParallel *pool = lus_parallel_new(2 + round % 3);
+    for (int job = 0; job < round % 4; job++)
+      lus_parallel_for(pool, 2, do_nothing, NULL);
+    lus_parallel_free(pool);
+  }
+}
+
 int main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
@@ -97,5 +114,6 @@ int main(int argc, char **argv)
   g_test_add_func("/parallel/no-pool", test_no_pool);
   g_test_add_func("/parallel/many-short-jobs", test_many_short_jobs);
   g_test_add_func("/parallel/idle-pool-and-default", test_idle_pool_and_default);
+  g_test_add_func("/parallel/end-after-job", test_end_after_job);
   return g_test_run();
 }
