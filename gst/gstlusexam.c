@@ -265,9 +265,9 @@ void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings)
   gst_lus_exam_estimate(exam, settings->min_frames);
 }
 
-gboolean gst_lus_exam_is_finished(const GstLusExam *exam)
+guint64 gst_lus_exam_unfinished_frames(const GstLusExam *exam)
 {
-  return exam->finished;
+  return exam->finished ? 0 : exam->frames;
 }
 
 char *gst_lus_exam_take_text(GstLusExam *exam, char **path)

@@ -50,7 +50,8 @@ void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
 /** The last estimate; no frame is added from here on. The first finish says name and file (path NULL: it is written
  * nowhere); another changes nothing. */
 void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings);
-gboolean gst_lus_exam_is_finished(const GstLusExam *exam);
+/** 0 once it is finished. */
+guint64 gst_lus_exam_unfinished_frames(const GstLusExam *exam);
 /** exam.json of a finished exam with its last estimate, once; then it counts as written. NULL: not so far, no path, no
  * frame was added, or written already. The caller frees it and *path. */
 char *gst_lus_exam_take_text(GstLusExam *exam, char **path);

@@ -13,18 +13,17 @@ void gst_lus_warn_zone(GstElement *element, const char *zone)
                         ("Zones are R1..R6, L1..L6, R4V and L4V."));
 }
 
-void gst_lus_warn_not_begun(GstElement *element, const GError *problem)
+void gst_lus_warn_begun(GstElement *element, guint64 unwritten, const GError *problem)
 {
-  GST_ELEMENT_WARNING(element, RESOURCE, SETTINGS, ("No exam begins: %s", problem->message),
-                      ("The exam before has ended: no picture counts until an exam begins. See baseline-file, heads-file and "
-                       "zones."));
-}
-
-void gst_lus_warn_unfinished(GstElement *element, guint64 frames)
-{
-  GST_ELEMENT_WARNING(element, STREAM, FAILED,
-                      ("The exam before was not finished: nothing of its %" G_GUINT64_FORMAT " pictures is written.", frames),
-                      ("Finish an exam before the next one starts: finish-exam, or the key f."));
+  if (unwritten > 0)
+    GST_ELEMENT_WARNING(element, STREAM, FAILED,
+                        ("The exam before was not finished: nothing of its %" G_GUINT64_FORMAT " pictures is written.",
+                         unwritten),
+                        ("Finish an exam before the next one starts: finish-exam, or the key f."));
+  if (problem)
+    GST_ELEMENT_WARNING(element, RESOURCE, SETTINGS, ("No exam begins: %s", problem->message),
+                        ("The exam before has ended: no picture counts until an exam begins. See baseline-file, heads-file and "
+                         "zones."));
 }
 
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added)

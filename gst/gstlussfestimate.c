@@ -259,29 +259,13 @@ static gboolean is_started(GstLusSfEstimate *self)
 
 /* The patient who was to come is there all the same: no picture of theirs may count in the exam before. That ends as it
  * would have, written only if it was finished: exam-file may be the next one's by now. */
-static void close_exam(GstLusSfEstimate *self)
+static void close_exam_locked(GstLusSfEstimate *self)
 {
-  GstLusExamSettings settings;
+  GstLusExamSettings settings = settings_locked(self);
 
-  g_mutex_lock(&self->lock);
-  if (self->exam) {
-    settings = settings_locked(self);
-    settings.path = NULL;
-    gst_lus_exam_finish(self->exam, &settings);
-    work_locked(self);
-  }
-  g_mutex_unlock(&self->lock);
-}
-
-/* Frames of an exam that was to be written and is not finished. */
-static guint64 unwritten_frames(GstLusSfEstimate *self)
-{
-  guint64 frames;
-
-  g_mutex_lock(&self->lock);
-  frames = self->exam && self->exam_file && !gst_lus_exam_is_finished(self->exam) ? gst_lus_exam_frames(self->exam) : 0;
-  g_mutex_unlock(&self->lock);
-  return frames;
+  settings.path = NULL;
+  gst_lus_exam_finish(self->exam, &settings);
+  work_locked(self);
 }
 
 /* @baseline_file: earlier exam of the patient to come, or NULL. */
@@ -289,25 +273,25 @@ static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *
 {
   g_autoptr(GError) error = NULL;
   GstLusExam *exam = is_started(self) ? make_exam(self, baseline_file, &error) : NULL;
-  const guint64 unwritten = unwritten_frames(self);
+  guint64 unwritten;
 
-  if (unwritten > 0)
-    gst_lus_warn_unfinished(GST_ELEMENT(self), unwritten);
-  if (error) {
-    close_exam(self);
-    gst_lus_warn_not_begun(GST_ELEMENT(self), error);
-    return;
-  }
   g_mutex_lock(&self->lock);
-  if (self->exam && exam)
+  unwritten = self->exam && self->exam_file ? gst_lus_exam_unfinished_frames(self->exam) : 0;
+  if (self->exam && error)
+    close_exam_locked(self);
+  else if (self->exam && exam)
     take_exam_locked(self, exam);
   else
     gst_lus_exam_unref(exam); /* started or stopped meanwhile */
-  g_free(self->baseline_file);
-  self->baseline_file = g_strdup(baseline_file);
-  forget_patient_locked(self, exam_id);
+  if (!error) {
+    g_free(self->baseline_file);
+    self->baseline_file = g_strdup(baseline_file);
+    forget_patient_locked(self, exam_id);
+  }
   g_mutex_unlock(&self->lock);
-  tell_zone(self, NULL);
+  gst_lus_warn_begun(GST_ELEMENT(self), unwritten, error);
+  if (!error)
+    tell_zone(self, NULL);
 }
 
 static void start_exam(GstLusSfEstimate *self)
@@ -402,14 +386,6 @@ static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
   g_mutex_unlock(&self->lock);
 }
 
-/* Stream time may jump back. */
-static void begin_segment(GstLusSfEstimate *self)
-{
-  g_mutex_lock(&self->lock);
-  self->next_update = 0;
-  g_mutex_unlock(&self->lock);
-}
-
 /* What an application, or another element, says of zone and exam. */
 static void hear_custom_event(GstLusSfEstimate *self, GstEvent *event)
 {
@@ -443,7 +419,9 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     begin_stream(self, event);
     break;
   case GST_EVENT_SEGMENT:
-    begin_segment(self);
+    g_mutex_lock(&self->lock);
+    self->next_update = 0; /* stream time may jump back */
+    g_mutex_unlock(&self->lock);
     break;
   case GST_EVENT_TAG:
     gst_event_parse_tag(event, &tags);

@@ -244,6 +244,17 @@ GstElement *fixture_element(const char *name, GstBus **bus)
   return element;
 }
 
+void fixture_assert_warning(GstBus *bus, const char *text)
+{
+  GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  g_autoptr(GError) warning = NULL;
+
+  g_assert_nonnull(message);
+  gst_message_parse_warning(message, &warning, NULL);
+  g_assert_nonnull(strstr(warning->message, text));
+  gst_message_unref(message);
+}
+
 gboolean fixture_fails_ready(const char *name, const char *property, const char *value, const char *text)
 {
   GstBus *bus;

@@ -48,5 +48,7 @@ GstBuffer *fixture_push(GstHarness *harness, const char *caps, FixturePattern pa
 void fixture_push_zone(GstHarness *harness, const char *zone);
 /** An element on its own with a bus of its own; the next message of @type from it, or NULL. */
 GstElement *fixture_element(const char *name, GstBus **bus);
+/** The first WARNING on @bus, which is taken, holds @text. */
+void fixture_assert_warning(GstBus *bus, const char *text);
 /** TRUE if going to READY fails and the error message contains @text. */
 gboolean fixture_fails_ready(const char *name, const char *property, const char *value, const char *text);

@@ -93,13 +93,7 @@ static void test_overload(void)
 
 static void assert_one_warning(GstBus *bus, const char *text)
 {
-  GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
-  g_autoptr(GError) warning = NULL;
-
-  g_assert_nonnull(message);
-  gst_message_parse_warning(message, &warning, NULL);
-  g_assert_nonnull(strstr(warning->message, text));
-  gst_message_unref(message);
+  fixture_assert_warning(bus, text);
   g_assert_cmpuint(scene_count_messages(bus, GST_MESSAGE_WARNING), ==, 0);
 }
 

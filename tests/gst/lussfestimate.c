@@ -295,17 +295,6 @@ static void test_small_letters(void)
   gst_harness_teardown(harness);
 }
 
-static void assert_warning(GstBus *bus, const char *text)
-{
-  GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
-  g_autoptr(GError) warning = NULL;
-
-  g_assert_nonnull(message);
-  gst_message_parse_warning(message, &warning, NULL);
-  g_assert_nonnull(strstr(warning->message, text));
-  gst_message_unref(message);
-}
-
 /* A zone that no vocabulary has, and one that an exam of 16 zones has no room for: each for its own reason. */
 static void test_refused_zone(gconstpointer full)
 {
@@ -315,7 +304,7 @@ static void test_refused_zone(gconstpointer full)
 
   gst_element_set_bus(sf, bus);
   fixture_push_zone(harness, full ? "R1" : "knee");
-  assert_warning(bus, full ? "no room for zone \"R1\"" : "No zone is called \"knee\"");
+  fixture_assert_warning(bus, full ? "no room for zone \"R1\"" : "No zone is called \"knee\"");
   assert_zone(harness, 0, "", FALSE);
   gst_element_set_bus(sf, NULL);
   gst_object_unref(bus);
@@ -345,8 +334,8 @@ static void test_failed_start(void)
   gst_element_set_bus(sf, bus);
   push_frames(harness, 0, 3);
   send_start(harness, "b", "/nowhere/earlier.json");
-  assert_warning(bus, "nothing of its 3 pictures is written");
-  assert_warning(bus, "No exam begins: /nowhere/earlier.json");
+  fixture_assert_warning(bus, "nothing of its 3 pictures is written");
+  fixture_assert_warning(bus, "No exam begins: /nowhere/earlier.json");
   g_object_set(sf, "exam-id", "b", "zone", "L1", NULL);
   push_frames(harness, 3, 2);
   summary = pull_summary(harness, 5);
