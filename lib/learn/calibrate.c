@@ -13,25 +13,30 @@
 #define STEPS 100
 #define MIN_SLOPE 0.1 /* a network that has learned nothing must not be turned upside down */
 
-/** Pixels of one class whose logit lies in one bin, in hundredths: those that are and are not in the target. */
+/** Pixels of one class whose logit lies in one bin, in hundredths: those that are and are not in the target, and of
+ *  both those in its mask. */
 typedef struct {
-  gint64 positive, negative;
+  gint64 positive, negative, masked;
 } Bin;
 
 typedef struct {
   const LusSamples *samples;
   Bin *bins;              /* [threads][n_classes][BINS] */
   guint8 positive[256], negative[256]; /* weight of a label's target and of its opposite, in hundredths */
+  guint8 masked[256];                  /* weight of its mask */
 } Counter;
 
 static void fill_hundredths(Counter *counter, const LusTarget *target)
 {
+  LusTarget mask = lus_target_mask(target);
   for (int percent = 0; percent <= 100; percent++) {
     guint8 label = (guint8)percent;
     float value, weight;
     lus_target_apply(&value, &weight, &label, 1, target);
     counter->positive[percent] = (guint8)(100 * weight * value + 0.5f);
     counter->negative[percent] = (guint8)(100 * weight * (1 - value) + 0.5f);
+    lus_target_apply(&value, &weight, &label, 1, &mask);
+    counter->masked[percent] = (guint8)(100 * weight * value + 0.5f);
   }
 }
 
@@ -51,6 +56,7 @@ static void count_sample(gpointer data, int sample, const float *output, int thr
       Bin *bin = &bins[position > 0 ? (int)MIN(position, BINS - 1) : 0];
       bin->positive += c->positive[label];
       bin->negative += c->negative[label];
+      bin->masked += c->masked[label];
     }
   }
 }
@@ -138,17 +144,17 @@ static double fit_class(const Bin *bins, double *a, double *b)
   return explained;
 }
 
-/** The best Dice that a mask of the bins from some logit up has against the target, and that logit; NaN where there is
- *  nothing in the target. */
+/** The best Dice that a mask of the bins from some logit up has against the target's, and that logit; NaN where there is
+ *  nothing in it. */
 static double best_mask(const Bin *bins, double *logit)
 {
   double reference = 0, found = 0, both = 0, best = 0;
   for (int i = 0; i < BINS; i++)
-    reference += (double)bins[i].positive;
+    reference += (double)bins[i].masked;
   if (reference == 0)
     return (double)NAN;
   for (int i = BINS - 1; i >= 0; i--) {
-    both += (double)bins[i].positive;
+    both += (double)bins[i].masked;
     found += (double)(bins[i].positive + bins[i].negative);
     double dice = 2 * both / (found + reference);
     if (dice <= best)
@@ -229,6 +235,7 @@ static Bin *count_logits(LusGraph *graph, const LusSamples *samples, const LusTa
   for (gsize i = per_thread; i < per_thread * lanes; i++) {
     bins[i % per_thread].positive += bins[i].positive;
     bins[i % per_thread].negative += bins[i].negative;
+    bins[i % per_thread].masked += bins[i].masked;
   }
   return g_steal_pointer(&bins);
 }

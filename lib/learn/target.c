@@ -46,6 +46,12 @@ static Pixel band(int percent, const LusTarget *t)
   return pixel;
 }
 
+static Pixel ramp(int percent, const LusTarget *t)
+{
+  Pixel pixel = hard(percent, t);
+  return pixel.value > 0 ? pixel : soft(percent, t);
+}
+
 /** The expected confidence in steps: the share of levels that the percent reaches. */
 static Pixel steps(int percent, const LusTarget *t)
 {
@@ -84,6 +90,8 @@ static const struct {
   [LUS_TARGET_EXPERT] = {"expert", "expert:LEVEL",
                          "as threshold, each annotator's label a sample of its own instead of their mean", {LEVEL},
                          hard, FALSE},
+  [LUS_TARGET_RAMP] = {"ramp", "ramp:LEVEL", "1 where the label is at LEVEL percent or above, else the label's confidence",
+                       {LEVEL}, ramp, FALSE},
   [LUS_TARGET_ORDINAL] = {"ordinal", "ordinal:LEVELS",
                           "one output for each of LEVELS equal steps of confidence; the model gives their mean",
                           {LEVELS}, steps, TRUE},
@@ -102,6 +110,14 @@ const char *lus_target_summary(LusTargetMethod method)
 gboolean lus_target_is_graded(const LusTarget *target)
 {
   return methods[target->method].graded;
+}
+
+LusTarget lus_target_mask(const LusTarget *target)
+{
+  LusTarget mask = *target;
+  if (mask.method == LUS_TARGET_RAMP)
+    mask.method = LUS_TARGET_THRESHOLD;
+  return mask;
 }
 
 gboolean lus_target_positive(guint8 percent, double level)

@@ -15,6 +15,7 @@ typedef enum {
   LUS_TARGET_SMOOTH,    /* as threshold, then the mask's Gaussian mean of @sigma pixels: soft at borders alone (Islam and
                            Glocker 2021, "Spatially varying label smoothing") */
   LUS_TARGET_EXPERT,    /* as threshold, each annotator's label a sample of its own instead of the annotators' mean */
+  LUS_TARGET_RAMP,      /* 1 where percent >= level, else percent / 100 */
   LUS_TARGET_ORDINAL,   /* one output per class and level j = 1..levels: 1 where percent >= 100 j / levels; the model gives
                            the outputs' mean, the expected confidence (Frank and Hall 2001) */
   LUS_TARGET_N
@@ -37,6 +38,8 @@ LUS_API const char *lus_target_form(LusTargetMethod method);
 LUS_API const char *lus_target_summary(LusTargetMethod method);
 /** Whether the model's output estimates the label's confidence itself, rather than a mask. */
 LUS_API gboolean lus_target_is_graded(const LusTarget *target);
+/** What a mask of the model's is held against: the target itself; its threshold where that grades what lies below. */
+LUS_API LusTarget lus_target_mask(const LusTarget *target);
 
 /** Whether a label of @percent is positive at @level percent: percent >= level, and never at 0 percent. */
 LUS_API gboolean lus_target_positive(guint8 percent, double level);

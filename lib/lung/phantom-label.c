@@ -243,11 +243,12 @@ static void label_fasciae(LusPhantom *p, float grey_range)
 typedef struct {
   float contrast[BEAMS]; /* brighter than both sides within 30 mm, above as below: geometric mean of the upper half's and
                             the lowest third's */
+  float above[BEAMS];    /* the upper half's alone */
   float upper[BEAMS], lower[BEAMS]; /* mean grey of the upper half and of the lowest third, relative */
   float wide[BEAMS];     /* of wide, confluent lines, 0..1 */
   float share[BEAMS];    /* of the power that vertical lines make */
   float pleura[BEAMS];   /* best confidence of the pleura within 8 mm */
-  float strongest;       /* contrast */
+  float strongest, strongest_above; /* contrast, above */
 } Columns;
 
 static float lowest(const float *value, int first, int last)
@@ -287,7 +288,7 @@ static void measure_pleura(const LusPhantom *p, Columns *c)
 static void measure_columns(const LusPhantom *p, const float *share, float grey_range, Columns *c)
 {
   int n;
-  float above[BEAMS], below[BEAMS];
+  float below[BEAMS];
   for (int b = 0; b < BEAMS; b++) {
     const float *grey = p->expected + b * ROWS;
     float from = p->pleura[b] + 1.5f, deep = p->depth - p->pleura[b];
@@ -296,28 +297,36 @@ static void measure_columns(const LusPhantom *p, const float *share, float grey_
     c->lower[b] = mean_between(p, grey, p->pleura[b] + .66f * deep, p->depth, &n) / grey_range;
     c->wide[b] = p->wide[CLAMP((int)((float)b + PHANTOM_SLIDE + p->slide + .5f), 0, PHANTOM_LUNG_BEAMS - 1)];
   }
-  two_sided(p, above, c->upper);
+  two_sided(p, c->above, c->upper);
   two_sided(p, below, c->lower);
-  c->strongest = 0;
+  c->strongest = c->strongest_above = 0;
   for (int b = 0; b < BEAMS; b++) {
-    c->contrast[b] = sqrtf(MAX(above[b], 0) * MAX(below[b], 0));
+    c->contrast[b] = sqrtf(MAX(c->above[b], 0) * MAX(below[b], 0));
     c->strongest = MAX(c->strongest, c->contrast[b]);
+    c->strongest_above = MAX(c->strongest_above, c->above[b]);
   }
   measure_pleura(p, c);
 }
 
-/* A column counts by its contrast from the pleura to the bottom, absolute and against the strongest's; not fully if no
- * vertical line made it, not at all if it shows horizontal echoes instead. A wide one, whose sides may lie outside the
+/* How far a contrast makes a column, absolute and against the strongest's. */
+static float stands_out(float contrast, float strongest)
+{
+  return smoothstep((contrast - .08f) / .22f) * smoothstep((contrast / MAX(strongest, 1e-3f) - .15f) / .45f);
+}
+
+/* A column counts by its contrast from the pleura to the bottom; not fully if no vertical line made it, not at all if it
+ * shows horizontal echoes instead. One that fades on its way may be one: experts give it less than half. A wide one, whose sides may lie outside the
  * picture, also counts if it stays bright to the bottom. All count less if no pleura is in sight above. */
 static float column_quality(const LusPhantom *p, const Columns *c, int b)
 {
-  float relative = c->contrast[b] / MAX(c->strongest, 1e-3f), made = smoothstep((c->share[b] - .12f) / .3f);
+  float made = smoothstep((c->share[b] - .12f) / .3f);
   if (!p->info.a_lines && !p->ladder)
     made = .55f + .45f * made;
-  float narrow = smoothstep((c->contrast[b] - .08f) / .22f) * smoothstep((relative - .15f) / .45f) * made;
+  float narrow = stands_out(c->contrast[b], c->strongest) * made;
+  float fading = .45f * stands_out(c->above[b], c->strongest_above) * made;
   float wide = c->wide[b] * smoothstep((c->share[b] - .4f) / .35f) * smoothstep((c->lower[b] - .14f) / .22f) *
                smoothstep((c->lower[b] / MAX(c->upper[b], 1e-3f) - .4f) / .4f);
-  return MAX(narrow, wide) * (.75f + .25f * smoothstep(c->pleura[b] / .3f));
+  return MAX(MAX(narrow, fading), wide) * (.75f + .25f * smoothstep(c->pleura[b] / .3f));
 }
 
 static void label_verticals(LusPhantom *p, float grey_range)

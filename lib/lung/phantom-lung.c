@@ -274,7 +274,7 @@ static void draw_comet(LusPhantom *p, float *db)
     db[i] += ladder * noise[i];
 }
 
-/* Adds one line to @power; @length > 0: a comet tail that fades within that many mm. */
+/* Adds one line to @power; @length > 0: it fades within that many mm, as a comet tail does. */
 static void draw_vertical(LusPhantom *p, const Vertical *v, float *power, float *covered, float length)
 {
   LusRng *r = &p->rng;
@@ -368,9 +368,10 @@ static void draw_verticals(LusPhantom *p)
   Vertical lines[MOST_VERTICALS];
   for (int i = 0; i < n; i++) {
     Vertical v = water >= 0 ? wet_vertical(p, water, lines, i) : random_vertical(p, i == 0);
-    gboolean tail = water < 0 && chance(r, .12);
+    gboolean tail = water < 0 && chance(r, .12), fades = water < 0 && !tail && chance(r, .25);
     lines[i] = v;
-    draw_vertical(p, &v, tail ? tails : p->vertical, tail ? NULL : covered, tail ? uniform(r, 5, 30) : 0);
+    draw_vertical(p, &v, tail ? tails : p->vertical, tail ? NULL : covered,
+                  tail ? uniform(r, 5, 30) : fades ? uniform(r, 30, 120) : 0);
     p->info.vertical_lines += !tail;
   }
   if (water > .85f) { /* white lung */

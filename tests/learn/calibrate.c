@@ -128,6 +128,25 @@ static void test_cut(void)
   g_assert_cmpfloat(bright, >, 0.7);
 }
 
+/** The confidence below the level counts in the fit, the mask is that of the level: the bright pixels. */
+static void test_ramp(void)
+{
+  g_autoptr(LusSamples) samples = two_greys(0, 80);
+  for (int i = 0; i < SAMPLES * PIXELS; i++)
+    if (samples->labels[i] != 255)
+      samples->labels[i] = i % 2 == 0 ? 20 : samples->labels[i] == 100 ? 70 : 40;
+  g_autoptr(LusGraph) graph = network(3, 1, FALSE);
+  double dark, bright;
+  calibrate(graph, samples, "ramp:60", 0);
+  probabilities(graph, samples, &dark, &bright);
+  assert_near(dark, 0.2, 0.004);
+  assert_near(bright, 0.8 * 1 + 0.2 * 0.4, 0.004);
+  calibrate(graph, samples, "ramp:60", 0.6);
+  probabilities(graph, samples, &dark, &bright);
+  assert_near(bright, 0.6, 0.004);
+  g_assert_cmpfloat(dark, <, 0.2);
+}
+
 /** A class that is never positive, and a network that says the opposite of the truth. */
 static void test_hopeless(void)
 {
@@ -183,6 +202,7 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/calibrate/cross_entropy", test_cross_entropy);
   g_test_add_func("/calibrate/soft_target", test_soft_target);
+  g_test_add_func("/calibrate/ramp", test_ramp);
   g_test_add_func("/calibrate/cut", test_cut);
   g_test_add_func("/calibrate/hopeless", test_hopeless);
   g_test_add_func("/calibrate/explained", test_explained);

@@ -22,6 +22,7 @@ static void test_parse(void)
                {"smooth:40:2.5", LUS_TARGET_SMOOTH, 40, "smooth:40:2.5"},
                {"smooth:40", LUS_TARGET_SMOOTH, 40, "smooth:40:1"},
                {"expert", LUS_TARGET_EXPERT, 60, "expert:60"},
+               {"ramp", LUS_TARGET_RAMP, 60, "ramp:60"},
                {"ordinal:4", LUS_TARGET_ORDINAL, 60, "ordinal:4"}};
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
     LusTarget target;
@@ -82,6 +83,8 @@ static void test_apply(void)
   apply("threshold:0", percents, 7, (float[]){0, 1, 1, 1, 1, 1, 0}, weight);
   apply("threshold:100", percents, 7, (float[]){0, 0, 0, 0, 0, 1, 0}, weight);
   apply("soft", percents, 7, (float[]){0, 0.01f, 0.59f, 0.6f, 0.61f, 1, 0}, weight);
+  apply("ramp:60", percents, 7, (float[]){0, 0.01f, 0.59f, 1, 1, 1, 0}, weight);
+  apply("ramp:0", percents, 7, (float[]){0, 1, 1, 1, 1, 1, 0}, weight);
   apply("expert:60", percents, 7, (float[]){0, 0, 0, 1, 1, 1, 0}, weight);
   apply("weighted:60", percents, 7, (float[]){0, 0, 0, 1, 1, 1, 0},
         (float[]){1, 0.99f, 0.41f, 0.6f, 0.61f, 1, 0});
