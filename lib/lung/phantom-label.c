@@ -308,25 +308,22 @@ static void measure_columns(const LusPhantom *p, const float *share, float grey_
   measure_pleura(p, c);
 }
 
-/* How far a contrast makes a column, absolute and against the strongest's. */
-static float stands_out(float contrast, float strongest)
-{
-  return smoothstep((contrast - .08f) / .22f) * smoothstep((contrast / MAX(strongest, 1e-3f) - .15f) / .45f);
-}
-
-/* A column counts by its contrast from the pleura to the bottom; not fully if no vertical line made it, not at all if it
- * shows horizontal echoes instead. One that fades on its way may be one: experts give it less than half. A wide one, whose sides may lie outside the
- * picture, also counts if it stays bright to the bottom. All count less if no pleura is in sight above. */
+/* A column counts by its contrast from the pleura to the bottom, absolute and against the strongest's. One that fades on
+ * its way may be one: experts give it less than half. So may mere haze between shadows, which no vertical line made: a
+ * quarter, or nothing if it shows horizontal echoes instead. A wide one, whose sides may lie outside the picture, also
+ * counts if it stays bright to the bottom. All count less if no pleura is in sight above. */
 static float column_quality(const LusPhantom *p, const Columns *c, int b)
 {
-  float made = smoothstep((c->share[b] - .12f) / .3f);
-  if (!p->info.a_lines && !p->ladder)
-    made = .55f + .45f * made;
-  float narrow = stands_out(c->contrast[b], c->strongest) * made;
-  float fading = .45f * stands_out(c->above[b], c->strongest_above) * made;
+  static const float contrast[2] = { .08f, .30f }, relative[2] = { .15f, .60f };
+  static const float contrast_above[2] = { .05f, .20f }, relative_above[2] = { .10f, .45f };
+  float made = p->info.a_lines || p->ladder ? smoothstep((c->share[b] - .12f) / .3f)
+                                            : .25f + .75f * smoothstep((c->share[b] - .1f) / .22f);
+  float narrow = sureness(c->contrast[b], contrast) * sureness(c->contrast[b] / MAX(c->strongest, 1e-3f), relative);
+  float fading = .45f * sureness(c->above[b], contrast_above) *
+                 sureness(c->above[b] / MAX(c->strongest_above, 1e-3f), relative_above);
   float wide = c->wide[b] * smoothstep((c->share[b] - .4f) / .35f) * smoothstep((c->lower[b] - .14f) / .22f) *
                smoothstep((c->lower[b] / MAX(c->upper[b], 1e-3f) - .4f) / .4f);
-  return MAX(MAX(narrow, fading), wide) * (.75f + .25f * smoothstep(c->pleura[b] / .3f));
+  return MAX(MAX(narrow, fading) * made, wide) * (.75f + .25f * smoothstep(c->pleura[b] / .3f));
 }
 
 static void label_verticals(LusPhantom *p, float grey_range)

@@ -368,7 +368,7 @@ static void draw_verticals(LusPhantom *p)
   Vertical lines[MOST_VERTICALS];
   for (int i = 0; i < n; i++) {
     Vertical v = water >= 0 ? wet_vertical(p, water, lines, i) : random_vertical(p, i == 0);
-    gboolean tail = water < 0 && chance(r, .12), fades = water < 0 && !tail && chance(r, .25);
+    gboolean tail = water < 0 && chance(r, .12), fades = water < 0 && !tail && chance(r, .35);
     lines[i] = v;
     draw_vertical(p, &v, tail ? tails : p->vertical, tail ? NULL : covered,
                   tail ? uniform(r, 5, 30) : fades ? uniform(r, 30, 120) : 0);
