@@ -59,6 +59,8 @@ static const Option table[] = {
    "Strengths of the augmentation, see below: none, and changes like flip=0,shadow=2 (default: all at 1)", "LIST"},
   {"validation", "held-out", 0, WHOLE, AT(held_out), "256", 1, 1e6,
    "Phantom stills kept from training, for validation and calibration (default 256); data sets have a split", "N"},
+  {"validation", "best-mask", 0, REAL, AT(best_mask), "0.6", 0.01, 0.99,
+   "Confidence at which calibration puts the held-out samples' best mask (default 0.6, where masks are cut)", "CONFIDENCE"},
   {"validation", "validation-interval", 0, WHOLE, AT(validation_interval), "500", 0, 1e8,
    "Steps between validations, 0: none (default 500)", "N"},
   {"validation", "patience", 0, WHOLE, AT(patience), "0", 0, 1e6,

@@ -16,6 +16,7 @@ typedef struct {
   double learning_rate; /* 0: the optimiser's usual one */
   double balance, momentum, weight_decay, clip, ema;
   int held_out, validation_interval, patience;
+  double best_mask;
   char *checkpoint, *log;
   int checkpoint_interval;
   char *licence, *probes;

@@ -148,6 +148,8 @@ int lus_training_configure(LusTraining *run)
     return code;
   if (o->patience > 0 && o->validation_interval == 0)
     return lus_train_options_bad(o, "patience", "needs a validation-interval above 0");
+  if ((float)o->best_mask != run->info.threshold && lus_target_is_graded(&run->target))
+    return lus_train_options_bad(o, "best-mask", "is for targets with a threshold; this one's confidence stays as it is");
   complete_options(run);
   c->target = run->target;
   c->loss = &run->loss;
@@ -387,7 +389,7 @@ static gboolean train_masks(LusTraining *run, GError **error)
   if (!run_trainer(run, run->held_out, error))
     return FALSE;
   /* Graded targets: the output is the expected confidence, which a moved cut would bend. */
-  double cut = lus_target_is_graded(&run->target) ? 0 : (double)run->info.threshold;
+  double cut = lus_target_is_graded(&run->target) ? 0 : run->options.best_mask;
   return calibrate(run, run->held_out, cut, error);
 }
 

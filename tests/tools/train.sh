@@ -93,6 +93,13 @@ small=(phantom:6 --held-out 1 --size 64x32 --batch 2 --steps 2 --threads 1)
 check "a class that validation lacks" trains 0 "warning: no pixel of the held-out samples, or every one, is " -o w.onnx
 small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2 --threads 1)
 
+# Where the best mask lies: more is marked at the threshold, and never less
+check "the best mask at 0.6" train -o low.onnx
+check "at 0.9" train -o high.onnx --best-mask 0.9 --init low.onnx --steps 0
+check "is recorded" recorded high.onnx '"best-mask":"0.9"'
+check "not for soft targets" trains 2 "--best-mask 0.9: is for targets with a threshold" -o bad.onnx --target soft --best-mask 0.9
+check "soft targets as ever" train -o soft.onnx --target soft
+
 # The log
 echo text > other.csv
 check "a file that is no log stays" trains 1 "other.csv: is there and is not the log" -o bad.onnx --log other.csv
