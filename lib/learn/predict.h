@@ -15,7 +15,7 @@ gboolean lus_predict(LusGraph *graph, const LusNormalise *normalise, int channel
                      LusParallel *pool, LusPredictBody body, gpointer data, LusProgress progress,
                      gpointer progress_data, const char *what, GError **error);
 
-/** In calibrate.c: the Dice against the target that each class's mask has at the best cut of its logits, which is what
+/** In calibrate.c: the Dice against the target's mask that each class's mask has at the best cut of its logits, which is what
  *  the mask has after calibration; NaN where the samples have nothing of a class. @dice [n_classes]. */
 gboolean lus_best_dice(double *dice, LusGraph *graph, const LusSamples *samples, const LusTarget *target,
                        LusParallel *pool, GError **error);

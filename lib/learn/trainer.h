@@ -75,7 +75,7 @@ LUS_API gboolean lus_train_average_weights(LusGraph *graph, const LusGraph *with
 
 /** After training: logit' = a logit + b per class, fitted on held-out samples and folded into the head's weights. a
  *  and b minimise the cross entropy against the target (Platt scaling); then, unless @cut is 0, b moves so that the
- *  mask at confidence @cut (0..1) is the one with the best Dice against the target: 0.6 then means 60 %. A class that
+ *  mask at confidence @cut (0..1) is the one with the best Dice against the target's: 0.6 then means 60 %. A class that
  *  is always or never positive there keeps its output. @explained [n_classes], or NULL: which part of the target's entropy
  *  a logit + b tells, 1: all, 0: no more than the share of positives does, NaN: nothing was fitted. @graph as from
  *  lus_train(): logits, lit normalisation. */

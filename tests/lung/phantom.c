@@ -422,6 +422,47 @@ static void test_pieces(void)
   g_assert_cmpint(10 * even, >, 9 * (int)middles->len);
 }
 
+/* The confidence of a column of grey @upper and, in its lower half, @lower, in lung of 0.2 under a plain pleural line. @made: by
+ * a vertical line, else it is haze between shadows; @echoes: with A-lines. */
+static float column_confidence(float upper, float lower, gboolean made, gboolean echoes)
+{
+  LusPhantomConfig config = small_config(3, 0);
+  LusPhantom *p = make(&config);
+  memset(p->wide, 0, sizeof p->wide);
+  memset(p->specular, 0, sizeof p->specular);
+  p->ladder = FALSE;
+  p->info.a_lines = echoes;
+  for (int b = 0; b < PHANTOM_BEAMS; b++) {
+    p->pleura[b] = .25f * p->depth;
+    for (int row = 0; row < PHANTOM_ROWS; row++) {
+      int i = b * PHANTOM_ROWS + row, column = b >= 75 && b < 85;
+      float z = range_of_row(p, row), from_pleura = z - p->pleura[b];
+      p->expected[i] = fabsf(from_pleura) < 1 ? 1 : from_pleura < 0 || !column ? .2f : z < .625f * p->depth ? upper : lower;
+      p->power[i] = 1;
+      p->vertical_power[i] = column && made ? 1 : 0;
+    }
+  }
+  lus_phantom_label(p);
+  float confidence = p->label[LUS_PHANTOM_VERTICAL_LINE][80 * PHANTOM_ROWS + PHANTOM_ROWS - 1];
+  lus_phantom_free(p);
+  return confidence;
+}
+
+/* Bright to the bottom is a line, faded before it perhaps one, haze hardly, and nothing beside A-lines. */
+static void test_columns(void)
+{
+  g_assert_cmpfloat(column_confidence(.7f, .7f, TRUE, FALSE), >, .9f);
+  float fading = column_confidence(.7f, .2f, TRUE, FALSE);
+  g_assert_cmpfloat(fading, >, .3f);
+  g_assert_cmpfloat(fading, <, .46f);
+  float haze = column_confidence(.7f, .7f, FALSE, FALSE);
+  g_assert_cmpfloat(haze, >, .15f);
+  g_assert_cmpfloat(haze, <, .26f);
+  g_assert_cmpfloat(column_confidence(.7f, .2f, FALSE, FALSE), <, .12f);
+  g_assert_cmpfloat(column_confidence(.7f, .7f, FALSE, TRUE), ==, 0);
+  g_assert_cmpfloat(column_confidence(.2f, .2f, TRUE, FALSE), ==, 0);
+}
+
 /* A patient's clips are taken where a pleural line shows: of 24 clips of 4 patients at least 20 have it, at 60 % or more, on a
  * tenth of the columns. */
 static void test_patient_shows_pleura(void)
@@ -574,6 +615,7 @@ int main(int argc, char **argv)
   g_test_add_func("/phantom/label-range", test_label_range);
   g_test_add_func("/phantom/water", test_water);
   g_test_add_func("/phantom/info", test_info);
+  g_test_add_func("/phantom/columns", test_columns);
   g_test_add_func("/phantom/pleura-on-ridge", test_pleura_on_ridge);
   g_test_add_func("/phantom/sliding", test_sliding);
   g_test_add_func("/phantom/screen", test_screen);
