@@ -28,15 +28,14 @@ typedef struct {
 
 static void fill_hundredths(Counter *counter, const LusTarget *target)
 {
-  LusTarget mask = lus_target_mask(target);
   for (int percent = 0; percent <= 100; percent++) {
     guint8 label = (guint8)percent;
     float value, weight;
     lus_target_apply(&value, &weight, &label, 1, target);
     counter->positive[percent] = (guint8)(100 * weight * value + 0.5f);
     counter->negative[percent] = (guint8)(100 * weight * (1 - value) + 0.5f);
-    lus_target_apply(&value, &weight, &label, 1, &mask);
-    counter->masked[percent] = (guint8)(100 * weight * value + 0.5f);
+    float masked = lus_target_is_graded(target) ? value : (float)lus_target_positive(label, target->level);
+    counter->masked[percent] = (guint8)(100 * weight * masked + 0.5f);
   }
 }
 

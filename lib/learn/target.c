@@ -112,14 +112,6 @@ gboolean lus_target_is_graded(const LusTarget *target)
   return methods[target->method].graded;
 }
 
-LusTarget lus_target_mask(const LusTarget *target)
-{
-  LusTarget mask = *target;
-  if (mask.method == LUS_TARGET_RAMP)
-    mask.method = LUS_TARGET_THRESHOLD;
-  return mask;
-}
-
 gboolean lus_target_positive(guint8 percent, double level)
 {
   return percent > 0 && percent <= 100 && percent >= level;

@@ -38,8 +38,6 @@ LUS_API const char *lus_target_form(LusTargetMethod method);
 LUS_API const char *lus_target_summary(LusTargetMethod method);
 /** Whether the model's output estimates the label's confidence itself, rather than a mask. */
 LUS_API gboolean lus_target_is_graded(const LusTarget *target);
-/** What a mask of the model's is held against: the target itself; its threshold where that grades what lies below. */
-LUS_API LusTarget lus_target_mask(const LusTarget *target);
 
 /** Whether a label of @percent is positive at @level percent: percent >= level, and never at 0 percent. */
 LUS_API gboolean lus_target_positive(guint8 percent, double level);

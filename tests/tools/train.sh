@@ -93,10 +93,16 @@ small=(phantom:6 --held-out 1 --size 64x32 --batch 2 --steps 2 --threads 1)
 check "a class that validation lacks" trains 0 "warning: no pixel of the held-out samples, or every one, is " -o w.onnx
 small=(phantom:6 --held-out 4 --size 64x32 --batch 2 --steps 2 --threads 1)
 
-# Where the best mask lies: more is marked at the threshold, and never less
-check "the best mask at 0.6" train -o low.onnx
-check "at 0.9" train -o high.onnx --best-mask 0.9 --init low.onnx --steps 0
-check "is recorded" recorded high.onnx '"best-mask":"0.9"'
+# Where the best mask lies: below 0.6 less is marked at 0.6 than is best, above it more
+recall() { # summed over the classes, of the last training
+  awk '/^(pleural_line|fascia_band|vertical_line) /{s += $6} END{print s}' out.txt
+}
+check "the best mask at 0.6" train -o best.onnx
+check "at 0.2" train -o low.onnx --best-mask 0.2 --init best.onnx --steps 0
+low=$(recall)
+check "is recorded" recorded low.onnx '"best-mask":"0.2"'
+check "at 0.95" train -o high.onnx --best-mask 0.95 --init best.onnx --steps 0
+check "more is marked" awk -v low="$low" -v high="$(recall)" 'BEGIN{exit !(high > low)}'
 check "not for soft targets" trains 2 "--best-mask 0.9: is for targets with a threshold" -o bad.onnx --target soft --best-mask 0.9
 check "soft targets as ever" train -o soft.onnx --target soft
 
