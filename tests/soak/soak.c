@@ -127,13 +127,14 @@ static double slope(const Soak *soak, int which)
   return spread > 0 ? (n * xy - x * y) / spread : 0;
 }
 
-/** Difference between the last sample and the one at the end of the first fifth. */
+/** How much the last sample is above the highest of the first fifth: a thread that comes and goes is no leak. */
 static double growth(const Soak *soak, int which)
 {
   guint n = soak->samples->len;
-  return n < 2 ? 0
-               : value_of(&g_array_index(soak->samples, Sample, n - 1), which) -
-                   value_of(&g_array_index(soak->samples, Sample, n / 5), which);
+  double highest = 0;
+  for (guint i = 0; n > 0 && i <= n / 5; i++)
+    highest = MAX(highest, value_of(&g_array_index(soak->samples, Sample, i), which));
+  return n < 2 ? 0 : value_of(&g_array_index(soak->samples, Sample, n - 1), which) - highest;
 }
 
 static gboolean report(const Soak *soak, double seconds)
