@@ -311,7 +311,7 @@ static void test_swap(void)
   for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
     gboolean done = FALSE;
     g_object_set(seg, "model-file", models[i], NULL);
-    for (guint end = n + 3000; !done && n < end; n++) {
+    for (guint end = n + 60000; !done && n < end; n++) {
       GstStructure *info;
       gst_buffer_unref(scene_push(harness, n, SCENE_TIME(n)));
       g_object_get(seg, "model-info", &info, NULL);

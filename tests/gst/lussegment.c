@@ -499,7 +499,7 @@ static void test_latency(void)
   gst_harness_set_upstream_latency(harness, 40 * GST_MSECOND);
   /* Right before the first picture: the model was tried in READY. */
   g_assert_cmpuint(gst_harness_query_latency(harness), >, 40000000);
-  g_assert_cmpuint(gst_harness_query_latency(harness), <, 140000000);
+  g_assert_cmpuint(gst_harness_query_latency(harness), <, 10 * GST_SECOND);
   gst_buffer_unref(fixture_push(harness, caps, fixture_bright, 0));
   g_assert_cmpuint(gst_harness_query_latency(harness), >, 40000000);
   gst_harness_teardown(harness);

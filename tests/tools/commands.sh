@@ -3,7 +3,6 @@
 # Each command of `lus` once, on little: what the sanitizers run of the command line. As a TAP test: commands.sh LUS MAKE_MODEL
 set -u
 lus=$(realpath "$1") make_model=$(realpath "$2")
-LIMIT=300
 . "$(dirname "$(realpath "$0")")/tap.sh"
 ran=()
 once() { # TEXT COMMAND ARGUMENT...: it ends well and says TEXT

@@ -30,7 +30,7 @@ done
 
 # The element, through two codecs.
 record() { # IN OUT ENCODER...
-  timeout 60 gst-launch-1.0 -q filesrc location="$1" ! decodebin ! videoconvert ! video/x-raw,format=I420 \
+  timeout 300 gst-launch-1.0 -q filesrc location="$1" ! decodebin ! videoconvert ! video/x-raw,format=I420 \
     ! taginject tags="title=DOE^JOHN,keywords=lus-zone:R1" ! lussegment model-file=model.onnx ! lusdeidentify ! "${@:3}" ! matroskamux \
     ! filesink location="$2"
 }

@@ -47,7 +47,9 @@ for call in write fsync rename; do
   for ((i = 1 + begin; i <= calls[$call]; i += step)); do
     rm -rf run; mkdir run
     train run -e inject=$call:signal=KILL:when=$i
-    [ $? -eq 137 ] || problem "$call $i: was not killed"
+    status=$?
+    # the last call may be a progress line, which a quicker run does without
+    [ $status -eq 137 ] || { [ $status -eq 0 ] && [ "$i" -eq "${calls[$call]}" ] && same run; } || problem "$call $i: was not killed"
     train run || problem "$call $i: did not go on"
     compgen -G 'run/*.part' > /dev/null && problem "$call $i: a temporary file is left"
     same run || problem "$call $i: another model or log"

@@ -3,7 +3,6 @@
 # lus evaluate and sweep from outside, as a TAP test: learning.sh LUS MAKE_MODEL
 set -u
 lus=$(realpath "$1") make_model=$(realpath "$2")
-LIMIT=300
 . "$(dirname "$(realpath "$0")")/tap.sh"
 
 "$make_model" 64 model.onnx || exit 1

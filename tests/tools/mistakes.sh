@@ -7,7 +7,7 @@ lus=$(realpath "$1") make_model=$(realpath "$2")
 clip() { # NAME FRAMES ELEMENTS...
   local name=$1 frames=$2
   shift 2
-  timeout 60 gst-launch-1.0 -q lustestsrc num-buffers="$frames" ! video/x-raw,format=GRAY8,width=164,height=131 ! "$@" \
+  timeout 300 gst-launch-1.0 -q lustestsrc num-buffers="$frames" ! video/x-raw,format=GRAY8,width=164,height=131 ! "$@" \
     ! filesink location="$name"
 }
 

@@ -13,7 +13,7 @@ fi
 # An odd width: rows of masks are padded.
 gst-launch-1.0 -q lustestsrc num-buffers=4 seed=3 ! video/x-raw,format=GRAY8,width=150,height=131,framerate=25/1 ! avenc_ffv1 ! matroskamux \
   ! filesink location=clip.mkv
-check "runs" timeout 60 "$root/pipelines/masks-to-numpy.py" clip.mkv out.npz
+check "runs" timeout 300 "$root/pipelines/masks-to-numpy.py" clip.mkv out.npz
 "$lus" segment clip.mkv -o r --masks > lus.txt 2>&1
 cat > compare.py <<'PY'
 import json, subprocess, sys

@@ -86,7 +86,6 @@ for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do for z in R1 R2 R3 L1 L2 L3; d
 done; done; done
 { echo patient,day,spo2_percent,fio2,readmitted_30d
   for p in 1 2 3 4 5 6 7 8 9 10; do for d in 1 2; do echo "p$p,$d,$((99 - 2 * p - 10 * (d - 1) * (p % 3))),0.3,$((p % 2))"; done; done; } > many-outcomes.csv
-LIMIT=300 # of a command, in seconds: trainings on a busy machine
 tiny=(--network many --steps 2 --folds 2 --widths 8,8,8 --threads 1)
 check "heads first" gives 0 "heads.json" fit --task all many.csv many-outcomes.csv -o heads.json
 check "network: too few patients" gives 1 "1 patients with planes and outcome" fit --network planes --min-frames 1 f.csv o.csv -o heads.json

@@ -19,7 +19,7 @@ check() { # NAME COMMAND...: passes when the command succeeds
 gives() { # CODE TEXT ARGUMENT...: lus ends with CODE and says TEXT (on either output)
   local code=$1 text=$2
   shift 2
-  timeout "${LIMIT:-60}" "$lus" "$@" > out.txt 2>&1
+  timeout "300" "$lus" "$@" > out.txt 2>&1
   local got=$?
   [ $got -eq "$code" ] && [[ $(cat out.txt) == *"$text"* ]] && return
   echo "lus $*: exit $got, expected $code with '$text':"

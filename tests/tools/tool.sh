@@ -7,7 +7,7 @@ lus=$(realpath "$1") make_model=$(realpath "$2")
 lines() { # FILE COUNT
   [ "$(wc -l < "$1")" -eq "$2" ] || { wc -l "$1"; return 1; }
 }
-launch() { timeout 60 gst-launch-1.0 -q "$@"; }
+launch() { timeout 300 gst-launch-1.0 -q "$@"; }
 clip() { # NAME FRAMES [FORMAT]
   launch lustestsrc num-buffers="$2" ! "video/x-raw,format=${3:-GRAY8},width=164,height=131" ! avenc_ffv1 ! matroskamux \
     ! filesink location="$1"
@@ -227,10 +227,10 @@ check "resume, more outputs" gives 0 "" segment y.mkv -m model.onnx -o h --resum
 check "done again with masks" test -e h/y/frame000002.mask.png
 
 # Ctrl-C: no half result under the final name.
-clip long.mkv 400
+clip long.mkv 4000
 "$lus" segment long.mkv -m model.onnx -o int --confidences > int.txt 2>&1 &
 pid=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   [ -e int/long/frame000001.pleural_line.png ] && break
   sleep 0.05
 done

@@ -3,11 +3,10 @@
 # What `lus train` can be told, as a TAP test: train.sh LUS
 set -u
 lus=$(realpath "$1")
-LIMIT=100
 . "$(dirname "$(realpath "$0")")/tap.sh"
 
 small=(phantom:6 --held-out 4 --size 64x32 --widths 16,16,16,16 --batch 2 --threads 1)
-train() { timeout 100 "$lus" train "${small[@]}" "$@" > out.txt 2>&1; }
+train() { timeout 300 "$lus" train "${small[@]}" "$@" > out.txt 2>&1; }
 trains() { # CODE TEXT ARGUMENT...: as gives, of a training
   local code=$1 text=$2
   shift 2
