@@ -98,6 +98,12 @@ static const char *check(const Options *o, LusImportConfig *config, int *split)
     return "--split: is one of train, validation, test";
   if (o->mm_per_pixel != 0 && !lus_mm_per_pixel_is_valid(o->mm_per_pixel))
     return "--mm-per-pixel is 0.001 to 10";
+  if (o->mm_per_pixel != 0 && !o->clips && !o->dry_run && !g_str_equal(o->from, "slicer"))
+    return "--mm-per-pixel is the scale of the clips in --clips; give them";
+  if (o->depth_cm != 0 && !g_str_equal(o->from, "slicer"))
+    return "--depth is for --from slicer";
+  if (o->line_width != 0 && !g_str_equal(o->from, "cvat") && !g_str_equal(o->from, "labelme"))
+    return "--line-width is for --from cvat and labelme";
   if (!(o->line_width >= 0 && o->line_width <= 1000) || !(o->depth_cm >= 0 && o->depth_cm <= 100) || o->day < 0)
     return "--line-width is up to 1000 pixels, --depth up to 100 cm, --day not negative";
   return NULL;

@@ -170,10 +170,13 @@ static gboolean add_list(GPtrArray *inputs, const char *path, GError **error)
   }
   char *line = NULL;
   size_t room = 0;
+  gboolean first = TRUE;
   for (gssize length = getline(&line, &room, file); length >= 0; length = getline(&line, &room, file)) {
+    const char *text = line + (first ? lus_utf8_mark(line, (gsize)length) : 0);
+    first = FALSE;
     line[strcspn(line, "\r\n")] = 0;
-    if (*line && *line != '#')
-      add_listed(inputs, line, NULL);
+    if (*text && *text != '#')
+      add_listed(inputs, text, NULL);
   }
   free(line);
   gboolean ok = !ferror(file);

@@ -93,7 +93,6 @@ static gboolean set_transforms(Png *self, GError **error)
     return FALSE;
   }
   if (self->channels == 1) {
-    png_set_strip_16(self->png);
     png_set_packing(self->png);
   } else if (depth < 8) {
     png_set_expand_gray_1_2_4_to_8(self->png);
@@ -248,7 +247,17 @@ guint8 *lus_label_read(const char *path, int *width, int *height, GError **error
 guint8 *lus_png_read(const char *path, int channels, int *width, int *height, GError **error)
 {
   int bytes = 0;
-  return read_png(path, channels, width, height, &bytes, error);
+  g_autofree guint8 *pixels = read_png(path, channels, width, height, &bytes, error);
+  gsize n = pixels && channels == 1 && bytes == 2 ? (gsize)*width * *height : 0;
+  for (gsize i = 0; i < n; i++) { /* numbers of 16 bits */
+    if (pixels[2 * i] > 0) {
+      g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: number %d at pixel %d, %d; numbers are 0 to 255", path,
+                  pixels[2 * i] * 256 + pixels[2 * i + 1], (int)(i % (gsize)*width), (int)(i / (gsize)*width));
+      return NULL;
+    }
+    pixels[i] = pixels[2 * i + 1];
+  }
+  return g_steal_pointer(&pixels);
 }
 
 /** Encodes self->rows into self->out. */

@@ -44,6 +44,11 @@ static gboolean is_name(const char *text, const char *more)
   return TRUE;
 }
 
+gboolean lus_dataset_is_clip_name(const char *name)
+{
+  return is_name(name, "-_.");
+}
+
 static gboolean is_class_name(const char *text)
 {
   return is_name(text, "-_") && !g_str_equal(text, "ignore");
@@ -170,7 +175,7 @@ static gboolean check_clip(const Reader *r, const LusClip *clip, const char *pla
 {
   if (!is_inside(clip->file))
     return refuse(r, "%s: file '%s' must be a path inside of the data set's folder", place, clip->file);
-  if (!is_name(clip->name, "-_."))
+  if (!lus_dataset_is_clip_name(clip->name))
     return refuse(r, "%s: '%s' must have a name of letters, digits, '_', '-' and '.'", place, clip->file);
   if (!lus_zone_known(clip->zone))
     return refuse(r, "%s: zone '%s' is unknown; zones are named R1 to R6, L1 to L6, R4V, L4V", place, clip->zone);
@@ -240,7 +245,8 @@ json_t *lus_dataset_parse(const char *path, GError **error)
     return NULL;
   }
   json_error_t problem;
-  json_t *root = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, &problem);
+  gsize mark = lus_utf8_mark((const char *)text, length);
+  json_t *root = json_loadb((const char *)text + mark, length - mark, JSON_REJECT_DUPLICATES, &problem);
   if (root && json_is_object(root))
     return root;
   if (root)

@@ -11,6 +11,7 @@ typedef struct {
   LusRegions *regions;
   const LusImportConfig *config;
   LusCvatTask task;
+  int n_tasks; /* more than one in the export of a project */
   GMarkupParseContext *context;
   char *place;
   /* the image or track one is in */
@@ -88,6 +89,12 @@ static double *numbers(const Xml *x, int *n, const char *text, GError **error)
   return g_steal_pointer(&list);
 }
 
+/** Only images that name their clip can be told apart. */
+static gboolean refuse_project(const Xml *x, GError **error)
+{
+  return lus_import_refuse(error, x->place, "is of a project of %d tasks; export each task by itself", x->n_tasks);
+}
+
 static gboolean start_image(Xml *x, const char **names, const char **values, GError **error)
 {
   const char *name = need(x, names, values, "name", error), *id = find(names, values, "id");
@@ -99,6 +106,8 @@ static gboolean start_image(Xml *x, const char **names, const char **values, GEr
   if (!lus_picture_name_parse(name, &x->clip, &x->frame, &rest) &&
       (!id || !whole(x, &x->frame, id, "id", LUS_REGION_LAST, error)))
     return error && *error ? FALSE : lus_import_refuse(error, x->place, "neither name nor id tells the frame");
+  if (!(x->clip && *x->clip) && x->n_tasks > 1)
+    return refuse_project(x, error);
   x->in_image = TRUE;
   LusRegion empty = {.clip = x->clip && *x->clip ? x->clip : x->task.clip, .place = x->place, .frame = x->frame,
                      .last = x->frame, .width = x->width, .height = x->height};
@@ -108,6 +117,8 @@ static gboolean start_image(Xml *x, const char **names, const char **values, GEr
 static gboolean start_track(Xml *x, const char **names, const char **values, GError **error)
 {
   const char *label = need(x, names, values, "label", error);
+  if (label && x->n_tasks > 1)
+    return refuse_project(x, error);
   g_free(x->label);
   x->track_percent = 100;
   x->label = label ? lus_import_label(&x->track_percent, label, x->place, error) : NULL;
@@ -172,11 +183,10 @@ static gboolean start_shape(Xml *x, const char *element, const char **names, con
   *r = (LusRegion){.place = x->place, .percent = x->in_track ? x->track_percent : 100};
   x->shape.outside = FALSE;
   if (x->in_track) {
-    int frame = 0;
     const char *outside = find(names, values, "outside");
     x->shape.outside = outside && g_str_equal(outside, "1");
-    if (!need_whole(x, &frame, names, values, "frame", LUS_REGION_LAST, error) ||
-        !lus_cvat_task_frame(&r->frame, &x->task, frame, x->place, error))
+    /* frames in CVAT's XML are those of the clip; only its JSON counts those of the task */
+    if (!need_whole(x, &r->frame, names, values, "frame", LUS_REGION_LAST, error))
       return FALSE;
   } else {
     const char *label = need(x, names, values, "label", error);
@@ -242,6 +252,7 @@ static gboolean end_meta(Xml *x, const char *element, const char *above, GError 
   const char *text = g_strstrip(x->text->str);
   gboolean task = g_str_equal(above, "task") || g_str_equal(above, "job");
   int size = 0;
+  x->n_tasks += task && g_str_equal(element, "name");
   if (task && g_str_equal(element, "name") && !x->task.clip)
     x->task.clip = lus_import_stem(text);
   else if (task && g_str_equal(element, "start_frame"))

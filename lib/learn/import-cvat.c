@@ -28,6 +28,8 @@ gboolean lus_import_track(LusRegions *regions, GArray *keys, int end, GError **e
   gboolean ok = TRUE;
   for (guint i = 0; ok && i < keys->len; i++) {
     LusTrackKey *key = &g_array_index(keys, LusTrackKey, i);
+    if (key->inherits && i > 0)
+      key->region.percent = g_array_index(keys, LusTrackKey, i - 1).region.percent;
     LusTrackKey *next = i + 1 < keys->len ? &g_array_index(keys, LusTrackKey, i + 1) : NULL;
     LusRegion r = key->region;
     if (next && next->region.frame == r.frame) {
@@ -120,6 +122,8 @@ typedef struct {
   LusRegions *regions;
   const LusImportConfig *config;
   LusCvatTask task;
+  json_t *jobs; /* of task.json, or NULL */
+  int end;      /* the last frame of the job that is read */
   GError **error;
 } Cvat;
 
@@ -129,6 +133,7 @@ static gboolean read_task_values(Cvat *c, const char *path, json_t *root)
   const char *name = json_string_value(json_object_get(root, "name"));
   const char *filter = json_string_value(json_object_get(data, "frame_filter"));
   c->task.clip = name ? lus_import_stem(name) : NULL;
+  c->jobs = json_incref(json_object_get(root, "jobs"));
   return (!json_object_get(data, "start_frame") ||
           lus_import_int(&c->task.start, data, "start_frame", 0, LUS_REGION_LAST, path, c->error)) &&
          (!json_object_get(data, "stop_frame") ||
@@ -153,17 +158,22 @@ static gboolean read_task(Cvat *c)
   return ok;
 }
 
-static gboolean read_attributes(const Cvat *c, LusRegion *r, json_t *object)
+static json_t *find_confidence(json_t *object)
 {
   json_t *attributes = json_object_get(object, "attributes");
   for (gsize i = 0; i < json_array_size(attributes); i++) {
     json_t *attribute = json_array_get(attributes, i);
     const char *name = json_string_value(json_object_get(attribute, "name"));
-    if (name && g_str_equal(name, "confidence") &&
-        !lus_import_json_percent(&r->percent, json_object_get(attribute, "value"), r->place, c->error))
-      return FALSE;
+    if (name && g_str_equal(name, "confidence"))
+      return attribute;
   }
-  return TRUE;
+  return NULL;
+}
+
+static gboolean read_attributes(const Cvat *c, LusRegion *r, json_t *object)
+{
+  json_t *found = find_confidence(object);
+  return !found || lus_import_json_percent(&r->percent, json_object_get(found, "value"), r->place, c->error);
 }
 
 static gboolean read_mask(const Cvat *c, LusRegion *r, json_t *points)
@@ -224,23 +234,36 @@ static gboolean add_track(const Cvat *c, json_t *track, const char *place)
   gboolean ok = TRUE;
   for (gsize i = 0; ok && i < json_array_size(shapes); i++) {
     json_t *shape = json_array_get(shapes, i);
-    LusTrackKey key = {.region = base, .outside = json_is_true(json_object_get(shape, "outside"))};
+    LusTrackKey key = {.region = base, .outside = json_is_true(json_object_get(shape, "outside")),
+                       .inherits = !find_confidence(shape)}; /* CVAT keeps an attribute where it changes */
     key.region.place = g_strdup_printf("%s.shapes[%d]", place, (int)i);
     ok = read_shape(c, &key.region, shape);
     g_array_append_val(keys, key);
   }
   if (ok)
-    return lus_import_track(c->regions, keys, lus_cvat_task_end(&c->task), c->error);
+    return lus_import_track(c->regions, keys, c->end, c->error);
   lus_track_keys_clear(keys);
   return FALSE;
 }
 
-static gboolean add_job(const Cvat *c, json_t *job, int index)
+/** A job's tracks end with it, whatever the task goes on with. A stop that makes no sense tells nothing. */
+static void find_end(Cvat *c, int index)
+{
+  json_t *job = json_array_get(c->jobs, (gsize)index);
+  int stop = 0, end = 0;
+  c->end = lus_cvat_task_end(&c->task);
+  if (json_object_get(job, "stop_frame") && lus_import_int(&stop, job, "stop_frame", 0, LUS_REGION_LAST, c->path, NULL) &&
+      lus_cvat_task_frame(&end, &c->task, stop, c->path, NULL))
+    c->end = MIN(c->end, end);
+}
+
+static gboolean add_job(Cvat *c, json_t *job, int index)
 {
   const struct {
     const char *key;
     gboolean (*add)(const Cvat *c, json_t *object, const char *place);
   } lists[] = {{"shapes", add_shape}, {"tracks", add_track}};
+  find_end(c, index);
   for (gsize k = 0; k < G_N_ELEMENTS(lists); k++) {
     json_t *list = json_object_get(job, lists[k].key);
     if (!list && k == 0)
@@ -274,13 +297,14 @@ gboolean lus_import_cvat(LusRegions *regions, const char *path, const LusImportC
   g_autofree guint8 *text = lus_file_read(path, LUS_IMPORT_BYTES, &length, error);
   if (!text)
     return FALSE;
-  gsize start = strspn((const char *)text, " \t\r\n\xef\xbb\xbf");
-  if (text[start] == '<')
-    return lus_import_cvat_xml(regions, path, (const char *)text, length, config, error);
+  const char *begin = (const char *)text + lus_utf8_mark((const char *)text, length);
+  if (begin[strspn(begin, " \t\r\n")] == '<')
+    return lus_import_cvat_xml(regions, path, begin, length - (gsize)(begin - (const char *)text), config, error);
   Cvat c = {.path = path, .regions = regions, .config = config, .task = {.stop = -1, .step = 1}, .error = error};
   json_t *root = lus_import_parse_json(path, (const char *)text, length, error);
   gboolean ok = root && add_jobs(&c, root);
   g_free(c.task.clip);
+  json_decref(c.jobs);
   json_decref(root);
   return ok;
 }

@@ -56,6 +56,7 @@ void lus_import_deal(json_t *manifest, gsize first, GHashTable *labelled);
 typedef struct {
   LusRegion region; /* place: owned by the key */
   gboolean outside;
+  gboolean inherits; /* tells no confidence: that of the key before it holds on */
 } LusTrackKey;
 
 /** Turns keys (GArray of LusTrackKey, which loses what it owned) into regions: positions move linearly between keys of

@@ -14,8 +14,7 @@ json_t *lus_import_parse_json(const char *path, const char *text, gsize length, 
     lus_import_refuse(error, path, "is a ZIP archive; unpack it and give the file or folder in it");
     return NULL;
   }
-  static const char mark[] = "\xef\xbb\xbf"; /* some Windows programs write it before UTF-8 */
-  gsize skip = length >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
+  gsize skip = lus_utf8_mark(text, length);
   json_error_t problem;
   json_t *root = json_loadb(text + skip, length - skip, JSON_REJECT_DUPLICATES, &problem);
   if (!root)

@@ -23,6 +23,8 @@ typedef struct {
   const LusRegions *regions;
   guint8 *plane;  /* [height][width] of the clip being written */
   gboolean scaled; /* a clip that was there got its scale */
+  int blank, outside; /* frames without anything drawn; regions beside the picture */
+  const char *outside_place; /* the first one's */
   GError **error;
 } Writer;
 
@@ -177,12 +179,15 @@ static gboolean describe_clip(const Writer *w, const char *path, const char *fil
   int day = w->target->day > 0 ? w->target->day : name.day;
   if (!w->target->patient)
     g_strdelimit(patient, "_ ", '-');
+  g_autofree char *stem = clip_name(path);
+  if (!lus_dataset_is_clip_name(stem))
+    return lus_import_refuse(w->error, path, "clips have names of letters, digits, '_', '-' and '.'; rename it, like "
+                             "P001_d1_R2.mkv");
   if (!*patient || !*zone)
     return lus_import_refuse(w->error, path, "the name does not tell %s; name clips like P001_d1_R2.mkv, or give "
                              "--%s with this clip alone", *patient ? "the zone" : "the patient",
                              *patient ? "zone" : "patient");
   add_patient(w, patient);
-  g_autofree char *stem = clip_name(path);
   if (is_labelled(w, stem))
     g_hash_table_add(labelled, g_strdup(patient));
   json_t *clip = json_pack("{s:s, s:s, s:i, s:s}", "file", file, "patient", patient, "day", MAX(day, 1), "zone", zone);
@@ -316,6 +321,16 @@ static gboolean refuse_absent(const Writer *w, guint index, const char *name)
                            "only one given is meant", name, others);
 }
 
+/** Whether a label's file was called as the clip is: the digits at the end of its name are no frame then. */
+static gboolean is_named_as_clip(const LusRegion *r, const char *clip)
+{
+  gsize n = strlen(r->clip);
+  if (n == 0 || strncmp(clip, r->clip, n) != 0)
+    return FALSE;
+  const char *digits = clip + n + strspn(clip + n, "_-.");
+  return *digits && !digits[strspn(digits, "0123456789")] && g_ascii_strtoll(digits, NULL, 10) == r->frame;
+}
+
 /** Finds the clip of a region and checks its names. */
 static gboolean resolve(Writer *w, guint index, int only)
 {
@@ -325,6 +340,9 @@ static gboolean resolve(Writer *w, guint index, int only)
   w->owner[index] = clip = clip < 0 ? only : clip;
   if (clip < 0)
     return refuse_absent(w, index, name);
+  if (*name && !g_str_equal(name, w->dataset->clips[clip].name) && is_named_as_clip(r, w->dataset->clips[clip].name))
+    return lus_import_refuse(w->error, r->place, "is named as the clip '%s' and tells no frame; name it like %s_frame%06d",
+                             w->dataset->clips[clip].name, w->dataset->clips[clip].name, 0);
   if (!r->annotator)
     return lus_import_refuse(w->error, r->place, "does not tell who drew it; give --annotator");
   if (!is_annotator(r->annotator))
@@ -388,7 +406,7 @@ static gboolean write_label(Writer *w, const char *path, int width, int height)
     }
     if (!w->target->replace)
       return lus_import_refuse(w->error, path, "another label is there already; give another --annotator, or "
-                               "--replace to replace it");
+                               "--replace to replace it (with --partial too, only classes that are drawn)");
   }
   w->result->written++;
   return lus_label_write(path, w->plane, width, height, w->error);
@@ -404,6 +422,7 @@ typedef struct {
 
 static gboolean write_frame(Writer *w, const Sheet *s, const char *folder, int frame)
 {
+  int all = 0;
   for (int k = 0; k < w->dataset->n_classes; k++) {
     int drawn = 0;
     memset(w->plane, 0, (gsize)s->width * s->height);
@@ -413,6 +432,7 @@ static gboolean write_frame(Writer *w, const Sheet *s, const char *folder, int f
           !g_str_equal(r->class_name, w->dataset->classes[k]))
         continue;
       drawn++;
+      all++;
       if (!lus_region_draw(r, w->plane, s->width, s->height, frame, w->error))
         return FALSE;
     }
@@ -424,11 +444,35 @@ static gboolean write_frame(Writer *w, const Sheet *s, const char *folder, int f
       return FALSE;
   }
   w->result->frames++;
+  w->blank += all == 0;
   return TRUE;
 }
 
+/** Whether no point of it lies in the picture's columns, or none in its rows. */
+static gboolean lies_outside(const LusRegion *r, int width, int height)
+{
+  double x0 = G_MAXDOUBLE, y0 = G_MAXDOUBLE, x1 = -G_MAXDOUBLE, y1 = -G_MAXDOUBLE;
+  for (int i = 0; i < r->n_points; i++)
+    for (int k = 0; k < (r->towards ? 2 : 1); k++) {
+      LusPoint p = k ? r->towards[i] : r->points[i];
+      x0 = MIN(x0, p.x);
+      x1 = MAX(x1, p.x);
+      y0 = MIN(y0, p.y);
+      y1 = MAX(y1, p.y);
+    }
+  if (r->kind == LUS_REGION_RUNS) {
+    x0 = r->left;
+    y0 = r->top;
+    x1 = x0 + r->box_width;
+    y1 = y0 + r->box_height;
+  } else if (r->kind != LUS_REGION_POLYGON && r->kind != LUS_REGION_LINE) {
+    return FALSE;
+  }
+  return x1 <= 0 || y1 <= 0 || x0 >= width || y0 >= height;
+}
+
 /** Marks the frames anything is known about. */
-static gboolean mark_frames(const Writer *w, const Sheet *s, guint8 *marked)
+static gboolean mark_frames(Writer *w, const Sheet *s, guint8 *marked)
 {
   for (guint i = 0; i < s->regions->len; i++) {
     const LusRegion *r = g_ptr_array_index(s->regions, i);
@@ -439,6 +483,8 @@ static gboolean mark_frames(const Writer *w, const Sheet *s, guint8 *marked)
       return lus_import_refuse(w->error, r->place, "was drawn on a picture of %d x %d, but %s has %d x %d; where the "
                                "clip was cut out of it, give --offset", r->width, r->height, s->clip->file, s->width,
                                s->height);
+    if (lies_outside(r, s->width, s->height) && w->outside++ == 0)
+      w->outside_place = r->place;
     if (!w->target->partial || r->class_name)
       memset(marked + r->frame, 1, (gsize)(MIN(r->last, s->frames - 1) - r->frame + 1));
   }
@@ -495,6 +541,21 @@ static gboolean write_clip(Writer *w, int index)
   return TRUE;
 }
 
+/** What is right as it stands but may not be meant. */
+static void note_doubts(const Writer *w)
+{
+  if (!w->target->unheeded)
+    return;
+  if (w->outside > 0)
+    g_ptr_array_add(w->target->unheeded, g_strdup_printf("%s: %d regions, this one first, lie beside the clip's picture and "
+                                                         "leave no label; where the clip was cut out of the picture drawn on, "
+                                                         "give --offset", w->outside_place, w->outside));
+  if (w->blank > 0)
+    g_ptr_array_add(w->target->unheeded, g_strdup_printf("%s: on %d of %d frames nothing is drawn, and all classes are absent "
+                                                         "there; if nobody looked at them, leave them out of the export, or "
+                                                         "give --partial", w->target->path, w->blank, w->result->frames));
+}
+
 static gboolean write_all(Writer *w)
 {
   if (!open_manifest(w) || !plan_clips(w))
@@ -515,6 +576,7 @@ static gboolean write_all(Writer *w)
       return FALSE;
     }
   }
+  note_doubts(w);
   return TRUE;
 }
 

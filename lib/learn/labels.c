@@ -19,7 +19,8 @@ GPtrArray *lus_folder_names(const char *path)
   GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
   GDir *dir = g_dir_open(path, 0, NULL);
   for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir))
-    g_ptr_array_add(names, g_strdup(name));
+    if (*name != '.')
+      g_ptr_array_add(names, g_strdup(name));
   g_clear_pointer(&dir, g_dir_close);
   g_ptr_array_sort(names, compare_names);
   return names;

@@ -307,8 +307,13 @@ gboolean lus_region_draw(const LusRegion *r, guint8 *plane, int width, int heigh
 static int find_number(const char *stem, int *end)
 {
   const char *frame = NULL;
-  for (const char *next = strstr(stem, "frame"); next; next = strstr(next + 1, "frame"))
-    frame = next;
+  for (const char *next = strstr(stem, "frame"); next; next = strstr(next + 1, "frame")) {
+    const char *digits = next + 5 + (next[5] == '_' || next[5] == '-');
+    gsize n = strspn(digits, "0123456789");
+    frame = n > 0 || !frame ? next : frame;
+    if (n > 0 && digits[n] == '.')
+      break; /* what follows is the class */
+  }
   int from = frame ? (int)(frame - stem) : 0, length = (int)strcspn(stem + from, ".") + from;
   if (frame) {
     int i = from + 5 + (stem[from + 5] == '_' || stem[from + 5] == '-');

@@ -73,7 +73,8 @@ LusManifest *lus_manifest_load(const char *path, GError **error)
   if (!data)
     return NULL;
   json_error_t problem;
-  json_t *json = json_loadb((const char *)data, length, JSON_REJECT_DUPLICATES, &problem);
+  gsize mark = lus_utf8_mark((const char *)data, length);
+  json_t *json = json_loadb((const char *)data + mark, length - mark, JSON_REJECT_DUPLICATES, &problem);
   if (!json) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s:%d: not valid JSON: %s; docs/exam.md shows a manifest", path,
                 problem.line, problem.text);

@@ -264,3 +264,8 @@ gboolean lus_is_sha256(const char *text)
 {
   return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
+
+gsize lus_utf8_mark(const char *text, gsize length)
+{
+  return length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}

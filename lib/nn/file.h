@@ -8,6 +8,8 @@ LUS_BEGIN_DECLS
 /** Reads a whole regular file of at most @max_bytes bytes (never maps it). Newly allocated; *length set; a NUL byte that
  *  is not counted follows the content. Errors name the path and the remedy. */
 LUS_API guint8 *lus_file_read(const char *path, gsize max_bytes, gsize *length, GError **error);
+/** The length of the mark that some Windows programs write before UTF-8, 0 where there is none. */
+LUS_API gsize lus_utf8_mark(const char *text, gsize length);
 /** Writes @path atomically: temporary file beside it, fsync, rename, fsync of the folder. On failure nothing is left
  *  under either name and an older file stays as it was. */
 LUS_API gboolean lus_file_write(const char *path, const void *data, gsize length, GError **error);

@@ -78,6 +78,8 @@ static void test_good(Fixture *f, gconstpointer data)
   LusCheckSummary s;
   put(f, "outcomes.csv", "patient,day,spo2_percent,fio2\nA,1,95,0.21\nA,2,,\n");
   put(f, "labels/anna/fusion.json", "{}");
+  put(f, "labels/.git/x", "");
+  put(f, "labels/anna/.DS_Store", "");
   g_assert_cmpint(check(f, &s), ==, 0);
   g_assert_cmpint(s.clips, ==, 1);
   g_assert_cmpint(s.pictures, ==, 4);

@@ -22,7 +22,7 @@ static void test_load(Fixture *f, gconstpointer data)
 {
   (void)data;
   g_autoptr(GError) error = NULL;
-  g_autoptr(LusDataset) d = load(f, "{" HEAD CLASSES PATIENTS SPLITS CLIPS "}", &error);
+  g_autoptr(LusDataset) d = load(f, "\xef\xbb\xbf{" HEAD CLASSES PATIENTS SPLITS CLIPS "}", &error);
   g_assert_no_error(error);
   g_assert_cmpint(d->version, ==, 1);
   g_assert_cmpstr(d->licence, ==, "CC0");

@@ -82,6 +82,45 @@ static void test_cvat_json(Fixture *f, gconstpointer data)
   g_assert_cmpint(g_array_index(moved->list, LusRegion, 0).frame, ==, 14);
 }
 
+/** Frames of its XML are the clip's own, whatever the task begins with; a mark before UTF-8 is no content. */
+static void test_cvat_absolute(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  GError *error = NULL;
+  g_autoptr(LusRegions) r = read_text(
+    f, "cvat", "b.xml",
+    "\xef\xbb\xbf<annotations><meta><task><name>P1_d1_R1.mp4</name><start_frame>4</start_frame><stop_frame>10</stop_frame>"
+    "<frame_filter>step=2</frame_filter></task></meta><track label=\"vertical_line\">"
+    "<polygon frame=\"4\" outside=\"0\" points=\"0,0;4,0;4,4;0,4\"/>"
+    "<polygon frame=\"6\" outside=\"1\" points=\"0,0;4,0;4,4;0,4\"/></track></annotations>",
+    (LusImportConfig){0}, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(count(r, "vertical_line", 4, 100), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 6, 100), ==, 0);
+}
+
+/** A key without the attribute keeps that of the key before; a job's tracks end with it. */
+static void test_cvat_keys(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  GError *error = NULL;
+  const char *task = "{\"name\": \"P1_d1_R1.mp4\", \"data\": {\"start_frame\": 0, \"stop_frame\": 11}, \"jobs\": "
+                     "[{\"start_frame\": 0, \"stop_frame\": 5}, {\"start_frame\": 6, \"stop_frame\": 11}]}";
+  g_free(put(f, "task.json", task, strlen(task)));
+  g_autoptr(LusRegions) r = read_text(
+    f, "cvat", "annotations.json",
+    "[{\"shapes\": [], \"tracks\": [{\"frame\": 0, \"label\": \"vertical_line\", \"attributes\": [], \"shapes\": ["
+    "{\"type\": \"rectangle\", \"frame\": 0, \"outside\": false, \"points\": [0, 0, 4, 4], \"attributes\": "
+    "[{\"name\": \"confidence\", \"value\": \"40\"}]},"
+    "{\"type\": \"rectangle\", \"frame\": 3, \"outside\": false, \"points\": [0, 0, 4, 4], \"attributes\": []}]}]}, "
+    "{\"shapes\": []}]",
+    (LusImportConfig){0}, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(count(r, "vertical_line", 2, 40), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 5, 40), ==, 16);
+  g_assert_cmpint(count(r, "vertical_line", 6, 0), ==, 40 * 32);
+}
+
 static void test_labelme(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -151,6 +190,11 @@ static void test_pictures(Fixture *f, gconstpointer data)
   memset(rgba, 255, sizeof rgba);
   g_assert_true(lus_png_write(layer, rgba, 40, 32, 160, 4, NULL));
   GError *error = NULL;
+  memset(numbers, 0, sizeof numbers);
+  numbers[41] = 60; /* confidences of 16 bits are no numbers of classes */
+  g_assert_true(lus_label_write(mask, numbers, 40, 32, NULL));
+  g_assert_false(lus_import_read(l, "masks", mask, &config, &error));
+  assert_error(error, LUS_ERROR_LIMIT, "number 39321 at pixel 1, 1; numbers are 0 to 255");
   g_assert_false(lus_import_read(l, "layers", layer, &config, &error));
   assert_error(error, LUS_ERROR_INVALID, "is opaque everywhere");
 }
@@ -171,6 +215,8 @@ static void test_errors(Fixture *f, gconstpointer data)
     {"cvat", "<annotations><image id='0' name='a.png' width='9' height='9'><polygon label='b' points='1,2;3,4;5,6'>"
              "<attribute name='confidence'>101</attribute></polygon></image></annotations>", "confidence 101 is not"},
     {"cvat", "<annotations>", "export the file again"},
+    {"cvat", "<annotations><meta><project><tasks><task><name>a.mp4</name></task><task><name>b.mp4</name></task></tasks>"
+             "</project></meta><track label='b'/></annotations>", "is of a project of 2 tasks; export each task by itself"},
     {"labelme", "{\"shapes\": []}", "ends with a frame number"},
     {"coco", "{\"images\": [], \"categories\": []}", "'annotations' is missing"},
     {"coco", "{\"images\": [], \"categories\": [], \"annotations\": [{\"image_id\": 1, \"category_id\": 1}]}",
@@ -423,6 +469,41 @@ static void test_write(Fixture *f, gconstpointer data)
   target_clear(&target);
 }
 
+/** What may not be meant is told; what cannot be meant is refused. */
+static void test_doubts(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  char *clips[2] = {NULL};
+  GError *error = NULL;
+  LusImportTarget target = target_new(f, clips);
+  LusImportResult result;
+  g_autoptr(GPtrArray) told = g_ptr_array_new_with_free_func(g_free);
+  target.unheeded = told;
+  g_autoptr(LusRegions) r = read_text(
+    f, "cvat", "a.xml",
+    "<annotations><image id=\"0\" name=\"frame_000000\" width=\"40\" height=\"32\"><box label=\"vertical_line\" xtl=\"40\" "
+    "ytl=\"3\" xbr=\"46\" ybr=\"9\"/></image><image id=\"1\" name=\"frame_000001\" width=\"40\" height=\"32\"/></annotations>",
+    (LusImportConfig){.annotator = "b"}, &error);
+  g_assert_no_error(error);
+  g_assert_true(lus_import_write(&result, r, &target, &error));
+  g_assert_cmpuint(told->len, ==, 2);
+  g_assert_nonnull(strstr(told->pdata[0], "box: 1 regions, this one first, lie beside the clip's picture"));
+  g_assert_nonnull(strstr(told->pdata[1], "on 1 of 2 frames nothing is drawn"));
+  target.unheeded = NULL;
+  g_autoptr(LusRegions) named = read_text(f, "labelme", "P1_d1_R1.json", "{\"shapes\": [], \"imageWidth\": 40, \"imageHeight\": 32}",
+                                          (LusImportConfig){.annotator = "c"}, &error);
+  g_assert_no_error(error);
+  g_free((char *)target.path);
+  target.path = g_build_filename(f->folder, "more", NULL);
+  g_assert_false(lus_import_write(&result, named, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "is named as the clip 'P1_d1_R1' and tells no frame");
+  g_free(clips[0]);
+  clips[0] = put(f, "in/P1 d1 R1.mkv", "40x32 12", 8);
+  g_assert_false(lus_import_write(&result, named, &target, &error));
+  assert_error(error, LUS_ERROR_INVALID, "P1 d1 R1.mkv: clips have names of letters, digits");
+  target_clear(&target);
+}
+
 static void test_write_errors(Fixture *f, gconstpointer data)
 {
   (void)data;
@@ -658,6 +739,8 @@ int main(int argc, char **argv)
 #define ADD(path, data, function) g_test_add(path, Fixture, data, set_up, function, tear_down)
   ADD("/import/cvat-xml", NULL, test_cvat_xml);
   ADD("/import/cvat-json", NULL, test_cvat_json);
+  ADD("/import/cvat-absolute", NULL, test_cvat_absolute);
+  ADD("/import/cvat-keys", NULL, test_cvat_keys);
   ADD("/import/labelme", NULL, test_labelme);
   ADD("/import/coco", NULL, test_coco);
   ADD("/import/slicer", NULL, test_slicer);
@@ -671,6 +754,7 @@ int main(int argc, char **argv)
   ADD("/import/left-out", NULL, test_left_out);
   ADD("/import/damaged-mask", NULL, test_damaged_mask);
   ADD("/import/write", NULL, test_write);
+  ADD("/import/doubts", NULL, test_doubts);
   ADD("/import/write-errors", NULL, test_write_errors);
   ADD("/import/full-disk", NULL, test_full_disk);
   ADD("/import/folder", NULL, test_folder);

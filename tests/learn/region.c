@@ -165,6 +165,8 @@ static void test_names(void)
     {"clip 3/00044.json", "clip 3", 44, ""},
     {"P1_R1_0007.jpg", "P1_R1", 7, ""},
     {"frame000001.b.ignore.png", "", 1, "b.ignore"},
+    {"P1_frame000003.frame_line.png", "P1", 3, "frame_line"},
+    {"frame_a_frame_4.frame2.png", "frame_a", 4, "frame2"},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *clip = NULL, *rest = NULL;

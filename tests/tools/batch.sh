@@ -34,7 +34,7 @@ check "folders: as many as tell clips apart" gives 0 "" segment in -m model.onnx
 check "folders: kept" test -e all/p1/d1/x/frames.jsonl -a -e all/p2/d1/x/frames.jsonl -a -e all/z/frames.jsonl
 check "pattern" gives 0 "" segment 'in/*.mkv' -m model.onnx -o pattern
 check "pattern: both" test -e pattern/y_d2_L1/frames.jsonl -a -e pattern/z/frames.jsonl
-printf '# a comment\nin/z.mkv\n\nin/y_d2_L1.mkv\n' > list.txt
+printf '\xef\xbb\xbf# a comment\nin/z.mkv\n\nin/y_d2_L1.mkv\n' > list.txt
 check "list" gives 0 "list: 2 clips, 11 pictures, " segment list.txt -m model.onnx -o list
 check "list: the same" same pattern/z list/z
 check "list on stdin" bash -c "'$lus' segment - -m model.onnx -o stdin < list.txt && diff -r list/z stdin/z"
