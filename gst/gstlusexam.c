@@ -33,6 +33,7 @@ struct _GstLusExam {
   guint64 frames;
   double features[LUS_FEATURE_N];
   LusFeatureMeter *meter;
+  LusSegmentation *counted; /* the last result that was measured */
 };
 
 /* Only a file that was asked for must be there. */
@@ -94,6 +95,7 @@ void gst_lus_exam_unref(GstLusExam *exam)
   g_free(exam->exam_id);
   g_free(exam->clip);
   g_free(exam->model_sha256);
+  lus_segmentation_unref(exam->counted);
   lus_feature_meter_free(exam->meter);
   lus_exam_file_free(exam->baseline);
   g_free(exam->baseline_name);
@@ -133,9 +135,11 @@ void gst_lus_exam_set_clip(GstLusExam *exam, const char *clip)
   lus_feature_meter_reset(exam->meter);
 }
 
-static gboolean is_new_result(const GstLusSegMeta *meta)
+/* Elements between, as videorate, may send a picture twice. */
+static gboolean is_new_result(const GstLusExam *exam, const GstLusSegMeta *meta)
 {
-  return meta && meta->segmentation && meta->mask && !(meta->flags & GST_LUS_SEG_REUSED);
+  return meta && meta->segmentation && meta->mask && !(meta->flags & GST_LUS_SEG_REUSED) &&
+         meta->segmentation != exam->counted;
 }
 
 /* A clip that goes over several zones is listed in each. It goes on where it is the zone's last; one that comes back after
@@ -181,7 +185,7 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, co
 {
   const LusModel *model;
 
-  if (exam->finished || exam->zone_index < 0 || !is_new_result(meta))
+  if (exam->finished || exam->zone_index < 0 || !is_new_result(exam, meta))
     return GST_LUS_EXAM_SKIPPED;
   model = meta->segmentation->model;
   if (!exam->model_sha256)
@@ -193,6 +197,8 @@ GstLusExamAdded gst_lus_exam_add(GstLusExam *exam, const GstLusSegMeta *meta, co
   list_clip(exam);
   lus_exam_add_frame(exam->exam, exam->zone_index, exam->features);
   exam->frames++;
+  lus_segmentation_unref(exam->counted);
+  exam->counted = lus_segmentation_ref(meta->segmentation);
   if (!add_planes(exam, meta->segmentation, image))
     return GST_LUS_EXAM_NO_MEMORY;
   if (exam->heads && lus_heads_suit(exam->heads, exam->model_sha256) &&
@@ -263,6 +269,11 @@ void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings)
   exam->settings.path = exam->path;
   exam->settings.exam_id = exam->exam_id;
   gst_lus_exam_estimate(exam, settings->min_frames);
+}
+
+gboolean gst_lus_exam_is_in(const GstLusExam *exam, const char *path)
+{
+  return exam->finished && exam->frames > 0 && exam->path && g_strcmp0(exam->path, path) == 0;
 }
 
 guint64 gst_lus_exam_unfinished_frames(const GstLusExam *exam)

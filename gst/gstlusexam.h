@@ -50,6 +50,8 @@ void gst_lus_exam_estimate(GstLusExam *exam, int min_frames);
 /** The last estimate; no frame is added from here on. The first finish says name and file (path NULL: it is written
  * nowhere); another changes nothing. */
 void gst_lus_exam_finish(GstLusExam *exam, const GstLusExamSettings *settings);
+/** The exam is finished, and @path is the file that it is in or will be. */
+gboolean gst_lus_exam_is_in(const GstLusExam *exam, const char *path);
 /** 0 once it is finished. */
 guint64 gst_lus_exam_unfinished_frames(const GstLusExam *exam);
 /** exam.json of a finished exam with its last estimate, once; then it counts as written. NULL: not so far, no path, no

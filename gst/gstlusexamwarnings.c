@@ -13,8 +13,11 @@ void gst_lus_warn_zone(GstElement *element, const char *zone)
                         ("Zones are R1..R6, L1..L6, R4V and L4V."));
 }
 
-void gst_lus_warn_begun(GstElement *element, guint64 unwritten, const GError *problem)
+void gst_lus_warn_begun(GstElement *element, guint64 unwritten, const char *kept, const GError *problem)
 {
+  if (kept)
+    GST_ELEMENT_WARNING(element, RESOURCE, WRITE, ("%s holds the exam before; the next one will replace it.", kept),
+                        ("Set exam-file to another file before the next exam is finished, or move the file away."));
   if (unwritten > 0)
     GST_ELEMENT_WARNING(element, STREAM, FAILED,
                         ("The exam before was not finished: nothing of its %" G_GUINT64_FORMAT " pictures is written.",

@@ -6,9 +6,9 @@
 
 /** Why gst_lus_exam_set_zone() refused a zone: no vocabulary has it, or the exam has no room. */
 void gst_lus_warn_zone(GstElement *element, const char *zone);
-/** At the start of an exam: the one before had @unwritten frames and was not finished (0: it was, or has no file); @problem:
- * why none begins, NULL: one does. */
-void gst_lus_warn_begun(GstElement *element, guint64 unwritten, const GError *problem);
+/** At the start of an exam: the one before had @unwritten frames and was not finished (0: it was, or has no file); @kept:
+ * the file that it is in and the next one will be in, or NULL; @problem: why none begins, NULL: one does. */
+void gst_lus_warn_begun(GstElement *element, guint64 unwritten, const char *kept, const GError *problem);
 /** Frames that do not fit those before, or the estimator: GST_LUS_EXAM_OTHER_MODEL or GST_LUS_EXAM_OTHER_THRESHOLD. */
 void gst_lus_warn_mismatch(GstElement *element, GstLusExamAdded added);
 /** Why the video networks cannot be used; NULL: they can. */

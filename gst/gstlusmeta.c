@@ -112,7 +112,7 @@ static GstClockTime age_of(GstClockTime pts, GstClockTime source)
 {
   if (!GST_CLOCK_TIME_IS_VALID(pts) || !GST_CLOCK_TIME_IS_VALID(source))
     return GST_CLOCK_TIME_NONE;
-  return pts > source ? pts - source : 0;
+  return pts > source ? pts - source : source - pts; /* played backwards, a result is of a later picture */
 }
 
 GstLusSegMeta *gst_buffer_add_lus_seg_meta(GstBuffer *buffer, LusSegmentation *segmentation, LusMask *mask,

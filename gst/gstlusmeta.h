@@ -62,6 +62,9 @@ LUS_API void gst_lus_seg_meta_set_mask(GstLusSegMeta *meta, LusMask *mask);
 
 /** Name of the GstCustomMeta with geometry-free numbers: a GstStructure that Python reads without bindings. */
 #define GST_LUS_SUMMARY_META_NAME "LusSummary"
+/** Name of the custom downstream event with which lussfestimate sends the exam's numbers once more, right before EOS: no picture
+ *  comes any more to carry what the end of the stream made of them. Fields as gst_lus_summary_set_exam() sets them. */
+#define GST_LUS_SUMMARY_EVENT_NAME "lus-summary"
 
 /** The structure of the buffer's LusSummary, or NULL. It belongs to the buffer. */
 LUS_API const GstStructure *gst_buffer_get_lus_summary(GstBuffer *buffer);

@@ -29,8 +29,9 @@ struct _GstLusPublish {
 
   /* The streaming thread's own. */
   GstLusPublisher *publisher;
-  GstStructure *newest; /* not sent yet */
-  GstClockTime next;    /* stream time from which on values are sent again */
+  GstStructure *newest; /* the last values that came */
+  gboolean unsent;      /* they were not sent yet */
+  GstClockTime last;    /* stream time of the values sent last; GST_CLOCK_TIME_NONE: none */
   gboolean finished;    /* the exam of the values before was */
 };
 
@@ -59,7 +60,7 @@ static gboolean start(GstBaseTransform *trans)
   g_autofree gchar *metrics = g_strdup(self->metrics_file);
   GST_OBJECT_UNLOCK(self);
   GstLusPublisherSettings settings = {server, topic && *topic ? topic : DEFAULT_TOPIC, ca_file, metrics};
-  self->next = 0;
+  self->last = GST_CLOCK_TIME_NONE;
   self->finished = FALSE;
   self->publisher = gst_lus_publisher_new(&settings, warn, self, &error);
   if (!self->publisher)
@@ -69,8 +70,29 @@ static gboolean start(GstBaseTransform *trans)
 
 static void send_newest(GstLusPublish *self)
 {
-  if (self->publisher && self->newest)
-    gst_lus_publisher_send(self->publisher, g_steal_pointer(&self->newest));
+  if (self->publisher && self->unsent)
+    gst_lus_publisher_send(self->publisher, gst_structure_copy(self->newest));
+  self->unsent = FALSE;
+}
+
+static void take_newest(GstLusPublish *self, const GstStructure *summary)
+{
+  gst_clear_structure(&self->newest);
+  self->newest = gst_structure_copy(summary);
+  self->unsent = TRUE;
+}
+
+/* What the end of the stream made of the exam, the other values being those of the last picture. */
+static void take_last_exam(GstLusPublish *self, const GstStructure *summary)
+{
+  LusExamView exam;
+
+  if (!gst_lus_summary_get_exam(summary, &exam))
+    return;
+  if (!self->newest)
+    self->newest = gst_structure_new_empty(GST_LUS_SUMMARY_META_NAME);
+  gst_lus_summary_set_exam(self->newest, &exam);
+  self->unsent = TRUE;
 }
 
 static gboolean stop(GstBaseTransform *trans)
@@ -88,10 +110,12 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusPublish *self = GST_LUS_PUBLISH(trans);
 
+  if (gst_event_has_name(event, GST_LUS_SUMMARY_EVENT_NAME))
+    take_last_exam(self, gst_event_get_structure(event));
   if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
     send_newest(self);
   if (GST_EVENT_TYPE(event) == GST_EVENT_SEGMENT || GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
-    self->next = 0;
+    self->last = GST_CLOCK_TIME_NONE;
   return GST_BASE_TRANSFORM_CLASS(gst_lus_publish_parent_class)->sink_event(trans, event);
 }
 
@@ -104,17 +128,17 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 
   if (!summary)
     return GST_FLOW_OK;
-  g_clear_pointer(&self->newest, gst_structure_free);
-  self->newest = gst_structure_copy(summary);
+  take_newest(self, summary);
   if (GST_CLOCK_TIME_IS_VALID(time))
     gst_structure_set(self->newest, "stream-time", G_TYPE_UINT64, time, NULL);
   gst_structure_get_boolean(summary, "finished", &finished);
   GST_OBJECT_LOCK(self);
   interval = self->interval;
   GST_OBJECT_UNLOCK(self);
-  if (GST_CLOCK_TIME_IS_VALID(time) && time < self->next && finished == self->finished)
+  if (GST_CLOCK_TIME_IS_VALID(time) && GST_CLOCK_TIME_IS_VALID(self->last) && finished == self->finished &&
+      MAX(time, self->last) - MIN(time, self->last) < interval) /* clips may be played backwards */
     return GST_FLOW_OK;
-  self->next = GST_CLOCK_TIME_IS_VALID(time) ? time + MIN(interval, GST_CLOCK_TIME_NONE - time) : 0;
+  self->last = time;
   self->finished = finished;
   send_newest(self);
   return GST_FLOW_OK;

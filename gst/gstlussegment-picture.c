@@ -60,6 +60,7 @@ static gboolean choose_mode(GstLusSegment *self, GstLusMode mode)
     GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("No thread to run the model in; close other programs."), (NULL));
     return FALSE;
   }
+  gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self))); /* each has its own */
   return TRUE;
 }
 

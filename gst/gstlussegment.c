@@ -177,6 +177,16 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->sink_event(trans, event);
 }
 
+static gboolean is_latest(GstLusSegment *self)
+{
+  gboolean latest;
+
+  GST_OBJECT_LOCK(self);
+  latest = self->latest;
+  GST_OBJECT_UNLOCK(self);
+  return latest;
+}
+
 /* A zone chosen while the stream goes on: scanner and sector are the same, results are of another place. The streaming
  * thread takes note with the next picture. */
 static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
@@ -184,6 +194,12 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
   char zone[LUS_ZONE_LENGTH];
 
+  /* Where pictures wait for the model, a sink that finds them late would have decoders drop others before they are measured:
+   * results and exams would depend on the machine's pace. */
+  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS && !is_latest(self)) {
+    gst_event_unref(event);
+    return TRUE;
+  }
   if (gst_lus_zone_from_event(event, zone)) {
     GST_OBJECT_LOCK(self);
     self->new_zone = TRUE;

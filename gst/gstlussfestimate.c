@@ -49,7 +49,7 @@ struct _GstLusSfEstimate {
   guint warned;             /* how frames do not fit together: GstLusExamAdded as bits, once per exam */
   char *clip;               /* id of the stream; NULL: none so far */
   gboolean saw_masks;       /* in any picture since the start */
-  GstClockTime next_update; /* stream time of the next estimate */
+  GstClockTime last_update; /* stream time of the last estimate; GST_CLOCK_TIME_NONE: the next picture's is due */
 };
 
 #define GST_TYPE_LUS_SF_ESTIMATE (gst_lus_sf_estimate_get_type())
@@ -83,20 +83,14 @@ static void choose_zone(GstLusSfEstimate *self, const char *zone, gboolean from_
     gst_lus_warn_zone(GST_ELEMENT(self), zone);
 }
 
-/* 0 if it was not entered, or can't be. */
-static double measured_locked(GstLusSfEstimate *self)
-{
-  double measured = 0;
-
-  if (self->spo2 > 0 && self->fio2 > 0)
-    lus_sf_ratio(&measured, self->spo2, self->fio2, NULL);
-  return measured;
-}
-
 /* The texts are the element's: valid under the lock. */
 static GstLusExamSettings settings_locked(GstLusSfEstimate *self)
 {
-  return (GstLusExamSettings){self->exam_file, self->exam_id, self->min_frames, measured_locked(self)};
+  double measured = 0; /* not entered, or impossible */
+
+  if (self->spo2 > 0 && self->fio2 > 0)
+    lus_sf_ratio(&measured, self->spo2, self->fio2, NULL);
+  return (GstLusExamSettings){self->exam_file, self->exam_id, self->min_frames, measured};
 }
 
 /* lusconfmask's running mean must not cross a zone that was chosen here. */
@@ -209,21 +203,6 @@ static void tell_what_is_missing(GstLusSfEstimate *self)
   gst_lus_warn_measured(GST_ELEMENT(self), error);
 }
 
-/* Tells the exam the zone that was chosen before it began; returns its name if there is no such zone. */
-static gchar *take_up_zone_locked(GstLusSfEstimate *self)
-{
-  return !self->exam || gst_lus_exam_set_zone(self->exam, self->zone) ? NULL : g_strdup(self->zone);
-}
-
-/* Another exam is another patient: nothing that was said about the one before stays. */
-static void forget_patient_locked(GstLusSfEstimate *self, const char *exam_id)
-{
-  choose_zone_locked(self, NULL, FALSE);
-  g_free(self->exam_id);
-  self->exam_id = g_strdup(exam_id);
-  self->spo2 = self->fio2 = 0;
-}
-
 /* A new exam by the properties; files are read without the lock. */
 static GstLusExam *make_exam(GstLusSfEstimate *self, const char *baseline_file, GError **error)
 {
@@ -244,17 +223,7 @@ static void take_exam_locked(GstLusSfEstimate *self, GstLusExam *exam)
   if (exam)
     gst_lus_exam_set_clip(exam, self->clip);
   self->warned = 0;
-  self->next_update = 0;
-}
-
-static gboolean is_started(GstLusSfEstimate *self)
-{
-  gboolean started;
-
-  g_mutex_lock(&self->lock);
-  started = self->exam != NULL;
-  g_mutex_unlock(&self->lock);
-  return started;
+  self->last_update = GST_CLOCK_TIME_NONE;
 }
 
 /* The patient who was to come is there all the same: no picture of theirs may count in the exam before. That ends as it
@@ -272,10 +241,19 @@ static void close_exam_locked(GstLusSfEstimate *self)
 static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *baseline_file)
 {
   g_autoptr(GError) error = NULL;
-  GstLusExam *exam = is_started(self) ? make_exam(self, baseline_file, &error) : NULL;
+  g_autofree char *kept = NULL;
+  GstLusExam *exam = NULL;
+  gboolean started;
   guint64 unwritten;
 
   g_mutex_lock(&self->lock);
+  started = self->exam != NULL;
+  g_mutex_unlock(&self->lock);
+  if (started)
+    exam = make_exam(self, baseline_file, &error);
+  g_mutex_lock(&self->lock);
+  if (!error && self->exam && gst_lus_exam_is_in(self->exam, self->exam_file))
+    kept = g_strdup(self->exam_file);
   unwritten = self->exam && self->exam_file ? gst_lus_exam_unfinished_frames(self->exam) : 0;
   if (self->exam && error)
     close_exam_locked(self);
@@ -283,13 +261,16 @@ static void begin_exam(GstLusSfEstimate *self, const char *exam_id, const char *
     take_exam_locked(self, exam);
   else
     gst_lus_exam_unref(exam); /* started or stopped meanwhile */
-  if (!error) {
+  if (!error) { /* another patient: nothing that was said about the one before stays */
+    choose_zone_locked(self, NULL, FALSE);
     g_free(self->baseline_file);
+    g_free(self->exam_id);
     self->baseline_file = g_strdup(baseline_file);
-    forget_patient_locked(self, exam_id);
+    self->exam_id = g_strdup(exam_id);
+    self->spo2 = self->fio2 = 0;
   }
   g_mutex_unlock(&self->lock);
-  gst_lus_warn_begun(GST_ELEMENT(self), unwritten, error);
+  gst_lus_warn_begun(GST_ELEMENT(self), unwritten, kept, error);
   if (!error)
     tell_zone(self, NULL);
 }
@@ -313,7 +294,8 @@ static gboolean start(GstBaseTransform *trans)
   g_mutex_lock(&self->lock);
   take_exam_locked(self, exam);
   self->saw_masks = FALSE;
-  zone = take_up_zone_locked(self);
+  if (exam && !gst_lus_exam_set_zone(exam, self->zone)) /* the zone that was chosen before it began */
+    zone = g_strdup(self->zone);
   g_mutex_unlock(&self->lock);
   if (!exam)
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", error->message),
@@ -408,6 +390,25 @@ static void hear_custom_event(GstLusSfEstimate *self, GstEvent *event)
     GST_WARNING_OBJECT(self, "lus-exam needs action=start or action=finish, not %s", action ? action : "none");
 }
 
+static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
+{
+  const GstLusExamSettings settings = settings_locked(self);
+
+  gst_lus_exam_summarise(self->exam, &settings, summary);
+}
+
+/* No picture comes any more to carry what the end of the stream made of the exam. */
+static void send_last_summary(GstLusSfEstimate *self)
+{
+  GstStructure *summary = gst_structure_new_empty(GST_LUS_SUMMARY_EVENT_NAME);
+
+  g_mutex_lock(&self->lock);
+  if (self->exam)
+    fill_summary_locked(self, summary);
+  g_mutex_unlock(&self->lock);
+  gst_pad_push_event(GST_BASE_TRANSFORM_SRC_PAD(self), gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, summary));
+}
+
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
@@ -420,7 +421,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     break;
   case GST_EVENT_SEGMENT:
     g_mutex_lock(&self->lock);
-    self->next_update = 0; /* stream time may jump back */
+    self->last_update = GST_CLOCK_TIME_NONE; /* stream time may jump back */
     g_mutex_unlock(&self->lock);
     break;
   case GST_EVENT_TAG:
@@ -430,6 +431,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     break;
   case GST_EVENT_EOS:
     finish_exam(self, TRUE);
+    send_last_summary(self);
     tell_what_is_missing(self);
     break;
   default:
@@ -441,21 +443,22 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 /* FALSE if the key is none of ours. */
 static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
 {
+  const char *digit = g_str_has_prefix(key, "KP_") ? key + 3 : key; /* of the keypad */
   char zone[LUS_ZONE_LENGTH] = "";
   gboolean chosen;
 
-  if (strcmp(key, "s") == 0) {
+  if (g_ascii_strcasecmp(key, "s") == 0) { /* Caps Lock may be on */
     start_exam(self);
     return TRUE;
   }
-  if (strcmp(key, "f") == 0) {
+  if (g_ascii_strcasecmp(key, "f") == 0) {
     finish_exam(self, FALSE);
     return TRUE;
   }
-  if (!g_ascii_isdigit(key[0]) || key[1] != '\0')
+  if (!g_ascii_isdigit(digit[0]) || digit[1] != '\0')
     return FALSE;
   g_mutex_lock(&self->lock);
-  chosen = key[0] == '0' || (self->exam && gst_lus_exam_expected_zone(self->exam, key[0] - '1', zone));
+  chosen = digit[0] == '0' || (self->exam && gst_lus_exam_expected_zone(self->exam, digit[0] - '1', zone));
   if (chosen)
     choose_zone_locked(self, zone, FALSE);
   g_mutex_unlock(&self->lock);
@@ -466,6 +469,7 @@ static gboolean press_key(GstLusSfEstimate *self, const gchar *key)
 
 static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
 {
+  const gboolean ours = gst_event_has_name(event, "lus-zone") || gst_event_has_name(event, "lus-exam");
   const gchar *key;
 
   if (GST_EVENT_TYPE(event) == GST_EVENT_NAVIGATION &&
@@ -475,22 +479,18 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
     return TRUE;
   }
   hear_custom_event(GST_LUS_SF_ESTIMATE(trans), event);
-  return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->src_event(trans, event);
+  return GST_BASE_TRANSFORM_CLASS(gst_lus_sf_estimate_parent_class)->src_event(trans, event) || ours; /* sources know neither */
 }
 
 static gboolean is_due_locked(GstLusSfEstimate *self, GstClockTime now)
 {
-  if (!GST_CLOCK_TIME_IS_VALID(now) || now < self->next_update)
+  const GstClockTime last = self->last_update;
+
+  /* Clips may be played backwards. */
+  if (!GST_CLOCK_TIME_IS_VALID(now) || (GST_CLOCK_TIME_IS_VALID(last) && MAX(now, last) - MIN(now, last) < self->interval))
     return FALSE;
-  self->next_update = now + self->interval;
+  self->last_update = now;
   return TRUE;
-}
-
-static void fill_summary_locked(GstLusSfEstimate *self, GstStructure *summary)
-{
-  const GstLusExamSettings settings = settings_locked(self);
-
-  gst_lus_exam_summarise(self->exam, &settings, summary);
 }
 
 static gboolean set_caps(GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
@@ -649,10 +649,8 @@ static void install_properties(GObjectClass *object)
       "Lung zone of the pictures, e.g. R1 (unset = none); the tag keywords=lus-zone:ZONE and keys change it too");
   g_object_class_install_property(object, PROP_ZONES, gst_lus_param_spec_strings("zones", "Zones",
       "Zones of a whole exam (empty = <R1, R2, R3, L1, L2, L3>); read when an exam starts", "Name of a zone"));
-  g_object_class_install_property(object, PROP_MIN_FRAMES,
-                                  g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
-                                                   "Pictures with a result that make a zone done", 1, G_MAXINT,
-                                                   LUS_EXAM_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
+  g_object_class_install_property(object, PROP_MIN_FRAMES, g_param_spec_int("min-frames-per-zone", "Minimum frames per zone",
+      "Pictures with a result that make a zone done", 1, G_MAXINT, LUS_EXAM_MIN_FRAMES, GST_LUS_PARAM_NUMBER));
   install_text(object, PROP_EXAM_FILE, "exam-file", "Exam file",
       "Where exam.json is written at the end of the stream or of the exam (unset = nowhere)");
   install_text(object, PROP_HEADS_FILE, "heads-file", "Heads file",

@@ -370,7 +370,9 @@ static GstPadProbeReturn on_window_event(GstPad *pad, GstPadProbeInfo *info, gpo
       !gst_navigation_event_parse_key_event(event, &key))
     return GST_PAD_PROBE_OK;
   WindowKey *pressed = g_new(WindowKey, 1);
-  *pressed = (WindowKey){user_data, g_strdup(key)};
+  if (g_str_has_prefix(key, "KP_") && g_ascii_isdigit(key[3])) /* of the keypad */
+    key += 3;
+  *pressed = (WindowKey){user_data, strlen(key) == 1 ? g_ascii_strdown(key, 1) : g_strdup(key)}; /* Caps Lock may be on */
   g_idle_add_full(G_PRIORITY_DEFAULT, press_window_key, pressed, window_key_free);
   return GST_PAD_PROBE_DROP;
 }

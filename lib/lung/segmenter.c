@@ -104,7 +104,13 @@ gboolean lus_segmenter_set_frame_size(LusSegmenter *segmenter, int width, int he
     lus_segmenter_reset(segmenter);
     return TRUE;
   }
-  LusSector *sector = lus_sector_new(width, height, segmenter->config.sector_mode, segmenter->config.roi);
+  const LusRect roi = segmenter->config.roi;
+  if (segmenter->config.sector_mode == LUS_SECTOR_MANUAL && (roi.x >= width || roi.y >= height)) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "roi <%d, %d, %d, %d> lies outside of the picture, which has %d x %d pixels",
+                roi.x, roi.y, roi.width, roi.height, width, height);
+    return FALSE;
+  }
+  LusSector *sector = lus_sector_new(width, height, segmenter->config.sector_mode, roi);
   if (!sector)
     return no_memory(error, "the search for the sector");
   if (segmenter->profile_file && !lus_sector_profile_load(sector, segmenter->profile_file, error)) {

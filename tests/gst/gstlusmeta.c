@@ -54,6 +54,8 @@ static void test_age(void)
 
   GST_BUFFER_PTS(buffer) = 125 * GST_MSECOND;
   g_assert_cmpuint(gst_buffer_add_lus_seg_meta(buffer, segmentation, NULL, 64, 64)->age, ==, 85000000);
+  GST_BUFFER_PTS(buffer) = 30 * GST_MSECOND; /* played backwards */
+  g_assert_cmpuint(gst_buffer_add_lus_seg_meta(buffer, segmentation, NULL, 64, 64)->age, ==, 10000000);
   GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
   g_assert_cmpuint(gst_buffer_add_lus_seg_meta(buffer, segmentation, NULL, 64, 64)->age, ==, GST_CLOCK_TIME_NONE);
   gst_buffer_unref(buffer);

@@ -70,6 +70,23 @@ static void test_metrics(void)
   g_remove(path);
 }
 
+/* What the end of the stream made of the exam is published, beside the last picture's values. */
+static void test_finished_at_end(void)
+{
+  g_autofree char *path = fixture_path("end.prom"), *settings = g_strdup_printf("metrics-file=%s", path), *text = NULL;
+  GstHarness *harness = make_harness(settings);
+
+  push_frames(harness, 0, 3);
+  gst_harness_push_event(harness, gst_event_new_eos());
+  gst_harness_teardown(harness);
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  check_exposition(text);
+  g_assert_nonnull(strstr(text, "\nlus_exam_finished 1\n"));
+  g_assert_nonnull(strstr(text, "\nlus_zone_frames{zone=\"R2\"} 3\n"));
+  g_assert_nonnull(strstr(text, "\nlus_feature{feature=\"pleura_coverage\",unit=\"%\"} 100\n"));
+  g_remove(path);
+}
+
 static char *zone_line(const char *path)
 {
   g_autofree char *text = NULL;
@@ -345,6 +362,7 @@ static void test_broker(void)
 static void add_tests(void)
 {
   g_test_add_func("/luspublish/metrics", test_metrics);
+  g_test_add_func("/luspublish/finished-at-end", test_finished_at_end);
   g_test_add_func("/luspublish/interval", test_interval);
   g_test_add_func("/luspublish/metrics-unwritable", test_metrics_unwritable);
   g_test_add_func("/luspublish/no-thread", test_no_thread);

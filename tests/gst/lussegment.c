@@ -370,6 +370,52 @@ static void test_no_sector(void)
   gst_harness_teardown(harness);
 }
 
+/* A region that no longer lies in the picture is no strip at its edge. */
+static void test_roi_outside(void)
+{
+  GstBus *bus;
+  GstElement *element = fixture_element("lussegment", &bus);
+  GstHarness *harness;
+
+  g_object_set(element, "model-file", fixture_model(), "sector", LUS_SECTOR_MANUAL, NULL);
+  gst_util_set_object_arg(G_OBJECT(element), "roi", "<64, 4, 40, 52>");
+  harness = gst_harness_new_with_element(element, "sink", "src");
+  gst_harness_set_src_caps_str(harness, "video/x-raw,format=GRAY8,width=64,height=64,framerate=25/1");
+  gst_harness_push(harness, gst_buffer_new_allocate(NULL, 64 * 64, NULL));
+  g_autoptr(GstMessage) message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+  g_autoptr(GError) error = NULL;
+  g_assert_nonnull(message);
+  gst_message_parse_error(message, &error, NULL);
+  g_assert_nonnull(strstr(error->message, "roi <64, 4, 40, 52> lies outside of the picture, which has 64 x 64 pixels"));
+  gst_element_set_bus(element, NULL);
+  gst_object_unref(bus);
+  gst_harness_teardown(harness);
+  gst_object_unref(element);
+}
+
+/* Where every picture waits for its result no decoder must drop one because the sink was late. */
+static void test_qos(void)
+{
+  static const char *const modes[] = {"sync", "latest"};
+
+  for (gsize i = 0; i < G_N_ELEMENTS(modes); i++) {
+    g_autofree char *line = g_strdup_printf("lussegment model-file=MODEL inference-mode=%s", modes[i]);
+    GstHarness *harness = fixture_harness(line, 64, 64);
+    g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+    gboolean heard = FALSE;
+    GstEvent *event;
+
+    gst_buffer_unref(fixture_push(harness, caps, fixture_bright, 0));
+    gst_harness_push_upstream_event(harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2, GST_SECOND, GST_SECOND));
+    while ((event = gst_harness_try_pull_upstream_event(harness))) {
+      heard |= GST_EVENT_TYPE(event) == GST_EVENT_QOS;
+      gst_event_unref(event);
+    }
+    g_assert_cmpint(heard, ==, i == 1);
+    gst_harness_teardown(harness);
+  }
+}
+
 static void test_roi(void)
 {
   GstHarness *harness = fixture_harness("lussegment model-file=MODEL sector=manual roi=<8,4,40,52>", 64, 64);
@@ -632,6 +678,8 @@ static void add_tests(void)
   g_test_add_func("/lussegment/zone-events", test_zone_events);
   g_test_add_func("/lussegment/no-sector", test_no_sector);
   g_test_add_func("/lussegment/roi", test_roi);
+  g_test_add_func("/lussegment/roi-outside", test_roi_outside);
+  g_test_add_func("/lussegment/qos", test_qos);
   g_test_add_func("/lussegment/swap", test_swap);
   g_test_add_func("/lussegment/settings-from-another-thread", test_settings_from_another_thread);
   g_test_add_func("/lussegment/same-as-library", test_same_as_library);

@@ -145,13 +145,17 @@ static void test_summary(void)
   gst_harness_teardown(harness);
 }
 
-/* Pictures that carry an earlier result again, or none, are no further frames. */
+/* Pictures that carry an earlier result again, or none, are no further frames; nor is one that comes twice, as behind
+ * videorate. */
 static void test_counts_results_once(void)
 {
   GstHarness *harness = fixture_harness("lussegment model-file=MODEL inference-interval=3 ! lusconfmask ! "
                                         "lussfestimate zone=R1", 64, 64);
+  GstHarness *masks = fixture_harness("lussegment model-file=MODEL sector=none ! lusconfmask", 64, 64);
+  GstHarness *twice = gst_harness_new("lussfestimate");
   g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
   GstStructure *summary;
+  GstBuffer *picture;
   LusExamView view;
 
   gst_buffer_unref(fixture_push(harness, caps, fixture_black, 0));
@@ -163,6 +167,16 @@ static void test_counts_results_once(void)
   g_assert_true(gst_lus_summary_get_exam(summary, &view));
   g_assert_cmpint(view.frames[0], ==, 3);
   gst_structure_free(summary);
+  g_object_set(twice->element, "zone", "R1", NULL);
+  gst_harness_set_src_caps_str(twice, caps);
+  picture = fixture_push(masks, caps, fixture_line, 0);
+  gst_buffer_unref(gst_harness_push_and_pull(twice, gst_buffer_copy(picture)));
+  picture = gst_harness_push_and_pull(twice, picture);
+  g_assert_true(gst_lus_summary_get_exam(gst_buffer_get_lus_summary(picture), &view));
+  g_assert_cmpint(view.frames[0], ==, 1);
+  gst_buffer_unref(picture);
+  gst_harness_teardown(twice);
+  gst_harness_teardown(masks);
   gst_harness_teardown(harness);
 }
 
@@ -244,6 +258,16 @@ static void test_keys(void)
   assert_zone(harness, 5, "", FALSE);
   press(harness, "q");
   assert_zone(harness, 6, "", FALSE);
+  g_assert_true(press(harness, "KP_2"));
+  assert_zone(harness, 7, "R2", FALSE);
+  g_assert_true(press(harness, "F")); /* Caps Lock */
+  assert_zone(harness, 8, "R2", TRUE);
+  g_assert_true(press(harness, "S"));
+  assert_zone(harness, 9, "", FALSE);
+  /* Sources know no such event: the element has heard it all the same. */
+  g_assert_true(gst_harness_push_upstream_event(harness, gst_event_new_custom(
+    GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new("lus-zone", "zone", G_TYPE_STRING, "L3", NULL))));
+  assert_zone(harness, 10, "L3", FALSE);
   gst_harness_teardown(harness);
 }
 
@@ -356,6 +380,13 @@ static void test_failed_start(void)
   g_assert_cmpint(zone_frames(exam, "L1"), ==, 2);
   g_assert_cmpstr(json_string_value(json_object_get(exam, "exam_id")), ==, "c");
   json_decref(exam);
+  send_start(harness, "d", NULL);
+  fixture_assert_warning(bus, "not-begun.json holds the exam before; the next one will replace it");
+  g_object_set(sf, "zone", "L1", "exam-file", "/nowhere/other.json", NULL);
+  push_frames(harness, 8, 1);
+  send_start(harness, "e", NULL);
+  fixture_assert_warning(bus, "nothing of its 1 pictures is written");
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
   g_remove(path);
   gst_element_set_bus(sf, NULL);
   gst_object_unref(bus);
