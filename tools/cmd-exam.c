@@ -395,6 +395,8 @@ static int check_options(Options *options, char *const *inputs)
     return lus_tool_usage("exam", "--o2-flow is in litres a minute, 0 to 60");
   if (g_str_has_suffix(inputs[0], ".json") && inputs[1])
     return lus_tool_usage("exam", "a manifest stands alone");
+  if (g_str_has_suffix(inputs[0], ".json") && options->zone)
+    return lus_tool_usage("exam", "--zone is for a clip whose name tells none; a manifest tells its clips' zones itself");
   return LUS_EXIT_DONE;
 }
 

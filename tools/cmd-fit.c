@@ -87,6 +87,17 @@ static gboolean tell(const Options *options, LusOutcomeReport *const reports[LUS
   return TRUE;
 }
 
+/** Patients written differently in the two tables would be left out in silence. */
+static void tell_alone(const LusOutcomeTable *t, const char *features, const char *outcomes)
+{
+  if (t->n_alone > 0)
+    fprintf(stderr, "lus fit: %d of %d exams in %s have no row in %s and are left out; patient and day must be written alike\n",
+            t->n_alone, t->n, features, outcomes);
+  if (t->n_outcomes_alone > 0)
+    fprintf(stderr, "lus fit: %d of %d rows in %s have no features in %s and are left out\n", t->n_outcomes_alone,
+            t->n_outcomes, outcomes, features);
+}
+
 static gboolean explain(const char *path, GError **error)
 {
   g_autoptr(LusHeads) heads = lus_heads_load(path, error);
@@ -126,6 +137,7 @@ static gboolean run(const Options *options, const char *features, const char *ou
   g_autoptr(LusOutcomeTable) table = lus_outcome_table_load(features, outcomes, options->min_frames, error);
   if (!table)
     return FALSE;
+  tell_alone(table, features, outcomes);
   LusToolProgress *progress = lus_tool_progress_new();
   const LusFitConfig config = {command, (guint64)options->network.seed, lus_tool_progress, progress};
   gboolean done = options->test ? test(options, table, tasks, &config, reports, error)

@@ -106,6 +106,8 @@ static void write_outcomes(Live *live)
   char spo2[G_ASCII_DTOSTR_BUF_SIZE] = "", fio2[G_ASCII_DTOSTR_BUF_SIZE] = "";
   if (live->spo2 <= 0 && live->fio2 <= 0)
     return;
+  if (live->spo2 > 0 && live->fio2 <= 0)
+    say(live, "FiO2 was not entered (room air is 0.21): no measured S/F. Fill it in in %s.", path);
   if (live->spo2 > 0)
     g_ascii_formatd(spo2, sizeof spo2, "%g", live->spo2);
   if (live->fio2 > 0)
@@ -126,6 +128,7 @@ static void finish_exam(Live *live)
   if (live->record)
     lus_live_record_exam(live->record, NULL);
   g_signal_emit_by_name(live->exam, "finish-exam");
+  g_object_set(live->exam, "exam-file", NULL, NULL); /* the next one has a folder of its own */
   write_outcomes(live);
   if (g_file_test(path, G_FILE_TEST_EXISTS))
     say(live, "Exam %s finished: %s", live->exam_id, path);
@@ -148,6 +151,18 @@ static gboolean read_number(const char *text, double low, double high, double *o
   return TRUE;
 }
 
+/* What lus fit would refuse is not stored. */
+static void check_ratio(Live *live)
+{
+  g_autoptr(GError) error = NULL;
+  double ratio;
+  if (live->spo2 <= 0 || live->fio2 <= 0 || lus_sf_ratio(&ratio, live->spo2, live->fio2, &error))
+    return;
+  live->spo2 = live->fio2 = 0;
+  g_object_set(live->exam, "spo2", 0.0, "fio2", 0.0, NULL);
+  say(live, "%s; enter both again.", error->message);
+}
+
 static void on_spo2(const char *text, gpointer user_data)
 {
   Live *live = user_data;
@@ -156,7 +171,8 @@ static void on_spo2(const char *text, gpointer user_data)
     return;
   }
   g_object_set(live->exam, "spo2", live->spo2, NULL);
-  say(live, "SpO2 %g %%", live->spo2);
+  say(live, "SpO2 %g %%%s", live->spo2, live->spo2 > 97 ? " (above 97 %: S/F does not follow P/F)" : "");
+  check_ratio(live);
 }
 
 /** "0.4", "40 %" or, by nasal cannula, "2 l". */
@@ -185,6 +201,7 @@ static void on_fio2(const char *text, gpointer user_data)
   }
   g_object_set(live->exam, "fio2", live->fio2, NULL);
   say(live, "FiO2 %g", live->fio2);
+  check_ratio(live);
 }
 
 static void choose_zone(Live *live, int index)

@@ -17,16 +17,16 @@ typedef struct {
   gint64 n[STEPS][STEPS];
 } Joint;
 
-/** How often an annotator said each percent on one frame; annotators who did not label it: total 0. */
+/** How often each of a pair said each percent on one frame that both labelled, of the pixels that both know. */
 typedef struct {
-  guint32 n[STEPS];
+  guint32 n[2][STEPS];
 } Histogram;
 
 typedef struct {
   LusAgreement *result;
   int reference; /* -1: the mean of all */
   Joint *joints; /* [n_classes][n_pairs] */
-  GArray **frames; /* [n_classes] of Histogram, n_annotators per frame */
+  GArray **frames; /* [n_classes][n_pairs] of Histogram */
 } Survey;
 
 int lus_agreement_pair(const LusAgreement *agreement, int i, int j)
@@ -126,25 +126,24 @@ static void move(Joint *out, const Joint *joint, const LusScale *first, const Lu
       out->n[first->to[x]][second->to[y]] += joint->n[x][y];
 }
 
-/** Area on one frame, each pixel counting by its percent; negative: not labelled. */
-static double area(const Histogram *histogram, const LusScale *scale)
+/** Area on one frame, each pixel counting by its percent; negative: no pixel. */
+static double area(const guint32 histogram[STEPS], const LusScale *scale)
 {
   double sum = 0, n = 0;
   for (int q = 0; q < STEPS; q++) {
-    sum += (double)histogram->n[q] * scale->to[q] / 100;
-    n += histogram->n[q];
+    sum += (double)histogram[q] * scale->to[q] / 100;
+    n += histogram[q];
   }
   return n > 0 ? sum : -1;
 }
 
-static void compare_areas(LusPairAgreement *out, const GArray *frames, int annotators, int i, int j,
-                          const LusScale *first, const LusScale *second)
+static void compare_areas(LusPairAgreement *out, const GArray *frames, const LusScale *first, const LusScale *second)
 {
   Moments m = {0};
-  for (guint f = 0; f < frames->len; f += (guint)annotators) {
-    const Histogram *row = &g_array_index(frames, Histogram, f);
-    double x = area(&row[i], first), y = area(&row[j], second);
-    if (x >= 0 && y >= 0)
+  for (guint f = 0; f < frames->len; f++) {
+    const Histogram *pair = &g_array_index(frames, Histogram, f);
+    double x = area(pair->n[0], first), y = area(pair->n[1], second);
+    if (x >= 0)
       add_moment(&m, 1, x, y);
   }
   out->frames = (gint64)m.n;
@@ -188,23 +187,27 @@ static void fit_scale(const Survey *s, int annotator)
 
 /* ---- Reading ---- */
 
+static void add_pair_frame(Joint *joint, GArray *frames, const guint8 *first, const guint8 *second, gsize pixels)
+{
+  g_array_set_size(frames, frames->len + 1);
+  Histogram *histogram = &g_array_index(frames, Histogram, frames->len - 1);
+  for (gsize p = 0; p < pixels; p++)
+    if (first[p] < STEPS && second[p] < STEPS) {
+      joint->n[first[p]][second[p]]++;
+      histogram->n[0][first[p]]++;
+      histogram->n[1][second[p]]++;
+    }
+}
+
 static void add_frame(const Survey *s, int class_index, guint8 *const *planes, gsize pixels)
 {
-  LusAgreement *r = s->result;
-  guint first = s->frames[class_index]->len;
-  g_array_set_size(s->frames[class_index], first + (guint)r->n_annotators);
-  for (int i = 0; i < r->n_annotators; i++) {
-    Histogram *histogram = &g_array_index(s->frames[class_index], Histogram, first + (guint)i);
-    for (gsize p = 0; planes[i] && p < pixels; p++)
-      if (planes[i][p] < STEPS)
-        histogram->n[planes[i][p]]++;
+  const LusAgreement *r = s->result;
+  for (int i = 0; i < r->n_annotators; i++)
     for (int j = i + 1; j < r->n_annotators; j++) {
-      Joint *joint = &s->joints[class_index * r->n_pairs + lus_agreement_pair(r, i, j)];
-      for (gsize p = 0; planes[i] && planes[j] && p < pixels; p++)
-        if (planes[i][p] < STEPS && planes[j][p] < STEPS)
-          joint->n[planes[i][p]][planes[j][p]]++;
+      int index = class_index * r->n_pairs + lus_agreement_pair(r, i, j);
+      if (planes[i] && planes[j])
+        add_pair_frame(&s->joints[index], s->frames[index], planes[i], planes[j], pixels);
     }
-  }
 }
 
 static gboolean read_frame(const Survey *s, const LusDataset *dataset, const LusLabelled *labelled, gboolean *shared,
@@ -275,8 +278,8 @@ static gboolean survey_init(Survey *s, const LusDataset *dataset, const char *re
   r->scales = g_new0(LusScale, r->n_annotators);
   r->own = g_new0(LusPairAgreement, n);
   r->common = g_new0(LusPairAgreement, n);
-  s->frames = g_new0(GArray *, r->n_classes);
-  for (int k = 0; k < r->n_classes; k++)
+  s->frames = g_new0(GArray *, n);
+  for (gsize k = 0; k < n; k++)
     s->frames[k] = g_array_new(FALSE, TRUE, sizeof(Histogram));
   s->joints = g_try_new0(Joint, n);
   if (!s->joints)
@@ -291,10 +294,10 @@ static void summarise_pair(const Survey *s, Joint *moved, int class_index, int i
   LusScale same;
   lus_scale_init(&same);
   summarise(&r->own[index], &s->joints[index]);
-  compare_areas(&r->own[index], s->frames[class_index], r->n_annotators, i, j, &same, &same);
+  compare_areas(&r->own[index], s->frames[index], &same, &same);
   move(moved, &s->joints[index], &r->scales[i], &r->scales[j]);
   summarise(&r->common[index], moved);
-  compare_areas(&r->common[index], s->frames[class_index], r->n_annotators, i, j, &r->scales[i], &r->scales[j]);
+  compare_areas(&r->common[index], s->frames[index], &r->scales[i], &r->scales[j]);
 }
 
 LusAgreement *lus_agreement_measure(const LusDataset *dataset, const char *reference, LusProgress progress,
@@ -310,7 +313,7 @@ LusAgreement *lus_agreement_measure(const LusDataset *dataset, const char *refer
     for (int i = 0; i < r->n_annotators; i++)
       for (int j = i + 1; j < r->n_annotators; j++)
         summarise_pair(&s, moved, k, i, j);
-  for (int k = 0; s.frames && k < r->n_classes; k++)
+  for (int k = 0; s.frames && k < r->n_classes * r->n_pairs; k++)
     g_array_unref(s.frames[k]);
   g_free(s.frames);
   g_free(s.joints);

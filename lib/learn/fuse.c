@@ -170,6 +170,15 @@ static void add_tenth(Staple *s, float *sum)
     sum[k] += (float)s->w[k];
 }
 
+/** Nothing is where all who know a pixel call it 0, however little is thought of them. */
+static gboolean is_drawn(const guint8 *const *planes, int n, gsize p)
+{
+  for (int i = 0; i < n; i++)
+    if (planes[i][p] != 0 && planes[i][p] != IGNORE)
+      return TRUE;
+  return FALSE;
+}
+
 static gboolean fuse_staple(guint8 *out, const guint8 *const *planes, int n, gsize pixels, GError **error)
 {
   g_autofree guint32 *some = g_try_new(guint32, pixels);
@@ -197,7 +206,8 @@ static gboolean fuse_staple(guint8 *out, const guint8 *const *planes, int n, gsi
     add_tenth(&s, sum);
   }
   for (gsize k = 0; k < s.n_some; k++)
-    out[some[k]] = (guint8)CLAMP(TENTHS * sum[k] + 0.5f, 0.0f, 100.0f);
+    if (is_drawn(planes, n, some[k]))
+      out[some[k]] = (guint8)CLAMP(TENTHS * sum[k] + 0.5f, 0.0f, 100.0f);
   return TRUE;
 }
 

@@ -356,7 +356,7 @@ static gboolean check_cases(const GArray *cases, LusTask task, int *n_groups, GE
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID,
               "task %s: %u cases of %d patients with features and outcome%s; at least %d of %d, whose outcomes differ, are "
               "needed",
-              lus_task_name(task), cases->len, *n_groups, varies ? "" : ", all alike", LUS_FIT_MIN_CASES,
+              lus_task_name(task), cases->len, *n_groups, varies || cases->len == 0 ? "" : ", all alike", LUS_FIT_MIN_CASES,
               LUS_FIT_MIN_GROUPS);
   return FALSE;
 }

@@ -51,6 +51,7 @@ typedef struct {
   GArray *exams;        /* LusOutcomeExam, in the order of features.csv */
   GHashTable *by_key;   /* key -> number + 1 */
   GHashTable *patients; /* char* -> group + 1 */
+  int n_outcomes, n_matched; /* rows of outcomes.csv; those with features */
 } Join;
 
 static void exam_clear(gpointer data)
@@ -62,6 +63,7 @@ static void exam_clear(gpointer data)
 
 static void join_init(Join *join)
 {
+  join->n_outcomes = join->n_matched = 0;
   join->exams = g_array_new(FALSE, TRUE, sizeof(LusOutcomeExam));
   g_array_set_clear_func(join->exams, exam_clear);
   join->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -283,6 +285,8 @@ static gboolean load_outcomes(Join *join, const char *path, GError **error)
     LusOutcomeExam *exam = find_exam(join, key);
     if (!g_hash_table_add(seen, key))
       return lus_csv_refuse(csv, row, error, "patient and day stand there twice");
+    join->n_outcomes++;
+    join->n_matched += exam != NULL;
     if (!lus_outcome_read(exam ? exam : &unused, csv, &columns, row, error))
       return FALSE;
   }
@@ -298,6 +302,26 @@ gboolean lus_outcomes_check(const char *outcomes_path, GError **error)
   return done;
 }
 
+static int compare_exams(gconstpointer a, gconstpointer b)
+{
+  const LusOutcomeExam *one = a, *other = b;
+  int order = strcmp(one->patient, other->patient);
+  return order ? order : (one->day > other->day) - (one->day < other->day);
+}
+
+/** Exams by patient and day, patients numbered alike: folds are dealt by these numbers. */
+static void sort_exams(GArray *exams)
+{
+  int group = -1;
+  g_array_sort(exams, compare_exams);
+  for (guint i = 0; i < exams->len; i++) {
+    LusOutcomeExam *exam = &g_array_index(exams, LusOutcomeExam, i);
+    if (i == 0 || strcmp(exam->patient, (exam - 1)->patient) != 0)
+      group++;
+    exam->group = group;
+  }
+}
+
 LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *outcomes_path, int min_frames,
                                         GError **error)
 {
@@ -306,7 +330,11 @@ LusOutcomeTable *lus_outcome_table_load(const char *features_path, const char *o
   join_init(&join);
   gboolean done = load_features(table, &join, features_path, error) && load_outcomes(&join, outcomes_path, error);
   if (done) {
+    sort_exams(join.exams);
     table->n_groups = (int)g_hash_table_size(join.patients);
+    table->n_alone = (int)join.exams->len - join.n_matched;
+    table->n_outcomes = join.n_outcomes;
+    table->n_outcomes_alone = join.n_outcomes - join.n_matched;
     table->n = (int)join.exams->len;
     g_array_set_clear_func(join.exams, NULL); /* they are the table's from here on */
     table->exams = (LusOutcomeExam *)(void *)g_array_steal(join.exams, NULL);

@@ -32,7 +32,9 @@ typedef struct {
   double threshold;       /* of the masks measured, 0..1 */
   int min_frames;         /* a zone with fewer counts as missing */
   int n, n_groups;
-  LusOutcomeExam *exams;  /* in the order of features.csv */
+  LusOutcomeExam *exams;  /* by patient, then day: what is made of them does not depend on the rows' order */
+  int n_alone;            /* of them without a row in outcomes.csv */
+  int n_outcomes, n_outcomes_alone; /* rows of outcomes.csv; those of exams without features */
   int zones;              /* most zones at hand in an exam */
   int above_97;           /* exams whose SpO2 is above 97 %, where S/F no longer follows P/F (Rice et al. 2007) */
 } LusOutcomeTable;

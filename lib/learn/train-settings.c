@@ -112,6 +112,6 @@ gboolean lus_train_settings_refuse(GError **error, const char *path, const char 
   while (a[i] && b[i] && g_str_equal(a[i], b[i]))
     i++;
   g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: %s (it has '%s', this one '%s'); %s", path, is,
-              a[i] ? a[i] : "", b[i] ? b[i] : "", remedy);
+              a[i] && *a[i] ? a[i] : "nothing further", b[i] && *b[i] ? b[i] : "nothing further", remedy);
   return FALSE;
 }

@@ -29,13 +29,20 @@ void lus_feature_stats_clear(LusFeatureStats *stats)
   memset(stats, 0, sizeof(*stats));
 }
 
+/** Values far below the range's end: bins as wide as the others' would each hold most of a clip's frames. */
+static gboolean is_small(const LusFeatureInfo *info, int feature)
+{
+  return feature == LUS_FEATURE_PLEURA_ROUGHNESS || strcmp(info->unit, "mm") == 0;
+}
+
 void lus_feature_stats_add(LusFeatureStats *stats, const double features[LUS_FEATURE_N])
 {
   for (int i = 0; i < LUS_FEATURE_N; i++) {
     if (isnan(features[i]))
       continue;
     const LusFeatureInfo *info = lus_feature_info((LusFeature)i);
-    double place = (features[i] - info->low) / (info->high - info->low) * LUS_STATS_BINS;
+    double place = (features[i] - info->low) / (info->high - info->low);
+    place = (is_small(info, i) ? cbrt(place) : place) * LUS_STATS_BINS;
     Bin *bin = &stats->bins[i][(int)CLAMP(place, 0, LUS_STATS_BINS - 1)];
     bin->n++;
     bin->sum += features[i];

@@ -4,7 +4,8 @@
 
 /** Inside of lung: the frames of one clip, in bounded memory. Each feature's range is cut into bins that keep count and
  *  sum, so that a percentile is the mean of the values in its bin: exact where they are equal, else to within
- *  1/LUS_STATS_BINS of the range. */
+ *  1/LUS_STATS_BINS of the range. Sizes in mm and roughness, which are small against their range, have bins that are
+ *  narrower at its lower end: even in the cube root. */
 #define LUS_STATS_BINS 400
 
 typedef struct _LusFeatureStats LusFeatureStats;

@@ -56,6 +56,18 @@ static void test_staple(void)
   g_assert_true(lus_fuse(out, planes, 3, 10000, LUS_FUSE_STAPLE, &error));
   g_assert_cmpint(out[30 * 100 + 40], ==, 80);
   g_assert_cmpint(out[70 * 100 + 70], ==, 0);
+  /* One who draws least and one who is thought little of: what nobody drew is nothing, also where one ignored it. */
+  memset(a, 0, sizeof a);
+  memset(b, 90, sizeof b);
+  b[7] = 0;
+  b[8] = 255;
+  g_assert_true(lus_fuse(out, (const guint8 *[]){a, b}, 2, 10000, LUS_FUSE_STAPLE, &error));
+  g_assert_cmpint(out[7], ==, 0);
+  g_assert_cmpint(out[8], ==, 0);
+  square(a, 20, 20, 80);
+  square(b, 21, 20, 80);
+  b[0] = 255;
+  g_assert_true(lus_fuse(out, planes, 3, 10000, LUS_FUSE_STAPLE, &error));
   g_assert_cmpint(out[0], ==, 0);
   g_assert_cmpint(out[99], ==, 0);
   /* All agree: what they say, whatever it is, to the tenth. */
@@ -208,6 +220,25 @@ static void test_agreement(Fixture *f, gconstpointer data)
   g_autoptr(LusAgreement) by_bob = measure(f, "bob");
   g_assert_cmpint(by_bob->scales[0].to[40], ==, 60);
   g_assert_cmpint(by_bob->scales[1].to[60], ==, 60);
+}
+
+/** Areas are compared over the pixels that both know: what one ignored is no area of the other's. */
+static void test_ignored_area(Fixture *f, gconstpointer data)
+{
+  (void)data;
+  for (int clip = 1; clip <= 2; clip++) {
+    guint8 plane[320] = {0};
+    memset(plane, 50, 64);
+    memset(plane + 64, clip == 1 ? 0 : 50, 64);
+    memset(plane + 128, 255, 64);
+    write_label(f, "bob", clip, "pleural_line", plane, 20, 16);
+    memset(plane + 128, 90, 64); /* where bob looked away */
+    write_label(f, "ann", clip, "pleural_line", plane, 20, 16);
+  }
+  g_autoptr(LusAgreement) a = measure(f, NULL);
+  g_assert_cmpint(a->own[0].frames, ==, 2);
+  g_assert_cmpint(a->own[0].pixels, ==, 2 * 256);
+  assert_near(a->own[0].icc_area, 1, 1e-9);
 }
 
 /** Shrout and Fleiss 1979: of the pairs (9, 2), (6, 1), (8, 4), (7, 1), (10, 5), (6, 2), their table 2's judges 1 and 2, each
@@ -445,6 +476,7 @@ int main(int argc, char **argv)
   g_test_add_func("/experts/staple", test_staple);
   g_test_add_func("/experts/isotonic", test_isotonic);
   g_test_add("/experts/agreement", Fixture, NULL, set_up, test_agreement, tear_down);
+  g_test_add("/experts/ignored-area", Fixture, NULL, set_up, test_ignored_area, tear_down);
   g_test_add("/experts/icc", Fixture, NULL, set_up, test_icc, tear_down);
   g_test_add("/experts/errors", Fixture, NULL, set_up, test_errors, tear_down);
   g_test_add("/experts/fuse", Fixture, NULL, set_up, test_fuse, tear_down);

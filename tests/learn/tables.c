@@ -151,6 +151,9 @@ static void test_joined(void)
   g_assert_no_error(error);
   g_assert_cmpint(table->n, ==, 4);
   g_assert_cmpint(table->n_groups, ==, 3);
+  g_assert_cmpint(table->n_alone, ==, 0);
+  g_assert_cmpint(table->n_outcomes, ==, 5);
+  g_assert_cmpint(table->n_outcomes_alone, ==, 1); /* p9 */
   g_assert_cmpint(table->above_97, ==, 0);
   g_assert_cmpint(table->zones, ==, 6);
   g_assert_cmpint(table->exams[0].group, ==, table->exams[1].group);

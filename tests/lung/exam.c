@@ -107,6 +107,14 @@ static void test_robust(void)
   lus_exam_get_zone(exam, 0, &zone);
   g_assert_cmpfloat_with_epsilon(zone.features[LUS_FEATURE_VERTICAL_PERCENT], 12.345, 1e-9);
   g_assert_cmpfloat_with_epsilon(zone.peaks[LUS_FEATURE_VERTICAL_PERCENT], 33, 1e-9);
+  lus_exam_reset(exam);
+  for (int i = 0; i < 100; i++) { /* mm that differ little against their range of 500 */
+    fill(features, i < 40 ? 3.0 : i < 60 ? 3.2 : 3.4);
+    lus_exam_add_frame(exam, 0, features);
+  }
+  lus_exam_get_zone(exam, 0, &zone);
+  g_assert_cmpfloat_with_epsilon(zone.features[LUS_FEATURE_VERTICAL_WIDTH_MM], 3.2, 1e-9);
+  g_assert_cmpfloat_with_epsilon(zone.peaks[LUS_FEATURE_VERTICAL_WIDTH_MM], 3.4, 1e-9);
 }
 
 /** A zone taken over as a whole gives what its clip gave. */

@@ -55,10 +55,21 @@ keys 2
 check "the other zone" says "Zone L1, 2 of 2 done"
 keys 0
 check "no zone: all pictures of the one before are recorded" says "Zone --, 2 of 2 done"
+keys 'i1\n'
+check "pure oxygen" says "FiO2 1"
+keys 'o35\n'
+check "an S/F that cannot be" says "enter both again"
+keys 'o98\n'
+check "SpO2 that says little" says "SpO2 98 % (above 97 %: S/F does not follow P/F)"
+keys 'o95\n'
+check "SpO2 again" says "SpO2 95 %" 2
+keys 'i0.3\n'
+check "FiO2 again" says "FiO2 0.3" 3
 keys f
 check "finished" says "Exam bed1 finished: exams/bed1/exam.json"
 keys s
 check "another one" says "Exam 20"
+check "in its own folder" bash -c '! grep "holds the exam before" live.txt'
 check "in no zone" says "Zone --, 0 of 2 done, missing R1 L1"
 keys q
 check "q ends" ended 0

@@ -53,8 +53,19 @@ check "features: no output" gives 2 "-o FILE" features exam
 check "features: threshold" gives 2 "0 to 100" features exam -o n.csv --threshold 101
 check "features: no such model" gives 1 "none.onnx" features exam -o n.csv --model none.onnx
 
+check "exam: a manifest tells its zones itself" gives 2 "a manifest tells its clips' zones itself" exam any.json -o n --zone R2
+
 # Fit
 table "$sha" > features.csv
+check "fit" gives 0 "sf: 12 cases of 6 patients" fit --task sf features.csv outcomes.csv -o heads.json
+{ grep -v ^p features.csv; grep ^p features.csv | sort -r; } > turned.csv
+{ head -n 1 outcomes.csv; tail -n +2 outcomes.csv | sort -r; } > turned-outcomes.csv
+figures() { "$lus" fit --task sf "$1" "$2" -o "$3" 2> err.txt | grep -v "$3"; }
+check "fit: whatever the rows' order" diff <(figures features.csv outcomes.csv a.json) <(figures turned.csv turned-outcomes.csv b.json)
+sed 's/^p1,/P1,/' outcomes.csv > other.csv
+check "fit: patients written otherwise are told of" gives 0 "2 of 12 exams in features.csv have no row in other.csv and are left out" \
+  fit --task sf features.csv other.csv -o c.json
+check "fit: and the other way round" grep -q "2 of 12 rows in other.csv have no features in features.csv" out.txt
 check "fit" gives 0 "sf: 12 cases of 6 patients" fit --task sf features.csv outcomes.csv -o heads.json
 check "fit: says the median's error too" grep -q "always saying the median" out.txt
 check "fit: bound to the model" grep -q "\"model_sha256\": \"$sha\"" heads.json
