@@ -246,15 +246,21 @@ static gboolean add_track(const Cvat *c, json_t *track, const char *place)
   return FALSE;
 }
 
-/** A job's tracks end with it, whatever the task goes on with. A stop that makes no sense tells nothing. */
-static void find_end(Cvat *c, int index)
+/** A job's tracks end with it, whatever the task goes on with; a job that goes beyond the task ends with the task. */
+static gboolean find_end(Cvat *c, int index)
 {
   json_t *job = json_array_get(c->jobs, (gsize)index);
   int stop = 0, end = 0;
   c->end = lus_cvat_task_end(&c->task);
-  if (json_object_get(job, "stop_frame") && lus_import_int(&stop, job, "stop_frame", 0, LUS_REGION_LAST, c->path, NULL) &&
-      lus_cvat_task_frame(&end, &c->task, stop, c->path, NULL))
+  if (!json_object_get(job, "stop_frame"))
+    return TRUE;
+  g_autofree char *folder = g_path_get_dirname(c->path);
+  g_autofree char *place = g_strdup_printf("%s/task.json: jobs[%d]", folder, index);
+  if (!lus_import_int(&stop, job, "stop_frame", 0, LUS_REGION_LAST, place, c->error))
+    return FALSE;
+  if (lus_cvat_task_frame(&end, &c->task, stop, c->path, NULL))
     c->end = MIN(c->end, end);
+  return TRUE;
 }
 
 static gboolean add_job(Cvat *c, json_t *job, int index)
@@ -263,7 +269,8 @@ static gboolean add_job(Cvat *c, json_t *job, int index)
     const char *key;
     gboolean (*add)(const Cvat *c, json_t *object, const char *place);
   } lists[] = {{"shapes", add_shape}, {"tracks", add_track}};
-  find_end(c, index);
+  if (!find_end(c, index))
+    return FALSE;
   for (gsize k = 0; k < G_N_ELEMENTS(lists); k++) {
     json_t *list = json_object_get(job, lists[k].key);
     if (!list && k == 0)

@@ -416,6 +416,28 @@ static void test_qos(void)
   }
 }
 
+/* Each mode has its own latency: whoever waits for the message asks again. */
+static void test_mode_latency(void)
+{
+  GstHarness *harness = fixture_harness("lussegment model-file=MODEL inference-mode=latest", 64, 64);
+  g_autofree char *caps = fixture_caps("GRAY8", 64, 64);
+  GstElement *segment = gst_harness_find_element(harness, "lussegment");
+  GstBus *bus = gst_bus_new();
+  GstMessage *message;
+
+  gst_buffer_unref(fixture_push(harness, caps, fixture_bright, 0));
+  gst_element_set_bus(segment, bus);
+  gst_util_set_object_arg(G_OBJECT(segment), "inference-mode", "sync");
+  gst_buffer_unref(fixture_push(harness, caps, fixture_bright, 1));
+  message = gst_bus_pop_filtered(bus, GST_MESSAGE_LATENCY);
+  g_assert_nonnull(message);
+  gst_message_unref(message);
+  gst_element_set_bus(segment, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(segment);
+  gst_harness_teardown(harness);
+}
+
 static void test_roi(void)
 {
   GstHarness *harness = fixture_harness("lussegment model-file=MODEL sector=manual roi=<8,4,40,52>", 64, 64);
@@ -680,6 +702,7 @@ static void add_tests(void)
   g_test_add_func("/lussegment/roi", test_roi);
   g_test_add_func("/lussegment/roi-outside", test_roi_outside);
   g_test_add_func("/lussegment/qos", test_qos);
+  g_test_add_func("/lussegment/mode-latency", test_mode_latency);
   g_test_add_func("/lussegment/swap", test_swap);
   g_test_add_func("/lussegment/settings-from-another-thread", test_settings_from_another_thread);
   g_test_add_func("/lussegment/same-as-library", test_same_as_library);

@@ -119,6 +119,9 @@ static void test_cvat_keys(Fixture *f, gconstpointer data)
   g_assert_cmpint(count(r, "vertical_line", 2, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 5, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 6, 0), ==, 40 * 32);
+  g_free(put(f, "task.json", "{\"jobs\": [{\"stop_frame\": \"5\"}]}", strlen("{\"jobs\": [{\"stop_frame\": \"5\"}]}")));
+  g_assert_null(read_text(f, "cvat", "annotations.json", "[{\"shapes\": [], \"tracks\": []}]", (LusImportConfig){0}, &error));
+  assert_error(error, LUS_ERROR_INVALID, "task.json: jobs[0]");
 }
 
 static void test_labelme(Fixture *f, gconstpointer data)
