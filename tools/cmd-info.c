@@ -95,8 +95,10 @@ static void print_text(const Facts *facts)
   print_line("output", info->logits ? "logits" : "sigmoid");
   printf("%-12s %" G_GSIZE_FORMAT "\n", "parameters", facts->parameters);
   printf("%-12s %.3f GFLOP per frame, %.1f MB to run\n", "work", facts->gflop, (double)facts->memory / 1e6);
-  g_autofree char *opset = g_strdup_printf("%d, written by %s %s", lus_model_opset(facts->model),
-                                           lus_model_producer(facts->model), info->version);
+  const char *producer = lus_model_producer(facts->model);
+  g_autofree char *opset = g_strdup_printf("%d%s%s %s", lus_model_opset(facts->model), *producer ? ", written by " : "",
+                                           producer, info->version);
+  g_strchomp(opset);
   print_line("opset", opset);
   print_line("kernels", facts->kernels);
   if (facts->pinned)

@@ -98,7 +98,7 @@ static gboolean begin_exam(Live *live, const char *wanted)
   return TRUE;
 }
 
-/* Measured oxygen, as the data set's outcomes.csv has it. */
+/* Measured oxygen, as the data set's outcomes.csv has it, of the patient and day that the recordings' names tell. */
 static void write_outcomes(Live *live)
 {
   g_autoptr(GError) error = NULL;
@@ -112,9 +112,12 @@ static void write_outcomes(Live *live)
     g_ascii_formatd(spo2, sizeof spo2, "%g", live->spo2);
   if (live->fio2 > 0)
     g_ascii_formatd(fio2, sizeof fio2, "%g", live->fio2);
+  LusClipName told;
+  g_autofree char *name = lus_live_record_name(live->exam_id);
+  lus_clip_name_parse(&told, name);
   g_autoptr(GString) text = g_string_new("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n");
-  lus_tool_table_append(text, live->exam_id);
-  g_string_append_printf(text, ",1,%s,%s,,\n", spo2, fio2);
+  lus_tool_table_append(text, told.patient);
+  g_string_append_printf(text, ",%d,%s,%s,,\n", told.day, spo2, fio2);
   if (!lus_file_write(path, text->str, text->len, &error))
     say(live, "%s", error->message);
 }

@@ -75,12 +75,20 @@ static gboolean clip_finish(Clip *clip, GError **error)
   return ok;
 }
 
-/* The first name of EXAM_ZONE, EXAM_ZONE_2... that is free. */
+char *lus_live_record_name(const char *exam)
+{
+  LusClipName told;
+  lus_clip_name_parse(&told, exam);
+  return told.day < 0 ? g_strconcat(exam, "_d1", NULL) : g_strdup(exam);
+}
+
+/* The first name of NAME_ZONE, NAME_ZONE_2... that is free. */
 static char *free_stem(const char *folder, const Frame *frame)
 {
+  g_autofree char *name = lus_live_record_name(frame->exam);
   for (int take = 1;; take++) {
-    g_autofree char *stem = take == 1 ? g_strdup_printf("%s_%s", frame->exam, frame->zone)
-                                      : g_strdup_printf("%s_%s_%d", frame->exam, frame->zone, take);
+    g_autofree char *stem = take == 1 ? g_strdup_printf("%s_%s", name, frame->zone)
+                                      : g_strdup_printf("%s_%s_%d", name, frame->zone, take);
     g_autofree char *path = g_strdup_printf("%s/%s.mkv", folder, stem);
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
       return g_steal_pointer(&stem);

@@ -6,8 +6,11 @@
 /** Records what `lus live` sees: of each zone of an exam a clip of the sector alone, in grey, all else black, and
  *  frames.jsonl (results.h) beside it. A thread of its own encodes and writes, so that pictures never wait.
  *
- *  FOLDER/EXAM/EXAM_ZONE.mkv, FOLDER/EXAM/EXAM_ZONE/frames.jsonl; EXAM_ZONE_2... when a zone is scanned again. */
+ *  FOLDER/EXAM/NAME_ZONE.mkv, FOLDER/EXAM/NAME_ZONE/frames.jsonl; NAME_ZONE_2... when a zone is scanned again. */
 typedef struct _LusLiveRecord LusLiveRecord;
+
+/** NAME, from which patient and day are read (lus_clip_name_parse()): EXAM if it tells the day, else EXAM_d1. */
+char *lus_live_record_name(const char *exam);
 
 LusLiveRecord *lus_live_record_new(const char *folder);
 /** From any thread: the frames to come belong to @exam; NULL: to none, they are not recorded. */

@@ -186,7 +186,7 @@ gboolean lus_csv_number(double *out, const LusCsv *csv, int row, int column, dou
   char *end;
   double value = g_ascii_strtod(text, &end);
   const char *name = g_ptr_array_index(csv->fields, column);
-  if (*end || end == text || g_ascii_isspace(*text))
+  if (*end || end == text || strspn(text, "+-.0123456789eE") < strlen(text)) /* neither spaces, hexadecimal nor 'inf' */
     return lus_csv_refuse(csv, row, error, "%s: '%s' is not a number; leave unknown values empty", name, text);
   if (!(value >= low && value <= high))
     return lus_csv_refuse(csv, row, error, "%s: %s is outside %g to %g", name, text, low, high);

@@ -206,6 +206,7 @@ static void test_outcomes_refused(void)
       {"patient,day,spo2_percent,fio2\np1,1,980,0.21\n", "outcomes.csv:2: spo2_percent: 980 is outside 0 to 100"},
       {"patient,day,spo2_percent,fio2\np1,1,30,1\n", "outcomes.csv:2: S/F 30.0"},
       {"patient,day,spo2_percent,fio2\np1,1,98,room\n", "outcomes.csv:2: fio2: 'room' is not a number"},
+      {"patient,day,spo2_percent,fio2\np1,1,0x5a,0.3\n", "outcomes.csv:2: spo2_percent: '0x5a' is not a number"},
       {"patient,day,spo2_percent,fio2\np1,1,98,0.21\np1,1,98,0.21\n",
        "outcomes.csv:3: patient and day stand there twice"},
       {"patient,day,spo2_percent,fio2\n,1,98,0.21\n", "outcomes.csv:2: patient or day"},

@@ -77,15 +77,17 @@ check "an exam without pictures leaves nothing" test "$(ls exams)" = bed1
 check "exam.json holds both zones" test "$(jq -rc '.zones | keys' exams/bed1/exam.json)" = '["L1","R1"]'
 check "and its name" test "$(jq -r .exam_id exams/bed1/exam.json)" = bed1
 check "outcomes.csv" test "$(tail -n 1 exams/bed1/outcomes.csv)" = "bed1,1,95,0.3,,"
-check "sidecar of R1" lines exams/bed1/bed1_R1/frames.jsonl 4
-check "sidecar of L1" lines exams/bed1/bed1_L1/frames.jsonl 4
-check "its header" test "$(head -n 1 exams/bed1/bed1_R1/frames.jsonl | jq -r .clip)" = bed1_R1.mkv
-check "of the form that lus segment writes" test "$(head -n 1 exams/bed1/bed1_R1/frames.jsonl |
+check "sidecar of R1" lines exams/bed1/bed1_d1_R1/frames.jsonl 4
+check "sidecar of L1" lines exams/bed1/bed1_d1_L1/frames.jsonl 4
+check "its header" test "$(head -n 1 exams/bed1/bed1_d1_R1/frames.jsonl | jq -r .clip)" = bed1_d1_R1.mkv
+check "of the form that lus segment writes" test "$(head -n 1 exams/bed1/bed1_d1_R1/frames.jsonl |
   jq -rc '[.live, .threshold, .clip_sha256, (.classes | length), (.kernels | length > 0)]')" = '[true,0.6,"",3,true]'
-check "its pictures" test "$(sed -n 2p exams/bed1/bed1_R1/frames.jsonl | jq -rc '[.frame, .pts_ns, .size]')" = '[0,0,[640,360]]'
+check "its pictures" test "$(sed -n 2p exams/bed1/bed1_d1_R1/frames.jsonl | jq -rc '[.frame, .pts_ns, .size]')" = '[0,0,[640,360]]'
 check "nothing half-written" test -z "$(find exams -name '*.part')"
 check "the clips make the same zones" gives 0 "" exam exams/bed1 -o again
 check "of them" test "$(jq -rc '.zones | keys' again/exam.json)" = '["L1","R1"]'
+check "their features" gives 0 "" features exams -o features.csv
+check "are of the patient and day of outcomes.csv" test "$(awk -F, '!/^#/ && NR > 2 { print $2 "," $3 }' features.csv | sort -u)" = bed1,1
 
 # Only the sector is recorded: the scanner's texts fill the corners of the screen, and of a recording none is lit.
 gray() { # FILE PIPELINE...: the last picture, one byte per pixel
@@ -95,7 +97,7 @@ gray() { # FILE PIPELINE...: the last picture, one byte per pixel
 lit() { # FILE: bytes above 40 in the first 40 columns of the first 40 rows
   od -An -v -tu1 -w640 "$1" | head -n 40 | awk '{ for (i = 1; i <= 40; i++) n += $i > 40 } END { print n + 0 }'
 }
-check "recorded pictures" gray sector.gray filesrc location=exams/bed1/bed1_R1.mkv ! matroskademux ! avdec_ffv1
+check "recorded pictures" gray sector.gray filesrc location=exams/bed1/bed1_d1_R1.mkv ! matroskademux ! avdec_ffv1
 check "the screen" gray screen.gray lustestsrc num-buffers=2 seed=7 patient=5 stream=17 probe=convex screen=true
 check "texts on the screen" test "$(lit screen.gray.last)" -gt 50
 check "none in the recording" test "$(lit sector.gray.last)" -eq 0
