@@ -4,32 +4,6 @@
 
 #define GST_CAT_DEFAULT lussegment_debug
 
-void gst_lus_segment_forget_result(GstLusSegment *self)
-{
-  g_clear_pointer(&self->result, lus_segmentation_unref);
-  self->result_frames = 0;
-  self->since_post = G_MAXUINT / 2;
-  if (self->worker)
-    gst_lus_worker_forget(self->worker);
-}
-
-static void save_profile(GstLusSegment *self)
-{
-  g_autoptr(GError) error = NULL;
-
-  if (self->segmenter && !lus_segmenter_save_profile(self->segmenter, &error))
-    GST_ELEMENT_WARNING(self, RESOURCE, WRITE, ("%s", error->message), ("The scanner's profile stays as it was."));
-}
-
-void gst_lus_segment_forget_scene(GstLusSegment *self)
-{
-  save_profile(self);
-  gst_lus_segment_forget_result(self);
-  lus_guard_reset(self->guard);
-  if (self->segmenter)
-    lus_segmenter_reset(self->segmenter);
-}
-
 /* ---- settings ---- */
 
 static gboolean upstream_is_live(GstLusSegment *self)

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Inside of lussegment: what its files share. gstlussegment.c: properties, events, queries; gstlussegment-model.c:
- * models come and go; gstlussegment-picture.c: what happens to a picture. */
+ * models come and go, with what they found; gstlussegment-picture.c: what happens to a picture. */
 #include "gstluselements.h"
 #include "gstlusmeta.h"
 #include "gstlusstats.h"

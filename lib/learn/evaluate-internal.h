@@ -13,6 +13,10 @@
 
 void lus_histogram_add(LusHistogram *sum, const LusHistogram *other);
 void lus_distances_add(LusDistances *sum, const LusDistances *other);
+/** A ratio of pixels, which is unknown where nothing is labelled at this level: 1 for finding nothing and 0 for a single
+ *  pixel would tell methods apart by what the labels cannot say. */
+LusInterval lus_counts_ratio(const LusMaskCount *counts, const double *numerator, const double *denominator, int n,
+                             const LusBootstrap *bootstrap);
 /** Numbers the groups (patients) of @n samples in the order in which they appear: @number [n]. Returns how many there
  *  are. */
 int lus_number_groups(int *number, const int *group, int n);

@@ -4,44 +4,6 @@
 
 #include <string.h>
 
-void lus_evaluation_free(LusEvaluation *e)
-{
-  if (!e)
-    return;
-  for (gsize i = 0; e->histograms && i < (gsize)e->n_classes * e->n_patients; i++)
-    g_free(e->histograms[i].cells);
-  g_free(e->histograms);
-  g_free(e->distances);
-  g_free(e->levels);
-  g_strfreev(e->classes);
-  g_strfreev(e->patients);
-  g_free(e);
-}
-
-void lus_histogram_add(LusHistogram *sum, const LusHistogram *other)
-{
-  guint64 *cells = g_new(guint64, MAX(sum->n + other->n, 1));
-  int n = 0;
-  for (int i = 0, j = 0; i < sum->n || j < other->n;) {
-    guint64 a = i < sum->n ? sum->cells[i] : G_MAXUINT64, b = j < other->n ? other->cells[j] : G_MAXUINT64;
-    guint64 cell_a = a >> LUS_CELL_SHIFT, cell_b = b >> LUS_CELL_SHIFT;
-    i += cell_a <= cell_b;
-    j += cell_b <= cell_a;
-    cells[n++] = cell_a < cell_b ? a : cell_b < cell_a ? b : a + (guint64)LUS_CELL_COUNT(b);
-  }
-  g_free(sum->cells);
-  sum->cells = g_renew(guint64, cells, MAX(n, 1));
-  sum->n = n;
-}
-
-void lus_distances_add(LusDistances *sum, const LusDistances *other)
-{
-  sum->n += other->n;
-  sum->one_sided += other->one_sided;
-  sum->mean += other->mean;
-  sum->hausdorff95 += other->hausdorff95;
-}
-
 static gboolean check_alike(const LusEvaluation *a, const LusEvaluation *b, GError **error)
 {
   const char *wrong = NULL;

@@ -7,8 +7,6 @@
 
 #define MARKED 0.05 /* least confidence of the pixels that ece_marked is about */
 
-static const LusInterval unknown = {(double)NAN, (double)NAN, (double)NAN};
-
 static const LusHistogram *histograms_of(const LusEvaluation *e, int class_index)
 {
   return e->histograms + (gsize)class_index * e->n_patients;
@@ -62,48 +60,6 @@ double lus_evaluation_best_cut(const LusEvaluation *e, int class_index, double l
   return best_q / 255.0;
 }
 
-static gboolean is_labelled(const LusMaskCount *counts, int n)
-{
-  int p = 0;
-  while (p < n && counts[p].reference == 0)
-    p++;
-  return p < n;
-}
-
-/** A ratio of pixels, which is unknown where nothing is labelled at this level: 1 for finding nothing and 0 for a single
- *  pixel would tell methods apart by what the labels cannot say. */
-static LusInterval pixel_ratio(const LusMaskCount *counts, const double *numerator, const double *denominator, int n,
-                               const LusBootstrap *bootstrap)
-{
-  return is_labelled(counts, n) ? lus_bootstrap_ratio(bootstrap, numerator, denominator) : unknown;
-}
-
-static void dice_parts(double *numerator, double *denominator, const LusMaskCount *counts, int n)
-{
-  for (int p = 0; p < n; p++) {
-    numerator[p] = 2 * (double)counts[p].both;
-    denominator[p] = (double)(counts[p].found + counts[p].reference);
-  }
-}
-
-LusInterval lus_counts_dice(const LusMaskCount *counts, int n, const LusBootstrap *bootstrap)
-{
-  g_autofree double *parts = g_new(double, 2 * (gsize)n);
-  dice_parts(parts, parts + n, counts, n);
-  return pixel_ratio(counts, parts, parts + n, n, bootstrap);
-}
-
-LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount *b, int n,
-                                       const LusBootstrap *bootstrap)
-{
-  g_autofree double *parts = g_new(double, 4 * (gsize)n);
-  dice_parts(parts, parts + n, a, n);
-  dice_parts(parts + 2 * n, parts + 3 * n, b, n);
-  if (!is_labelled(a, n) || !is_labelled(b, n))
-    return unknown;
-  return lus_bootstrap_difference(bootstrap, parts, parts + n, parts + 2 * n, parts + 3 * n);
-}
-
 static void mask_scores(LusScores *out, const LusMaskCount *counts, int n, const LusBootstrap *bootstrap)
 {
   g_autofree double *memory = g_new(double, 4 * (gsize)n);
@@ -117,7 +73,7 @@ static void mask_scores(LusScores *out, const LusMaskCount *counts, int n, const
     out->found += counts[p].found;
   }
   out->dice = lus_counts_dice(counts, n, bootstrap);
-  out->iou = pixel_ratio(counts, both, either, n, bootstrap);
+  out->iou = lus_counts_ratio(counts, both, either, n, bootstrap);
   out->precision = lus_bootstrap_ratio(bootstrap, both, found);
   out->recall = lus_bootstrap_ratio(bootstrap, both, reference);
 }

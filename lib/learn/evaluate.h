@@ -70,11 +70,6 @@ typedef struct {
 /** At the evaluation's cut and its level number @level_index. */
 LUS_API void lus_evaluation_scores(LusScores *out, const LusEvaluation *evaluation, int class_index, int level_index,
                                    const LusBootstrap *bootstrap);
-/** From counts of patients: Dice and IoU are NaN where nothing is labelled, whatever was found. */
-LUS_API LusInterval lus_counts_dice(const LusMaskCount *counts, int n, const LusBootstrap *bootstrap);
-LUS_API LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount *b, int n,
-                                               const LusBootstrap *bootstrap);
-
 #define LUS_CALIBRATION_BINS 10
 /** How the confidence c = q / 255 relates to what the labels say of the same pixels, y. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/heads-internal.h"
+#include "learn/head-trials.h"
 #include "learn/penalised.h"
 
 #include <math.h>

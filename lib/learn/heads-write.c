@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/heads-internal.h"
+#include "learn/heads-write.h"
 #include "nn/error.h"
 
 #include <jansson.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/heads-internal.h"
+#include "learn/heads.h"
+#include "learn/heads-write.h"
+#include "learn/outcome-figures.h"
 #include "learn/penalised.h"
 #include "nn/error.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /** CVAT's XML, "for images" and "for video", read by GLib's GMarkup: it knows no entities but the five and no DTD. */
+#include "import-cvat-xml.h"
+#include "import-cvat-shapes.h"
 #include "import-internal.h"
 
 #include <string.h>

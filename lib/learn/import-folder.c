@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/** The files that a source stands for: itself, or those of a folder. */
-#include "import-internal.h"
+#include "import-folder.h"
+#include "nn/error.h"
+#include "nn/refuse.h"
 
 #include <string.h>
 
@@ -36,7 +37,7 @@ static gboolean list_files(GPtrArray *paths, const char *folder, const char *end
       if (has_ending(name, endings))
         g_ptr_array_add(paths, g_steal_pointer(&path));
     } else if (depth == MAX_DEPTH) {
-      return lus_import_refuse(error, path, "lies too deep in other folders; give it as a source of its own");
+      return lus_refuse(error, path, NULL, NULL, "lies too deep in other folders; give it as a source of its own");
     } else if (!list_files(paths, path, endings, depth + 1, error)) {
       return FALSE;
     }
@@ -44,41 +45,11 @@ static gboolean list_files(GPtrArray *paths, const char *folder, const char *end
   return TRUE;
 }
 
-/** All files of a folder. One of another kind is left out if it left no region behind. */
-static gboolean read_all(LusRegions *regions, const LusImportFormat *format, const char *folder,
-                         const LusImportConfig *config, GError **error)
+GPtrArray *lus_import_files(const char *folder, const char *endings, GError **error)
 {
   g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-  if (!list_files(paths, folder, format->endings, 0, error))
-    return FALSE;
+  if (!list_files(paths, folder, endings, 0, error))
+    return NULL;
   g_ptr_array_sort(paths, compare_paths);
-  guint n_read = 0;
-  g_autoptr(GError) other = NULL;
-  for (guint i = 0; i < paths->len; i++) {
-    guint before = regions->list->len;
-    GError *cause = NULL;
-    if (format->read(regions, paths->pdata[i], config, &cause)) {
-      n_read++;
-    } else if (!g_error_matches(cause, LUS_ERROR, LUS_ERROR_UNSUPPORTED) || regions->list->len > before) {
-      g_propagate_error(error, cause);
-      return FALSE;
-    } else {
-      if (config->skipped)
-        g_ptr_array_add(config->skipped, g_strdup(paths->pdata[i]));
-      g_clear_error(&other);
-      other = cause;
-    }
-  }
-  if (n_read == 0 && other)
-    g_propagate_error(error, g_steal_pointer(&other));
-  else if (n_read == 0)
-    return lus_import_refuse(error, folder, "no file of this format in this folder (%s)", format->endings);
-  return n_read > 0;
-}
-
-gboolean lus_import_read_files(LusRegions *regions, const LusImportFormat *format, const char *path,
-                               const LusImportConfig *config, GError **error)
-{
-  return g_file_test(path, G_FILE_TEST_IS_DIR) ? read_all(regions, format, path, config, error)
-                                               : format->read(regions, path, config, error);
+  return g_steal_pointer(&paths);
 }

@@ -10,18 +10,12 @@
 #define LUS_IMPORT_BYTES ((gsize)256 << 20)
 
 gboolean lus_import_cvat(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
-gboolean lus_import_cvat_xml(LusRegions *regions, const char *path, const char *text, gsize length,
-                             const LusImportConfig *config, GError **error);
 gboolean lus_import_labelme(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_coco(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_slicer(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_layers(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_masks(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
 gboolean lus_import_polygons(LusRegions *regions, const char *path, const LusImportConfig *config, GError **error);
-
-/** @path itself or, where it is a folder, the files in it. */
-gboolean lus_import_read_files(LusRegions *regions, const LusImportFormat *format, const char *path,
-                               const LusImportConfig *config, GError **error);
 
 /** LUS_ERROR_INVALID "place: text"; FALSE. */
 #define lus_import_refuse(error, place, ...) lus_refuse(error, place, NULL, NULL, __VA_ARGS__)
@@ -51,28 +45,3 @@ double lus_import_line_width(const LusImportConfig *config);
 
 /** Puts the manifest's patients from the @first on into splits; of those with @labelled clips each split gets its part. */
 void lus_import_deal(json_t *manifest, gsize first, GHashTable *labelled);
-
-/** One line of a track: what it looks like from its frame on, or that it is hidden. */
-typedef struct {
-  LusRegion region; /* place: owned by the key */
-  gboolean outside;
-  gboolean inherits; /* tells no confidence: that of the key before it holds on */
-} LusTrackKey;
-
-/** Turns keys (GArray of LusTrackKey, which loses what it owned) into regions: positions move linearly between keys of
- *  as many points and stay else; the last key holds until @end. */
-gboolean lus_import_track(LusRegions *regions, GArray *keys, int end, GError **error);
-void lus_track_keys_clear(GArray *keys);
-/** What a CVAT shape of this type becomes; its points are those of the file. */
-gboolean lus_import_cvat_geometry(LusRegion *region, const char *type, const LusImportConfig *config, GError **error);
-/** Runs, then left, top, right, bottom: CVAT's masks in JSON. */
-gboolean lus_import_cvat_runs(LusRegion *region, const double *numbers, int n, GError **error);
-
-/** Frames of a CVAT task in those of its clip: start + frame * step. */
-typedef struct {
-  int start, stop, step;
-  char *clip; /* stem, or NULL */
-} LusCvatTask;
-gboolean lus_cvat_task_filter(LusCvatTask *task, const char *filter, const char *place, GError **error);
-gboolean lus_cvat_task_frame(int *out, const LusCvatTask *task, int frame, const char *place, GError **error);
-int lus_cvat_task_end(const LusCvatTask *task);

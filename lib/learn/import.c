@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /** The table of formats, and what happens to the regions of any of them. */
+#include "import-folder.h"
 #include "import-internal.h"
 
 #include <math.h>
@@ -72,6 +73,45 @@ static gboolean move(LusRegion *r, const LusImportConfig *config, GError **error
   return TRUE;
 }
 
+/** All files of a folder. One of another kind is left out if it left no region behind. */
+static gboolean read_all(LusRegions *regions, const LusImportFormat *format, const char *folder,
+                         const LusImportConfig *config, GError **error)
+{
+  g_autoptr(GPtrArray) paths = lus_import_files(folder, format->endings, error);
+  if (!paths)
+    return FALSE;
+  guint n_read = 0;
+  g_autoptr(GError) other = NULL;
+  for (guint i = 0; i < paths->len; i++) {
+    guint before = regions->list->len;
+    GError *cause = NULL;
+    if (format->read(regions, paths->pdata[i], config, &cause)) {
+      n_read++;
+    } else if (!g_error_matches(cause, LUS_ERROR, LUS_ERROR_UNSUPPORTED) || regions->list->len > before) {
+      g_propagate_error(error, cause);
+      return FALSE;
+    } else {
+      if (config->skipped)
+        g_ptr_array_add(config->skipped, g_strdup(paths->pdata[i]));
+      g_clear_error(&other);
+      other = cause;
+    }
+  }
+  if (n_read == 0 && other)
+    g_propagate_error(error, g_steal_pointer(&other));
+  else if (n_read == 0)
+    return lus_import_refuse(error, folder, "no file of this format in this folder (%s)", format->endings);
+  return n_read > 0;
+}
+
+/** @path itself or, where it is a folder, the files in it. */
+static gboolean read_files(LusRegions *regions, const LusImportFormat *format, const char *path,
+                           const LusImportConfig *config, GError **error)
+{
+  return g_file_test(path, G_FILE_TEST_IS_DIR) ? read_all(regions, format, path, config, error)
+                                               : format->read(regions, path, config, error);
+}
+
 gboolean lus_import_read(LusRegions *regions, const char *format, const char *path, const LusImportConfig *config,
                          GError **error)
 {
@@ -83,7 +123,7 @@ gboolean lus_import_read(LusRegions *regions, const char *format, const char *pa
     return FALSE;
   }
   guint first = regions->list->len, kept = first;
-  if (!check_map(config, error) || !lus_import_read_files(regions, f, path, config, error))
+  if (!check_map(config, error) || !read_files(regions, f, path, config, error))
     return FALSE;
   for (guint i = first; i < regions->list->len; i++) {
     LusRegion *r = &g_array_index(regions->list, LusRegion, i);

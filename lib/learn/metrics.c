@@ -29,6 +29,48 @@ void lus_mask_count(LusMaskCount *count, const float *confidence, const guint8 *
   }
 }
 
+static const LusInterval unknown = {(double)NAN, (double)NAN, (double)NAN};
+
+static gboolean is_labelled(const LusMaskCount *counts, int n)
+{
+  int p = 0;
+  while (p < n && counts[p].reference == 0)
+    p++;
+  return p < n;
+}
+
+LusInterval lus_counts_ratio(const LusMaskCount *counts, const double *numerator, const double *denominator, int n,
+                             const LusBootstrap *bootstrap)
+{
+  return is_labelled(counts, n) ? lus_bootstrap_ratio(bootstrap, numerator, denominator) : unknown;
+}
+
+static void dice_parts(double *numerator, double *denominator, const LusMaskCount *counts, int n)
+{
+  for (int p = 0; p < n; p++) {
+    numerator[p] = 2 * (double)counts[p].both;
+    denominator[p] = (double)(counts[p].found + counts[p].reference);
+  }
+}
+
+LusInterval lus_counts_dice(const LusMaskCount *counts, int n, const LusBootstrap *bootstrap)
+{
+  g_autofree double *parts = g_new(double, 2 * (gsize)n);
+  dice_parts(parts, parts + n, counts, n);
+  return lus_counts_ratio(counts, parts, parts + n, n, bootstrap);
+}
+
+LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount *b, int n,
+                                       const LusBootstrap *bootstrap)
+{
+  g_autofree double *parts = g_new(double, 4 * (gsize)n);
+  dice_parts(parts, parts + n, a, n);
+  dice_parts(parts + 2 * n, parts + 3 * n, b, n);
+  if (!is_labelled(a, n) || !is_labelled(b, n))
+    return unknown;
+  return lus_bootstrap_difference(bootstrap, parts, parts + n, parts + 2 * n, parts + 3 * n);
+}
+
 static void add_count(LusMaskCount *sum, const LusMaskCount *count)
 {
   sum->both += count->both;

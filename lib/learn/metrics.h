@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "bootstrap.h"
 #include "dataset.h"
 #include "../nn/model.h"
 
@@ -33,6 +34,10 @@ typedef struct {
 /** Adds one plane: network confidence @confidence 0..1 against labels @percent, over @n pixels. */
 LUS_API void lus_mask_count(LusMaskCount *count, const float *confidence, const guint8 *percent, gsize n, double cut,
                             double level);
+/** From counts of patients: Dice and IoU are NaN where nothing is labelled, whatever was found. */
+LUS_API LusInterval lus_counts_dice(const LusMaskCount *counts, int n, const LusBootstrap *bootstrap);
+LUS_API LusInterval lus_counts_dice_difference(const LusMaskCount *a, const LusMaskCount *b, int n,
+                                               const LusBootstrap *bootstrap);
 /** The figures of one class from the counts of its @n samples; @group[n] as in LusSamples. */
 LUS_API void lus_metrics_summarise(LusClassMetrics *out, const LusMaskCount *counts, const int *group, int n,
                                    guint64 seed);

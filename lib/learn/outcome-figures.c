@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "learn/heads-internal.h"
+#include "learn/outcome-figures.h"
 #include "learn/penalised.h"
 
 #include <math.h>
@@ -450,12 +450,4 @@ LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *t, const LusHeadZones
   measure(report, t, seed);
   measure_missing(report, t, lines, one_line);
   return report;
-}
-
-void lus_outcome_report_free(LusOutcomeReport *report)
-{
-  if (!report)
-    return;
-  g_free(report->predictions);
-  g_free(report);
 }

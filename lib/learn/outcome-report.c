@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/outcome-report.h"
 #include "learn/chart.h"
-#include "learn/heads.h"
 #include "nn/error.h"
 #include "nn/file.h"
 
@@ -307,4 +307,12 @@ gboolean lus_outcome_report_write(LusOutcomeReport *const reports[LUS_TASK_N], c
   g_string_append(page, "</body></html>\n");
   return write_text(folder, "outcomes.csv", figures_csv(reports), error) &&
          write_text(folder, "outcomes.html", g_strdup(page->str), error);
+}
+
+void lus_outcome_report_free(LusOutcomeReport *report)
+{
+  if (!report)
+    return;
+  g_free(report->predictions);
+  g_free(report);
 }

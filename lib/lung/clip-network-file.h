@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "lung/clip-network.h"
+#include "lung/clip-planes.h"
+#include "lung/video-head.h"
+#include "nn/graph.h"
 
 /** Inside of lung: the ONNX file of a video network. The graph is newly allocated, the head checked; *@training: the training
  *  record, NULL: none. */

@@ -341,6 +341,24 @@ static gboolean is_constant_node(const LusOnnxBuilder *builder, const LusOnnxNod
   return TRUE;
 }
 
+/** Lets the constant @symbol remember the scales with which @node, if a DequantizeLinear, made it. */
+static void keep_scales(LusSymbol *symbol, LusOnnxNode *node, const LusEval *eval)
+{
+  const LusArray *codes = eval->in[0], *scale = eval->in[1], *zero = eval->in[2];
+  int axis = 1;
+  if (!g_str_equal(node->type, "DequantizeLinear") || scale->type != LUS_ONNX_FLOAT ||
+      (codes->type != LUS_ONNX_INT8 && codes->type != LUS_ONNX_UINT8 && codes->type != LUS_ONNX_INT32) ||
+      !lus_onnx_get_int(node, "axis", &axis, -LUS_TENSOR_MAX_RANK, LUS_TENSOR_MAX_RANK, NULL) ||
+      (scale->count != 1 && axis != 0 && axis != -codes->rank))
+    return;
+  for (gsize i = 0; i < scale->count; i++)
+    if ((zero ? lus_array_whole(zero, i) : 0) != (codes->type == LUS_ONNX_UINT8 ? 128 : 0) ||
+        !(lus_array_real(scale, i) > 0))
+      return;
+  symbol->scales = lus_array_share(scale, scale->rank, scale->dims);
+  symbol->code_bits = codes->type == LUS_ONNX_INT32 ? 32 : 8;
+}
+
 /** Works a node out and gives its results their names. */
 static gboolean fold_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
@@ -355,7 +373,7 @@ static gboolean fold_node(LusOnnxBuilder *builder, LusOnnxNode *node, GError **e
       continue;
     LusSymbol *symbol = lus_symbol_new(LUS_SYMBOL_CONSTANT);
     symbol->array = g_steal_pointer(&eval.out[i]);
-    lus_onnx_keep_scales(symbol, node, &eval);
+    keep_scales(symbol, node, &eval);
     ok = lus_onnx_define(builder, node->outputs[i], symbol, error);
   }
   lus_eval_clear(&eval);

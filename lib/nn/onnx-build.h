@@ -134,9 +134,6 @@ gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, 
 /** QuantizeLinear and DequantizeLinear of activations. */
 gboolean lus_onnx_build_quantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
 gboolean lus_onnx_build_dequantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
-/** Lets the constant @symbol remember the scales with which @node, if a DequantizeLinear, made it. */
-void lus_onnx_keep_scales(LusSymbol *symbol, LusOnnxNode *node, const LusEval *eval);
-
 /** One operator of ONNX on activations; onnx-ops.c has those that train, onnx-general.c and onnx-move.c those that run
  * forward only. */
 typedef struct {

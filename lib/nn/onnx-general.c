@@ -9,14 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-gboolean lus_onnx_dimension(gint64 axis, int rank, int *dimension, GError **error)
-{
-  if (axis < -rank || axis >= rank)
-    return lus_onnx_invalid(error, "an axis that is not there");
-  *dimension = (int)(axis < 0 ? axis + 4 : axis + 4 - rank);
-  return TRUE;
-}
-
 LusOpType lus_onnx_type(const LusOnnxNode *node)
 {
   int type = LUS_OP_RESIZE + 1;
@@ -51,19 +43,6 @@ static gboolean build_unary(LusOnnxBuilder *builder, LusOnnxNode *node, GError *
          lus_onnx_emit(builder, node, type, 1, &x, &attrs, error);
 }
 
-gboolean lus_onnx_read_limit(LusOnnxBuilder *builder, const LusOnnxNode *node, int i, float *limit, GError **error)
-{
-  LusNumbers numbers;
-  if (!lus_onnx_node_input(node, i))
-    return TRUE;
-  if (!lus_onnx_numbers(builder, node, i, &numbers, error))
-    return FALSE;
-  if (!numbers.is_float || numbers.n != 1)
-    return lus_onnx_invalid(error, "a limit is no single number");
-  *limit = (float)numbers.f[0];
-  return TRUE;
-}
-
 /** The limits are inputs from opset 11 on, before that attributes. */
 static gboolean build_clip(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
@@ -93,17 +72,6 @@ static gboolean build_softmax(LusOnnxBuilder *builder, LusOnnxNode *node, GError
 }
 
 /* ---- means ---- */
-
-gboolean lus_onnx_emit_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, int value, const int size[4], int rank,
-                               GError **error)
-{
-  LusOpAttrs attrs = lus_op_attrs_default();
-  memcpy(attrs.size, size, sizeof attrs.size);
-  if (!lus_onnx_emit(builder, node, LUS_OP_RESHAPE, 1, &value, &attrs, error))
-    return FALSE;
-  lus_onnx_set_rank(builder, node, rank);
-  return TRUE;
-}
 
 /** Axes as input 1 (opset 18) or as an attribute; none: all, or with noop_with_empty_axes nothing. */
 static gboolean read_reduced(LusOnnxBuilder *builder, LusOnnxNode *node, int rank, unsigned *axes,

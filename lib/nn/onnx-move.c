@@ -7,21 +7,6 @@
 
 #include <string.h>
 
-gboolean lus_onnx_read_numbers(LusOnnxBuilder *builder, LusOnnxNode *node, int i, const char *name, LusNumbers *out,
-                               GError **error)
-{
-  gboolean ok = TRUE;
-  *out = (LusNumbers){.rank = 1};
-  if (lus_onnx_node_input(node, i))
-    return lus_onnx_numbers(builder, node, i, out, error);
-  const LusOnnxAttribute *a = name ? lus_onnx_node_attribute(node, name, LUS_ATTRIBUTE_INTS, &ok, error) : NULL;
-  if (a) {
-    out->n = a->n_ints;
-    memcpy(out->i, a->ints, sizeof out->i);
-  }
-  return ok;
-}
-
 /* ---- moving elements ---- */
 
 /** Of pictures and constants. */

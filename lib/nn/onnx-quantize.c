@@ -67,20 +67,3 @@ gboolean lus_onnx_build_dequantize(LusOnnxBuilder *builder, LusOnnxNode *node, G
   value->name = g_strdup(node->outputs[0]);
   return lus_onnx_define(builder, node->outputs[0], symbol, error);
 }
-
-void lus_onnx_keep_scales(LusSymbol *symbol, LusOnnxNode *node, const LusEval *eval)
-{
-  const LusArray *codes = eval->in[0], *scale = eval->in[1], *zero = eval->in[2];
-  int axis = 1;
-  if (!g_str_equal(node->type, "DequantizeLinear") || scale->type != LUS_ONNX_FLOAT ||
-      (codes->type != LUS_ONNX_INT8 && codes->type != LUS_ONNX_UINT8 && codes->type != LUS_ONNX_INT32) ||
-      !lus_onnx_get_int(node, "axis", &axis, -LUS_TENSOR_MAX_RANK, LUS_TENSOR_MAX_RANK, NULL) ||
-      (scale->count != 1 && axis != 0 && axis != -codes->rank))
-    return;
-  for (gsize i = 0; i < scale->count; i++)
-    if ((zero ? lus_array_whole(zero, i) : 0) != (codes->type == LUS_ONNX_UINT8 ? 128 : 0) ||
-        !(lus_array_real(scale, i) > 0))
-      return;
-  symbol->scales = lus_array_share(scale, scale->rank, scale->dims);
-  symbol->code_bits = codes->type == LUS_ONNX_INT32 ? 32 : 8;
-}

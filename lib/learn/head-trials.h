@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "learn/heads.h"
+#include "learn/tables.h"
 #include "lung/heads-file.h"
 #include "nn/rng.h"
 
-/** Inside of the fit. */
+/** Inside of the fit: what its figures and intervals come from. */
 
 /** One case predicted from some of its zones. */
 typedef struct {
@@ -30,15 +30,8 @@ void lus_head_calibrate(LusHead *head, const LusHeadTrials *trials, int left_out
  *  predictors is to be expected largest (F1 of an optimal decision: Ye et al. 2012): each class counts alike, so that a rare one is said
  *  before it is the likeliest. None if the line tells no differences. */
 void lus_head_set_borders(LusHeadZones *line, const double *e, int n);
-/** The lines of a fold's cases come from the other folds. @lines: [n_folds][LUS_MAX_ZONES], or of one fold for all. */
-LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *trials, const LusHeadZones (*lines)[LUS_MAX_ZONES],
-                                      gboolean one_line, guint64 seed);
-
 /** Least squares. */
 void lus_line(double *offset, double *slope, const double *x, const double *y, int n);
-/** JSON text. */
-char *lus_heads_write(const LusHeads *heads, const LusOutcomeTable *table, const char *command,
-                      LusOutcomeReport *const reports[LUS_TASK_N]);
 
 static inline const LusOutcomeCase *lus_case(const GArray *cases, int i)
 {
