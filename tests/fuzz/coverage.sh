@@ -9,9 +9,9 @@ limit=95
 
 # What the targets read, and the functions of these files that read nothing: writers, limits of memory, measuring.
 targets=(onnx npy modelinfo label heads manifest dataset table saved import-json import-png import-xml exam results sector-profile video-network)
-parsers=(lib/learn/{annotation,dataset,region,import-{coco,cvat,cvat-xml,json,pictures,slicer}}.c
+parsers=(lib/learn/{annotation,dataset,region,import-{coco,cvat,cvat-shapes,cvat-xml,json,pictures,slicer}}.c
   lib/learn/{csv,tables,checkpoint,sweep-result}.c lib/lung/{heads-file,manifest,exam-file,fhir,sector-profile,clip-network-file}.c tools/results-read.c lib/nn/{model,npy}.c
-  lib/nn/onnx-{array,build,eval,general,move,node,ops,quantize,read,resize,stack,tensor,wire}.c
+  lib/nn/onnx-{array,build,eval,general,move,node,ops,parts,quantize,read,resize,stack,tensor,wire}.c
   lib/nn/onnx-eval-{convert,matrix,move,norm,pointwise,resize,shape,window}.c)
 others='^(out_of_memory|(write|flush)_bytes|write_(rows|png|ignored)|check_size|lus_(label|png)_write'
 others+='|lus_clip_measure|lus_dataset_select_classes|lus_tensor_write_npy|put_[a-z0-9]+|append_(varint|tag)|lus_wire_put_[a-z]+'
