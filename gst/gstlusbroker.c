@@ -3,7 +3,10 @@
 #include <string.h>
 
 #ifdef LUS_HAVE_MQTT
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <mosquitto.h>
+#include <unistd.h>
 
 #define DEFAULT_PORT 1883
 #define DEFAULT_TLS_PORT 8883
@@ -98,10 +101,17 @@ static gboolean set_up(GstLusBroker *self, const char *ca_file, GError **error)
   const char *user = g_getenv("LUS_MQTT_USER"), *password = g_getenv("LUS_MQTT_PASSWORD");
   int code = mosquitto_will_set(self->client, self->status, (int)strlen(OFFLINE), OFFLINE, 1, TRUE);
 
-  if (code != MOSQ_ERR_SUCCESS)
-    return fail(self, "the topic cannot be used", code, error);
+  if (code != MOSQ_ERR_SUCCESS) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: the topic cannot be used: '%s'; write one without + and #, such as "
+                "ward/bed1", self->server, self->status);
+    return FALSE;
+  }
   if (user && (code = mosquitto_username_pw_set(self->client, user, password)) != MOSQ_ERR_SUCCESS)
     return fail(self, "LUS_MQTT_USER and LUS_MQTT_PASSWORD", code, error);
+  if (ca_file && *ca_file && g_access(ca_file, R_OK) != 0) {
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: ca-file %s cannot be read: %s", self->server, ca_file, g_strerror(errno));
+    return FALSE;
+  }
   if (ca_file && *ca_file &&
       (code = mosquitto_tls_set(self->client, ca_file, NULL, NULL, NULL, NULL)) != MOSQ_ERR_SUCCESS)
     return fail(self, ca_file, code, error);

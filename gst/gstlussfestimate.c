@@ -43,6 +43,7 @@ struct _GstLusSfEstimate {
   GstLusExam *exam;         /* from PAUSED on */
   GThreadPool *pool;        /* one thread, for video networks; NULL: not needed so far */
   GCond worked;             /* an exam's work is done */
+  GRecMutex writing;        /* held while exam-file is written; taken before the lock */
   GstVideoInfo info;
   LusImage image;           /* of the caps; planes at frame time */
   gboolean zone_from_tag;
@@ -99,20 +100,19 @@ static void tell_zone(GstLusSfEstimate *self, const char *zone)
   gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), gst_lus_zone_to_event(zone));
 }
 
-/* Writes exam-file if there is anything new to write. */
+/* Writes exam-file if there is anything new to write. What another thread is writing is written too when this returns. */
 static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
 {
+  g_autoptr(GRecMutexLocker) writing = g_rec_mutex_locker_new(&self->writing);
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL, *path = NULL;
 
   g_mutex_lock(&self->lock);
   text = gst_lus_exam_take_text(exam, &path);
   g_mutex_unlock(&self->lock);
-  if (!path)
-    return;
-  if (!text)
+  if (path && !text)
     g_set_error(&error, LUS_ERROR, LUS_ERROR_MEMORY, "out of memory for %s", path);
-  else if (lus_file_write(path, text, strlen(text), &error))
+  else if (!path || lus_file_write(path, text, strlen(text), &error))
     return;
   g_mutex_lock(&self->lock);
   gst_lus_exam_note_unwritten(exam);
@@ -621,6 +621,7 @@ static void finalize(GObject *object)
   g_free(self->baseline_file);
   g_strfreev(self->zones);
   g_cond_clear(&self->worked);
+  g_rec_mutex_clear(&self->writing);
   g_mutex_clear(&self->lock);
   G_OBJECT_CLASS(gst_lus_sf_estimate_parent_class)->finalize(object);
 }
@@ -629,6 +630,7 @@ static void gst_lus_sf_estimate_init(GstLusSfEstimate *self)
 {
   g_mutex_init(&self->lock);
   g_cond_init(&self->worked);
+  g_rec_mutex_init(&self->writing);
   self->min_frames = LUS_EXAM_MIN_FRAMES;
   self->post_messages = TRUE;
   self->interval = DEFAULT_INTERVAL;

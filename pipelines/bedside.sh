@@ -10,7 +10,7 @@ set -euo pipefail
 device=${1:-/dev/video0} exam=${2:-exam.json} size=${LUS_SIZE:-1920x1080}
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
-[[ $size =~ ^([0-9]+)x([0-9]+)$ ]] || { echo "error: LUS_SIZE is '$size': say WIDTHxHEIGHT" >&2; exit 1; }
+[[ $size =~ ^([1-9][0-9]*)x([1-9][0-9]*)$ ]] || { echo "error: LUS_SIZE is '$size': say WIDTHxHEIGHT" >&2; exit 1; }
 screen="video/x-raw,width=${BASH_REMATCH[1]},height=${BASH_REMATCH[2]},pixel-aspect-ratio=1/1"
 if [ -n "${LUS_SINK:-}" ]; then sink=$LUS_SINK
 elif [ -n "${WAYLAND_DISPLAY:-}" ]; then sink="waylandsink fullscreen=true"

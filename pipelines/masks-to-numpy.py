@@ -85,6 +85,9 @@ def frames(source):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
+    folder = os.path.dirname(sys.argv[2]) if len(sys.argv) == 3 else ""
+    if folder and not os.path.isdir(folder):
+        sys.exit(f"error: there is no folder '{folder}' to write to: make it, or name another")
     Gst.init(None)
     clip = sys.argv[1].replace("\\", "\\\\").replace('"', '\\"')
     source = os.environ.get("LUS_SOURCE", f'filesrc location="{clip}" ! decodebin')
@@ -108,5 +111,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -5,6 +5,8 @@
 # LUS_SINK replaces the window, e.g. LUS_SINK="fakesink num-buffers=20" to try it.
 set -euo pipefail
 port=${1:-5004}
+. "$(dirname "$0")/setup.sh"
+check_port "$port"
 # shellcheck disable=SC2086
 exec gst-launch-1.0 -q udpsrc port="$port" caps="application/x-rtp,media=video,clock-rate=90000,encoding-name=H264" \
   ! rtpjitterbuffer latency=100 ! rtph264depay ! h264parse ! avdec_h264 ! videoconvert ! ${LUS_SINK:-autovideosink}

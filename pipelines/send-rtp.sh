@@ -7,6 +7,8 @@ set -euo pipefail
 host=${1:?host of the second display} port=${2:-5004} device=${3:-/dev/video0}
 . "$(dirname "$0")/setup.sh"
 zone=$(zone_of "${4:-R1}")
+check_port "$port"
+getent ahosts "$host" >/dev/null || { echo "error: no host is called '$host': say the name or address of the second display" >&2; exit 1; }
 [ -n "${LUS_SOURCE:-}" ] || [ -c "$device" ] ||
   { echo "error: no capture device '$device': plug the card in, or name another (ls /dev/video*)" >&2; exit 1; }
 # shellcheck disable=SC2086

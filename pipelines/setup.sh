@@ -50,6 +50,11 @@ zone_of() {
   echo "${1^^}"
 }
 
+# check_port TEXT: whether it is a port. GStreamer would go on with its own one.
+check_port() {
+  [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] || { echo "error: '$1' is no port: say 1 to 65535" >&2; return 1; }
+}
+
 # readable_clip CLIP: whether a picture comes out of it. GStreamer 1.22's decodebin can wait for ever on a damaged file, hence the limit.
 readable_clip() {
   timeout 20 gst-launch-1.0 -q filesrc "location=${1//\\/\\\\}" ! decodebin ! videoconvert ! fakesink num-buffers=1 >/dev/null 2>&1 ||

@@ -101,6 +101,12 @@ for script in capture-to-screen record-clean send-rtp; do
   [ $script = send-rtp ] && argument=(localhost 5004 /dev/null)
   refused "$script.sh: no such zone" "no zone is called 'knee'" ./pipelines/$script.sh "${argument[@]}" knee
 done
+refused "send-rtp.sh: no such host" "no host is called" ./pipelines/send-rtp.sh no.such.host.invalid 5004 /dev/null R1
+refused "send-rtp.sh: no port" "'99999' is no port" ./pipelines/send-rtp.sh localhost 99999 /dev/null R1
+refused "receive-rtp.sh: no port" "'abc' is no port" ./pipelines/receive-rtp.sh abc
+LUS_SOURCE="lustestsrc num-buffers=3" refused "bedside.sh: no size" "LUS_SIZE is '0x0'" env LUS_SIZE=0x0 ./pipelines/bedside.sh
+LUS_SOURCE="lustestsrc num-buffers=5 ! video/x-raw,width=351,height=350" works "record-to-overlay.sh: odd sides" "${dev[@]}" ./pipelines/record-to-overlay.sh - "$tmp/sides.mkv"
+refused "masks-to-numpy.py: no folder" "no folder '$tmp/none'" ./pipelines/masks-to-numpy.py "$odd" "$tmp/none/out.npz"
 refused "record-to-overlay.sh: over the clip" "would be replaced" "${dev[@]}" ./pipelines/record-to-overlay.sh "$odd" "$odd"
 refused "exam-from-clips.sh: a clip in the exam's place" "is a clip" "${dev[@]}" ./pipelines/exam-from-clips.sh "$odd" R1="$odd"
 works "the clip is there" test -s "$odd"

@@ -116,7 +116,7 @@ static void write_outcomes(Live *live)
   g_autofree char *name = lus_live_record_name(live->exam_id);
   lus_clip_name_parse(&told, name);
   g_autoptr(GString) text = g_string_new("patient,day,spo2_percent,fio2,o2_l_min,readmitted_30d\n");
-  lus_tool_table_append(text, told.patient);
+  lus_tool_table_append(text, *told.patient ? told.patient : live->exam_id);
   g_string_append_printf(text, ",%d,%s,%s,,\n", told.day, spo2, fio2);
   if (!lus_file_write(path, text->str, text->len, &error))
     say(live, "%s", error->message);
@@ -133,7 +133,7 @@ static void finish_exam(Live *live)
   g_signal_emit_by_name(live->exam, "finish-exam");
   g_object_set(live->exam, "exam-file", NULL, NULL); /* the next one has a folder of its own */
   write_outcomes(live);
-  if (g_file_test(path, G_FILE_TEST_EXISTS))
+  if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
     say(live, "Exam %s finished: %s", live->exam_id, path);
   else if (live->seen)
     say(live, "Exam %s could not be written.", live->exam_id);
@@ -148,7 +148,7 @@ static gboolean read_number(const char *text, double low, double high, double *o
 {
   char *end;
   double value = g_ascii_strtod(text, &end);
-  if (end == text || *end || !(value >= low && value <= high))
+  if (end == text || *end || strspn(text, "0123456789.") < strlen(text) || !(value >= low && value <= high))
     return FALSE;
   *out = value;
   return TRUE;
@@ -169,7 +169,10 @@ static void check_ratio(Live *live)
 static void on_spo2(const char *text, gpointer user_data)
 {
   Live *live = user_data;
-  if (!read_number(text, 1, 100, &live->spo2)) {
+  g_autofree char *number = g_strdup(text);
+  if (g_str_has_suffix(g_strstrip(number), "%"))
+    number[strlen(number) - 1] = 0;
+  if (!read_number(g_strchomp(number), 1, 100, &live->spo2)) {
     say(live, "SpO2 is a number from 1 to 100 %%; '%s' is none.", text);
     return;
   }
@@ -530,6 +533,16 @@ static gboolean on_signal(gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* Why the last exam could not be written, which no main loop tells any more. */
+static void take_last_errors(Live *live, GstBus *bus)
+{
+  GstMessage *message;
+  while ((message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR))) {
+    on_message(bus, message, live);
+    gst_message_unref(message);
+  }
+}
+
 /* Until q, the end of the source, a signal or an error. */
 static void play(Live *live)
 {
@@ -544,6 +557,7 @@ static void play(Live *live)
     g_main_loop_run(live->loop);
   }
   finish_exam(live);
+  take_last_errors(live, bus);
   gst_element_set_state(live->pipeline, GST_STATE_NULL);
   g_source_remove(watch);
   for (int i = 0; i < 2; i++)
@@ -562,13 +576,25 @@ static void end_record(Live *live)
   g_clear_pointer(&live->record, lus_live_record_free);
 }
 
+/* NULL (with an error): one that no recording's name can tell, or that is no part of one. */
+static char **read_zones(const char *text, GError **error)
+{
+  g_auto(GStrv) zones = g_strsplit(text, ",", -1);
+  for (char **zone = zones; *zone; zone++) {
+    g_autofree char *capitals = g_ascii_strup(g_strstrip(*zone), -1);
+    if (lus_zone_known(capitals))
+      continue;
+    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--zones %s: '%s' is none of R1 to R6, L1 to L6, R4V, L4V", text, *zone);
+    return NULL;
+  }
+  return g_steal_pointer(&zones);
+}
+
 static int run(const Options *options)
 {
   Live live = {.options = options};
-  live.zones = g_strsplit(options->zones ? options->zones : DEFAULT_ZONES, ",", -1);
-  for (char **zone = live.zones; *zone; zone++)
-    g_strstrip(*zone);
-  if (make_pipeline(&live, &live.error)) {
+  live.zones = read_zones(options->zones ? options->zones : DEFAULT_ZONES, &live.error);
+  if (live.zones && make_pipeline(&live, &live.error)) {
     live.loop = g_main_loop_new(NULL, FALSE);
     live.terminal = lus_live_terminal_new(on_key, &live);
     play(&live);
@@ -586,6 +612,14 @@ static int run(const Options *options)
   return live.error ? lus_tool_fail("live", live.error) : LUS_EXIT_DONE;
 }
 
+/* A recording's name is the exam's with the zone behind it: of two zones in it none would be read. */
+static gboolean names_zone(const char *exam_id)
+{
+  char zone[LUS_ZONE_LENGTH];
+  g_autofree char *right = g_strconcat(exam_id, "_R1", NULL), *left = g_strconcat(exam_id, "_L1", NULL);
+  return !lus_zone_from_name(zone, right) || !lus_zone_from_name(zone, left);
+}
+
 static int check(const Options *options)
 {
   if ((options->device != NULL) + (options->source != NULL) + options->test > 1)
@@ -594,6 +628,9 @@ static int check(const Options *options)
     return lus_tool_usage("live", "--min-frames must be 1 or more");
   if (options->exam_id && (!*options->exam_id || strchr(options->exam_id, '/') || options->exam_id[0] == '.'))
     return lus_tool_usage("live", "--exam-id is the name of a folder: not empty, without / and not beginning with .");
+  if (options->exam_id && !options->no_record && names_zone(options->exam_id))
+    return lus_tool_usage("live", "--exam-id has a part like R1 or L1, which a recording's name says its zone by: name the exam "
+                          "without");
   return LUS_EXIT_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 
@@ -77,7 +78,8 @@ static gboolean report(const char *folder, char *const *inputs, GError **error)
     g_ptr_array_add(paths, lus_tool_exam_path(inputs[i]));
   g_ptr_array_add(paths, NULL);
   if (g_mkdir_with_parents(folder, 0777) != 0) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder", folder);
+    g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: cannot create the folder: %s; give another one with -o", folder,
+                g_strerror(errno));
     return FALSE;
   }
   if (!lus_tool_write_report(folder, (const char *const *)paths->pdata, error))

@@ -3,12 +3,17 @@
 
 /* In place of dicom-seg.c where the program is built without DCMTK. */
 
-LusToolSeg *lus_tool_seg_new(const char *source, const char *folder, const LusModel *model, GError **error)
+gboolean lus_tool_seg_possible(const char *source, GError **error)
 {
-  (void)folder, (void)model;
   g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: --dicom-seg: this program was built without DCMTK; build it with "
               "-Ddicom=enabled (Debian: libdcmtk-dev, g++)", source);
-  return NULL;
+  return FALSE;
+}
+
+LusToolSeg *lus_tool_seg_new(const char *source, const char *folder, const LusModel *model, GError **error)
+{
+  (void)source, (void)folder, (void)model, (void)error;
+  g_return_val_if_reached(NULL);
 }
 
 gboolean lus_tool_seg_add(LusToolSeg *seg, gint64 frame, const LusSegmentation *segmentation, GError **error)

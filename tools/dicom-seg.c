@@ -33,13 +33,17 @@ static gboolean open_files(LusToolSeg *seg, GError **error)
   return seg->planes != NULL;
 }
 
+gboolean lus_tool_seg_possible(const char *source, GError **error)
+{
+  if (lus_tool_is_dicom(source))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: --dicom-seg needs a DICOM file that the segmentation refers to; "
+              "use --masks or --confidences for other clips", source);
+  return FALSE;
+}
+
 LusToolSeg *lus_tool_seg_new(const char *source, const char *folder, const LusModel *model, GError **error)
 {
-  if (!lus_tool_is_dicom(source)) {
-    g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "%s: --dicom-seg needs a DICOM file that the segmentation refers to; "
-                "use --masks or --confidences for other clips", source);
-    return NULL;
-  }
   LusDicom *dicom = lus_dicom_open(source, error);
   if (!dicom)
     return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "inputs.h"
+#include "results.h"
 #include "source.h"
 #include "table.h"
 
@@ -51,6 +52,15 @@ static int compare_names(gconstpointer a, gconstpointer b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/** A video that lus segment wrote beside its frames.jsonl is no clip, also where results lie among clips. */
+static gboolean is_result(const char *folder, const char *name)
+{
+  static const char *const names[] = {LUS_OVERLAY_NAME, LUS_WHOLE_NAME, LUS_MASKS_NAME, LUS_CONFIDENCES_NAME,
+                                      LUS_SEGMENTATION_NAME, NULL};
+  g_autofree char *frames = g_build_filename(folder, LUS_FRAMES_NAME, NULL);
+  return g_strv_contains(names, name) && g_file_test(frames, G_FILE_TEST_EXISTS);
+}
+
 /** @below: the path from the argument to here, "" at first. */
 static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int depth, GError **error)
 {
@@ -68,7 +78,7 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
   for (guint i = 0; i < names->len; i++) {
     const char *name = names->pdata[i];
     g_autofree char *full = g_build_filename(path, name, NULL);
-    if (*name == '.') /* also "._x.mp4", which macOS leaves beside x.mp4 on other file systems */
+    if (*name == '.' || is_result(path, name)) /* also "._x.mp4", which macOS leaves beside x.mp4 on other file systems */
       continue;
     if (g_file_test(full, G_FILE_TEST_IS_DIR)) {
       g_autofree char *inner = *below ? g_build_filename(below, name, NULL) : g_strdup(name);

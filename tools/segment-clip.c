@@ -3,6 +3,7 @@
 #include "dicom-seg.h"
 #include "results-read.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -195,6 +196,8 @@ static gboolean begin(Run *run, const char *sha256, GError **error)
     .masks = run->options->masks, .confidences = run->options->confidences};
   for (int i = 0; i < info->n_classes; i++)
     header.classes[i] = info->classes[i];
+  if (run->options->dicom_seg && !lus_tool_seg_possible(run->path, error))
+    return FALSE; /* results from before stay */
   lus_segmenter_reset(run->segmenter);
   run->source = lus_tool_open_clip(run->path, NULL, error);
   run->results = run->source ? lus_results_begin(run->folder, &header, error) : NULL;
@@ -231,10 +234,32 @@ gboolean lus_tool_segment_clip(const LusToolInput *input, const char *sha256, co
   return ok;
 }
 
+/** No file of results is empty, but after a power failure. */
 static gboolean has_file(const char *folder, const char *name)
 {
+  GStatBuf status;
   g_autofree char *path = g_build_filename(folder, name, NULL);
-  return g_file_test(path, G_FILE_TEST_EXISTS);
+  return g_stat(path, &status) == 0 && status.st_size > 0;
+}
+
+static gboolean has_picture(const char *folder, gint64 frame, const char *name)
+{
+  g_autofree char *file = g_strdup_printf("frame%06" G_GINT64_FORMAT ".%s.png", frame, name);
+  return has_file(folder, file);
+}
+
+/** Whether each frame has the pictures that are asked for, and all frames can be read. */
+static gboolean has_pictures(LusResultsReader *reader, const char *folder, const LusSegmentOptions *options)
+{
+  const LusResultsHeader *header = &reader->header;
+  LusResultsFrame frame;
+  gboolean end = FALSE, all = TRUE;
+  while (all && lus_results_next(reader, &frame, &end, NULL)) {
+    all = options->masks != LUS_PLANES_PNG || has_picture(folder, frame.frame, "mask");
+    for (int i = 0; all && options->confidences == LUS_PLANES_PNG && i < header->n_classes; i++)
+      all = has_picture(folder, frame.frame, header->classes[i]);
+  }
+  return end;
 }
 
 /** Whether results were computed in the arithmetic that @segmenter uses; those of another CPU count too. */
@@ -246,15 +271,12 @@ static gboolean same_arithmetic(const char *kernels, const LusSegmenter *segment
 /** Whether results have at least what is asked for. */
 static gboolean has_outputs(const LusResultsHeader *header, const char *folder, const LusSegmentOptions *options)
 {
-  g_autofree char *confidence = g_strdup_printf("frame000000.%s.png", header->classes[0]);
   const LusPlanesForm masks = options->masks, confidences = options->confidences;
   return (!options->overlay || has_file(folder, overlay_name(options))) &&
          (!options->dicom_seg || has_file(folder, LUS_SEGMENTATION_NAME)) &&
          (masks == LUS_PLANES_NONE || masks == header->masks) &&
-         (masks != LUS_PLANES_PNG || has_file(folder, "frame000000.mask.png")) &&
          (masks != LUS_PLANES_FFV1 || has_file(folder, LUS_MASKS_NAME)) &&
-         (confidences == LUS_PLANES_NONE || has_file(folder, LUS_CONFIDENCES_NAME)) &&
-         (confidences != LUS_PLANES_PNG || has_file(folder, confidence));
+         (confidences == LUS_PLANES_NONE || has_file(folder, LUS_CONFIDENCES_NAME));
 }
 
 static gboolean same_masks(const LusResultsHeader *header, const LusSegmentOptions *options)
@@ -277,5 +299,5 @@ gboolean lus_tool_segment_done(const LusToolInput *input, const char *sha256, co
   return header && g_str_equal(header->clip_sha256, sha256) &&
          g_str_equal(header->model_sha256, lus_model_sha256(model)) && same_arithmetic(header->kernels, segmenter) &&
          same_masks(header, options) && same_scale(header, input->mm_per_pixel, options) &&
-         has_outputs(header, folder, options);
+         has_outputs(header, folder, options) && has_pictures(reader, folder, options);
 }

@@ -174,6 +174,10 @@ check "lus mask: nothing is left" test -z "$(find n -name 'frame*')"
 touch -d 2020-01-01 all/z/frames.jsonl all/p1/d1/x/frames.jsonl
 cp in/y_d2_L1.mkv in/p1/d1/x.mkv
 touch in/z.mkv
+mkdir among
+cp in/z.mkv among
+check "results among the clips" gives 0 "among: 1 clips" segment among -m model.onnx -o among --masks ffv1 --confidences=ffv1 --overlay
+check "results among the clips are no clips" gives 0 "among: 1 clips, 4 pictures" segment among -m model.onnx -o among --masks ffv1 --confidences=ffv1 --overlay --resume
 check "resume" gives 0 "" segment in -m model.onnx -o all --masks ffv1 --confidences=ffv1 --overlay --resume
 check "resume: same content" test all/z/frames.jsonl -ot list.txt
 check "resume: other content" test all/p1/d1/x/frames.jsonl -nt list.txt

@@ -150,7 +150,9 @@ check "folders: by name and by content" bash -c "mkdir d d/u && cp grey.dcm d/u/
 check "segment: a folder" gives 0 "" segment d -m model.onnx -o o
 check "names of UIDs stay whole" test -s o/1.2.840.77/frames.jsonl -o -s o/u/1.2.840.77/frames.jsonl
 check "--dicom-seg of another clip" bash -c "gst-launch-1.0 -q lustestsrc num-buffers=2 ! avenc_ffv1 ! matroskamux ! filesink location=y.mkv"
+check "--dicom-seg of another clip: results before" gives 0 "" segment y.mkv -m model.onnx -o y
 check "--dicom-seg of another clip: refused" gives 1 "needs a DICOM file" segment y.mkv -m model.onnx -o y --dicom-seg
+check "--dicom-seg of another clip: they are kept" test -s y/y/frames.jsonl
 
 # ---- The segmentation ----
 seg=out/grey/segmentation.dcm

@@ -130,6 +130,37 @@ keys f
 check "what cannot be written is not called empty" says "could not be written"
 check "and is an error" ended 1
 
+begin --exam-id p003_d2 --no-record --source "$source"
+keys 1
+check "an exam named by patient and day" says "Zone R1, 1 of 2 done"
+keys 'o0x5f\n'
+check "hexadecimal is no SpO2" says "'0x5f' is none"
+keys 'o95 %%\n'
+check "its oxygen" says "SpO2 95 %"
+keys f
+check "is that patient's, of that day, as lus features reads it" says "Exam p003_d2 finished"
+check "in outcomes.csv" test "$(tail -n 1 exams/p003_d2/outcomes.csv)" = "p003,2,95,,,"
+keys q
+check "and q ends" ended 0
+
+begin --exam-id gone --no-record --source "$source"
+keys 1
+check "an exam" says "Zone R1, 1 of 2 done"
+rm -r exams/gone
+keys q
+check "q with an exam that cannot be written is an error" ended 1
+check "which is told" grep -q "exams/gone/exam.json: cannot create" live.txt
+
+# The end of the stream writes the exam while the end of the program finishes it: it is not called unwritten meanwhile.
+failing() {
+  local i
+  for i in 1 2 3 4 5 6 7 8; do
+    gives 1 "Exam fails$i finished: exams/fails$i/exam.json" live --window none -o exams --exam-id fails$i --no-record --source \
+      "lustestsrc ! video/x-raw,framerate=50/1 ! taginject tags=keywords=lus-zone:R1 ! identity error-after=20" < /dev/null || return
+  done
+}
+check "a source that fails: the exam is there" failing
+
 # Another exam begun in the window while the terminal asks for the SpO2 of the one before.
 cp "$GST_REGISTRY" live.registry # so that the others' is not written with one plugin more
 export GST_PLUGIN_PATH=$GST_PLUGIN_PATH:$window_keys GST_REGISTRY=$PWD/live.registry
@@ -172,6 +203,9 @@ without_plugins() { GST_PLUGIN_PATH='' GST_PLUGIN_SYSTEM_PATH='' GST_REGISTRY=$P
 check "Lus's own plugin is not found" without_plugins gives 1 "run this in 'meson devenv" live --test --window none -o none
 check "no such style" gives 1 "--style" live --test --style neon --window none -o none
 check "a name that is no folder's" gives 2 "--exam-id" live --test --exam-id ../a
+check "a name with a zone in it" gives 2 "name the exam without" live --test --exam-id bed_L1 --window none -o none
+check "two zones in it" gives 2 "name the exam without" live --test --exam-id R1-L1 --window none -o none
+check "no such zone" gives 1 "'../x' is none of R1" live --test --zones R1,../x --window none -o none
 check "no such model" gives 1 "none.onnx" live --test --model none.onnx --window none -o none
 check "a list" gives 0 "" live --list
 echo "1..$n"

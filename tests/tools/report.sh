@@ -34,6 +34,7 @@ check "another page than without" test "$(cmp -s both/report.png day2/report.png
 check "report twice: the same picture" gives 0 "again/report.png" report day1 day2 -o again
 check "bit by bit" cmp both/report.png again/report.png
 check "report: no output" gives 2 "-o DIR" report day1
+check "report: a file in the place of its folder" gives 1 "cannot create the folder: Not a directory; give another one with -o" report day1 -o day1/exam.json/page
 check "report: no exam" gives 1 "nothing/exam.json" report nothing/exam.json -o none
 check "report: the same day twice" gives 1 "is of the same day" report day1 day1 -o none
 jq '.patient = "p2"' day2/exam.json > other.json

@@ -223,6 +223,15 @@ check "resume, same arithmetic: not done again" test p/y/frames.jsonl -ot y.mkv
 check "resume, other arithmetic" gives 0 "" segment y.mkv -m q.onnx -o p --resume --precision fp32
 check "resume, other arithmetic: done again" test p/y/frames.jsonl -nt y.mkv
 touch -d 2020-01-01 h/y/frames.jsonl
+again() { # FILE: lost or empty, it is made again
+  rm "$1"
+  gives 0 "" segment y.mkv -m model.onnx -o lost --masks --confidences --resume && test -s "$1" && : > "$1" &&
+    gives 0 "" segment y.mkv -m model.onnx -o lost --masks --confidences --resume && test -s "$1"
+}
+check "resume: pictures" gives 0 "" segment y.mkv -m model.onnx -o lost --masks --confidences
+check "resume: a mask that is lost" again lost/y/frame000002.mask.png
+check "resume: a confidence that is lost" again "$(ls lost/y/frame000001.*.png | tail -n 1)"
+check "resume: confidences.mkv" again lost/y/confidences.mkv
 check "resume, more outputs" gives 0 "" segment y.mkv -m model.onnx -o h --resume --masks
 check "done again with masks" test -e h/y/frame000002.mask.png
 
