@@ -14,7 +14,7 @@ parsers=(lib/learn/{annotation,dataset,region,import-{coco,cvat,cvat-shapes,cvat
   lib/nn/onnx-{array,build,eval,general,move,node,ops,parts,quantize,read,resize,stack,tensor,wire}.c
   lib/nn/onnx-eval-{convert,matrix,move,norm,pointwise,resize,shape,window}.c)
 others='^(out_of_memory|(write|flush)_bytes|write_(rows|png|ignored)|check_size|lus_(label|png)_write'
-others+='|lus_clip_measure|lus_dataset_select_classes|lus_tensor_write_npy|put_[a-z0-9]+|append_(varint|tag)|lus_wire_put_[a-z]+'
+others+='|explain_missing_bundled|lus_clip_measure|lus_dataset_select_classes|lus_tensor_write_npy|put_[a-z0-9]+|append_(varint|tag)|lus_wire_put_[a-z]+'
 others+='|lus_checkpoint_write|lus_sweep_result_write|lus_features_csv_[a-z]+|lus_csv_append|lus_model_save|info_to_metadata'
 others+='|float_text|set_setting|lus_(model|heads)_[a-z0-9_]*(sha256|path|producer|graph|ref|threshold|opset|quantized|describe)'
 others+='|describe_[a-z]+|compare_inputs|lus_model_info_init)$'
