@@ -103,8 +103,10 @@ char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **err
   fclose(file);
   if (number == 0 && !lus_tool_interrupted())
     return g_strdup(g_checksum_get_string(checksum));
-  if (number == 0)
+  if (number == 0 && worker)
     stopped(worker->run, path, error);
+  else if (number == 0)
+    g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", path);
   else if (number == EISDIR)
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
   else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "batch.h"
 #include "clips.h"
 #include "measure.h"
 #include "samples.h"
@@ -290,6 +291,23 @@ static gboolean measure(gpointer user_data, const char *model, const char *const
   return done && lus_file_write(table, rows->str, rows->len, error);
 }
 
+/** A line per clip of the data set: whose it is, and what it holds. */
+static char *clips_text(const Sweep *s, GError **error)
+{
+  char *inputs[] = {(char *)s->data_text, NULL};
+  g_autoptr(GPtrArray) clips = lus_tool_clips(inputs, error);
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (guint i = 0; clips && i < clips->len; i++) {
+    const LusToolClip *clip = g_ptr_array_index(clips, i);
+    g_autofree char *sha256 = lus_tool_worker_hash(NULL, clip->path, error);
+    if (!sha256)
+      return NULL;
+    g_string_append_printf(text, "%s %s %d %s %g %s\n", clip->name, clip->told.patient, clip->told.day, clip->told.zone,
+                           clip->mm_per_pixel, sha256);
+  }
+  return clips ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
 static gboolean sweep(Sweep *s, GError **error)
 {
   LusSweepConfig *c = &s->config;
@@ -315,7 +333,11 @@ static gboolean sweep(Sweep *s, GError **error)
   c->train = train;
   c->user_data = s;
   g_autofree char *outcomes = s->outcomes ? g_build_filename(s->data_text, "outcomes.csv", NULL) : NULL;
+  g_autofree char *clips = s->outcomes ? clips_text(s, error) : NULL;
+  if (s->outcomes && !clips)
+    return FALSE;
   c->measure = s->outcomes ? measure : NULL;
+  c->clips = clips;
   c->outcomes = outcomes;
   c->min_frames = s->min_frames;
   c->note = note;

@@ -2,11 +2,13 @@
 #include "dicom.h"
 #include "source.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
   LusToolSource base;
   LusDicom *dicom;
+  char *path;
   guint8 *picture; /* the frame, black outside the region */
   int frame;
 } DicomSource;
@@ -35,8 +37,12 @@ static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts
   DicomSource *self = (DicomSource *)source;
   const LusDicomInfo *info = lus_dicom_info(self->dicom);
   *end = self->frame >= info->stored;
-  if (*end)
+  if (*end) {
+    if (info->stored < info->frames)
+      fprintf(stderr, "%s: warning: holds %d of the %d frames that it tells of; it may be cut off, copy it again\n", self->path,
+              info->stored, info->frames);
     return TRUE;
+  }
   const guint8 *picture = lus_dicom_read(self->dicom, error);
   if (!picture)
     return FALSE;
@@ -68,6 +74,7 @@ static void source_free(LusFrameSource *source)
   DicomSource *self = (DicomSource *)source;
   lus_dicom_free(self->dicom);
   g_free(self->picture);
+  g_free(self->path);
   g_free(self);
 }
 
@@ -80,6 +87,7 @@ LusFrameSource *lus_tool_open_dicom(const char *path, GError **error)
   DicomSource *self = g_new0(DicomSource, 1);
   self->base = (LusToolSource){{.next = source_next, .free = source_free}, source_rate};
   self->dicom = dicom;
+  self->path = g_filename_display_name(path);
   self->picture = g_try_malloc0_n((gsize)info->width * (gsize)info->height, info->colour ? 3 : 1);
   if (self->picture)
     return &self->base.base;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <new>
@@ -64,17 +65,17 @@ static std::string text_of(DcmItem &item, const DcmTagKey &key)
   return item.findAndGetOFString(key, value).good() ? std::string(value.c_str()) : std::string();
 }
 
-/** -1: missing or no number. */
-static double number_of(DcmItem &item, const DcmTagKey &key, unsigned long index = 0)
+/** @none: missing or no number. */
+static double number_of(DcmItem &item, const DcmTagKey &key, unsigned long index = 0, double none = -1)
 {
   OFString value;
   Float64 number;
   if (item.findAndGetFloat64(key, number, index).good())
-    return std::isfinite(number) ? number : -1;
+    return std::isfinite(number) ? number : none;
   if (!item.findAndGetOFString(key, value, index).good() || value.empty())
-    return -1;
+    return none;
   number = g_ascii_strtod(value.c_str(), nullptr);
-  return std::isfinite(number) ? number : -1;
+  return std::isfinite(number) ? number : none;
 }
 
 static long integer_of(DcmItem &item, const DcmTagKey &key)
@@ -145,8 +146,11 @@ static bool check_pixels(LusDicom *dicom, GError **error)
                   "', for which DCMTK has no decoder; convert it, for instance with 'gdcmconv --raw' (Debian: "
                   "libgdcm-tools)");
   }
+  /* With 4:2:2 two pixels have four samples, though Samples per Pixel is 3. */
+  const std::string photometric = text_of(data, DCM_PhotometricInterpretation);
+  const bool halved = photometric == "YBR_FULL_422" || photometric == "YBR_PARTIAL_422";
   const guint64 frame = static_cast<guint64>(dicom->info.width) * static_cast<guint64>(dicom->info.height) *
-                        static_cast<guint64>(integer_of(data, DCM_SamplesPerPixel)) *
+                        static_cast<guint64>(halved ? 2 : integer_of(data, DCM_SamplesPerPixel)) *
                         static_cast<guint64>(integer_of(data, DCM_BitsAllocated) / 8);
   const guint64 there = element->getLength(dicom->syntax) / frame;
   if (there < 1)
@@ -208,8 +212,9 @@ static void read_regions(LusDicom *dicom)
     const bool cm = integer_of(*region, DCM_PhysicalUnitsXDirection) == UNITS_CM &&
                     integer_of(*region, DCM_PhysicalUnitsYDirection) == UNITS_CM;
     info.region = rect;
-    info.mm_per_pixel = cm ? square_mm(10 * std::fabs(number_of(*region, DCM_PhysicalDeltaX)),
-                                       10 * std::fabs(number_of(*region, DCM_PhysicalDeltaY)))
+    /* A delta may be negative, so that -1 cannot stand for a missing one. */
+    info.mm_per_pixel = cm ? square_mm(10 * std::fabs(number_of(*region, DCM_PhysicalDeltaX, 0, 0)),
+                                       10 * std::fabs(number_of(*region, DCM_PhysicalDeltaY, 0, 0)))
                            : 0;
   }
   if (info.region.width == 0)
@@ -326,10 +331,11 @@ static void put16(DcmItem &item, const DcmTagKey &key, int value)
     throw std::bad_alloc();
 }
 
+/** A code of more than the 16 characters of Code Value is a Long Code Value. */
 static void put_code(DcmItem &item, const DcmTagKey &sequence, const Code &code)
 {
   DcmItem *entry = item_at(item, sequence);
-  put(*entry, DCM_CodeValue, code.value);
+  put(*entry, strlen(code.value) <= 16 ? DCM_CodeValue : DCM_LongCodeValue, code.value);
   put(*entry, DCM_CodingSchemeDesignator, code.scheme);
   put(*entry, DCM_CodeMeaning, code.meaning);
 }
@@ -401,8 +407,7 @@ static void put_segments(DcmItem &data, const LusDicomSegmentation *segmentation
     put(*segment, DCM_SegmentAlgorithmName, std::string("Lus, model ") + std::string(segmentation->model_sha256).substr(0, 16));
     put_code(*segment, DCM_SegmentedPropertyCategoryCodeSequence, line ? artefact : anatomy);
     /* The classes are those of the model: local codes of the same names. */
-    const std::string code = std::string(name).substr(0, 16); /* SH */
-    put_code(*segment, DCM_SegmentedPropertyTypeCodeSequence, Code{code.c_str(), "99LUS", name});
+    put_code(*segment, DCM_SegmentedPropertyTypeCodeSequence, Code{name, "99LUS", name});
   }
 }
 
@@ -451,15 +456,24 @@ static void put_frames(DcmItem &data, LusDicom *source, const LusDicomSegmentati
     put_frame(data, source, i, segmentation->list[i]);
 }
 
+/** TRUE where the source says so, or is stored so without saying it. */
+static bool is_lossy(LusDicom *source)
+{
+  return text_of(source->data(), DCM_LossyImageCompression) == "01" || source->syntax == EXS_JPEGProcess1 ||
+         source->syntax == EXS_JPEGProcess2_4 || source->syntax == EXS_JPEGLSLossy;
+}
+
 /** Once lossy, always lossy: the source's own words. */
-static void put_lossy(DcmItem &data, DcmItem &from)
+static void put_lossy(DcmItem &data, LusDicom *source)
 {
   static const DcmTagKey keys[] = {DCM_LossyImageCompressionRatio, DCM_LossyImageCompressionMethod};
-  const bool lossy = text_of(from, DCM_LossyImageCompression) == "01";
+  const bool lossy = is_lossy(source);
   put(data, DCM_LossyImageCompression, lossy ? "01" : "00");
-  for (const DcmTagKey &key : keys)
-    if (lossy && !text_of(from, key).empty())
-      put(data, key, text_of(from, key));
+  for (const DcmTagKey &key : keys) {
+    OFString all; /* one value for each time it was compressed */
+    if (lossy && source->data().findAndGetOFStringArray(key, all).good() && !all.empty())
+      put(data, key, all.c_str());
+  }
 }
 
 static bool put_pixels(DcmItem &data, LusDicom *source, const LusDicomSegmentation *segmentation, GError **error)
@@ -481,7 +495,7 @@ static bool put_pixels(DcmItem &data, LusDicom *source, const LusDicomSegmentati
   put16(data, DCM_BitsStored, 8);
   put16(data, DCM_HighBit, 7);
   put16(data, DCM_PixelRepresentation, 0);
-  put_lossy(data, source->data());
+  put_lossy(data, source);
   put(data, DCM_SegmentationType, "FRACTIONAL");
   put(data, DCM_SegmentationFractionalType, "PROBABILITY");
   put16(data, DCM_MaximumFractionalValue, 255);
@@ -503,9 +517,11 @@ gboolean lus_dicom_write_segmentation(const char *path, LusDicom *source, const 
   try {
     DcmFileFormat file;
     DcmDataset &data = *file.getDataset();
-    if (text_of(source->data(), DCM_SOPInstanceUID).empty() || text_of(source->data(), DCM_StudyInstanceUID).empty())
-      return fail(source, error, LUS_ERROR_INVALID, "has no SOP Instance UID or no Study Instance UID, so that a segmentation "
-                                                    "cannot refer to it");
+    for (const DcmTagKey &key : {DCM_SOPInstanceUID, DCM_SeriesInstanceUID, DCM_StudyInstanceUID})
+      if (text_of(source->data(), key).empty())
+        return fail(source, error, LUS_ERROR_INVALID,
+                    std::string("has no ") + DcmTag(key).getTagName() + ", so that a segmentation cannot refer to it; write "
+                                                                       "--confidences instead");
     put_identity(data, source, segmentation);
     put_segments(data, segmentation);
     put_frames(data, source, segmentation);

@@ -260,10 +260,16 @@ static gboolean do_job(const LusSweepConfig *c, const LusSweepJob *job, const Lu
 
 /* --- features for the outcomes --- */
 
+#define FEATURES "features.csv"
+#define CLIPS "clips.txt" /* what they were measured on; written last */
+
 static gboolean is_measured(const LusSweepConfig *c, const LusSweepJob *job)
 {
-  g_autofree char *path = lus_sweep_job_path(c, job, "features.csv");
-  return !c->measure || g_file_test(path, G_FILE_TEST_EXISTS);
+  if (!c->measure)
+    return TRUE;
+  g_autofree char *table = lus_sweep_job_path(c, job, FEATURES), *path = lus_sweep_job_path(c, job, CLIPS), *clips = NULL;
+  return g_file_test(table, G_FILE_TEST_EXISTS) && g_file_get_contents(path, &clips, NULL, NULL) &&
+         g_str_equal(clips, c->clips);
 }
 
 /** The clips of the patients whom the job's model has not seen. */
@@ -271,12 +277,15 @@ static gboolean measure(const LusSweepConfig *c, const LusSweepJob *job, const L
 {
   g_autoptr(GHashTable) tested = g_hash_table_new(g_str_hash, g_str_equal);
   g_autoptr(GPtrArray) patients = g_ptr_array_new();
-  g_autofree char *model = lus_sweep_job_path(c, job, "model.onnx"), *path = lus_sweep_job_path(c, job, "features.csv");
+  g_autofree char *model = lus_sweep_job_path(c, job, "model.onnx"), *path = lus_sweep_job_path(c, job, FEATURES);
+  g_autofree char *clips = lus_sweep_job_path(c, job, CLIPS);
   for (int i = 0; i < c->samples->n; i++)
     if (roles[i] == LUS_SPLIT_TEST && g_hash_table_add(tested, (gpointer)patient_of(c->samples, i)))
       g_ptr_array_add(patients, (gpointer)patient_of(c->samples, i));
   g_ptr_array_add(patients, NULL);
-  return c->measure(c->user_data, model, (const char *const *)patients->pdata, path, error);
+  g_unlink(clips);
+  return c->measure(c->user_data, model, (const char *const *)patients->pdata, path, error) &&
+         lus_file_write(clips, c->clips, strlen(c->clips), error);
 }
 
 static gboolean is_done(const LusSweepConfig *c, const LusSweepJob *job, const char *settings)

@@ -47,6 +47,7 @@ typedef struct {
   LusSweepTrain train;
   LusSweepMeasure measure;  /* NULL: no outcomes are estimated */
   const char *outcomes;     /* with measure: outcomes.csv */
+  const char *clips;        /* with measure: which clips there are, with their content; what other clips gave is measured again */
   int min_frames;           /* of a zone that counts */
   gpointer user_data;
   void (*note)(gpointer progress_data, const char *line); /* what was done, a line without its end */

@@ -184,14 +184,17 @@ static gboolean read_normalise(LusNormalise *normalise, const Settings *settings
                     read_number(&normalise->std, settings, "std", 1e-6, 1e6, error));
 }
 
-/** The output's kind; a network that ends in Sigmoid speaks for itself. */
+/** The output's kind; a network that ends in Sigmoid speaks for itself, and one whose last operator gives 0..1 as well unless it is
+ *  told to be logits. */
 static gboolean read_output(LusModelInfo *info, const Settings *settings, const LusGraph *graph, GError **error)
 {
-  gboolean ends_in_sigmoid = FALSE;
+  gboolean ends_in_sigmoid = FALSE, ends_in_share = FALSE;
   for (int i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i].output == graph->output)
+    if (graph->nodes[i].output == graph->output) {
       ends_in_sigmoid = graph->nodes[i].type == LUS_OP_SIGMOID;
-  info->logits = !ends_in_sigmoid;
+      ends_in_share = graph->nodes[i].type == LUS_OP_SOFTMAX || graph->nodes[i].type == LUS_OP_HARD_SIGMOID;
+    }
+  info->logits = !ends_in_sigmoid && !ends_in_share;
   if (!read_choice(&info->logits, settings, "output", "sigmoid", "logits", error))
     return FALSE;
   if (info->logits && ends_in_sigmoid)

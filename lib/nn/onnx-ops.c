@@ -157,10 +157,15 @@ static gboolean is_shape_of(LusOnnxBuilder *builder, const LusOnnxNode *node, in
 
 static gboolean build_reshape(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error)
 {
-  int allowzero = 0; /* with 1 a zero is a size, and no tensor here is empty */
+  int allowzero = 0;
+  LusNumbers shape;
   const LusSymbol *source = lus_onnx_symbol(builder, node, 0, error);
-  if (!source || !lus_onnx_get_int(node, "allowzero", &allowzero, 0, 0, error))
+  if (!source || !lus_onnx_get_int(node, "allowzero", &allowzero, 0, 1, error))
     return FALSE;
+  if (allowzero == 1 && lus_onnx_numbers(builder, node, 1, &shape, NULL))
+    for (int i = 0; i < shape.n; i++)
+      if (shape.i[i] == 0) /* a size rather than the input's, and no tensor here is empty */
+        return lus_onnx_unsupported(error, "Reshape with attribute 'allowzero' to a size of 0");
   if (source->kind != LUS_SYMBOL_NORMED)
     return build_split(builder, node, error);
   if (!is_shape_of(builder, node, source->value))

@@ -321,12 +321,17 @@ static void test_outcomes(void)
   g_assert_true(lus_sweep_run(&c, &missing, &error));
   g_assert_cmpint(t.measured, ==, 0);
   c.measure = measure;
+  c.clips = "a 1\n";
   g_assert_true(lus_sweep_run(&c, &missing, &error));
   g_assert_no_error(error);
   g_assert_cmpint(t.calls, ==, 3);
   g_assert_cmpint(t.measured, ==, 3);
   g_assert_true(lus_sweep_run(&c, &missing, &error));
   g_assert_cmpint(t.measured, ==, 3);
+  c.clips = "a 2\n"; /* a clip is another one now: measured again, nothing trained again */
+  g_assert_true(lus_sweep_run(&c, &missing, &error));
+  g_assert_cmpint(t.measured, ==, 6);
+  g_assert_cmpint(t.calls, ==, 3);
   g_assert_true(lus_sweep_report(&c, &error));
   g_assert_no_error(error);
   g_autofree char *csv_path = g_build_filename(folder, "outcomes.csv", NULL), *csv = NULL;

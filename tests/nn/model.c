@@ -261,6 +261,30 @@ static void test_output(void)
   lus_model_info_clear(&info);
 }
 
+/** Confidences need no Sigmoid on top: a foreign network that ends in Softmax or HardSigmoid has them. */
+static void test_output_of_shares(void)
+{
+  const char *const types[] = {"Softmax", "HardSigmoid"};
+  const gint64 dims[4] = {3, 1, 1, 1};
+  for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+    GByteArray *graph = test_graph(1, 32, 64);
+    test_add(graph, GRAPH_INITIALIZER, test_floats("w", 4, dims, (const float[]){1, 2, 3}, 3));
+    test_add(graph, GRAPH_NODE, test_node("Conv", "x,w", "z"));
+    GByteArray *node = test_node(types[i], "z", "y");
+    if (i == 0)
+      test_attribute_int(node, "axis", 1);
+    test_add(graph, GRAPH_NODE, node);
+    g_autoptr(GByteArray) bytes = test_model(graph, 13);
+    g_assert_true(lus_file_write(path, bytes->data, bytes->len, NULL));
+    g_autoptr(LusModel) model = load();
+    g_assert_false(lus_model_info(model)->logits);
+    write_info("[lus]\noutput=logits\n");
+    g_autoptr(LusModel) told = load();
+    g_assert_true(lus_model_info(told)->logits);
+    g_unlink(info_path);
+  }
+}
+
 static void test_shapes(void)
 {
   write_foreign(3, 24, 40, 2);
@@ -323,6 +347,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/model/precedence", test_precedence);
   g_test_add_func("/nn/model/settings", test_settings);
   g_test_add_func("/nn/model/output", test_output);
+  g_test_add_func("/nn/model/output-of-shares", test_output_of_shares);
   g_test_add_func("/nn/model/shapes", test_shapes);
   g_test_add_func("/nn/model/files", test_files);
   g_test_add_func("/nn/model/bundled-path", test_bundled_path);

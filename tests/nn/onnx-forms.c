@@ -140,6 +140,23 @@ static void test_pad_before_conv(void)
   }
 }
 
+/** PyTorch writes allowzero = 1, which says nothing where no size is 0. */
+static void test_allowzero(void)
+{
+  for (gint64 rows = 0; rows < 2; rows++) {
+    GByteArray *graph = test_graph(2, 1, 3), *reshape = test_node("Reshape", "x,shape", "flat");
+    test_attribute_int(reshape, "allowzero", 1);
+    add_ints(graph, "shape", 4, (const gint64[]){1, rows, 2, 3});
+    test_add(graph, GRAPH_NODE, reshape);
+    test_add(graph, GRAPH_NODE, test_node("Relu", "flat", "y"));
+    g_autofree float *x = counting(6);
+    if (rows > 0)
+      expect(graph, 18, x, 2, 1, 3, x, 6);
+    else
+      test_refuse(test_model(graph, 18), LUS_ERROR_UNSUPPORTED, "'allowzero' to a size of 0");
+  }
+}
+
 /** Before opset 13 the exponentials of all dimensions from the axis on are taken together. */
 static void test_softmax(void)
 {
@@ -445,6 +462,7 @@ int main(int argc, char **argv)
   g_test_add_func("/nn/onnx-forms/clip", test_clip);
   g_test_add_func("/nn/onnx-forms/pad", test_pad);
   g_test_add_func("/nn/onnx-forms/pad-before-conv", test_pad_before_conv);
+  g_test_add_func("/nn/onnx-forms/allowzero", test_allowzero);
   g_test_add_func("/nn/onnx-forms/softmax", test_softmax);
   g_test_add_func("/nn/onnx-forms/dropout", test_dropout);
   g_test_add_func("/nn/onnx-forms/batch-norm", test_batch_norm);

@@ -85,6 +85,9 @@ make rgb.dcm 3 RGB 8 && check "RGB" same rgb.dcm
 make deep.dcm 1 MONOCHROME2 16 && check "16 bits without a window" same deep.dcm
 make window.dcm 1 MONOCHROME2 16 "(0028,1050) DS 20000" "(0028,1051) DS 30000" && check "16 bits with a window" same window.dcm +Wi 1
 make inverse.dcm 1 MONOCHROME1 8 && check "MONOCHROME1" same inverse.dcm
+make subsampled.dcm 1 MONOCHROME2 8 && cat pixels.raw pixels.raw > ybr.raw
+sed 's/(0028,0002) US 1/(0028,0002) US 3/; s/MONOCHROME2/YBR_FULL_422/; s/=pixels.raw/=ybr.raw/' dump.txt > ybr.txt && echo "(0028,0006) US 0" >> ybr.txt
+dump2dcm +te ybr.txt subsampled.dcm && check "YBR_FULL_422, not compressed: every frame" same subsampled.dcm
 for kind in grey rgb; do
   dcmconv +ti $kind.dcm $kind-implicit.dcm && check "$kind: implicit" same $kind-implicit.dcm
   dcmconv +tb $kind.dcm $kind-big.dcm && check "$kind: big endian" same $kind-big.dcm
@@ -100,6 +103,8 @@ dcmconv -F grey.dcm bare.dcm && check "no prefix, by its name" same bare.dcm
 check "region, calibration, frame time" says "70x50 frames 3 of 3, colour 0, frame_ms 40.5, last_ms 0, mm 0.25, region 10,4 54x44" grey.dcm
 make vector.dcm 1 MONOCHROME2 8 '(0018,1065) DS 0\30\50' "(0028,0030) DS 0.3\\0.3"
 check "frame time vector, pixel spacing" says "frame_ms 40, last_ms 80, mm 0.3, region 0,0 0x0" vector.dcm
+make nodelta.dcm 1 MONOCHROME2 8 "$(grep -vE '0018,602[ce]' <<< "$REGION")"
+check "a region without deltas: no mm" says "mm 0, region 10,4 54x44" nodelta.dcm
 make cine.dcm 1 MONOCHROME2 8 "(0018,0040) IS 50" "(0028,0030) DS 0.3\\0.6" && check "cine rate; no mm for oblong pixels" says "frame_ms 20, last_ms 0, mm 0," cine.dcm
 
 # ---- What is refused ----
@@ -114,6 +119,7 @@ grep -v 7fe0 dump.txt > none.txt && dump2dcm +te none.txt none.dcm && check "no 
 sed 's/(0028,0010) US 50/(0028,0010) US 9000/' dump.txt > large.txt && dump2dcm +te large.txt large.dcm && check "too large" refused "sides of 16 to 8192" large.dcm
 sed 's/(0028,0010) US 50/(0028,0010) US 4000/' dump.txt > short.txt && dump2dcm +te short.txt short.dcm && check "fewer pixels than sizes say" refused "shorter than one frame" short.dcm
 sed 's/(0028,0008) IS 3/(0028,0008) IS 7/' dump.txt > less.txt && dump2dcm +te less.txt less.dcm && check "fewer frames than it says" says "frames 3 of 7" less.dcm
+check "fewer frames than it says: told" gives 0 "less.dcm: warning: holds 3 of the 7 frames" segment less.dcm -m model.onnx -o less
 echo "text" > text.dcm && check "not DICOM" refused "not a DICOM file" text.dcm
 cp grey-jpeg.dcm j2k.dcm && printf '1.2.840.10008.1.2.4.90\0' | dd of=j2k.dcm conv=notrunc bs=1 seek="$(grep -abo '1\.2\.840\.10008\.1\.2\.4\.50' j2k.dcm | head -n 1 | cut -d: -f1)" 2> /dev/null
 check "JPEG 2000" refused "gdcmconv --raw" j2k.dcm
@@ -165,6 +171,16 @@ check "seg: refers to its source" has "(0008,1155) UI [1.2.3.4]"
 check "seg: study" has "(0020,000d) UI [1.2.3]"
 check "seg: notice" has "Research software - not for diagnosis or treatment"
 check "seg: mm" has '(0028,0030) DS [0.25000000\0.25000000]'
+check "seg: codes of up to 16 characters" has "(0008,0100) SH [vertical_line]"
+check "seg: not lossy" has "(0028,2110) CS [00]"
+check "seg: lossy where the source is JPEG" bash -c "dcmodify -nb -ea '(0028,2110)' rgb-jpeg.dcm -i '(0028,2112)=10\\20' &&
+  '$lus' segment rgb-jpeg.dcm -m model.onnx -o lossy --dicom-seg && dcmdump lossy/rgb-jpeg/segmentation.dcm > lossy.txt &&
+  grep -qF '(0028,2110) CS [01]' lossy.txt && grep -qF '(0028,2112) DS [10\\20]' lossy.txt"
+printf '[lus]\nclasses=pleural_line_faint,pleural_line_faint_too,x\n' > long.onnx.modelinfo
+check "seg: long codes stay apart" bash -c "sed 's/lus.classes/lus.klasses/' model.onnx > long.onnx && '$lus' segment grey.dcm -m long.onnx -o long --dicom-seg &&
+  dcmdump long/grey/segmentation.dcm | grep -qF '(0008,0119) UC [pleural_line_faint_too]'"
+check "seg: no series" bash -c "cp grey.dcm noseries.dcm && dcmodify -nb -ea '(0020,000e)' noseries.dcm"
+check "seg: no series: refused" gives 1 "has no SeriesInstanceUID" segment noseries.dcm -m model.onnx -o ns --dicom-seg
 check "seg: nothing of the patient" bash -c "! grep -qa SECRET $seg"
 cat > compare.py <<'PY'
 # Frames of the segmentation beside the confidences that were written as PNG.

@@ -64,6 +64,17 @@ echo P0001,1,900 >> lost/outcomes.csv
 check "sweep: and impossible ones" gives 1 "lost/outcomes.csv:2: " sweep lost -o q --outcomes --steps 2 "${small[@]}"
 check "sweep: no training was begun" test ! -e q/jobs
 
+# A clip without labels that is another one now: no training again, but its features
+cp -rL data relabelled
+printf 'patient,day,spo2_percent,fio2\nP0001,1,95,0.3\n' > relabelled/outcomes.csv
+clip=$(basename "$(find relabelled/clips -type f | sort | head -n 1)") other=$(find data/clips -type f | sort | tail -n 1)
+rm -r relabelled/labels/*/"${clip%.*}"
+run=(sweep relabelled -o re --folds 2 --targets soft --steps 2 --outcomes --min-frames 1 "${small[@]}")
+check "sweep: outcomes" gives 0 "re/report.html" "${run[@]}"
+check "sweep: outcomes: measured before" gives 0 "2/2 soft_fold2_seed1: was done before" "${run[@]}"
+cp "$other" "relabelled/clips/$clip"
+check "sweep: outcomes: another clip is measured" gives 0 "2/2 soft_fold2_seed1: begins" "${run[@]}"
+
 # Classes go by name
 sed 's/"pleural_line",/"vertical_line",/; t; s/"vertical_line"/"pleural_line"/' data/dataset.json > turned.json
 check "the classes in another order" jq -e '.classes == ["vertical_line", "fascia_band", "pleural_line"]' turned.json
