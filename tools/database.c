@@ -207,7 +207,7 @@ gboolean lus_tool_database_merge(LusToolDatabase *database, const char *path, GE
   if (!lus_tool_database_commit(database, error) ||
       !lus_tool_database_put(database, "ATTACH ? AS other", "s", error, name))
     return FALSE;
-  gboolean ok = run(database, "BEGIN IMMEDIATE", error) && 
+  gboolean ok = run(database, "BEGIN IMMEDIATE", error) &&
                 merge_kind(database, "clip", "clip_class", "model_sha256, threshold, hysteresis, temporal_alpha, min_area", path,
                            error) &&
                 merge_kind(database, "feature_clip", "feature", "model_sha256, threshold", path, error);

@@ -7,9 +7,9 @@
 
 #define SEG "lussegment model-file=MODEL threads=2 inference-mode=latest "
 
-static guint cycles(guint some)
+static guint cycles(guint some, guint full)
 {
-  return scene_full() ? 1000 : some;
+  return scene_full() ? full : some;
 }
 
 /* What the process holds, to be compared with later. */
@@ -72,7 +72,7 @@ static void note_end(gpointer data, GObject *object)
 /* NULL to PLAYING and back, some of them before anything came out. */
 static void test_states(void)
 {
-  const guint n = cycles(30);
+  const guint n = cycles(30, 1000);
   gboolean ended = FALSE;
   Holding before = {0, 0};
   GstElement *pipeline = gst_parse_launch("lustestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=200/1 ! "
@@ -103,7 +103,7 @@ static void test_states(void)
 static void test_flushes(void)
 {
   GstHarness *harness = scene_harness(SEG, 90 * GST_MSECOND);
-  const guint n = cycles(60);
+  const guint n = cycles(60, 1000);
   Holding before = {0, 0};
   GstSegment segment;
 
@@ -155,7 +155,7 @@ static void test_caps(void)
 {
   GstHarness *harness = fixture_harness(SEG, 64, 64);
   g_autoptr(GRand) rand = g_rand_new_with_seed(3);
-  const guint n = cycles(84);
+  const guint n = cycles(84, 10000);
   Holding before = {0, 0};
 
   for (guint i = 0; i < n; i++) {
@@ -190,7 +190,7 @@ static void test_models(void)
   GstHarness *harness = scene_harness(SEG, 0);
   GstElement *seg = gst_harness_find_element(harness, "lussegment");
   const char *models[] = {fixture_other_model(), fixture_model()};
-  const guint n = cycles(60);
+  const guint n = cycles(60, 1000);
   Holding before = {0, 0};
   guint picture = 0;
 
