@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <mosquitto.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #define DEFAULT_PORT 1883
@@ -21,7 +22,8 @@ struct _GstLusBroker {
   void (*connected)(gpointer user_data);
   GstLusPublisherWarn warn;
   gpointer connected_data, warn_data;
-  gint online; /* atomic */
+  gint online, leaving; /* atomic */
+  pthread_t thread;     /* if started */
   gboolean started, told;
 };
 
@@ -46,15 +48,17 @@ static void on_connect(struct mosquitto *client, void *user_data, int code)
 static void on_disconnect(struct mosquitto *client, void *user_data, int code)
 {
   GstLusBroker *self = user_data;
+  char *message;
 
   (void)client;
   g_atomic_int_set(&self->online, FALSE);
   if (code == 0 || self->told)
     return;
-  g_autofree char *message = g_strdup_printf("%s: no connection to the MQTT broker (%s); it is tried again", self->server,
-                                             mosquitto_strerror(code));
+  message = g_strdup_printf("%s: no connection to the MQTT broker (%s); it is tried again", self->server,
+                            mosquitto_strerror(code));
   self->warn(message, self->warn_data);
   self->told = TRUE;
+  g_free(message);
 }
 
 static gboolean refuse(const char *server, const char *what, GError **error)
@@ -121,6 +125,21 @@ static gboolean set_up(GstLusBroker *self, const char *ca_file, GError **error)
   return TRUE;
 }
 
+/* The connection's thread. libmosquitto tries again by itself, but gives up, and may tell nobody, where TLS or the protocol fails:
+ * the broker's certificate may be put right. */
+static void *run(void *data)
+{
+  GstLusBroker *self = data;
+  int code;
+
+  while ((code = mosquitto_loop_forever(self->client, -1, 1)) != MOSQ_ERR_SUCCESS && !g_atomic_int_get(&self->leaving)) {
+    on_disconnect(self->client, self, code);
+    g_usleep(RECONNECT_MAX * G_USEC_PER_SEC);
+    mosquitto_reconnect_async(self->client);
+  }
+  return NULL;
+}
+
 /* A broker that is not there yet is tried again by the thread. */
 static gboolean begin(GstLusBroker *self, const char *host, int port, GError **error)
 {
@@ -128,9 +147,9 @@ static gboolean begin(GstLusBroker *self, const char *host, int port, GError **e
 
   if (code != MOSQ_ERR_SUCCESS)
     on_disconnect(self->client, self, code);
-  code = mosquitto_loop_start(self->client);
-  self->started = code == MOSQ_ERR_SUCCESS;
-  return self->started || fail(self, "no thread", code, error);
+  mosquitto_threaded_set(self->client, TRUE);
+  self->started = pthread_create(&self->thread, NULL, run, self) == 0;
+  return self->started || fail(self, "no thread", MOSQ_ERR_NOMEM, error);
 }
 
 GstLusBroker *gst_lus_broker_new(const char *server, const char *topic, const char *ca_file,
@@ -179,8 +198,11 @@ void gst_lus_broker_free(GstLusBroker *self)
     gboolean online = g_atomic_int_get(&self->online);
     if (online)
       mosquitto_publish(self->client, NULL, self->status, (int)strlen(OFFLINE), OFFLINE, 0, TRUE);
+    g_atomic_int_set(&self->leaving, TRUE);
     mosquitto_disconnect(self->client);
-    mosquitto_loop_stop(self->client, !online); /* by force where it waits to connect again */
+    if (!online) /* it waits to connect again */
+      pthread_cancel(self->thread);
+    pthread_join(self->thread, NULL);
   }
   if (self->client)
     mosquitto_destroy(self->client);

@@ -31,7 +31,7 @@ struct _GstLusConfMask {
   gint min_area;
   gdouble hysteresis, temporal_alpha;
   Output output;
-  gboolean new_zone; /* chosen further down, told by an event that came up */
+  gboolean new_zone; /* told by an event */
   gboolean unchecked; /* class_thresholds were set since they were looked over */
 
   /* The streaming thread's own. */
@@ -40,7 +40,8 @@ struct _GstLusConfMask {
   LusSegmentation *segmentation; /* the last one, and its mask as made with config */
   LusMask *mask;
   LusConfidenceConfig config;
-  char zone[LUS_ZONE_LENGTH]; /* from the last tag or event */
+  char zone[LUS_ZONE_LENGTH]; /* from the last tag */
+  char model[65];             /* SHA-256 of the one that class_thresholds were looked over for */
 };
 
 #define GST_TYPE_LUS_CONF_MASK (gst_lus_conf_mask_get_type())
@@ -173,19 +174,21 @@ static gboolean transform_meta(GstBaseTransform *trans, GstBuffer *out, GstMeta 
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->transform_meta(trans, out, meta, in);
 }
 
-static void enter_zone(GstLusConfMask *self, const char *zone)
+/* The streaming thread takes note with the next picture: the event may come from any. */
+static void hear_of_zone(GstLusConfMask *self, GstEvent *event)
 {
-  if (strcmp(zone, self->zone) == 0)
+  char zone[LUS_ZONE_LENGTH];
+
+  if (!gst_lus_zone_from_event(event, zone))
     return;
-  g_strlcpy(self->zone, zone, sizeof(self->zone));
-  forget_scene(self);
+  GST_OBJECT_LOCK(self);
+  self->new_zone = TRUE;
+  GST_OBJECT_UNLOCK(self);
 }
 
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
-  char zone[LUS_ZONE_LENGTH];
-  GstTagList *tags;
 
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_STREAM_START:
@@ -197,28 +200,19 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     forget_scene(self);
     break;
   case GST_EVENT_TAG:
-    gst_event_parse_tag(event, &tags);
-    if (gst_lus_zone_from_tags(tags, zone))
-      enter_zone(self, zone);
+    if (gst_lus_zone_from_tag_event(event, self->zone))
+      forget_scene(self);
     break;
   default:
-    if (gst_lus_zone_from_event(event, zone))
-      enter_zone(self, zone);
+    hear_of_zone(self, event);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->sink_event(trans, event);
 }
 
-/* lussfestimate tells of zones that were chosen there; the streaming thread takes note with the next picture. */
+/* lussfestimate tells of zones that were chosen there. */
 static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
 {
-  GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
-  char zone[LUS_ZONE_LENGTH];
-
-  if (gst_lus_zone_from_event(event, zone)) {
-    GST_OBJECT_LOCK(self);
-    self->new_zone = TRUE;
-    GST_OBJECT_UNLOCK(self);
-  }
+  hear_of_zone(GST_LUS_CONF_MASK(trans), event);
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->src_event(trans, event);
 }
 
@@ -235,15 +229,17 @@ static gboolean read_threshold(const GValue *value, gdouble *threshold)
   return TRUE;
 }
 
-/* What of class-thresholds has no effect with this model; NULL: nothing. */
-static gchar *find_idle_thresholds(GstLusConfMask *self, const LusModelInfo *info)
+/* What of class-thresholds has no effect with this model; NULL: nothing, or nothing new. */
+static gchar *find_idle_thresholds(GstLusConfMask *self, const LusModel *model)
 {
+  const LusModelInfo *info = lus_model_info(model);
+  const gboolean other = strcmp(self->model, lus_model_sha256(model)) != 0;
   g_autoptr(GString) names = g_string_new(NULL);
   gboolean unchecked;
   gdouble threshold;
 
   GST_OBJECT_LOCK(self);
-  unchecked = self->unchecked && self->class_thresholds;
+  unchecked = (self->unchecked || other) && self->class_thresholds;
   self->unchecked = FALSE;
   for (gint i = 0; unchecked && i < gst_structure_n_fields(self->class_thresholds); i++) {
     const gchar *name = gst_structure_nth_field_name(self->class_thresholds, (guint)i);
@@ -253,16 +249,17 @@ static gchar *find_idle_thresholds(GstLusConfMask *self, const LusModelInfo *inf
       g_string_append_printf(names, "%s%s (not 0 to 1)", names->len ? ", " : "", name);
   }
   GST_OBJECT_UNLOCK(self);
+  g_strlcpy(self->model, lus_model_sha256(model), sizeof(self->model));
   return names->len ? g_string_free(g_steal_pointer(&names), FALSE) : NULL;
 }
 
-static void check_thresholds(GstLusConfMask *self, const LusModelInfo *info)
+static void check_thresholds(GstLusConfMask *self, const LusModel *model)
 {
-  g_autofree gchar *idle = find_idle_thresholds(self, info), *classes = NULL;
+  g_autofree gchar *idle = find_idle_thresholds(self, model), *classes = NULL;
 
   if (!idle)
     return;
-  classes = g_strjoinv(", ", (gchar **)info->classes);
+  classes = g_strjoinv(", ", (gchar **)lus_model_info(model)->classes);
   GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("class-thresholds: without effect: %s.", idle),
                       ("The model's classes are %s; 0.5 stands for 50 %%.", classes));
 }
@@ -288,7 +285,7 @@ static LusMask *find_mask(GstLusConfMask *self, LusSegmentation *segmentation)
   LusConfidenceConfig config;
   gboolean again = self->segmentation == segmentation;
 
-  check_thresholds(self, lus_model_info(segmentation->model));
+  check_thresholds(self, segmentation->model);
   read_config(self, lus_model_info(segmentation->model), &config);
   if (again && memcmp(&config, &self->config, sizeof(config)) == 0)
     return self->mask;

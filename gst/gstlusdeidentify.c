@@ -69,16 +69,32 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   return GST_FLOW_OK;
 }
 
+/* A stream's description has its tags once more. */
+static GstEvent *without_description(GstEvent *event)
+{
+  GstStream *stream = NULL;
+
+  gst_event_parse_stream(event, &stream);
+  if (!stream)
+    return event;
+  gst_object_unref(stream);
+  event = gst_event_make_writable(event);
+  gst_structure_remove_field(gst_event_writable_structure(event), "stream");
+  return event;
+}
+
 /* Of tags only the zone is left. */
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   char zone[LUS_ZONE_LENGTH];
   GstTagList *tags;
 
-  if (GST_EVENT_TYPE(event) == GST_EVENT_TOC) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_TOC || GST_EVENT_TYPE(event) == GST_EVENT_STREAM_COLLECTION) {
     gst_event_unref(event);
     return TRUE;
   }
+  if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START)
+    event = without_description(event);
   if (GST_EVENT_TYPE(event) == GST_EVENT_TAG) {
     gboolean named;
     gst_event_parse_tag(event, &tags);

@@ -96,6 +96,18 @@ gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGT
   return FALSE;
 }
 
+gboolean gst_lus_zone_from_tag_event(GstEvent *event, char zone[LUS_ZONE_LENGTH])
+{
+  char named[LUS_ZONE_LENGTH];
+  GstTagList *tags;
+
+  gst_event_parse_tag(event, &tags);
+  if (!gst_lus_zone_from_tags(tags, named) || strcmp(named, zone) == 0)
+    return FALSE;
+  g_strlcpy(zone, named, LUS_ZONE_LENGTH);
+  return TRUE;
+}
+
 gboolean gst_lus_zone_from_event(GstEvent *event, char zone[LUS_ZONE_LENGTH])
 {
   const gchar *name;

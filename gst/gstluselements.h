@@ -64,6 +64,9 @@ GstFlowReturn gst_lus_transform_ip(GstBaseTransform *trans, GstBuffer *buffer);
 GstTagList *gst_lus_zone_to_tags(const char *zone);
 /** FALSE if @tags name no zone; the name is cut to LUS_ZONE_LENGTH. */
 gboolean gst_lus_zone_from_tags(const GstTagList *tags, char zone[LUS_ZONE_LENGTH]);
+/** TRUE if the TAG @event names another zone than @zone, which it is from then on. Parsers and decoders send what they know
+ * of a stream again and again, as they learn its bitrate: that is no new zone. */
+gboolean gst_lus_zone_from_tag_event(GstEvent *event, char zone[LUS_ZONE_LENGTH]);
 
 /** The custom events of docs/elements.md, which travel either way. "lus-zone" with the string zone: of the pictures to
  * come, "" = none. FALSE if @event is another one; the name is cut. */

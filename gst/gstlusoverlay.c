@@ -30,6 +30,7 @@ struct _GstLusOverlay {
   /* The streaming thread's own. */
   LusOverlay *overlay;
   LusImage image;
+  char model[65];           /* SHA-256 of the one that selected was looked over for */
   guint64 results;          /* seen in this stream */
   GstClockTime last_result; /* stream time of the last picture with a result */
   GstClockTime last_reused;
@@ -165,12 +166,15 @@ static guint32 class_mask(char *const *selected, const LusModelInfo *info)
   return mask;
 }
 
-/* The first of the selected names that the model doesn't know, once after each setting; else NULL. */
-static gchar *find_unknown_locked(GstLusOverlay *self, const LusModelInfo *info)
+/* The first of the selected names that the model doesn't know, once after each setting and for each other model; else NULL. */
+static gchar *find_unknown_locked(GstLusOverlay *self, const LusModel *model)
 {
-  gboolean unchecked = self->unchecked && self->selected;
+  const LusModelInfo *info = lus_model_info(model);
+  const gboolean other = strcmp(self->model, lus_model_sha256(model)) != 0;
+  gboolean unchecked = (self->unchecked || other) && self->selected;
 
   self->unchecked = FALSE;
+  g_strlcpy(self->model, lus_model_sha256(model), sizeof(self->model));
   for (char **name = self->selected; unchecked && *name; name++)
     if (lus_model_info_class(info, *name) < 0)
       return g_strdup(*name);
@@ -264,7 +268,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     state.mask = meta->mask;
     self->image.mm_per_pixel = meta->mm_per_pixel;
     self->config.class_mask = class_mask(self->selected, lus_model_info(placed.model));
-    unknown = find_unknown_locked(self, lus_model_info(placed.model));
+    unknown = find_unknown_locked(self, placed.model);
   }
   state.status = status_of(self, meta, now);
   self->config.texts_apart = self->attaching;

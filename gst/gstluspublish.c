@@ -82,17 +82,19 @@ static void take_newest(GstLusPublish *self, const GstStructure *summary)
   self->unsent = TRUE;
 }
 
-/* What the end of the stream made of the exam, the other values being those of the last picture. */
+/* What the end of the stream made of the exam, which may be another than that of the last picture. */
 static void take_last_exam(GstLusPublish *self, const GstStructure *summary)
 {
+  guint64 time = GST_CLOCK_TIME_NONE;
   LusExamView exam;
 
   if (!gst_lus_summary_get_exam(summary, &exam))
     return;
-  if (!self->newest)
-    self->newest = gst_structure_new_empty(GST_LUS_SUMMARY_META_NAME);
-  gst_lus_summary_set_exam(self->newest, &exam);
-  self->unsent = TRUE;
+  if (self->newest)
+    gst_structure_get_uint64(self->newest, "stream-time", &time);
+  take_newest(self, summary);
+  if (GST_CLOCK_TIME_IS_VALID(time))
+    gst_structure_set(self->newest, "stream-time", G_TYPE_UINT64, time, NULL);
 }
 
 static gboolean stop(GstBaseTransform *trans)

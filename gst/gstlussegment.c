@@ -144,11 +144,22 @@ static void ask_for_mode(GstLusSegment *self)
   GST_OBJECT_UNLOCK(self);
 }
 
+/* A zone chosen while the stream goes on: scanner and sector are the same, results are of another place. The streaming
+ * thread takes note with the next picture: the event may come from any. */
+static void hear_of_zone(GstLusSegment *self, GstEvent *event)
+{
+  char zone[LUS_ZONE_LENGTH];
+
+  if (!gst_lus_zone_from_event(event, zone))
+    return;
+  GST_OBJECT_LOCK(self);
+  self->new_zone = TRUE;
+  GST_OBJECT_UNLOCK(self);
+}
+
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
-  char zone[LUS_ZONE_LENGTH];
-  GstTagList *tags;
 
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_STREAM_START:
@@ -164,15 +175,11 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     lus_guard_reset(self->guard);
     break;
   case GST_EVENT_TAG:
-    gst_event_parse_tag(event, &tags);
-    if (gst_lus_zone_from_tags(tags, zone) && strcmp(zone, self->zone) != 0) {
-      g_strlcpy(self->zone, zone, sizeof(self->zone));
+    if (gst_lus_zone_from_tag_event(event, self->zone))
       gst_lus_segment_forget_scene(self);
-    }
     break;
   default:
-    if (gst_lus_zone_from_event(event, zone))
-      gst_lus_segment_forget_result(self);
+    hear_of_zone(self, event);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->sink_event(trans, event);
 }
@@ -187,12 +194,9 @@ static gboolean is_latest(GstLusSegment *self)
   return latest;
 }
 
-/* A zone chosen while the stream goes on: scanner and sector are the same, results are of another place. The streaming
- * thread takes note with the next picture. */
 static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
-  char zone[LUS_ZONE_LENGTH];
 
   /* Where pictures wait for the model, a sink that finds them late would have decoders drop others before they are measured:
    * results and exams would depend on the machine's pace. */
@@ -200,11 +204,7 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
     gst_event_unref(event);
     return TRUE;
   }
-  if (gst_lus_zone_from_event(event, zone)) {
-    GST_OBJECT_LOCK(self);
-    self->new_zone = TRUE;
-    GST_OBJECT_UNLOCK(self);
-  }
+  hear_of_zone(self, event);
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->src_event(trans, event);
 }
 

@@ -49,6 +49,7 @@ struct _GstLusSfEstimate {
   gboolean zone_from_tag;
   guint warned;             /* how frames do not fit together: GstLusExamAdded as bits, once per exam */
   char *clip;               /* id of the stream; NULL: none so far */
+  char tag_zone[LUS_ZONE_LENGTH]; /* that the stream's last tag named */
   gboolean saw_masks;       /* in any picture since the start */
   GstClockTime last_update; /* stream time of the last estimate; GST_CLOCK_TIME_NONE: the next picture's is due */
 };
@@ -311,6 +312,7 @@ static gboolean stop(GstBaseTransform *trans)
   GThreadPool *pool;
 
   finish_exam(self, TRUE);
+  self->tag_zone[0] = '\0';
   g_mutex_lock(&self->lock);
   pool = g_steal_pointer(&self->pool);
   g_clear_pointer(&self->exam, gst_lus_exam_unref);
@@ -357,6 +359,7 @@ static void begin_stream(GstLusSfEstimate *self, GstEvent *event)
   const gchar *id;
 
   gst_event_parse_stream_start(event, &id);
+  self->tag_zone[0] = '\0';
   g_mutex_lock(&self->lock);
   g_free(self->clip);
   self->clip = g_strdup(id);
@@ -412,8 +415,6 @@ static void send_last_summary(GstLusSfEstimate *self)
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSfEstimate *self = GST_LUS_SF_ESTIMATE(trans);
-  char zone[LUS_ZONE_LENGTH];
-  GstTagList *tags;
 
   switch (GST_EVENT_TYPE(event)) {
   case GST_EVENT_STREAM_START:
@@ -425,9 +426,8 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
     g_mutex_unlock(&self->lock);
     break;
   case GST_EVENT_TAG:
-    gst_event_parse_tag(event, &tags);
-    if (gst_lus_zone_from_tags(tags, zone))
-      choose_zone(self, zone, TRUE);
+    if (gst_lus_zone_from_tag_event(event, self->tag_zone))
+      choose_zone(self, self->tag_zone, TRUE);
     break;
   case GST_EVENT_EOS:
     finish_exam(self, TRUE);

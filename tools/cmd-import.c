@@ -100,6 +100,8 @@ static const char *check(const Options *o, LusImportConfig *config, int *split)
     return "--mm-per-pixel is 0.001 to 10";
   if (o->mm_per_pixel != 0 && !o->clips && !o->dry_run && !g_str_equal(o->from, "slicer"))
     return "--mm-per-pixel is the scale of the clips in --clips; give them";
+  if (o->split && !o->clips && !o->dry_run)
+    return "--split is for new patients of the clips in --clips; give them";
   if (o->depth_cm != 0 && !g_str_equal(o->from, "slicer"))
     return "--depth is for --from slicer";
   if (o->line_width != 0 && !g_str_equal(o->from, "cvat") && !g_str_equal(o->from, "labelme"))

@@ -169,8 +169,8 @@ static void check_annotator(Check *c, const char *folder)
     report(c, folder, "labels lie in labels/ANNOTATOR/CLIP/; move or remove it", "is not an annotator's folder");
     return;
   }
-  c->summary->annotators++;
   g_autoptr(GPtrArray) names = lus_folder_names(folder);
+  c->summary->annotators += names->len > 0;
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *path = g_build_filename(folder, names->pdata[i], NULL);
     int clip = find_clip(c->dataset, names->pdata[i]);
@@ -201,10 +201,16 @@ static void check_outcome_row(Check *c, const LusCsv *csv, int row, const LusOut
   char *key = lus_outcome_key(csv, row, columns->patient, columns->day, &error);
   if (!key || !lus_outcome_read(&unused, csv, columns, row, &error))
     report_error(c, csv->path, "correct the row", error);
-  if (!knows_patient(c->dataset, patient))
-    report(c, csv->path, "correct the name, or remove the row", "row %d: patient '%s' has no clip", row + 1, patient);
-  if (key && !g_hash_table_add(seen, key))
-    report(c, csv->path, "keep one of the rows", "row %d: patient '%s', day %d is there twice", row + 1, patient, atoi(key));
+  if (!knows_patient(c->dataset, patient)) {
+    GError *unknown = NULL;
+    lus_csv_refuse(csv, row, &unknown, "patient '%s' has no clip", patient);
+    report_error(c, csv->path, "correct the name, or remove the row", unknown);
+  }
+  if (key && !g_hash_table_add(seen, key)) {
+    GError *twice = NULL;
+    lus_csv_refuse(csv, row, &twice, "patient '%s', day %d is there twice", patient, atoi(key));
+    report_error(c, csv->path, "keep one of the rows", twice);
+  }
 }
 
 static void check_outcomes(Check *c)

@@ -162,10 +162,11 @@ static double expected_f1(double (*sum)[LUS_CHANGE_N], int n, int low, int high)
          2 * (all[2] - sum[high][2]) / (n - high + all[2]);
 }
 
-/** A border between the first @i of @n and the others. */
-static double border(const double *at, int n, int i)
+/** A border between the first @i of @n and the others. Where all lie on one side it says nothing of what is farther out: there the
+ *  other side begins where it is more likely than not, at the @cut. */
+static double border(const double *at, int n, int i, double cut)
 {
-  return i == 0 ? at[0] - 1 : i == n ? at[n - 1] + 1 : .5 * (at[i - 1] + at[i]);
+  return i == 0 ? MIN(at[0] - 1, cut) : i == n ? MAX(at[n - 1] + 1, cut) : .5 * (at[i - 1] + at[i]);
 }
 
 void lus_head_set_borders(LusHeadZones *line, const double *e, int n)
@@ -187,8 +188,8 @@ void lus_head_set_borders(LusHeadZones *line, const double *e, int n)
       if (f1 <= most)
         continue;
       most = f1;
-      line->borders[0] = border(at, n, low);
-      line->borders[1] = border(at, n, high);
+      line->borders[0] = border(at, n, low, line->cuts[0]);
+      line->borders[1] = border(at, n, high, line->cuts[1]);
     }
 }
 

@@ -184,6 +184,7 @@ static gboolean start_shape(Xml *x, const char *element, const char **names, con
   LusRegion *r = &x->shape.region;
   *r = (LusRegion){.place = x->place, .percent = x->in_track ? x->track_percent : 100};
   x->shape.outside = FALSE;
+  x->shape.inherits = x->in_track;
   if (x->in_track) {
     const char *outside = find(names, values, "outside");
     x->shape.outside = outside && g_str_equal(outside, "1");
@@ -281,6 +282,7 @@ static void on_end(GMarkupParseContext *context, const char *element, gpointer u
   gsize depth = (gsize)g_slist_length((GSList *)stack);
   if (x->in_confidence && g_str_equal(element, "attribute")) {
     x->in_confidence = FALSE;
+    x->shape.inherits = FALSE;
     lus_import_percent(&x->shape.region.percent, g_strstrip(x->text->str), x->place, error);
   } else if (x->in_shape && depth == 3) {
     end_shape(x, error);

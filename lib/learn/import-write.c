@@ -214,6 +214,21 @@ static void note_clip(const Writer *w, const char *path, const LusClip *clip)
   note_kept(w, path, "zone", w->target->zone, clip->zone);
 }
 
+/** Of the @patients whose clips were given, those that are in another split than the one asked for. */
+static void note_splits(const Writer *w, GHashTable *patients)
+{
+  for (int i = 0; w->target->split < LUS_SPLIT_N && i < LUS_SPLIT_N; i++) {
+    const char *has = lus_split_name((LusSplit)i), *asked = lus_split_name((LusSplit)w->target->split);
+    json_t *patient;
+    gsize k;
+    json_array_foreach(json_object_get(json_object_get(w->manifest, "splits"), has), k, patient) {
+      g_autofree char *place = g_strdup_printf("%s: patient %s", w->target->path, json_string_value(patient));
+      if (g_hash_table_contains(patients, json_string_value(patient)))
+        note_kept(w, place, "split", asked, has);
+    }
+  }
+}
+
 /** A clip that is there gets the scale it lacks; another one than it has is an error. */
 static gboolean keep_scale(Writer *w, const char *path, int index)
 {
@@ -233,6 +248,8 @@ static gboolean plan_clips(Writer *w)
 {
   g_autoptr(GHashTable) given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr(GHashTable) labelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GHashTable) patients = g_hash_table_new(g_str_hash, g_str_equal);
+  const json_t *clips = json_object_get(w->manifest, "clips");
   gsize first = json_array_size(json_object_get(w->manifest, "patients"));
   for (int i = 0; w->target->clips && w->target->clips[i]; i++) {
     const char *path = w->target->clips[i];
@@ -246,7 +263,10 @@ static gboolean plan_clips(Writer *w)
     if (known < 0 ? !describe_clip(w, path, file, labelled) : !keep_scale(w, path, known))
       return FALSE;
     w->result->clips += known < 0;
+    const json_t *clip = json_array_get(clips, known < 0 ? json_array_size(clips) - 1 : (gsize)known);
+    g_hash_table_add(patients, (char *)json_string_value(json_object_get(clip, "patient")));
   }
+  note_splits(w, patients);
   if (w->target->split >= LUS_SPLIT_N)
     lus_import_deal(w->manifest, first, labelled);
   json_t *splits = json_object_get(w->manifest, "splits");

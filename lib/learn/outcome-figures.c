@@ -447,6 +447,13 @@ LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *t, const LusHeadZones
     if (report->predictions[i].zones > 0)
       report->predictions[kept++] = report->predictions[i];
   report->n = kept;
+  for (int i = 0; i < kept; i++) {
+    LusOutcomePrediction *p = &report->predictions[i];
+    const LusOutcomeExam *exams = t->table->exams;
+    p->patient = g_strdup(exams[p->about.exam].patient);
+    p->day = exams[p->about.exam].day;
+    p->earlier_day = p->about.earlier >= 0 ? exams[p->about.earlier].day : 0;
+  }
   measure(report, t, seed);
   measure_missing(report, t, lines, one_line);
   return report;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/outcome-report.h"
 #include "learn/chart.h"
+#include "learn/csv.h"
 #include "nn/error.h"
 #include "nn/file.h"
 
@@ -101,11 +102,14 @@ static char *figures_csv(LusOutcomeReport *const reports[LUS_TASK_N])
 
 static char *predictions_csv(const LusOutcomeReport *r)
 {
-  GString *out = g_string_new("# " LUS_NOTICE "\nexam,earlier,patient,zones,outcome,predicted,low,high,lower,same,higher,"
+  GString *out = g_string_new("# " LUS_NOTICE "\npatient,day,earlier_day,zones,outcome,predicted,low,high,lower,same,higher,"
                               "constant,severity\n");
   for (int i = 0; i < r->n; i++) {
     const LusOutcomePrediction *p = &r->predictions[i];
-    g_string_append_printf(out, "%d,%d,%d,%d", p->about.exam, p->about.earlier, p->about.group, p->zones);
+    lus_csv_append(out, p->patient);
+    g_string_append_printf(out, ",%d", p->day);
+    append_number(out, p->earlier_day > 0 ? p->earlier_day : (double)NAN);
+    g_string_append_printf(out, ",%d", p->zones);
     append_number(out, p->about.y);
     append_number(out, p->value);
     append_number(out, p->low);
@@ -313,6 +317,8 @@ void lus_outcome_report_free(LusOutcomeReport *report)
 {
   if (!report)
     return;
+  for (int i = 0; i < report->n; i++)
+    g_free(report->predictions[i].patient);
   g_free(report->predictions);
   g_free(report);
 }

@@ -8,6 +8,8 @@ LUS_BEGIN_DECLS
 /** One case predicted without its patient. */
 typedef struct {
   LusOutcomeCase about;
+  char *patient;             /* whose case it is */
+  int day, earlier_day;      /* of the exam; of the earlier one, 0: none */
   int zones;                 /* at hand; for a change in both exams */
   double value, low, high;   /* S/F and its 90 % interval; or probability of readmission */
   double probability[LUS_CHANGE_N]; /* of a change */
@@ -39,7 +41,7 @@ typedef struct {
   double p_value;                /* of the main figure, when outcomes are permuted over patients */
 } LusOutcomeReport;
 LUS_API void lus_outcome_report_free(LusOutcomeReport *report);
-/** @folder/outcomes.html, outcomes.csv (figures) and predictions-TASK.csv, with charts. NULL reports are left out. */
+/** @folder/outcomes.html, outcomes.csv (figures) and predictions-TASK.csv (each case), with charts. NULL reports are left out. */
 LUS_API gboolean lus_outcome_report_write(LusOutcomeReport *const reports[LUS_TASK_N], const char *folder,
                                           const char *title, GError **error);
 

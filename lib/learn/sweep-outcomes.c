@@ -114,8 +114,8 @@ gboolean lus_sweep_outcomes_gather(const LusSweepConfig *config, int target, GEr
 /* ---- from the tables to figures ---- */
 
 /** A task for which there are too few cases is left out with a note; other errors end the sweep. */
-static gboolean fit_task(LusOutcomeReport **report, const LusSweepConfig *config, const LusOutcomeTable *table, LusTask task,
-                         GError **error)
+static gboolean fit_task(LusOutcomeReport **report, const LusSweepConfig *config, const char *title,
+                         const LusOutcomeTable *table, LusTask task, GError **error)
 {
   g_autoptr(GError) problem = NULL;
   LusOutcomeReport *reports[LUS_TASK_N] = {NULL};
@@ -124,7 +124,7 @@ static gboolean fit_task(LusOutcomeReport **report, const LusSweepConfig *config
   *report = reports[task];
   if (heads || g_error_matches(problem, LUS_ERROR, LUS_ERROR_INVALID)) {
     if (!heads && config->note) {
-      g_autofree char *line = g_strdup_printf("outcome %s: left out: %s", lus_task_name(task), problem->message);
+      g_autofree char *line = g_strdup_printf("%s: outcome %s: left out: %s", title, lus_task_name(task), problem->message);
       config->note(config->progress_data, line);
     }
     return TRUE;
@@ -144,7 +144,7 @@ static gboolean fit_target(LusOutcomeReport *reports[LUS_TASK_N], const LusSweep
   if (!table)
     return FALSE;
   for (int task = 0; task < LUS_TASK_N; task++)
-    if (!fit_task(&reports[task], config, table, (LusTask)task, error))
+    if (!fit_task(&reports[task], config, title, table, (LusTask)task, error))
       return FALSE;
   return lus_outcome_report_write(reports, folder, title, error);
 }

@@ -125,13 +125,17 @@ void lus_image_black_row(const LusImage *image, int x, int y, int n)
     memset(row + x, black, (gsize)n);
   if (has_chroma_planes(image->format))
     neutral_chroma(image, y, x >> format->x_shift, (x + n - 1) >> format->x_shift);
-  for (int i = x; format->layout == LAYOUT_RGB && i < x + n; i++)
-    row[i * format->step + format->r] = row[i * format->step + format->g] = row[i * format->step + format->b] = 0;
+  for (int i = x; format->layout == LAYOUT_RGB && i < x + n; i++) {
+    memset(row + (gsize)i * (gsize)format->step, 0, (gsize)format->step);
+    if (format->step == 4) /* opaque */
+      row[4 * i + 6 - format->r - format->g - format->b] = 255;
+  }
   if (format->layout != LAYOUT_PACKED_YUV)
     return;
   for (int i = x; i < x + n; i++)
     row[2 * i + format->luma] = black;
-  for (int i = x & ~1; i <= ((x + n - 1) | 1); i++) /* both samples of each pair */
-    if (i < image->width)
+  for (int i = x & ~1; i <= ((x + n - 1) | 1); i++) { /* both samples of each pair; of an odd last column, if its row has them */
+    if (i < image->width || 2 * i + 1 < ABS(image->strides[0]))
       row[2 * i + 1 - format->luma] = 128;
+  }
 }

@@ -52,7 +52,7 @@ LUS_API void lus_format_subsampling(LusFormat format, int *x_shift, int *y_shift
 LUS_API void lus_image_luma_row(guint8 *out, const LusImage *image, int x, int y, int n);
 
 /** Makes @n pixels from (@x, @y) of one row black, in the picture's own memory; a chroma sample that covers one of them becomes
- *  neutral. Alpha stays. */
+ *  neutral, alpha (or the byte in its place) 255: nothing of what was there is left. */
 LUS_API void lus_image_black_row(const LusImage *image, int x, int y, int n);
 
 LUS_END_DECLS

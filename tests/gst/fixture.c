@@ -3,7 +3,7 @@
 #include <glib/gstdio.h>
 
 static char *folder;
-static char *models[3];
+static char *models[4];
 
 char *fixture_path(const char *name)
 {
@@ -22,7 +22,7 @@ static void add_tensor(LusGraph *graph, int inputs[3], int slot, const char *nam
 }
 
 /* confidence = weight x + bias of x = luma / 255, per class. */
-static char *write_model(const char *name, int size, const float weights[3], const float biases[3])
+static char *write_model(const char *name, int size, const float weights[3], const float biases[3], const char *first)
 {
   LusGraph *graph = lus_graph_new();
   LusOpAttrs attrs = lus_op_attrs_default();
@@ -40,6 +40,10 @@ static char *write_model(const char *name, int size, const float weights[3], con
   info.width = info.height = size;
   info.normalise = (LusNormalise){LUS_NORMALISE_FIXED, 0, 1};
   info.logits = FALSE;
+  if (first) {
+    g_free(info.classes[0]);
+    info.classes[0] = g_strdup(first);
+  }
   g_assert_true(lus_model_save(graph, &info, path, &error));
   g_assert_no_error(error);
   lus_model_info_clear(&info);
@@ -50,22 +54,29 @@ static char *write_model(const char *name, int size, const float weights[3], con
 const char *fixture_model(void)
 {
   if (!models[0])
-    models[0] = write_model("luma.onnx", FIXTURE_SIZE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f});
+    models[0] = write_model("luma.onnx", FIXTURE_SIZE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f}, NULL);
   return models[0];
 }
 
 const char *fixture_other_model(void)
 {
   if (!models[1])
-    models[1] = write_model("reversed.onnx", FIXTURE_SIZE, (const float[3]){-1, 1, 0}, (const float[3]){1, 0, 0.5f});
+    models[1] = write_model("reversed.onnx", FIXTURE_SIZE, (const float[3]){-1, 1, 0}, (const float[3]){1, 0, 0.5f}, NULL);
   return models[1];
 }
 
 const char *fixture_large_model(void)
 {
   if (!models[2])
-    models[2] = write_model("large.onnx", FIXTURE_LARGE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f});
+    models[2] = write_model("large.onnx", FIXTURE_LARGE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f}, NULL);
   return models[2];
+}
+
+const char *fixture_renamed_model(void)
+{
+  if (!models[3])
+    models[3] = write_model("renamed.onnx", FIXTURE_SIZE, (const float[3]){1, -1, 0}, (const float[3]){0, 1, 0.5f}, "pleura");
+  return models[3];
 }
 
 static void remove_folder(void)
@@ -81,7 +92,7 @@ static void remove_folder(void)
     g_dir_close(dir);
   g_rmdir(folder);
   g_free(folder);
-  for (int i = 0; i < 3; i++)
+  for (gsize i = 0; i < G_N_ELEMENTS(models); i++)
     g_free(models[i]);
 }
 

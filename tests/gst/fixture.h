@@ -17,6 +17,8 @@ char *fixture_path(const char *name);
 const char *fixture_model(void);
 /** Another one, for swapping: all of it reversed (pleural_line 255 - l, fascia_band l). */
 const char *fixture_other_model(void);
+/** The first one, whose first class is called "pleura". */
+const char *fixture_renamed_model(void);
 /** The first one for inputs of FIXTURE_LARGE pixels a side, as the bundled model has. */
 #define FIXTURE_LARGE 256
 const char *fixture_large_model(void);

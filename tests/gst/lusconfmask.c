@@ -88,6 +88,28 @@ static guint8 specks(int x, int y)
   return x >= 40 && x < 42 && y >= 40 && y < 42 ? 255 : 120;
 }
 
+/* Names that the model at hand has may be unknown to the next one: thresholds without effect are told again. */
+static void test_other_classes(void)
+{
+  GstHarness *harness = fixture_harness("lussegment name=s model-file=MODEL sector=none ! lusconfmask "
+                                        "class-thresholds=\"t, pleural_line=0.4\" ! lusoverlay selected-types=<pleural_line>", 64, 64);
+  g_autoptr(GstElement) segment = gst_bin_get_by_name(GST_BIN(harness->element), "s");
+  GstBus *bus = gst_bus_new();
+
+  gst_element_set_bus(harness->element, bus);
+  gst_buffer_unref(mask_picture(harness, 0));
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  g_object_set(segment, "model-file", fixture_renamed_model(), NULL);
+  gst_buffer_unref(mask_picture(harness, 1));
+  fixture_assert_warning(bus, "class-thresholds: without effect: pleural_line (no class of the model)");
+  fixture_assert_warning(bus, "selected-types: the model has no class \"pleural_line\"");
+  gst_buffer_unref(mask_picture(harness, 2));
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  gst_element_set_bus(harness->element, NULL);
+  gst_object_unref(bus);
+  gst_harness_teardown(harness);
+}
+
 static void test_min_area(void)
 {
   GstHarness *harness = fixture_harness(SEGMENT "min-area=5", 64, 64);
@@ -346,6 +368,7 @@ static void add_tests(void)
   g_test_add_func("/lusconfmask/smoothing", test_smoothing);
   g_test_add_func("/lusconfmask/hysteresis", test_hysteresis);
   g_test_add_func("/lusconfmask/thresholds", test_thresholds);
+  g_test_add_func("/lusconfmask/other-classes", test_other_classes);
   g_test_add_func("/lusconfmask/min-area", test_min_area);
   g_test_add_func("/lusconfmask/reused", test_reused);
   g_test_add_func("/lusconfmask/output-mask", test_output_mask);

@@ -87,6 +87,25 @@ static void test_finished_at_end(void)
   g_remove(path);
 }
 
+/* An exam that begins behind the last picture is another patient's: nothing of the one before is published as theirs. */
+static void test_begun_at_end(void)
+{
+  g_autofree char *path = fixture_path("next.prom"), *settings = g_strdup_printf("metrics-file=%s", path), *text = NULL;
+  GstHarness *harness = make_harness(settings);
+
+  push_frames(harness, 0, 3);
+  gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+      gst_structure_new("lus-exam", "action", G_TYPE_STRING, "start", "exam-id", G_TYPE_STRING, "b", NULL)));
+  gst_harness_push_event(harness, gst_event_new_eos());
+  gst_harness_teardown(harness);
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  check_exposition(text);
+  g_assert_nonnull(strstr(text, "\nlus_exam_finished 1\n"));
+  g_assert_nonnull(strstr(text, "\nlus_zone_frames{zone=\"R2\"} 0\n"));
+  g_assert_null(strstr(text, "pleura_coverage"));
+  g_remove(path);
+}
+
 static char *zone_line(const char *path)
 {
   g_autofree char *text = NULL;
@@ -240,6 +259,29 @@ static void test_no_broker(void)
   gst_harness_teardown(harness);
 }
 
+/* libmosquitto gives up on a server that speaks no MQTT, or no TLS; a broker may stand there later: it is tried again. */
+static void test_no_mqtt(void)
+{
+  g_autoptr(GSocket) server = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+  g_autoptr(GSocketAddress) any = g_inet_socket_address_new(loopback, 0), bound = NULL;
+  char hello[256];
+
+  g_assert_true(g_socket_bind(server, any, FALSE, NULL) && g_socket_listen(server, NULL));
+  g_socket_set_timeout(server, 30);
+  bound = g_socket_get_local_address(server, NULL);
+  g_autofree char *settings = g_strdup_printf("mqtt-server=127.0.0.1:%d",
+                                              g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound)));
+  GstHarness *harness = make_harness(settings);
+  g_autoptr(GSocket) first = g_socket_accept(server, NULL, NULL);
+  g_assert_nonnull(first);
+  g_assert_cmpint(g_socket_receive(first, hello, sizeof(hello), NULL, NULL), >, 0);
+  g_assert_cmpint(g_socket_send(first, "\0\0", 2, NULL, NULL), ==, 2); /* no packet of MQTT */
+  g_autoptr(GSocket) second = g_socket_accept(server, NULL, NULL);
+  g_assert_nonnull(second);
+  gst_harness_teardown(harness);
+}
+
 typedef struct {
   GSubprocess *process;
   struct mosquitto *client;
@@ -363,12 +405,14 @@ static void add_tests(void)
 {
   g_test_add_func("/luspublish/metrics", test_metrics);
   g_test_add_func("/luspublish/finished-at-end", test_finished_at_end);
+  g_test_add_func("/luspublish/begun-at-end", test_begun_at_end);
   g_test_add_func("/luspublish/interval", test_interval);
   g_test_add_func("/luspublish/metrics-unwritable", test_metrics_unwritable);
   g_test_add_func("/luspublish/no-thread", test_no_thread);
 #ifdef LUS_HAVE_MQTT
   g_test_add_func("/luspublish/servers", test_servers);
   g_test_add_func("/luspublish/no-broker", test_no_broker);
+  g_test_add_func("/luspublish/no-mqtt", test_no_mqtt);
   g_test_add_func("/luspublish/broker", test_broker);
 #else
   g_test_add_func("/luspublish/without-libmosquitto", test_without);

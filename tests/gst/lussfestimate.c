@@ -271,6 +271,25 @@ static void test_keys(void)
   gst_harness_teardown(harness);
 }
 
+/* Parsers and decoders send a stream's tags again: the zone that was chosen since stays. Another stream's tag counts anew. */
+static void test_tag_again(void)
+{
+  GstHarness *harness = make_harness("");
+
+  fixture_push_zone(harness, "L2");
+  assert_zone(harness, 0, "L2", FALSE);
+  g_assert_true(press(harness, "1"));
+  fixture_push_zone(harness, "L2");
+  assert_zone(harness, 1, "R1", FALSE);
+  fixture_push_zone(harness, "L3");
+  assert_zone(harness, 2, "L3", FALSE);
+  push_stream(harness, "the next clip");
+  assert_zone(harness, 3, "", FALSE);
+  fixture_push_zone(harness, "L3");
+  assert_zone(harness, 4, "L3", FALSE);
+  gst_harness_teardown(harness);
+}
+
 static void test_messages(void)
 {
   GstHarness *harness = make_harness("zone=R1 interval=100000000 exam-id=e7");
@@ -612,6 +631,7 @@ static void add_tests(void)
   g_test_add_func("/lussfestimate/counts-results-once", test_counts_results_once);
   g_test_add_func("/lussfestimate/actions", test_actions);
   g_test_add_func("/lussfestimate/keys", test_keys);
+  g_test_add_func("/lussfestimate/tag-again", test_tag_again);
   g_test_add_func("/lussfestimate/messages", test_messages);
   g_test_add_func("/lussfestimate/small-letters", test_small_letters);
   g_test_add_data_func("/lussfestimate/unknown-zone", NULL, test_refused_zone);

@@ -157,6 +157,38 @@ static void test_captions(void)
   gst_harness_teardown(harness);
 }
 
+/* Streams are described once more in their first event and in collections, with tags that may be names. */
+static void test_described(void)
+{
+  GstHarness *harness = fixture_harness("lusdeidentify", 64, 64);
+  GstTagList *name = gst_tag_list_new(GST_TAG_TITLE, "DOE^JOHN", NULL);
+  GstStream *stream = gst_stream_new("s", NULL, GST_STREAM_TYPE_VIDEO, GST_STREAM_FLAG_NONE), *left = NULL;
+  GstStreamCollection *collection = gst_stream_collection_new("u");
+  GstEvent *event = gst_event_new_stream_start("s");
+  guint group = 0;
+
+  gst_stream_set_tags(stream, name);
+  gst_event_set_stream(event, stream);
+  gst_event_set_group_id(event, 7);
+  gst_stream_collection_add_stream(collection, gst_object_ref(stream));
+  g_assert_true(gst_harness_push_event(harness, event));
+  g_assert_true(gst_harness_push_event(harness, gst_event_new_stream_collection(collection)));
+  while ((event = gst_harness_try_pull_event(harness))) {
+    g_assert_cmpint(GST_EVENT_TYPE(event), !=, GST_EVENT_STREAM_COLLECTION);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START) {
+      gst_event_parse_stream(event, &left);
+      g_assert_null(left);
+      gst_event_parse_group_id(event, &group);
+    }
+    gst_event_unref(event);
+  }
+  g_assert_cmpuint(group, ==, 7);
+  gst_object_unref(collection);
+  gst_object_unref(stream);
+  gst_tag_list_unref(name);
+  gst_harness_teardown(harness);
+}
+
 /* Lit on the right half alone. */
 static guint8 right_half(int x, int y)
 {
@@ -240,6 +272,7 @@ static void add_tests(void)
   g_test_add_func("/sources/dmabuf", test_dmabuf);
   g_test_add_func("/sources/bytes", test_bytes);
   g_test_add_func("/sources/captions", test_captions);
+  g_test_add_func("/sources/described", test_described);
   g_test_add_func("/sources/cropped", test_cropped);
   g_test_add_func("/sources/profile", test_profile);
   g_test_add_func("/sources/profile-broken", test_profile_broken);

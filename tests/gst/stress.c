@@ -122,7 +122,7 @@ static void test_threads(void)
   GstCaps *caps = gst_caps_from_string(caps_text);
   GstBuffer *buffer = fixture_picture(caps_text, fixture_line, 1);
   Hand hands[3] = {{harness->element, 0}, {harness->element, 0}, {harness->element, 0}};
-  GstHarnessThread *threads[6];
+  GstHarnessThread *threads[7];
   GstSegment time;
 
   gst_harness_set_drop_buffers(harness, TRUE);
@@ -134,6 +134,9 @@ static void test_threads(void)
   threads[4] = gst_harness_stress_push_upstream_event_start_full(harness, gst_event_new_reconfigure(), 2000);
   threads[5] = gst_harness_stress_push_event_start_full(
       harness, gst_event_new_tag(gst_tag_list_new(GST_TAG_KEYWORDS, "lus-zone:R2", NULL)), 2000);
+  threads[6] = gst_harness_stress_push_event_start_full( /* of an application's thread: beside the pictures, not between them */
+      harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM_OOB, gst_structure_new("lus-zone", "zone", G_TYPE_STRING, "R1", NULL)),
+      50);
   g_usleep(1500000);
   for (int wait = 0; wait < 600 && !all_turned(hands, G_N_ELEMENTS(hands)); wait++)
     g_usleep(100000);

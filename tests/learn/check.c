@@ -80,6 +80,7 @@ static void test_good(Fixture *f, gconstpointer data)
   put(f, "labels/anna/fusion.json", "{}");
   put(f, "labels/.git/x", "");
   put(f, "labels/anna/.DS_Store", "");
+  put(f, "labels/nobody/.keep", "");
   g_assert_cmpint(check(f, &s), ==, 0);
   g_assert_cmpint(s.clips, ==, 1);
   g_assert_cmpint(s.pictures, ==, 4);
@@ -152,10 +153,10 @@ static void test_outcomes(Fixture *f, gconstpointer data)
 {
   (void)data;
   static const char *const wrong[][2] = {
-    {"A,1,95,0.21,,\nA,1,96,0.21,,\n", "/outcomes.csv|row 2: patient 'A', day 1 is there twice"},
-    {"A,1,95,0.21,,\nA,1.0,96,0.21,,\n", "/outcomes.csv|row 2: patient 'A', day 1 is there twice"},
+    {"A,1,95,0.21,,\nA,1,96,0.21,,\n", "/outcomes.csv|3: patient 'A', day 1 is there twice"},
+    {"A,1,95,0.21,,\nA,1.0,96,0.21,,\n", "/outcomes.csv|3: patient 'A', day 1 is there twice"},
     {"A,1.5,95,0.21,,\n", "not a whole number"},
-    {"B,1,95,0.21,,\n", "row 1: patient 'B' has no clip"},
+    {"B,1,95,0.21,,\n", "/outcomes.csv|2: patient 'B' has no clip"},
     {"A,1,950,0.21,,\n", "950"},
     {"A,1,95,21,,\n", "FiO2"},
     {"A,1,95,,,\n", "give fio2"},

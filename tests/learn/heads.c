@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/heads.h"
 #include "learn/penalised.h"
+#include "lung/heads-file.h"
 #include "nn/error.h"
 #include "nn/rng.h"
 
@@ -155,6 +156,16 @@ static void test_signal(void)
   g_assert_cmpfloat(tested->ratio.value, <, 0.5);
   g_assert_true(lus_outcome_report_write(r, folder, "Test", &error));
   g_assert_no_error(error);
+  const struct {
+    const char *name, *begin;
+  } tables[] = {{"predictions-sf.csv", "\np0,1,,6,"}, {"predictions-change.csv", "\np0,2,1,6,"},
+                {"predictions-readmission.csv", "\np0,2,1,6,"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) { /* whose case, and of which days */
+    g_autofree char *file = g_build_filename(folder, tables[i].name, NULL), *rows = NULL;
+    g_assert_true(g_file_get_contents(file, &rows, NULL, NULL));
+    g_assert_nonnull(strstr(rows, "\npatient,day,earlier_day,zones,outcome,predicted,"));
+    g_assert_nonnull(strstr(rows, tables[i].begin));
+  }
   static const char *const files[] = {"heads.json", "outcomes.html", "outcomes.csv", "predictions-sf.csv",
     "predictions-change.csv", "predictions-readmission.csv", "sf-calibration.png", "sf-calibration.svg",
     "readmission-roc.png", "readmission-roc.svg", "readmission-calibration.png", "readmission-calibration.svg",
@@ -180,6 +191,34 @@ static void test_noise(void)
   g_assert_cmpfloat_with_epsilon(r[0]->coverage.value, 0.9, 0.08);
   g_assert_cmpfloat(r[0]->p_value, >, 0.05);
   g_assert_null(r[1]);
+  free_reports(r);
+}
+
+/** Of a study in which nobody's S/F falls the heads never say that one did, however far an exam lies from those of the fit. */
+static void test_class_that_never_was(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusOutcomeTable) table = study_new(40, 15, 1);
+  LusOutcomeReport *r[LUS_TASK_N];
+  for (int i = 1; i < table->n; i += 2)
+    table->exams[i].sf = MAX(table->exams[i].sf, table->exams[i - 1].sf - 20);
+  g_autofree char *text = lus_heads_fit(table, 1 << LUS_TASK_CHANGE, &config, r, &error);
+  g_assert_no_error(error);
+  for (int i = 0; i < r[LUS_TASK_CHANGE]->n; i++)
+    g_assert_cmpfloat(r[LUS_TASK_CHANGE]->predictions[i].value, >, 0);
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp("lus-heads-XXXXXX.json", &path, &error);
+  g_assert_no_error(error);
+  g_assert_true(g_close(fd, NULL) && g_file_set_contents(path, text, -1, NULL));
+  g_autoptr(LusHeads) heads = lus_heads_load(path, &error);
+  g_assert_no_error(error);
+  for (int z = 0; z < 6; z++) {
+    double p[LUS_CHANGE_N];
+    const LusHeadZones *line = &heads->heads[LUS_TASK_CHANGE].by_zones[z];
+    g_assert_cmpint(lus_head_change(p, line, -10 / MAX(1e-3, line->slope)), >, 0);
+    g_assert_cmpfloat(p[0], <, 1e-6);
+  }
+  g_assert_cmpint(g_remove(path), ==, 0);
   free_reports(r);
 }
 
@@ -249,6 +288,7 @@ int main(int argc, char **argv)
   g_test_add_func("/heads/classes", test_classes);
   g_test_add_func("/heads/signal", test_signal);
   g_test_add_func("/heads/noise", test_noise);
+  g_test_add_func("/heads/class-that-never-was", test_class_that_never_was);
   g_test_add_func("/heads/small", test_small);
   g_test_add_func("/heads/refused", test_refused);
   g_test_add_func("/heads/interrupted", test_interrupted);

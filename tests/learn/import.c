@@ -63,8 +63,8 @@ static void test_cvat_xml(Fixture *f, gconstpointer data)
   g_assert_cmpint(count(r, "vertical_line", 4, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 5, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 6, 0), ==, 40 * 32); /* outside */
-  g_assert_cmpint(count(r, "vertical_line", 8, 100), >, 4);
-  g_assert_cmpint(count(r, "vertical_line", 9, 100), >, 4); /* up to the task's end */
+  g_assert_cmpint(count(r, "vertical_line", 8, 40), >, 4);
+  g_assert_cmpint(count(r, "vertical_line", 9, 40), >, 4); /* up to the task's end */
   g_assert_cmpint(count(r, "vertical_line", 10, 0), ==, 40 * 32);
 }
 
@@ -119,6 +119,18 @@ static void test_cvat_keys(Fixture *f, gconstpointer data)
   g_assert_cmpint(count(r, "vertical_line", 2, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 5, 40), ==, 16);
   g_assert_cmpint(count(r, "vertical_line", 6, 0), ==, 40 * 32);
+  g_autoptr(LusRegions) xml = read_text(
+    f, "cvat", "keys.xml",
+    "<annotations><meta><task><name>P1_d1_R1.mp4</name><size>8</size></task></meta><track label=\"vertical_line\">"
+    "<box frame=\"0\" outside=\"0\" xtl=\"0\" ytl=\"0\" xbr=\"4\" ybr=\"4\"><attribute name=\"confidence\">40</attribute></box>"
+    "<box frame=\"3\" outside=\"0\" xtl=\"0\" ytl=\"0\" xbr=\"4\" ybr=\"4\"/></track><track label=\"pleural_line@70\">"
+    "<box frame=\"0\" outside=\"0\" xtl=\"0\" ytl=\"0\" xbr=\"4\" ybr=\"4\"/>"
+    "<box frame=\"3\" outside=\"0\" xtl=\"0\" ytl=\"0\" xbr=\"4\" ybr=\"4\"/></track></annotations>",
+    (LusImportConfig){0}, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(count(xml, "vertical_line", 2, 40), ==, 16);
+  g_assert_cmpint(count(xml, "vertical_line", 5, 40), ==, 16);
+  g_assert_cmpint(count(xml, "pleural_line", 5, 70), ==, 16);
   g_free(put(f, "task.json", "{\"jobs\": [{\"stop_frame\": \"5\"}]}", strlen("{\"jobs\": [{\"stop_frame\": \"5\"}]}")));
   g_assert_null(read_text(f, "cvat", "annotations.json", "[{\"shapes\": [], \"tracks\": []}]", (LusImportConfig){0}, &error));
   assert_error(error, LUS_ERROR_INVALID, "task.json: jobs[0]");
@@ -446,11 +458,13 @@ static void test_write(Fixture *f, gconstpointer data)
   other.day = 3;
   other.zone = "R1"; /* as it is */
   other.licence = "secret";
+  other.split = LUS_SPLIT_TEST;
   g_assert_true(lus_import_write(&result, r, &other, NULL));
-  g_assert_cmpuint(unheeded->len, ==, 3);
+  g_assert_cmpuint(unheeded->len, ==, 4);
   g_assert_nonnull(strstr(unheeded->pdata[0], "with licence 'unknown', which is kept; --licence 'secret'"));
   g_assert_nonnull(strstr(unheeded->pdata[1], "P1_d1_R1.mkv: is there already, with patient 'P1', which is kept"));
   g_assert_nonnull(strstr(unheeded->pdata[2], "with day '1', which is kept; --day '3'"));
+  g_assert_nonnull(strstr(unheeded->pdata[3], "patient P1: is there already, with split 'train', which is kept; --split 'test'"));
   /* A second rater; only what was drawn. */
   target.partial = TRUE;
   g_autoptr(LusRegions) second = read_text(f, "polygons", "p.json", polygons, (LusImportConfig){0}, NULL);

@@ -342,7 +342,7 @@ static void test_outcomes(void)
   g_assert_true(g_file_get_contents(html_path, &html, NULL, NULL));
   g_assert_nonnull(strstr(csv, "threshold:20,sf,mae,14,7,"));
   g_assert_nonnull(strstr(html, "<h2>Outcomes</h2>"));
-  g_assert_nonnull(strstr(notes->str, "outcome change: left out: "));
+  g_assert_nonnull(strstr(notes->str, "threshold:20: outcome change: left out: "));
   g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
   g_assert_cmpuint(g_strv_length(lines), ==, 2 + 12 * PATIENTS + 1);
   folder_remove(folder);

@@ -73,6 +73,7 @@ check "where patients went" grep -q "patients: 1 train, 0 validation, 0 test" ou
 check "nobody validates" gives 1 "in split 'validation': no clip is of a patient in it" train data -o m.onnx --steps 1
 check "a scale without an end" gives 2 "--mm-per-pixel is 0.001 to 10" import --from polygons anna -c "$x" -o scaled --mm-per-pixel inf
 check "a depth in mm" gives 2 "--depth up to 100 cm" import --from slicer anna -c "$x" -o scaled --depth 140
+check "a split of no clip" gives 2 "--split is for new patients of the clips in --clips" import --from polygons anna -o scaled --split test
 check "a scale of no clip" gives 2 "--mm-per-pixel is the scale of the clips in --clips" import --from polygons anna -o scaled --mm-per-pixel 0.3
 check "a depth of no lines in mm" gives 2 "--depth is for --from slicer" import --from polygons anna -c "$x" -o scaled --depth 14
 check "a width of no lines" gives 2 "--line-width is for --from cvat and labelme" import --from polygons anna -c "$x" -o scaled --line-width 3
