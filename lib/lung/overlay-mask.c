@@ -196,7 +196,9 @@ static gboolean make_layer(LusMaskLayer *layer, LusMaskDrawing *drawing, const L
   LusRect part = bounds(in, width, height);
   if (part.width < 1)
     return FALSE;
-  int first = MAX(part.y - 2, 0), end = MIN(part.y + part.height + 2, height);
+  /* Beyond the edge's cells, what the middle of two rows of pixels can see. */
+  int spare = 2 + (height + 2 * segmentation->rect.height - 1) / (2 * segmentation->rect.height);
+  int first = MAX(part.y - spare, 0), end = MIN(part.y + part.height + spare, height);
   for (gsize i = (gsize)first * (gsize)width; i < (gsize)end * (gsize)width; i++) {
     guint8 raised = MAX(q[i], cut), lowered = MIN(q[i], below);
     plane[i] = in[i] ? raised : lowered;

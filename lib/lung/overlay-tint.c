@@ -16,6 +16,7 @@ typedef struct {
   LusResample resample;
   int x_shift, y_shift, units; /* units: of a row */
   int x0, x1;                  /* the frame's columns that the planes cover */
+  int half;                    /* columns of the plane that half a pixel covers, rounded up */
   int *first;                  /* [width + 1] first of these columns at or right of a plane's column */
   guint8 *weight;              /* [frame_width] of the plane's column to the right */
   int *column;                 /* [units] the plane's column at or left of a unit's middle */
@@ -47,6 +48,7 @@ static void work_init(Work *work, LusTint *tint, const LusImage *target, const L
   work->units = (target->width + work->x_shift) >> work->x_shift;
   work->x0 = MAX(rect.x, 0);
   work->x1 = MIN(rect.x + rect.width, target->width);
+  work->half = (width + 2 * rect.width - 1) / (2 * rect.width);
   gsize units = (gsize)work->units, columns = (gsize)width + 1, pixels = (gsize)target->width;
   g_byte_array_set_size(tint->work, (guint)(columns * (sizeof *work->first + sizeof *work->line + 1) + pixels +
                                             units * (sizeof *work->column + 4) + 72));
@@ -75,11 +77,11 @@ static void work_init(Work *work, LusTint *tint, const LusImage *target, const L
   }
 }
 
-/* Columns of the plane that a layer's edge can lie between: first to last. */
+/* Columns of the plane that a layer's edge can lie between, or the middle of a unit that it covers in part: first to last. */
 static void layer_columns(const Work *work, const LusMaskLayer *layer, int *first, int *last)
 {
-  *first = MAX(layer->part.x - 1, 0);
-  *last = MIN(layer->part.x + layer->part.width, work->segmentation->width - 1);
+  *first = MAX(layer->part.x - 1 - work->half, 0);
+  *last = MIN(layer->part.x + layer->part.width + work->half, work->segmentation->width - 1);
 }
 
 /* @halves / 2 rows of pixels below the rectangle's first one. */

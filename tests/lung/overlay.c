@@ -249,6 +249,44 @@ static void test_new_result(void)
   frame_close(&frame);
 }
 
+/* Planes finer than the frame: a unit of the chroma is partly in the mask while its middle is samples away from it. What the
+ * result before had there must not be seen. */
+static void test_finer_planes(void)
+{
+  static const LusFormat formats[] = {LUS_FORMAT_Y42B, LUS_FORMAT_I420};
+  const LusRect rect = {8, 8, 24, 24};
+  LusOverlayConfig config = bare_config();
+  config.style = LUS_OVERLAY_FILL;
+  for (guint k = 0; k < 2 * 64; k++) {
+    Frame frame, alone;
+    Result before, after;
+    g_autoptr(LusOverlay) overlay = lus_overlay_new();
+    const LusRect part = {24 + (int)k % 8, 24 + (int)k / 8 % 8, 30, 30};
+    lus_overlay_set_config(overlay, &config);
+    frame_open(&frame, formats[k / 64], 40, 40);
+    frame_open(&alone, formats[k / 64], 40, 40);
+    result_open(&before, 40, 40, (LusRect){0, 0, 96, 96});
+    result_open(&after, 40, 40, (LusRect){0, 0, 96, 96});
+    result_box(&before, 0, (LusRect){0, 0, 96, 96}, 255);
+    result_box(&after, 0, part, 200);
+    before.segmentation.rect = after.segmentation.rect = rect;
+    LusOverlayState first = live(&before), second = live(&after);
+    second.result_number++;
+    frame_fill(&frame, rect, 126);
+    lus_overlay_draw(overlay, &frame.image, &first);
+    frame_fill(&frame, rect, 126);
+    frame_fill(&alone, rect, 126);
+    lus_overlay_draw(overlay, &frame.image, &second);
+    draw(&alone, &config, &second);
+    for (int p = 0; p < 3; p++)
+      g_assert_cmpmem(frame.memory[p], frame.sizes[p], alone.memory[p], alone.sizes[p]);
+    result_close(&before);
+    result_close(&after);
+    frame_close(&frame);
+    frame_close(&alone);
+  }
+}
+
 /* --- all formats --- */
 
 static const int sizes[][2] = {{641, 481}, {1023, 575}, {97, 131}, {33, 17}, {16, 16}};
@@ -405,6 +443,7 @@ int main(int argc, char **argv)
   g_test_add_func("/overlay/stale", test_stale);
   g_test_add_func("/overlay/selected-classes", test_selected_classes);
   g_test_add_func("/overlay/new-result", test_new_result);
+  g_test_add_func("/overlay/finer-planes", test_finer_planes);
   g_test_add_func("/overlay/formats", test_formats);
   g_test_add_func("/overlay/formats/agree", test_formats_agree);
   g_test_add_func("/overlay/no-mask", test_no_mask);
