@@ -114,6 +114,7 @@ gboolean lus_tool_seg_finish(LusToolSeg *seg, GError **error)
   if (!close_planes(seg, error))
     return FALSE;
   if (segmentation.n_planes == 0) {
+    fprintf(stderr, "%s: not written: no confidence above 0 in any picture\n", seg->path);
     g_unlink(seg->path);
     return TRUE;
   }

@@ -181,6 +181,13 @@ check "seg: long codes stay apart" bash -c "sed 's/lus.classes/lus.klasses/' mod
   dcmdump long/grey/segmentation.dcm | grep -qF '(0008,0119) UC [pleural_line_faint_too]'"
 check "seg: no series" bash -c "cp grey.dcm noseries.dcm && dcmodify -nb -ea '(0020,000e)' noseries.dcm"
 check "seg: no series: refused" gives 1 "has no SeriesInstanceUID" segment noseries.dcm -m model.onnx -o ns --dicom-seg
+black() { # FILE: a copy whose pixels are all 0
+  dcmconv +te "$1" black.dcm && python3 -c "
+import sys; data = bytearray(open('black.dcm', 'rb').read()); n = $W * $H * $N; data[-n:] = bytes(n); open('black.dcm', 'wb').write(data)"
+}
+check "seg: black pictures" black grey.dcm
+check "seg: of nothing there is none, which is told" gives 0 "segmentation.dcm: not written: no confidence above 0" \
+  segment black.dcm -m model.onnx -o dark --dicom-seg
 check "seg: nothing of the patient" bash -c "! grep -qa SECRET $seg"
 cat > compare.py <<'PY'
 # Frames of the segmentation beside the confidences that were written as PNG.
