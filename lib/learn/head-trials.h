@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "learn/tables.h"
-#include "lung/heads-file.h"
+#include "lung/estimate-internal.h"
 #include "nn/rng.h"
 
 /** Inside of the fit: what its figures and intervals come from. */

@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lung/heads-file.h"
+#include "lung/estimate-internal.h"
 #include "nn/error.h"
 
 #include <math.h>
 #include <string.h>
 
 #define Z90 1.6448536 /* of the normal distribution: 90 % lie within */
-
-static const char *const task_names[LUS_TASK_N] = {"sf", "change", "readmission"};
-
-const char *lus_task_name(LusTask task)
-{
-  return task_names[task];
-}
-
-int lus_task_from_name(const char *name)
-{
-  for (int i = 0; i < LUS_TASK_N; i++)
-    if (g_str_equal(task_names[i], name))
-      return i;
-  return -1;
-}
-
-int lus_change_class(double difference)
-{
-  return difference < -LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_LOWER
-         : difference > LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_HIGHER
-                                             : LUS_CHANGE_SAME;
-}
 
 static gboolean has_frames(const LusZone *zone, int min_frames)
 {

@@ -14,6 +14,28 @@
 
 #define refuse(error, path, place, ...) lus_refuse(error, path, place, "make the file anew with 'lus fit'", __VA_ARGS__)
 
+static const char *const task_names[LUS_TASK_N] = {"sf", "change", "readmission"};
+
+const char *lus_task_name(LusTask task)
+{
+  return task_names[task];
+}
+
+int lus_task_from_name(const char *name)
+{
+  for (int i = 0; i < LUS_TASK_N; i++)
+    if (g_str_equal(task_names[i], name))
+      return i;
+  return -1;
+}
+
+int lus_change_class(double difference)
+{
+  return difference < -LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_LOWER
+         : difference > LUS_CHANGE_DEAD_BAND ? LUS_CHANGE_HIGHER
+                                             : LUS_CHANGE_SAME;
+}
+
 static gboolean in_range(double value, double low, double high, const char *name, const char *place, const char *path,
                          GError **error)
 {

@@ -25,6 +25,7 @@
 #include "../lung/deidentify.h"
 #include "../lung/features.h"
 #include "../lung/exam.h"
+#include "../lung/heads.h"
 #include "../lung/estimate.h"
 #include "../lung/fhir.h"
 #include "../lung/manifest.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "learn/heads.h"
+#include "lung/estimate-internal.h"
 #include "learn/penalised.h"
 #include "lung/heads-file.h"
 #include "nn/error.h"
