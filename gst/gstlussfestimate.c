@@ -104,7 +104,7 @@ static void tell_zone(GstLusSfEstimate *self, const char *zone)
 /* Writes exam-file if there is anything new to write. What another thread is writing is written too when this returns. */
 static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
 {
-  g_autoptr(GRecMutexLocker) writing = g_rec_mutex_locker_new(&self->writing);
+  G_GNUC_UNUSED g_autoptr(GRecMutexLocker) writing = g_rec_mutex_locker_new(&self->writing);
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL, *path = NULL;
 

@@ -515,7 +515,8 @@ void lus_tint_start(LusTint *tint, const LusImage *target, const LusColour *colo
   tint->row = (gsize)units * unit->step;
   g_byte_array_set_size(tint->source, (guint)(3 * (gsize)n * tint->row));
   g_byte_array_set_size(tint->scratch, 10 * (guint)units + 16);
-  memset(tint->source->data, 0, tint->source->len);
+  if (n > 0)
+    memset(tint->source->data, 0, tint->source->len);
   for (int c = 0; c < n; c++) {
     guint8 channels[3];
     convert_colour(channels, target, colours[c]);

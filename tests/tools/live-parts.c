@@ -36,7 +36,7 @@ static void pass(LusLiveRecord *record, LusSegmentation *segmentation, const cha
 /* Of the exam's clip in R1; 0 if there is none. */
 static guint count_pictures(const char *folder, const char *exam)
 {
-  g_autofree char *path = g_strdup_printf("%s/%s/%s_R1/frames.jsonl", folder, exam, exam), *text = NULL;
+  g_autofree char *path = g_strdup_printf("%s/%s/%s_d1_R1/frames.jsonl", folder, exam, exam), *text = NULL;
   guint lines = 0;
 
   if (!g_file_get_contents(path, &text, NULL, NULL))
