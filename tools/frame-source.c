@@ -12,6 +12,7 @@
 
 #define RAW_CAPS "video/x-raw, format = (string) " GST_LUS_VIDEO_FORMATS
 #define STALL_INTERVAL (G_USEC_PER_SEC / 2)
+#define STALL_LIMIT 240 /* intervals */
 #define QUEUE_LENGTH 3 /* decoded pictures kept ahead */
 #define ASK_EVERY 32   /* pictures after which the duration is asked for again: of some files it gets known late */
 
@@ -154,13 +155,18 @@ static void source_free(LusFrameSource *source)
 }
 
 /** decodebin drops the errors of an element it is just trying out, also when that is the only one and gives up: then
- *  nobody tells us, and nothing moves any more. Called with the lock held. */
-static void check_stalled(ClipSource *self, int *idle)
+ *  nobody tells us, and nothing moves any more. Others read for ever and find nothing. Called with the lock held, after each interval
+ *  without a picture. */
+static void check_stalled(ClipSource *self, int *idle, int intervals)
 {
   g_mutex_unlock(&self->pipeline.lock);
   *idle = lus_tool_pipeline_idle(&self->pipeline) ? *idle + 1 : 0;
   g_mutex_lock(&self->pipeline.lock);
-  if (*idle >= 2 && g_queue_is_empty(&self->samples) && !self->ended && !self->pipeline.error)
+  if (!g_queue_is_empty(&self->samples) || self->ended || self->pipeline.error)
+    return;
+  if (lus_tool_interrupted())
+    self->pipeline.error = g_error_new(LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", self->pipeline.path);
+  else if (*idle >= 2 || intervals >= STALL_LIMIT)
     self->pipeline.error = g_error_new(LUS_ERROR, LUS_ERROR_INVALID, "%s: no picture comes out of it; the file may be "
                                        "damaged or cut off", self->pipeline.path);
 }
@@ -169,11 +175,11 @@ static void check_stalled(ClipSource *self, int *idle)
  *  delivered first. */
 static gboolean wait_sample(ClipSource *self, gboolean *end, GError **error)
 {
-  int idle = 0;
+  int idle = 0, intervals = 0;
   g_mutex_lock(&self->pipeline.lock);
   while (g_queue_is_empty(&self->samples) && !self->ended && !self->pipeline.error)
     if (!g_cond_wait_until(&self->pipeline.changed, &self->pipeline.lock, g_get_monotonic_time() + STALL_INTERVAL))
-      check_stalled(self, &idle);
+      check_stalled(self, &idle, ++intervals);
   self->sample = g_queue_pop_head(&self->samples);
   *end = !self->sample && !self->pipeline.error;
   if (!self->sample && self->pipeline.error && error)
@@ -245,6 +251,16 @@ static gboolean take_caps(ClipSource *self, GError **error)
   return TRUE;
 }
 
+/** From the clip's beginning, which may have a later timestamp: MP4 files with B-frames say so in an edit list. -1: unknown. */
+static gint64 time_in_clip(GstSample *sample, GstBuffer *buffer)
+{
+  const GstSegment *segment = gst_sample_get_segment(sample);
+  guint64 time = GST_BUFFER_PTS(buffer);
+  if (segment->format == GST_FORMAT_TIME)
+    time = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, time);
+  return GST_CLOCK_TIME_IS_VALID(time) ? (gint64)time : -1;
+}
+
 static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts_ns, gboolean *end, GError **error)
 {
   ClipSource *self = (ClipSource *)source;
@@ -268,7 +284,7 @@ static gboolean source_next(LusFrameSource *source, LusImage *image, gint64 *pts
   self->mapped = TRUE;
   gst_lus_image_set_frame(&self->image, &self->frame);
   *image = self->image;
-  *pts_ns = GST_BUFFER_PTS_IS_VALID(buffer) ? (gint64)GST_BUFFER_PTS(buffer) : -1;
+  *pts_ns = time_in_clip(self->sample, buffer);
   if (self->frames++ % ASK_EVERY == 0 &&
       !gst_element_query_duration(self->pipeline.bin, GST_FORMAT_TIME, &self->duration))
     self->duration = 0;

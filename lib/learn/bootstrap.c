@@ -56,11 +56,19 @@ static double ratio(const guint16 *times, const double *numerator, const double 
   return below != 0 ? above / below : (double)NAN;
 }
 
-/** Of one patient all draws are the same: that is no interval. */
-static LusInterval interval(const LusBootstrap *b, double value, double *draws, int n)
+/** Whether two patients or more have a part in the ratio: of one all draws are the same, and that is no interval. */
+static gboolean varies(const double *denominator, int n)
+{
+  int known = 0;
+  for (int i = 0; i < n; i++)
+    known += denominator[i] != 0;
+  return known > 1;
+}
+
+static LusInterval interval(double value, double *draws, int n, gboolean varies)
 {
   LusInterval out = {value, (double)NAN, (double)NAN};
-  if (b->n < 2 || n == 0 || isnan(value))
+  if (!varies || n == 0 || isnan(value))
     return out;
   qsort(draws, (gsize)n, sizeof *draws, compare_doubles);
   int tail = (int)(TAIL * n);
@@ -78,7 +86,7 @@ LusInterval lus_bootstrap_ratio(const LusBootstrap *b, const double *numerator, 
     if (!isnan(value))
       draws[kept++] = value;
   }
-  return interval(b, ratio(NULL, numerator, denominator, b->n), draws, kept);
+  return interval(ratio(NULL, numerator, denominator, b->n), draws, kept, varies(denominator, b->n));
 }
 
 LusInterval lus_bootstrap_difference(const LusBootstrap *b, const double *numerator, const double *denominator,
@@ -92,6 +100,6 @@ LusInterval lus_bootstrap_difference(const LusBootstrap *b, const double *numera
     if (!isnan(value))
       draws[kept++] = value;
   }
-  return interval(b, ratio(NULL, numerator, denominator, b->n) - ratio(NULL, numerator2, denominator2, b->n), draws,
-                  kept);
+  return interval(ratio(NULL, numerator, denominator, b->n) - ratio(NULL, numerator2, denominator2, b->n), draws, kept,
+                  varies(denominator, b->n) || varies(denominator2, b->n));
 }

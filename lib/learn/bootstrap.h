@@ -5,7 +5,8 @@
 
 LUS_BEGIN_DECLS
 
-/** A figure with its 95 % interval; NaN: unknown, as the interval of a single patient is. */
+/** A figure with its 95 % interval; NaN: unknown, as the interval is where a single patient has a
+ *  part in it. */
 typedef struct {
   double value, low, high;
 } LusInterval;

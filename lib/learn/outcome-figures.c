@@ -174,31 +174,45 @@ static LusInterval bootstrap(Groups *g, Figure figure, const double *y, const do
   return out;
 }
 
+/** Patients of as many cases side by side in @alike; @from[i]: where those like alike[i] begin. */
+static void gather_alike(int *alike, int *from, const Groups *g)
+{
+  int n = 0;
+  for (int count = 1; n < g->n_groups; count++)
+    for (int i = 0, first = n; i < g->n_groups; i++)
+      if (g->count[i] == count) {
+        from[n] = first;
+        alike[n++] = i;
+      }
+}
+
 /** Part of the permutations of outcomes over patients whose figure is as good or better (Phipson and Smyth 2010: + 1).
- *  Patients are exchanged with patients of as many cases. */
+ *  Patients are exchanged with patients of as many cases; of such permutations each is as likely. */
 static double permutation_p(Groups *g, Figure figure, gboolean small_is_good, const double *y, const double *predicted,
                             guint64 seed)
 {
   g_autofree double *shuffled = g_new(double, g->n_cases);
-  g_autofree int *place = g_new(int, g->n_groups);
+  g_autofree int *memory = g_new(int, 3 * (gsize)g->n_groups);
+  int *place = memory, *alike = place + g->n_groups, *from = alike + g->n_groups;
   LusRng rng;
   int as_good = 0;
   Sample s = {g->n_cases, g->order, y, predicted};
   double observed = figure(&s);
   lus_rng_init(&rng, seed, 78);
+  gather_alike(alike, from, g);
   for (int k = 0; k < PERMUTATIONS; k++) {
     for (int i = 0; i < g->n_groups; i++)
       place[i] = i;
     for (int i = g->n_groups - 1; i > 0; i--) {
-      int j = (int)lus_rng_below(&rng, (guint32)i + 1), swap = place[i];
-      if (g->count[place[j]] != g->count[swap])
+      if (i == from[i])
         continue;
-      place[i] = place[j];
-      place[j] = swap;
+      int a = alike[i], b = alike[from[i] + (int)lus_rng_below(&rng, (guint32)(i - from[i]) + 1)], swap = place[a];
+      place[a] = place[b];
+      place[b] = swap;
     }
     for (int i = 0; i < g->n_groups; i++)
       for (int c = 0; c < g->count[i]; c++)
-        shuffled[g->order[g->first[i] + c]] = y[g->order[g->first[place[i]] + MIN(c, g->count[place[i]] - 1)]];
+        shuffled[g->order[g->first[i] + c]] = y[g->order[g->first[place[i]] + c]];
     s.y = shuffled;
     double value = figure(&s);
     as_good += small_is_good ? value <= observed : value >= observed;

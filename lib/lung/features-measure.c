@@ -365,7 +365,8 @@ void lus_features_vertical(double *out, LusFeatureMeter *m)
   out[LUS_FEATURE_VERTICAL_DEEP] = share(all.deep, 255 * all.deep_area);
 }
 
-/** The largest value of every column of the sector, mean over them in %. */
+/** The largest value of the column that a beam crosses halfway down, mean over the beams in %: in a fan those columns lie in
+ *  its middle, where most of the picture is. */
 static double mean_largest(LusFeatureMeter *m, const guint8 *plane)
 {
   guint8 *restrict largest = m->largest;

@@ -10,7 +10,7 @@ static const LusFeatureInfo table[LUS_FEATURE_N] = {
   [LUS_FEATURE_PLEURA_COVERAGE] =
     PERCENT("pleura_coverage", FALSE, 0, "mask", "Part of the sector's beams that show the pleural line."),
   [LUS_FEATURE_PLEURA_VISIBILITY] = PERCENT("pleura_visibility", FALSE, 0, "confidence",
-    "Largest confidence of the pleural line in each column of the sector, mean over the columns."),
+    "Largest confidence of the pleural line in the column that a beam crosses halfway down, mean over the beams."),
   [LUS_FEATURE_PLEURA_DEPTH] = PERCENT("pleura_depth", TRUE, 0, "mask",
     "Median depth of the pleural line's upper edge below the probe's face, along the beams, of the sector's height."),
   [LUS_FEATURE_PLEURA_DEPTH_MM] = MM("pleura_depth_mm", 300, 0, "mask",
@@ -71,11 +71,12 @@ static const LusFeatureInfo table[LUS_FEATURE_N] = {
   [LUS_FEATURE_VERTICAL_DEEP] = PERCENT("vertical_deep", TRUE, 1, "confidence",
     "Mean confidence of the class vertical line in the lowest third below the pleural line."),
   [LUS_FEATURE_VERTICAL_OVERALL] = PERCENT("vertical_overall", FALSE, 1, "confidence",
-    "Mean confidence of the class vertical line in the lower half of the sector, with a pleural line above or not."),
+    "Mean confidence of the class vertical line in each column of the lower half of the sector, mean over the columns, "
+    "with a pleural line above or not."),
   [LUS_FEATURE_VERTICAL_OVERALL_PEAK] = PERCENT("vertical_overall_peak", FALSE, 1, "confidence",
-    "The same for each column, 90th percentile over the sector's columns."),
+    "The same, 90th percentile over the columns."),
   [LUS_FEATURE_VERTICAL_VISIBILITY] = PERCENT("vertical_visibility", FALSE, 1, "confidence",
-    "Largest confidence of the class vertical line in each column of the sector, mean over the columns."),
+    "Largest confidence of the class vertical line in the column that a beam crosses halfway down, mean over the beams."),
   [LUS_FEATURE_A_LINE_COUNT] = COUNT("a_line_count", -1, "mask or picture",
     "A-lines: bands of the class a_line, mean over the pleural line's beams; for a model without it, echoes at two to "
     "four times the pleural line's depth that stand out by 3 % of full white or more."),

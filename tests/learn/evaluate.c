@@ -30,6 +30,12 @@ static void test_bootstrap(void)
   double zero[10] = {0};
   r = lus_bootstrap_ratio(b, one, zero);
   g_assert_true(isnan(r.value) && isnan(r.low) && isnan(r.high));
+  /* Of ten patients one has such pixels: a single patient's ratio has no interval. */
+  zero[4] = 5;
+  r = lus_bootstrap_ratio(b, one, zero);
+  g_assert_true(isfinite(r.value) && isnan(r.low) && isnan(r.high));
+  d = lus_bootstrap_difference(b, one, zero, one, denominator);
+  g_assert_true(d.low < d.high);
   g_autoptr(LusBootstrap) alone = lus_bootstrap_new(1, 3);
   r = lus_bootstrap_ratio(alone, one, denominator);
   assert_near(r.value, 0.1, 1e-12);

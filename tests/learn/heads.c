@@ -195,6 +195,30 @@ static void test_noise(void)
   free_reports(r);
 }
 
+/** Every second patient without a second day: outcomes are exchanged as thoroughly as where all have two, so that hardly one of
+ *  the permutations comes as near as the truth. */
+static void test_unequal_patients(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusOutcomeTable) table = study_new(12, 2, 1);
+  LusOutcomeReport *r[LUS_TASK_N];
+  int kept = 0;
+  for (int i = 0; i < table->n; i++) {
+    if (i % 4 != 1) {
+      table->exams[kept++] = table->exams[i];
+      continue;
+    }
+    g_free(table->exams[i].patient);
+    lus_exam_free(table->exams[i].exam);
+  }
+  table->n = kept;
+  g_autofree char *text = lus_heads_fit(table, 1, &config, r, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(r[0]->n, ==, 18);
+  g_assert_cmpfloat(r[0]->p_value, <, 0.001);
+  free_reports(r);
+}
+
 /** Of a study in which nobody's S/F falls the heads never say that one did, however far an exam lies from those of the fit. */
 static void test_class_that_never_was(void)
 {
@@ -289,6 +313,7 @@ int main(int argc, char **argv)
   g_test_add_func("/heads/classes", test_classes);
   g_test_add_func("/heads/signal", test_signal);
   g_test_add_func("/heads/noise", test_noise);
+  g_test_add_func("/heads/unequal-patients", test_unequal_patients);
   g_test_add_func("/heads/class-that-never-was", test_class_that_never_was);
   g_test_add_func("/heads/small", test_small);
   g_test_add_func("/heads/refused", test_refused);

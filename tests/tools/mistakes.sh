@@ -54,6 +54,33 @@ check "upright: its size" grep -q '"frame":2,.*"size":\[164,131\]' r/upright/fra
 check "turned: upright again" grep -q '"frame":2,.*"size":\[131,164\]' r/turned/frames.jsonl
 check "turned: all pictures" test "$(wc -l < r/turned/frames.jsonl)" -eq 4
 
+# A recording whose timestamps begin at 5 s: times are the clip's
+timeout 300 gst-launch-1.0 -q videotestsrc num-buffers=3 timestamp-offset=5000000000 \
+  ! video/x-raw,format=GRAY8,width=164,height=131,framerate=25/1 ! avenc_ffv1 ! matroskamux ! filesink location=late.mkv
+check "late" gives 0 "" segment late.mkv -m model.onnx -o r
+check "late: from its beginning" grep -q '"frame":2,"pts_ns":80000000,' r/late/frames.jsonl
+
+# A moving GIF, which GStreamer 1.22's reader of them goes through for ever without a picture: it can be stopped.
+python3 - > moving.gif <<'PY'
+import struct, sys
+w = h = 64
+out = b"GIF89a" + struct.pack("<HHBBB", w, h, 0xF6, 0, 0) + bytes(v for i in range(128) for v in (2 * i,) * 3)
+out += b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
+for frame in range(3):
+    out += b"\x21\xf9\x04\x00\x04\x00\x00\x00\x2c" + struct.pack("<HHHHB", 0, 0, w, h, 0) + b"\x07"
+    pixels = [(x + y + 9 * frame) % 128 for y in range(h) for x in range(w)]
+    data = bytes(c for i in range(0, len(pixels), 100) for c in [128] + pixels[i:i + 100]) + b"\x81"
+    for i in range(0, len(data), 255):
+        out += bytes([len(data[i:i + 255])]) + data[i:i + 255]
+    out += b"\x00"
+sys.stdout.buffer.write(out + b"\x3b")
+PY
+stopped() { # it ends by itself, not by KILL; with a reader that finds its pictures it is done before
+  timeout -s INT -k 120 3 "$lus" segment moving.gif -m model.onnx -o r > out.txt 2>&1
+  [ $? -ne 137 ] || { cat out.txt; return 1; }
+}
+check "a clip that never gives a picture can be stopped" stopped
+
 # Labels
 mkdir -p anna
 for i in 1 2; do
