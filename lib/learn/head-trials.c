@@ -97,6 +97,29 @@ void lus_line(double *offset, double *slope, const double *x, const double *y, i
   *offset = sy - *slope * sx;
 }
 
+void lus_logistic_line(double *offset, double *slope, const double *x, const double *y, int n)
+{
+  *offset = *slope = 0;
+  for (int step = 0; step < 100; step++) {
+    double g0 = 0, g1 = 0, a = 1e-9, b = 0, c = 1e-9;
+    for (int i = 0; i < n; i++) {
+      double p = 1 / (1 + exp(-(*offset + *slope * x[i]))), h = p * (1 - p);
+      g0 += y[i] - p;
+      g1 += (y[i] - p) * x[i];
+      a += h;
+      b += h * x[i];
+      c += h * x[i] * x[i];
+    }
+    double determinant = a * c - b * b, d0 = (c * g0 - b * g1) / determinant, d1 = (a * g1 - b * g0) / determinant;
+    if (!(determinant > 0) || fabs(*slope + d1) > 100)
+      return;
+    *offset += d0;
+    *slope += d1;
+    if (fabs(d0) + fabs(d1) < 1e-9)
+      return;
+  }
+}
+
 /** Straight line through outcomes against predictors, and the ceil(0.9 (n + 1))-th smallest residual from it, as in split
  *  conformal prediction (Lei et al. 2018). */
 static void calibrate_value(LusHeadZones *line, const Pairs *pairs)

@@ -32,6 +32,8 @@ void lus_head_calibrate(LusHead *head, const LusHeadTrials *trials, int left_out
 void lus_head_set_borders(LusHeadZones *line, const double *e, int n);
 /** Least squares. */
 void lus_line(double *offset, double *slope, const double *x, const double *y, int n);
+/** The likeliest log odds offset + slope x of @y, 0..1, by Newton's method; |slope| at most 100, where @x parts the classes. */
+void lus_logistic_line(double *offset, double *slope, const double *x, const double *y, int n);
 
 static inline const LusOutcomeCase *lus_case(const GArray *cases, int i)
 {

@@ -401,10 +401,7 @@ static void readmission_figures(LusOutcomeReport *r, Groups *g, const Columns *c
   }
   r->brier = bootstrap(g, squared_error, c->y, c->value, NULL, NULL, seed);
   r->constant_brier = bootstrap(g, squared_error, c->y, c->constant, NULL, NULL, seed);
-  double cut = 0;
-  r->calibration_slope = 1;
-  lus_penalised_cuts(&cut, &r->calibration_slope, TRUE, log_odds, c->y, r->n, 2);
-  r->calibration_offset = -cut;
+  lus_logistic_line(&r->calibration_offset, &r->calibration_slope, log_odds, c->y, r->n);
   r->p_value = permutation_p(g, auroc, FALSE, c->y, c->value, seed);
 }
 

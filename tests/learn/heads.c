@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/head-trials.h"
 #include "learn/heads.h"
-#include "lung/estimate-internal.h"
 #include "learn/penalised.h"
 #include "lung/heads-file.h"
 #include "nn/error.h"
@@ -219,6 +219,26 @@ static void test_unequal_patients(void)
   free_reports(r);
 }
 
+/** Probabilities that are too timid three times over, or the wrong way round, are told as they are. */
+static void test_logistic_line(void)
+{
+  static const double lines[][2] = {{0.5, 3}, {-1, 0.2}, {0, -1.5}};
+  double x[41], y[41], offset, slope;
+  for (gsize k = 0; k < G_N_ELEMENTS(lines); k++) {
+    for (int i = 0; i < 41; i++) {
+      x[i] = (i - 20) / 10.0;
+      y[i] = 1 / (1 + exp(-(lines[k][0] + lines[k][1] * x[i])));
+    }
+    lus_logistic_line(&offset, &slope, x, y, 41);
+    g_assert_cmpfloat_with_epsilon(offset, lines[k][0], 1e-6);
+    g_assert_cmpfloat_with_epsilon(slope, lines[k][1], 1e-6);
+  }
+  for (int i = 0; i < 41; i++)
+    y[i] = x[i] > 0;
+  lus_logistic_line(&offset, &slope, x, y, 41);
+  g_assert_true(slope > 5 && slope <= 100 && isfinite(offset));
+}
+
 /** Of a study in which nobody's S/F falls the heads never say that one did, however far an exam lies from those of the fit. */
 static void test_class_that_never_was(void)
 {
@@ -313,6 +333,7 @@ int main(int argc, char **argv)
   g_test_add_func("/heads/classes", test_classes);
   g_test_add_func("/heads/signal", test_signal);
   g_test_add_func("/heads/noise", test_noise);
+  g_test_add_func("/heads/logistic-line", test_logistic_line);
   g_test_add_func("/heads/unequal-patients", test_unequal_patients);
   g_test_add_func("/heads/class-that-never-was", test_class_that_never_was);
   g_test_add_func("/heads/small", test_small);
