@@ -27,6 +27,17 @@ struct _GstLusBroker {
   gboolean started, told;
 };
 
+/* In full, with the locks of whoever listens given back: the thread may be cancelled meanwhile. */
+static void tell(GstLusBroker *self, const char *message)
+{
+  int before;
+
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  self->warn(message, self->warn_data);
+  pthread_setcancelstate(before, &before);
+  self->told = TRUE;
+}
+
 static void on_connect(struct mosquitto *client, void *user_data, int code)
 {
   GstLusBroker *self = user_data;
@@ -35,8 +46,7 @@ static void on_connect(struct mosquitto *client, void *user_data, int code)
     g_autofree char *message = g_strdup_printf("%s: the MQTT broker refuses: %s", self->server,
                                                mosquitto_connack_string(code));
     if (!self->told)
-      self->warn(message, self->warn_data);
-    self->told = TRUE;
+      tell(self, message);
     return;
   }
   self->told = FALSE;
@@ -56,8 +66,7 @@ static void on_disconnect(struct mosquitto *client, void *user_data, int code)
     return;
   message = g_strdup_printf("%s: no connection to the MQTT broker (%s); it is tried again", self->server,
                             mosquitto_strerror(code));
-  self->warn(message, self->warn_data);
-  self->told = TRUE;
+  tell(self, message);
   g_free(message);
 }
 
@@ -135,6 +144,8 @@ static void *run(void *data)
   while ((code = mosquitto_loop_forever(self->client, -1, 1)) != MOSQ_ERR_SUCCESS && !g_atomic_int_get(&self->leaving)) {
     on_disconnect(self->client, self, code);
     g_usleep(RECONNECT_MAX * G_USEC_PER_SEC);
+    if (g_atomic_int_get(&self->leaving)) /* a new connection would forget that it was to be ended */
+      break;
     mosquitto_reconnect_async(self->client);
   }
   return NULL;
@@ -200,7 +211,7 @@ void gst_lus_broker_free(GstLusBroker *self)
       mosquitto_publish(self->client, NULL, self->status, (int)strlen(OFFLINE), OFFLINE, 0, TRUE);
     g_atomic_int_set(&self->leaving, TRUE);
     mosquitto_disconnect(self->client);
-    if (!online) /* it waits to connect again */
+    if (!online || !g_atomic_int_get(&self->online)) /* it waits to connect again */
       pthread_cancel(self->thread);
     pthread_join(self->thread, NULL);
   }

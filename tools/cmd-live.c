@@ -9,7 +9,6 @@
 #include <gst/video/navigation.h>
 #include <gst/video/video.h>
 #include <gstlusvideo.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -5,9 +5,9 @@
 /** A clip's confidences as one DICOM Segmentation, built frame by frame. */
 typedef struct _LusToolSeg LusToolSeg;
 
-/** For the DICOM file @source, to become @folder/segmentation.dcm. Errors: it cannot be read. */
 /** FALSE (with an error): there can be none of that clip, or this program makes none. */
 gboolean lus_tool_seg_possible(const char *source, GError **error);
+/** For the DICOM file @source, to become @folder/segmentation.dcm. Errors: it cannot be read. */
 LusToolSeg *lus_tool_seg_new(const char *source, const char *folder, const LusModel *model, GError **error);
 /** Adds what a class's confidence has of frame @frame (from 0), at frame size. Planes that are 0 throughout are left out, as the
  *  standard allows. NULL @segmentation: nothing was inferred. */

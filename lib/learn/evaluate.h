@@ -70,6 +70,7 @@ typedef struct {
 /** At the evaluation's cut and its level number @level_index. */
 LUS_API void lus_evaluation_scores(LusScores *out, const LusEvaluation *evaluation, int class_index, int level_index,
                                    const LusBootstrap *bootstrap);
+
 #define LUS_CALIBRATION_BINS 10
 /** How the confidence c = q / 255 relates to what the labels say of the same pixels, y. */
 typedef struct {

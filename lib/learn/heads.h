@@ -26,4 +26,5 @@ LUS_API char *lus_heads_fit(const LusOutcomeTable *table, guint tasks, const Lus
 /** The report of existing heads on cases that they were not fitted on. */
 LUS_API LusOutcomeReport *lus_heads_test(const LusHeads *heads, const LusOutcomeTable *table, LusTask task,
                                          const LusFitConfig *config, GError **error);
+
 LUS_END_DECLS

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define DRAWS 1000
 #define PERMUTATIONS 2000

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lung/clip-network.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "lung/clip-network-file.h"
 #include "nn/error.h"
 #include "nn/plan.h"

@@ -33,6 +33,7 @@ LUS_API void lus_clip_network_input(float *out, const guint8 *planes, const LusV
                                     gboolean mirror);
 /** @out [embedding + 1] of a clip. @pool may be NULL. */
 LUS_API void lus_clip_network_embed(LusClipNetwork *network, float *out, const guint8 *planes, LusParallel *pool);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusClipNetwork, lus_clip_network_free)
 
 LUS_END_DECLS

@@ -48,6 +48,7 @@ typedef struct {
 /** FALSE when there is no such head. In S/F for sf, else in log odds (change: towards higher). */
 LUS_API gboolean lus_heads_contributions(LusContributions *out, const LusHeads *heads, LusTask task,
                                          const LusEstimateQuery *query);
+
 /** The exam.json of the contract; newly allocated text, NULL when out of memory. Strings may be NULL. */
 typedef struct {
   const char *exam_id, *patient;

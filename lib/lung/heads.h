@@ -31,6 +31,7 @@ LUS_API gboolean lus_heads_suit(const LusHeads *heads, const char *model_sha256)
 /** The S/F ratio's possible range: 97 % on room air is 462, 100 % is 476. */
 #define LUS_SF_MIN 40.0
 #define LUS_SF_MAX 480.0
+
 /** What the heads file says, as text: inputs with their weights, zones, intervals, how they were fitted, video
  *  networks. Newly allocated. */
 LUS_API char *lus_heads_describe(const LusHeads *heads);

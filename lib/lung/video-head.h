@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "estimate.h"
+#include "heads.h"
 
 LUS_BEGIN_DECLS
 

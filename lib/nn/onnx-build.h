@@ -134,6 +134,7 @@ gboolean lus_onnx_read_window(LusOpAttrs *attrs, const LusOnnxBuilder *builder, 
 /** QuantizeLinear and DequantizeLinear of activations. */
 gboolean lus_onnx_build_quantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
 gboolean lus_onnx_build_dequantize(LusOnnxBuilder *builder, LusOnnxNode *node, GError **error);
+
 /** One operator of ONNX on activations; onnx-ops.c has those that train, onnx-general.c and onnx-move.c those that run
  * forward only. */
 typedef struct {

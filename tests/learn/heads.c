@@ -214,6 +214,7 @@ static void test_unequal_patients(void)
   table->n = kept;
   g_autofree char *text = lus_heads_fit(table, 1, &config, r, &error);
   g_assert_no_error(error);
+  g_assert_nonnull(text);
   g_assert_cmpint(r[0]->n, ==, 18);
   g_assert_cmpfloat(r[0]->p_value, <, 0.001);
   free_reports(r);
