@@ -174,18 +174,6 @@ static gboolean transform_meta(GstBaseTransform *trans, GstBuffer *out, GstMeta 
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->transform_meta(trans, out, meta, in);
 }
 
-/* The streaming thread takes note with the next picture: the event may come from any. */
-static void hear_of_zone(GstLusConfMask *self, GstEvent *event)
-{
-  char zone[LUS_ZONE_LENGTH];
-
-  if (!gst_lus_zone_from_event(event, zone))
-    return;
-  GST_OBJECT_LOCK(self);
-  self->new_zone = TRUE;
-  GST_OBJECT_UNLOCK(self);
-}
-
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusConfMask *self = GST_LUS_CONF_MASK(trans);
@@ -204,7 +192,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
       forget_scene(self);
     break;
   default:
-    hear_of_zone(self, event);
+    gst_lus_hear_of_zone(GST_OBJECT(self), event, &self->new_zone);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->sink_event(trans, event);
 }
@@ -212,7 +200,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 /* lussfestimate tells of zones that were chosen there. */
 static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
 {
-  hear_of_zone(GST_LUS_CONF_MASK(trans), event);
+  gst_lus_hear_of_zone(GST_OBJECT(trans), event, &GST_LUS_CONF_MASK(trans)->new_zone);
   return GST_BASE_TRANSFORM_CLASS(gst_lus_conf_mask_parent_class)->src_event(trans, event);
 }
 

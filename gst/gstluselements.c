@@ -119,6 +119,17 @@ gboolean gst_lus_zone_from_event(GstEvent *event, char zone[LUS_ZONE_LENGTH])
   return TRUE;
 }
 
+void gst_lus_hear_of_zone(GstObject *self, GstEvent *event, gboolean *new_zone)
+{
+  char zone[LUS_ZONE_LENGTH];
+
+  if (!gst_lus_zone_from_event(event, zone))
+    return;
+  GST_OBJECT_LOCK(self);
+  *new_zone = TRUE;
+  GST_OBJECT_UNLOCK(self);
+}
+
 GstEvent *gst_lus_zone_to_event(const char *zone)
 {
   return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,

@@ -71,6 +71,9 @@ gboolean gst_lus_zone_from_tag_event(GstEvent *event, char zone[LUS_ZONE_LENGTH]
 /** The custom events of docs/elements.md, which travel either way. "lus-zone" with the string zone: of the pictures to
  * come, "" = none. FALSE if @event is another one; the name is cut. */
 gboolean gst_lus_zone_from_event(GstEvent *event, char zone[LUS_ZONE_LENGTH]);
+/** Sets *@new_zone, which @self's lock guards, if @event is "lus-zone": the streaming thread takes note with the next picture,
+ * because the event may come from any. */
+void gst_lus_hear_of_zone(GstObject *self, GstEvent *event, gboolean *new_zone);
 /** The same event, to be sent up. */
 GstEvent *gst_lus_zone_to_event(const char *zone);
 

@@ -144,19 +144,6 @@ static void ask_for_mode(GstLusSegment *self)
   GST_OBJECT_UNLOCK(self);
 }
 
-/* A zone chosen while the stream goes on: scanner and sector are the same, results are of another place. The streaming
- * thread takes note with the next picture: the event may come from any. */
-static void hear_of_zone(GstLusSegment *self, GstEvent *event)
-{
-  char zone[LUS_ZONE_LENGTH];
-
-  if (!gst_lus_zone_from_event(event, zone))
-    return;
-  GST_OBJECT_LOCK(self);
-  self->new_zone = TRUE;
-  GST_OBJECT_UNLOCK(self);
-}
-
 static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
 {
   GstLusSegment *self = GST_LUS_SEGMENT(trans);
@@ -179,7 +166,7 @@ static gboolean sink_event(GstBaseTransform *trans, GstEvent *event)
       gst_lus_segment_forget_scene(self);
     break;
   default:
-    hear_of_zone(self, event);
+    gst_lus_hear_of_zone(GST_OBJECT(self), event, &self->new_zone);
   }
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->sink_event(trans, event);
 }
@@ -204,7 +191,7 @@ static gboolean src_event(GstBaseTransform *trans, GstEvent *event)
     gst_event_unref(event);
     return TRUE;
   }
-  hear_of_zone(self, event);
+  gst_lus_hear_of_zone(GST_OBJECT(self), event, &self->new_zone);
   return GST_BASE_TRANSFORM_CLASS(gst_lus_segment_parent_class)->src_event(trans, event);
 }
 

@@ -40,7 +40,7 @@ struct _GstLusSegment {
   gboolean mode_known; /* latest is what mode says of this stream */
   gboolean latest;
   gboolean depth_changed;  /* or the pictures' size, since mm per pixel was set */
-  gboolean new_zone;       /* chosen further down, told by an event that came up */
+  gboolean new_zone;       /* told by an event: scanner and sector are the same, results are of another place */
   LusSegmenter *next;      /* made in the background, to be used from the next picture on */
   GstClockTime next_cost;
   LusModel *model;

@@ -42,9 +42,9 @@ static const char *how_to_go_on(const Run *run)
   return run->batch->resumes ? "run it again with --resume" : "run it again";
 }
 
-static gboolean stopped(const Run *run, const char *path, GError **error)
+static gboolean stopped(const char *path, GError **error)
 {
-  g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped; %s", path, how_to_go_on(run));
+  g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", path);
   return FALSE;
 }
 
@@ -77,7 +77,7 @@ gboolean lus_tool_worker_frame(LusToolWorker *worker, gint64 frame, gint64 total
   worker->share = total > 0 ? (double)MIN(frame, total) / (double)total : 0;
   gboolean go_on = show_progress(run, frame, total);
   g_mutex_unlock(&run->lock);
-  return go_on || stopped(run, input_of(worker)->path, error);
+  return go_on || stopped(input_of(worker)->path, error);
 }
 
 void lus_tool_worker_skip(LusToolWorker *worker)
@@ -85,7 +85,7 @@ void lus_tool_worker_skip(LusToolWorker *worker)
   worker->skipped = TRUE;
 }
 
-char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **error)
+char *lus_tool_clip_hash(const char *path, GError **error)
 {
   FILE *file = g_fopen(path, "re");
   if (!file) {
@@ -103,10 +103,8 @@ char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **err
   fclose(file);
   if (number == 0 && !lus_tool_interrupted())
     return g_strdup(g_checksum_get_string(checksum));
-  if (number == 0 && worker)
-    stopped(worker->run, path, error);
-  else if (number == 0)
-    g_set_error(error, LUS_ERROR, LUS_ERROR_CANCELLED, "%s: stopped", path);
+  if (number == 0)
+    stopped(path, error);
   else if (number == EISDIR)
     g_set_error(error, LUS_ERROR, LUS_ERROR_IO, "%s: not a file; give the path of a video file", path);
   else

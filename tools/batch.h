@@ -28,6 +28,5 @@ int lus_tool_batch_run(const LusToolBatch *batch, char **errors);
 gboolean lus_tool_worker_frame(LusToolWorker *worker, gint64 frame, gint64 total, GError **error);
 /** The clip was done before: it does not count in the rate. */
 void lus_tool_worker_skip(LusToolWorker *worker);
-/** SHA-256 of a file, read piece by piece, as 64 hexadecimal digits; can be interrupted as frames can. NULL @worker: outside a
- *  batch, whose error does not tell how to go on. */
-char *lus_tool_worker_hash(LusToolWorker *worker, const char *path, GError **error);
+/** SHA-256 of a file, read piece by piece, as 64 hexadecimal digits; can be interrupted as frames can. */
+char *lus_tool_clip_hash(const char *path, GError **error);

@@ -85,7 +85,7 @@ static gboolean measure_clip(gpointer data, gpointer opened, guint index, LusToo
   Worker *worker = opened;
   const LusToolClip *clip = run->clips->pdata[index];
   LusZone *measured = &run->measured[index];
-  g_autofree char *sha256 = lus_tool_worker_hash(batch_worker, clip->path, error);
+  g_autofree char *sha256 = lus_tool_clip_hash(clip->path, error);
   if (!sha256)
     return FALSE;
   g_autofree char *planes = planes_path(run, clip);

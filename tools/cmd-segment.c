@@ -122,7 +122,7 @@ static gboolean segment_clip(gpointer data, gpointer segmenter, guint index, Lus
   const LusToolInput *input = run->inputs->pdata[index];
   LusToolRow *row = &run->rows[index];
   g_autofree char *folder = g_build_filename(o->output, input->name, NULL);
-  g_autofree char *sha256 = lus_tool_worker_hash(worker, input->path, error);
+  g_autofree char *sha256 = lus_tool_clip_hash(input->path, error);
   if (!sha256)
     return FALSE;
   if (o->resume && lus_tool_segment_done(input, sha256, folder, run->model, segmenter, &o->clip) &&

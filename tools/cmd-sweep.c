@@ -299,7 +299,7 @@ static char *clips_text(const Sweep *s, GError **error)
   g_autoptr(GString) text = g_string_new(NULL);
   for (guint i = 0; clips && i < clips->len; i++) {
     const LusToolClip *clip = g_ptr_array_index(clips, i);
-    g_autofree char *sha256 = lus_tool_worker_hash(NULL, clip->path, error);
+    g_autofree char *sha256 = lus_tool_clip_hash(clip->path, error);
     if (!sha256)
       return NULL;
     g_string_append_printf(text, "%s %s %d %s %g %s\n", clip->name, clip->told.patient, clip->told.day, clip->told.zone,

@@ -70,40 +70,42 @@ static void test_metrics(void)
   g_remove(path);
 }
 
-/* What the end of the stream made of the exam is published, beside the last picture's values. */
-static void test_finished_at_end(void)
+/* What is published when @event, which may be NULL, and the end of the stream follow three pictures. */
+static char *published_at_end(GstEvent *event)
 {
-  g_autofree char *path = fixture_path("end.prom"), *settings = g_strdup_printf("metrics-file=%s", path), *text = NULL;
+  g_autofree char *path = fixture_path("end.prom"), *settings = g_strdup_printf("metrics-file=%s", path);
+  char *text = NULL;
   GstHarness *harness = make_harness(settings);
 
   push_frames(harness, 0, 3);
+  if (event)
+    gst_harness_push_event(harness, event);
   gst_harness_push_event(harness, gst_event_new_eos());
   gst_harness_teardown(harness);
   g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
   check_exposition(text);
   g_assert_nonnull(strstr(text, "\nlus_exam_finished 1\n"));
+  g_remove(path);
+  return text;
+}
+
+/* What the end of the stream made of the exam is published, beside the last picture's values. */
+static void test_finished_at_end(void)
+{
+  g_autofree char *text = published_at_end(NULL);
+
   g_assert_nonnull(strstr(text, "\nlus_zone_frames{zone=\"R2\"} 3\n"));
   g_assert_nonnull(strstr(text, "\nlus_feature{feature=\"pleura_coverage\",unit=\"%\"} 100\n"));
-  g_remove(path);
 }
 
 /* An exam that begins behind the last picture is another patient's: nothing of the one before is published as theirs. */
 static void test_begun_at_end(void)
 {
-  g_autofree char *path = fixture_path("next.prom"), *settings = g_strdup_printf("metrics-file=%s", path), *text = NULL;
-  GstHarness *harness = make_harness(settings);
-
-  push_frames(harness, 0, 3);
-  gst_harness_push_event(harness, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+  g_autofree char *text = published_at_end(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
       gst_structure_new("lus-exam", "action", G_TYPE_STRING, "start", "exam-id", G_TYPE_STRING, "b", NULL)));
-  gst_harness_push_event(harness, gst_event_new_eos());
-  gst_harness_teardown(harness);
-  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-  check_exposition(text);
-  g_assert_nonnull(strstr(text, "\nlus_exam_finished 1\n"));
+
   g_assert_nonnull(strstr(text, "\nlus_zone_frames{zone=\"R2\"} 0\n"));
   g_assert_null(strstr(text, "pleura_coverage"));
-  g_remove(path);
 }
 
 static char *zone_line(const char *path)

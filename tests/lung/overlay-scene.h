@@ -164,6 +164,34 @@ static inline guint8 was_at(const Frame *frame, int plane, int x, int y)
   return frame->before[plane][(gsize)y * (gsize)frame->image.strides[plane] + (gsize)x];
 }
 
+/* Every byte that is not as it was stands for a pixel of which @may_change is TRUE. Returns how many there are. */
+static inline gsize check_changed(const Frame *frame, gboolean (*may_change)(gconstpointer data, int x, int y), gconstpointer data)
+{
+  const LusImage *image = &frame->image;
+  gsize changed = 0;
+  int xs, ys;
+  lus_format_subsampling(image->format, &xs, &ys);
+  for (int p = 0; p < n_planes(image->format); p++) {
+    int bytes = plane_bytes(image->format, image->width, p), per_unit = bytes / ((image->width + xs) >> xs);
+    gboolean pixels = p == 0 && n_planes(image->format) > 1; /* a luma plane: a byte is a pixel */
+    int columns = pixels ? 1 : 1 << xs, rows = p ? 1 << ys : 1;
+    for (gsize i = 0; i < frame->sizes[p]; i++) {
+      int byte = (int)(i % (gsize)image->strides[p]);
+      int x0 = pixels ? byte : (byte / per_unit) << xs, y0 = (int)(i / (gsize)image->strides[p]) * rows;
+      gboolean may = FALSE;
+      if (frame->memory[p][i] == frame->before[p][i])
+        continue;
+      g_assert_cmpint(byte, <, bytes); /* not behind the row */
+      for (int y = y0; y < MIN(y0 + rows, image->height); y++)
+        for (int x = x0; x < MIN(x0 + columns, image->width); x++)
+          may |= may_change(data, x, y);
+      g_assert_true(may);
+      changed++;
+    }
+  }
+  return changed;
+}
+
 static inline void fill_exam(LusExamView *exam)
 {
   static const char *const zones[] = {"R1", "R2", "R3", "L1", "L2", "L3"};
