@@ -149,8 +149,6 @@ static int run_batch(Run *run)
 static int run_features(const Options *o, char *const *arguments)
 {
   GError *error = NULL;
-  if (g_file_test(o->output, G_FILE_TEST_IS_DIR))
-    return lus_tool_usage("features", "--output is a folder; give the name of a table in it");
   if (!lus_tool_can_write(o->output, &error) || (o->database && !lus_tool_can_write(o->database, &error)))
     return lus_tool_fail("features", error);
   g_autoptr(GPtrArray) clips = lus_tool_clips(arguments, &error);

@@ -281,6 +281,17 @@ static gboolean load_pictures(LusSamples **samples, LusSamples **test, char **ar
   return *samples != NULL;
 }
 
+/** Not every network that is read can be written. */
+static gboolean can_save(const LusModel *model, GError **error)
+{
+  const LusModelInfo *info = lus_model_info(model);
+  g_autoptr(LusGraph) graph = lus_model_graph(model, error);
+  g_autoptr(GByteArray) bytes = graph ? lus_onnx_write(graph, NULL, info->channels, info->height, info->width, error) : NULL;
+  if (!bytes)
+    g_prefix_error(error, "%s: ", lus_model_path(model));
+  return bytes != NULL;
+}
+
 static gboolean quantize(const Options *o, char **arguments, GError **error)
 {
   if (!lus_tool_can_write(o->output, error))
@@ -296,6 +307,8 @@ static gboolean quantize(const Options *o, char **arguments, GError **error)
                 arguments[0]);
     return FALSE;
   }
+  if (!can_save(model, error))
+    return FALSE;
   g_autoptr(LusSamples) samples = NULL;
   g_autoptr(LusSamples) test = NULL;
   LusToolProgress *progress = lus_tool_progress_new();

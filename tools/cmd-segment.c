@@ -214,9 +214,22 @@ static gboolean check_names(const Options *o, const LusModel *model, GError **er
   return FALSE;
 }
 
+/** Told before the work; the folder of results is made later. */
+static gboolean can_write(const Options *o, const char *file, GError **error)
+{
+  g_autofree char *folder = file ? g_path_get_dirname(file) : NULL;
+  g_autofree char *there = folder ? g_canonicalize_filename(folder, NULL) : NULL;
+  g_autofree char *results = g_canonicalize_filename(o->output, NULL);
+  if (!file || (g_str_equal(there, results) && !g_file_test(results, G_FILE_TEST_EXISTS)))
+    return TRUE;
+  return lus_tool_can_write(file, error);
+}
+
 static int run_segment(Options *o, char **arguments)
 {
   GError *error = NULL;
+  if (!can_write(o, o->summary, &error) || !can_write(o, o->database, &error))
+    return lus_tool_fail("segment", error);
   g_autoptr(GPtrArray) inputs = lus_tool_inputs(arguments, &error);
   if (!inputs || !lus_tool_inputs_shard(inputs, o->shard, &error))
     return lus_tool_fail("segment", error);

@@ -312,7 +312,8 @@ gboolean lus_tool_inputs_shard(GPtrArray *inputs, const char *text, GError **err
 {
   guint part = 1, parts = 1;
   char rest = 0;
-  if (text && (sscanf(text, "%9u/%9u%c", &part, &parts, &rest) != 2 || part < 1 || part > parts)) {
+  gboolean digits = text && text[strspn(text, "0123456789/")] == '\0'; /* sscanf() takes signs and blanks too */
+  if (text && (!digits || sscanf(text, "%9u/%9u%c", &part, &parts, &rest) != 2 || part < 1 || part > parts)) {
     g_set_error(error, LUS_ERROR, LUS_ERROR_INVALID, "--shard %s: write K/N with K from 1 to N", text);
     return FALSE;
   }

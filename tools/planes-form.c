@@ -23,7 +23,10 @@ int lus_tool_planes_arguments(int argc, char **argv, const char *option)
   for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++) {
     if (!g_str_equal(argv[i], option))
       continue;
-    gboolean told = i + 1 < argc && lus_tool_planes_form(argv[i + 1]) >= 0;
+    /* A bare word that is no file is a form too, an unknown one. */
+    gboolean told = i + 1 < argc && (lus_tool_planes_form(argv[i + 1]) >= 0 ||
+                                     (argv[i + 1][0] != '\0' && !strpbrk(argv[i + 1], "-./*?[") &&
+                                      !g_file_test(argv[i + 1], G_FILE_TEST_EXISTS)));
     argv[i] = g_strdup_printf("%s=%s", option, told ? argv[i + 1] : forms[LUS_PLANES_PNG]);
     if (told) {
       argc--;

@@ -255,7 +255,8 @@ static gboolean has_pictures(LusResultsReader *reader, const char *folder, const
   LusResultsFrame frame;
   gboolean end = FALSE, all = TRUE;
   while (all && lus_results_next(reader, &frame, &end, NULL)) {
-    all = options->masks != LUS_PLANES_PNG || has_picture(folder, frame.frame, "mask");
+    all = !options->dicom_seg || !frame.inferred || has_file(folder, LUS_SEGMENTATION_NAME);
+    all &= options->masks != LUS_PLANES_PNG || has_picture(folder, frame.frame, "mask");
     for (int i = 0; all && options->confidences == LUS_PLANES_PNG && i < header->n_classes; i++)
       all = has_picture(folder, frame.frame, header->classes[i]);
   }
@@ -273,7 +274,6 @@ static gboolean has_outputs(const LusResultsHeader *header, const char *folder, 
 {
   const LusPlanesForm masks = options->masks, confidences = options->confidences;
   return (!options->overlay || has_file(folder, overlay_name(options))) &&
-         (!options->dicom_seg || has_file(folder, LUS_SEGMENTATION_NAME)) &&
          (masks == LUS_PLANES_NONE || masks == header->masks) &&
          (masks != LUS_PLANES_FFV1 || has_file(folder, LUS_MASKS_NAME)) &&
          (confidences == LUS_PLANES_NONE || has_file(folder, LUS_CONFIDENCES_NAME));

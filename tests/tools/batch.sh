@@ -97,6 +97,13 @@ check "pattern of nothing" gives 1 "no such file" segment 'none/*.mkv' -m model.
 check "nothing was written" test ! -e bad
 check "forms" gives 2 "one of png, rle, ffv1" segment in -m model.onnx -o bad --masks=gif
 check "forms of confidences" gives 2 "png or ffv1" segment in -m model.onnx -o bad --confidences=rle
+check "forms without a sign" gives 2 "one of png, rle, ffv1" segment in -m model.onnx -o bad --masks jpg
+check "a part with a sign" gives 1 "write K/N with K from 1 to N" segment in -m model.onnx -o bad --shard +1/2
+check "a database in no folder" gives 1 "there is no folder none; make it first" segment in -m model.onnx -o bad --db none/a.db
+check "a table in no folder" gives 1 "there is no folder none; make it first" segment in -m model.onnx -o bad --summary none/a.csv
+check "none of these made results" test ! -e bad
+check "a table among the results" gives 0 "" segment in/z.mkv -m model.onnx -o listed --summary ./listed/all.csv
+check "its table" test -s listed/all.csv
 check "a clip is not taken for a form" gives 0 "" segment -m model.onnx -o form --masks in/z.mkv
 
 # The same results whatever the threads, and again

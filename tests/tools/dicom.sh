@@ -188,6 +188,8 @@ import sys; data = bytearray(open('black.dcm', 'rb').read()); n = $W * $H * $N; 
 check "seg: black pictures" black grey.dcm
 check "seg: of nothing there is none, which is told" gives 0 "segmentation.dcm: not written: no confidence above 0" \
   segment black.dcm -m model.onnx -o dark --dicom-seg
+check "seg: nor is it looked for in vain" gives 0 "" segment black.dcm -m model.onnx -o dark --dicom-seg --resume
+check "seg: the clip is not done again" bash -c "! grep -q 'not written' out.txt"
 check "seg: nothing of the patient" bash -c "! grep -qa SECRET $seg"
 cat > compare.py <<'PY'
 # Frames of the segmentation beside the confidences that were written as PNG.

@@ -33,7 +33,7 @@ check "its zone" grep -q '^P1_d1_R1,P1,1,R1,' f.csv
 LUS_MODEL_DIR=$PWD/none check "the bundled model is not there" gives 1 "set LUS_MODEL_DIR to the folder" segment "$x" -o r
 check "a table in a folder that is not there" gives 1 "f.csv: there is no folder no-folder; make it first" features "$x" \
   --model model.onnx -o no-folder/f.csv
-check "a folder as a table" gives 2 "--output is a folder" features "$x" --model model.onnx -o anna
+check "a folder as a table" gives 1 "anna: is a folder; give the name of a file in it" features "$x" --model model.onnx -o anna
 for command in "segment $PWD/empty.mkv" "features $PWD/empty.mkv" "mask r"; do
   # shellcheck disable=SC2086
   check "${command%% *}: a threshold as a part of one" gives 2 "60, not 0.6" $command -o t --threshold 0.6
