@@ -88,7 +88,7 @@ check "train: nor is there a mean" gives 1 "second.onnx: its classes are not tho
   train data -o bad.onnx --init first.onnx --average second.onnx --steps 2 "${small[@]}"
 "$lus" train turned -o turned.onnx --steps 100000 --checkpoint-interval 1 "${small[@]}" > turned.txt 2>&1 &
 pid=$!
-for _ in $(seq 400); do
+for _ in $(seq 1200); do
   [ -e turned.onnx.checkpoint ] && break
   sleep 0.05
 done
@@ -100,7 +100,7 @@ check "train: each has its own weight in the loss" grep -aq "^loss 2\*bce+1\*dic
 run=(sweep data --folds 2 --targets soft --steps 300 "${small[@]}")
 "$lus" "${run[@]}" -o stop > stop.txt 2>&1 &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
   grep -q "begins" stop.txt && break
   sleep 0.05
 done

@@ -76,7 +76,7 @@ for frame in range(3):
 sys.stdout.buffer.write(out + b"\x3b")
 PY
 stopped() { # it ends by itself, not by KILL; with a reader that finds its pictures it is done before
-  timeout -s INT -k 120 3 "$lus" segment moving.gif -m model.onnx -o r > out.txt 2>&1
+  timeout --foreground -s INT -k 120 3 "$lus" segment moving.gif -m model.onnx -o r > out.txt 2>&1
   [ $? -ne 137 ] || { cat out.txt; return 1; }
 }
 check "a clip that never gives a picture can be stopped" stopped

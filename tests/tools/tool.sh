@@ -120,7 +120,7 @@ check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
 check "quantize" gives 0 "of the multiplications in 8-bit integers" quantize model.onnx phantom:2 -o q.onnx
 check "quantize: clips" gives 0 "3 samples it was made with" quantize model.onnx clips/a/x.mkv clips/b y.mkv -o qc.onnx --samples 5 --threads 1
 check "bench: integers are told" gives 0 ", int8, " bench q.onnx --runs 1
-check "bench: Ctrl-C" bash -c 'timeout -s INT 5 "$1" bench model.onnx --runs 10000 --size 512 2>&1 | grep -q "network of 512x512, 1 thread: stopped"' - "$lus"
+check "bench: Ctrl-C" bash -c 'timeout --foreground -s INT 5 "$1" bench model.onnx --runs 10000 --size 512 2>&1 | grep -q "network of 512x512, 1 thread: stopped"' - "$lus"
 check "quantize: clips have no test split" gives 1 "give a data set or phantom:COUNT" quantize model.onnx y.mkv -o qc.onnx --check 2
 check "quantize: not a video" gives 1 "text.mkv: " quantize model.onnx text.mkv -o qc.onnx
 check "quantize: the same again" gives 0 "" quantize model.onnx phantom:2 -o q1.onnx --threads 1

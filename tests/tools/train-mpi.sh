@@ -34,8 +34,9 @@ report "losses, gradients and Dice are those of one process up to rounding" $? c
 timeout 300 mpirun -n 3 "${train[@]}" -o three.onnx > three.txt 2>&1
 [ $? -ne 0 ] && grep -q "multiple of the number of processes" three.txt
 report "a batch that cannot be shared out is refused by all" $? three.txt
-# Open MPI leaves a process a second to write: here 10, so that a slow disk is no error.
-OMPI_MCA_odls_base_sigkill_timeout=10 timeout 300 mpirun -n 2 "${train[@]}" --steps 1000000 --checkpoint-interval 1000000 --log four.csv \
+# Open MPI leaves a process a second to write: here 10, so that a slow disk is no error. It sleeps meanwhile, and any other
+# signal wakes it up, whereupon it kills: --foreground, because timeout would send several.
+OMPI_MCA_odls_base_sigkill_timeout=10 timeout --foreground 300 mpirun -n 2 "${train[@]}" --steps 1000000 --checkpoint-interval 1000000 --log four.csv \
   -o four.onnx > four.txt 2>&1 &
 pid=$!
 for _ in $(seq 900); do
