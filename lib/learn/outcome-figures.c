@@ -462,7 +462,7 @@ LusOutcomeReport *lus_outcome_figures(const LusHeadTrials *t, const LusHeadZones
     const LusOutcomeExam *exams = t->table->exams;
     p->patient = g_strdup(exams[p->about.exam].patient);
     p->day = exams[p->about.exam].day;
-    p->earlier_day = p->about.earlier >= 0 ? exams[p->about.earlier].day : 0;
+    p->earlier_day = p->about.earlier >= 0 ? exams[p->about.earlier].day : -1;
   }
   measure(report, t, seed);
   measure_missing(report, t, lines, one_line);

@@ -108,7 +108,7 @@ static char *predictions_csv(const LusOutcomeReport *r)
     const LusOutcomePrediction *p = &r->predictions[i];
     lus_csv_append(out, p->patient);
     g_string_append_printf(out, ",%d", p->day);
-    append_number(out, p->earlier_day > 0 ? p->earlier_day : (double)NAN);
+    append_number(out, p->earlier_day >= 0 ? p->earlier_day : (double)NAN);
     g_string_append_printf(out, ",%d", p->zones);
     append_number(out, p->about.y);
     append_number(out, p->value);
@@ -207,6 +207,7 @@ static gboolean draw_decision(const LusOutcomeReport *r, const char *folder, GEr
 {
   enum { STEPS = 25 };
   double x[STEPS], model[STEPS], all[STEPS], none[STEPS] = {0};
+  LusAxis benefit = {-0.1, 0.3, 0.1, "net benefit"};
   for (int k = 0; k < STEPS; k++) {
     double odds, hit = 0, alarm = 0, positives = 0;
     x[k] = (k + 1) * 0.02;
@@ -218,15 +219,18 @@ static gboolean draw_decision(const LusOutcomeReport *r, const char *folder, GEr
       alarm += p->value >= x[k] ? 1 - p->about.y : 0;
     }
     model[k] = (hit - alarm * odds) / r->n;
-    all[k] = MAX(-0.1, (positives - (r->n - positives) * odds) / r->n);
+    all[k] = (positives - (r->n - positives) * odds) / r->n;
+    benefit.low = MIN(benefit.low, floor(10 * model[k]) / 10);
+    benefit.high = MAX(benefit.high, ceil(10 * MAX(model[k], all[k])) / 10);
   }
+  for (int k = 0; k < STEPS; k++)
+    all[k] = all[k] < benefit.low ? (double)NAN : all[k]; /* how bad it is further on tells nothing of the head */
   const LusSeries series[] = {
     {.name = "by this head", .tone = {0.1, 0.35, 0.6}, .strong = TRUE, .n = STEPS, .x = x, .y = model},
     {.name = "all", .tone = {0.5, 0.5, 0.5}, .mark = LUS_MARK_SQUARE, .dashed = TRUE, .n = STEPS, .x = x, .y = all},
     {.name = "none", .tone = {0.3, 0.3, 0.3}, .mark = LUS_MARK_UP, .dashed = TRUE, .n = STEPS, .x = x, .y = none}};
   return draw(folder, "readmission-decision", "Readmission: decision curve",
-              (LusAxis){0, 0.5, 0.1, "probability from which one acts"}, (LusAxis){-0.1, 0.3, 0.1, "net benefit"}, FALSE,
-              series, 3, error);
+              (LusAxis){0, 0.5, 0.1, "probability from which one acts"}, benefit, FALSE, series, 3, error);
 }
 
 static gboolean draw_charts(const LusOutcomeReport *r, const char *folder, GError **error)

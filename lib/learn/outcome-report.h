@@ -9,7 +9,7 @@ LUS_BEGIN_DECLS
 typedef struct {
   LusOutcomeCase about;
   char *patient;             /* whose case it is */
-  int day, earlier_day;      /* of the exam; of the earlier one, 0: none */
+  int day, earlier_day;      /* of the exam; of the earlier one, -1: none */
   int zones;                 /* at hand; for a change in both exams */
   double value, low, high;   /* S/F and its 90 % interval; or probability of readmission */
   double probability[LUS_CHANGE_N]; /* of a change */

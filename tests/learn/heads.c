@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "learn/annotation.h"
 #include "learn/head-trials.h"
 #include "learn/heads.h"
 #include "learn/penalised.h"
@@ -179,6 +180,54 @@ static void test_signal(void)
   free_reports(r);
 }
 
+/** Pixels of the plot, left of the legend, in the colour of the head's curve. */
+static int count_curve(const char *path)
+{
+  g_autoptr(GError) error = NULL;
+  int width, height, n = 0;
+  g_autofree guint8 *rgba = lus_png_read(path, 4, &width, &height, &error);
+  g_assert_no_error(error);
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < 640; x++) {
+      const guint8 *p = rgba + 4 * ((gsize)y * (gsize)width + (gsize)x);
+      n += p[2] > p[0] + 90;
+    }
+  return n;
+}
+
+/** Where nearly everybody comes back, net benefits lie far above those that are usual: the chart has room for them. And an
+ *  earlier exam of day 0 is one. */
+static void test_high_rate(void)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(LusOutcomeTable) table = study_new(20, 15, 1);
+  LusOutcomeReport *r[LUS_TASK_N];
+  for (int i = 0; i < table->n; i += 2) {
+    table->exams[i].day = 0;
+    table->exams[i + 1].readmitted = i % 10 != 0;
+  }
+  g_autofree char *text = lus_heads_fit(table, 1 << LUS_TASK_READMISSION, &config, r, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(text);
+  g_autofree char *folder = g_dir_make_tmp("lus-rate-XXXXXX", NULL);
+  g_assert_true(lus_outcome_report_write(r, folder, "Test", &error));
+  g_assert_no_error(error);
+  static const char *const names[] = {"predictions-readmission.csv", "readmission-decision.png", "readmission-decision.svg",
+    "readmission-roc.png", "readmission-roc.svg", "readmission-calibration.png", "readmission-calibration.svg",
+    "outcomes.html", "outcomes.csv"};
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *path = g_build_filename(folder, names[i], NULL), *content = NULL;
+    g_assert_true(g_file_get_contents(path, &content, NULL, NULL));
+    if (i == 0)
+      g_assert_nonnull(strstr(content, "\np0,2,0,6,"));
+    if (i == 1)
+      g_assert_cmpint(count_curve(path), >, 25 * 100); /* 25 marks, twice the size */
+    g_assert_cmpint(g_remove(path), ==, 0);
+  }
+  g_assert_cmpint(g_rmdir(folder), ==, 0);
+  free_reports(r);
+}
+
 /** Noise alone: no better than the median, coverage all the same, and a permutation test that says so. */
 static void test_noise(void)
 {
@@ -333,6 +382,7 @@ int main(int argc, char **argv)
   g_test_add_func("/heads/lasso-and-signs", test_lasso_and_signs);
   g_test_add_func("/heads/classes", test_classes);
   g_test_add_func("/heads/signal", test_signal);
+  g_test_add_func("/heads/high-rate", test_high_rate);
   g_test_add_func("/heads/noise", test_noise);
   g_test_add_func("/heads/logistic-line", test_logistic_line);
   g_test_add_func("/heads/unequal-patients", test_unequal_patients);
