@@ -79,14 +79,18 @@ LUS_INT8_LOOP void lus_int8_dequantize(float *restrict x, const uint8_t *restric
 }
 
 /* Of 0..255: adding 1.5 2^23 leaves the whole number in the lowest byte. */
-static inline uint8_t lus_int8_cut(float v, float low)
+static inline uint8_t lus_int8_whole(float v)
 {
-  v = v > low ? v : low;
-  v = v < 255 ? v : 255;
   float sum = v + 12582912.0f;
   uint32_t bits;
   memcpy(&bits, &sum, sizeof bits);
   return (uint8_t)bits;
+}
+
+static inline uint8_t lus_int8_cut(float v, float low)
+{
+  v = v > low ? v : low;
+  return lus_int8_whole(v < 255 ? v : 255);
 }
 
 LUS_INT8_LOOP void lus_int8_add(uint8_t *restrict y, const uint8_t *restrict a, const uint8_t *restrict b, float u,
@@ -115,7 +119,7 @@ LUS_INT8_LOOP void lus_int8_lerp_pixels(uint8_t *restrict y, const float *restri
   for (size_t p = 0; p < pixels; p++, y += c) {
     const float *a = x + (size_t)i0[p] * (size_t)c, *b = x + (size_t)i1[p] * (size_t)c;
     for (int k = 0; k < c; k++)
-      y[k] = (uint8_t)lus_int8_round(a[k] + w[p] * (b[k] - a[k]));
+      y[k] = lus_int8_whole(a[k] + w[p] * (b[k] - a[k]));
   }
 }
 

@@ -8,9 +8,45 @@
 
 #define MAX_PIXELS 13 /* times two accumulators leaves room for two vectors of weights and one of pixels */
 
-/* Sums of PIXELS pixels and VECTORS x 16 outputs. */
+/* What 16 outputs from o on have in common, made once for many pixels. Clamping to whole numbers before rounding is clamping
+ * behind it, and NaN becomes the least as a float cut to -2^20 does. */
+typedef struct {
+  int o;
+  __mmask16 mask;
+  __m512 scale, low, high;         /* of codes less their zero, or of floats */
+  __m512 a, b, sum_low, sum_high;
+  __m512i zero, r_zero;            /* zero: of what is stored */
+} Outputs;
+
+static inline Outputs outputs_from(const LusInt8Finish *f, int o)
+{
+  Outputs c;
+  c.o = o;
+  c.mask = (__mmask16)(f->n - o >= 16 ? 0xffff : (1 << (f->n - o)) - 1);
+  c.scale = _mm512_maskz_loadu_ps(c.mask, f->scale + o);
+  c.low = _mm512_set1_ps(f->codes ? (float)(f->low - f->zero) : f->least);
+  c.high = _mm512_set1_ps(f->codes ? (float)(f->high - f->zero) : f->most);
+  c.zero = _mm512_set1_epi32(f->r ? f->sum_zero : f->zero);
+  c.r_zero = _mm512_set1_epi32(f->r_zero);
+  c.a = _mm512_set1_ps(f->a);
+  c.b = _mm512_set1_ps(f->b);
+  c.sum_low = _mm512_set1_ps((float)(f->sum_low - f->sum_zero));
+  c.sum_high = _mm512_set1_ps((float)(255 - f->sum_zero));
+  return c;
+}
+
+/* Where there is nothing to add: codes of the sums. */
+static inline __m128i codes_of(const Outputs *c, __m512i sums)
+{
+  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), c->scale);
+  v = _mm512_min_ps(_mm512_max_ps(v, c->low), c->high);
+  return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(v), c->zero));
+}
+
+/* Sums of PIXELS pixels and VECTORS x 16 outputs into @s, or their codes where @s is NULL. */
 #define DEFINE_SUMS(PIXELS, VECTORS)                                                              \
-  static void sums_##PIXELS##_##VECTORS(int32_t *s, const LusInt8Sums *sums, const uint8_t *x)    \
+  static void sums_##PIXELS##_##VECTORS(int32_t *s, uint8_t *codes, size_t ldy, const Outputs *c, \
+                                        const LusInt8Sums *sums, const uint8_t *x)                \
   {                                                                                               \
     __m512i acc[PIXELS][VECTORS];                                                                 \
     const int8_t *w = sums->w;                                                                    \
@@ -33,80 +69,90 @@
         }                                                                                         \
       }                                                                                           \
     }                                                                                             \
+    if (s) {                                                                                      \
+      _Pragma("GCC unroll 13") for (int p = 0; p < PIXELS; p++)                                   \
+        _Pragma("GCC unroll 2") for (int v = 0; v < VECTORS; v++)                                 \
+          _mm512_storeu_si512(s + 32 * p + 16 * v, acc[p][v]);                                    \
+      return;                                                                                     \
+    }                                                                                             \
     _Pragma("GCC unroll 13") for (int p = 0; p < PIXELS; p++)                                     \
       _Pragma("GCC unroll 2") for (int v = 0; v < VECTORS; v++)                                   \
-        _mm512_storeu_si512(s + 32 * p + 16 * v, acc[p][v]);                                      \
+        _mm_storeu_si128((__m128i *)(void *)(codes + (size_t)p * ldy + 16 * v),                   \
+                         codes_of(&c[v], acc[p][v]));                                             \
   }
 #define DEFINE_BOTH(PIXELS) DEFINE_SUMS(PIXELS, 1) DEFINE_SUMS(PIXELS, 2)
 
 DEFINE_BOTH(1) DEFINE_BOTH(2) DEFINE_BOTH(3) DEFINE_BOTH(4) DEFINE_BOTH(5) DEFINE_BOTH(6) DEFINE_BOTH(7)
 DEFINE_BOTH(8) DEFINE_BOTH(9) DEFINE_BOTH(10) DEFINE_BOTH(11) DEFINE_BOTH(12) DEFINE_BOTH(13)
 
-typedef void (*SumsFunc)(int32_t *s, const LusInt8Sums *sums, const uint8_t *x);
+typedef void (*SumsFunc)(int32_t *s, uint8_t *codes, size_t ldy, const Outputs *c, const LusInt8Sums *sums, const uint8_t *x);
 
 #define BOTH(PIXELS) {sums_##PIXELS##_1, sums_##PIXELS##_2}
 static const SumsFunc sum_functions[MAX_PIXELS][2] = {BOTH(1),  BOTH(2),  BOTH(3),  BOTH(4), BOTH(5),
                                                       BOTH(6),  BOTH(7),  BOTH(8),  BOTH(9), BOTH(10),
                                                       BOTH(11), BOTH(12), BOTH(13)};
 
-static __m512i rounded(__m512 v)
+/* Where the codes @r are added. */
+static inline __m128i codes_with(const Outputs *c, __m512i sums, __m128i r)
 {
-  v = _mm512_max_ps(v, _mm512_set1_ps(-LUS_INT8_CUT));
-  return _mm512_cvtps_epi32(_mm512_min_ps(v, _mm512_set1_ps(LUS_INT8_CUT)));
+  __m512 other = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_cvtepu8_epi32(r), c->r_zero)), c->b);
+  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), c->scale);
+  v = _mm512_roundscale_ps(_mm512_min_ps(_mm512_max_ps(v, c->low), c->high), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  v = _mm512_add_ps(_mm512_mul_ps(v, c->a), other);
+  v = _mm512_min_ps(_mm512_max_ps(v, c->sum_low), c->sum_high);
+  return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(v), c->zero));
 }
 
-static __m512i clamped(__m512i q, int low, int high)
+/* Of pixel p. */
+static inline void finish16(const LusInt8Finish *f, const Outputs *c, __m512i sums, size_t p)
 {
-  q = _mm512_max_epi32(q, _mm512_set1_epi32(low));
-  return _mm512_min_epi32(q, _mm512_set1_epi32(high));
-}
-
-/* (q - zero) as floats */
-static __m512 centred(__m512i q, int zero)
-{
-  return _mm512_cvtepi32_ps(_mm512_sub_epi32(q, _mm512_set1_epi32(zero)));
-}
-
-static __m512i load_codes(const uint8_t *q, __mmask16 mask)
-{
-  return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, q));
-}
-
-/* Up to 16 outputs from o on of pixel p. */
-static inline void finish16(const LusInt8Finish *f, __m512i sums, size_t p, int o)
-{
-  __mmask16 mask = (__mmask16)(f->n - o >= 16 ? 0xffff : (1 << (f->n - o)) - 1);
-  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_maskz_loadu_ps(mask, f->scale + o));
-  size_t at = p * f->ldy + (size_t)o, r_at = (p >> f->r_half) * f->ldr + (size_t)o;
+  size_t at = p * f->ldy + (size_t)c->o, r_at = (p >> f->r_half) * f->ldr + (size_t)c->o;
   if (f->codes) {
-    __m512i q = clamped(_mm512_add_epi32(rounded(v), _mm512_set1_epi32(f->zero)), f->low, f->high);
-    if (f->r) {
-      __m512 sum = _mm512_mul_ps(centred(q, f->zero), _mm512_set1_ps(f->a));
-      __m512 other = _mm512_mul_ps(centred(load_codes(f->r + r_at, mask), f->r_zero), _mm512_set1_ps(f->b));
-      q = rounded(_mm512_add_ps(sum, other));
-      q = clamped(_mm512_add_epi32(q, _mm512_set1_epi32(f->sum_zero)), f->sum_low, 255);
-    }
-    _mm_mask_storeu_epi8(f->codes + at, mask, _mm512_cvtepi32_epi8(q));
+    __m128i codes = f->r ? codes_with(c, sums, _mm_maskz_loadu_epi8(c->mask, f->r + r_at)) : codes_of(c, sums);
+    _mm_mask_storeu_epi8(f->codes + at, c->mask, codes);
     return;
   }
+  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), c->scale);
   if (f->r_floats)
-    v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, f->r_floats + r_at));
-  v = _mm512_max_ps(_mm512_set1_ps(f->least), v); /* of NaN the second: it stays */
-  v = _mm512_min_ps(_mm512_set1_ps(f->most), v);
-  _mm512_mask_storeu_ps(f->floats + at, mask, v);
+    v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(c->mask, f->r_floats + r_at));
+  v = _mm512_min_ps(c->high, _mm512_max_ps(c->low, v)); /* of NaN the second: it stays */
+  _mm512_mask_storeu_ps(f->floats + at, c->mask, v);
+}
+
+/* 16 outputs of @n pixels from @first on, whose sums are 32 apart. */
+static void finish_pixels(const LusInt8Finish *f, const Outputs *outputs, const int32_t *s, size_t first, int n)
+{
+  const Outputs c = *outputs;
+  if (f->codes && f->r && c.mask == 0xffff) {
+    const uint8_t *r = f->r + c.o;
+    uint8_t *codes = f->codes + first * f->ldy + (size_t)c.o;
+    size_t ldy = f->ldy, ldr = f->ldr;
+    int half = f->r_half;
+    for (size_t p = first; p < first + (size_t)n; p++, s += 32, codes += ldy) {
+      const __m128i *other = (const __m128i *)(const void *)(r + (p >> half) * ldr);
+      _mm_storeu_si128((__m128i *)(void *)codes, codes_with(&c, _mm512_load_si512(s), _mm_loadu_si128(other)));
+    }
+    return;
+  }
+  for (int p = 0; p < n; p++)
+    finish16(f, &c, _mm512_load_si512(s + 32 * p), first + (size_t)p);
 }
 
 /* The pixels in turns of equal size, so that none is short. */
 static void product(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels)
 {
   int32_t s[MAX_PIXELS * 32] __attribute__((aligned(64)));
+  const LusInt8Finish f = *finish; /* what is stored cannot be this copy */
+  const Outputs outputs[2] = {outputs_from(&f, 0), outputs_from(&f, f.n > 16 ? 16 : 0)};
+  int whole = f.codes && !f.r && f.n == sums->width;
   int turns = (pixels + MAX_PIXELS - 1) / MAX_PIXELS;
   for (int turn = 0; turn < turns; turn++) {
     int first = pixels * turn / turns, n = pixels * (turn + 1) / turns - first;
-    sum_functions[n - 1][sums->width / 32](s, sums, sums->x + (size_t)first * sums->step);
-    for (int p = 0; p < n; p++)
-      for (int o = 0; o < finish->n; o += 16)
-        finish16(finish, _mm512_load_si512(s + 32 * p + o), (size_t)(first + p), o);
+    SumsFunc function = sum_functions[n - 1][sums->width / 32];
+    function(whole ? NULL : s, whole ? f.codes + (size_t)first * f.ldy : NULL, f.ldy, outputs, sums,
+             sums->x + (size_t)first * sums->step);
+    for (int v = 0; !whole && 16 * v < f.n; v++)
+      finish_pixels(&f, &outputs[v], s + 16 * v, (size_t)first, n);
   }
 }
 
@@ -131,8 +177,10 @@ static void depthwise16(const LusInt8Sums *sums, const LusInt8Finish *finish, in
 {
   __m512i w[MAX_QUADS];
   __m128i row[4];
-  int n = finish->n, quads = (sums->taps + 3) / 4;
-  __mmask16 mask = (__mmask16)(n - first >= 16 ? 0xffff : (1 << (n - first)) - 1);
+  const LusInt8Finish f = *finish;
+  const Outputs c = outputs_from(&f, first);
+  const __mmask16 mask = c.mask;
+  int n = f.n, quads = (sums->taps + 3) / 4;
   for (int i = 0; i < quads; i++) {
     for (int t = 4 * i; t < 4 * i + 4; t++)
       row[t % 4] = _mm_maskz_loadu_epi8(t < sums->taps ? mask : 0, sums->w + (t < sums->taps ? t * n + first : 0));
@@ -148,7 +196,7 @@ static void depthwise16(const LusInt8Sums *sums, const LusInt8Finish *finish, in
       __m512i four = interleave(row);
       __asm__("vpdpbusd %1, %2, %0" : "+v"(acc) : "v"(w[i]), "v"(four));
     }
-    finish16(finish, acc, (size_t)p, first);
+    finish16(&f, &c, acc, (size_t)p);
   }
 }
 

@@ -62,7 +62,7 @@ typedef struct {
   void (*maximum)(uint8_t *y, const uint8_t *x, size_t n);
   /** y[i] = a[i] + w (b[i] - a[i]). */
   void (*lerp)(float *y, const uint8_t *a, const uint8_t *b, float w, size_t n);
-  /** y[p] = round(x[i0[p]] + w[p] (x[i1[p]] - x[i0[p]])), each a pixel of c elements. */
+  /** y[p] = round(x[i0[p]] + w[p] (x[i1[p]] - x[i0[p]])), each a pixel of c elements; x is 0..255, w 0..1. */
   void (*lerp_pixels)(uint8_t *y, const float *x, const int *i0, const int *i1, const float *w, size_t pixels, int c);
   /** sum[j] += x[i][j], square[j] += x[i][j]^2 over i; at most 65536 rows, so that they fit. */
   void (*moments)(uint32_t *sum, uint32_t *square, const uint8_t *x, size_t rows, int c);
