@@ -200,10 +200,76 @@ static void depthwise16(const LusInt8Sums *sums, const LusInt8Finish *finish, in
   }
 }
 
+/* Four rows of 64 bytes, four bytes of each channel side by side: of 16 channels in a lane, four after four. */
+static inline void interleave64(__m512i four[4], const __m512i row[4])
+{
+  __m512i low = _mm512_unpacklo_epi8(row[0], row[1]), high = _mm512_unpackhi_epi8(row[0], row[1]);
+  __m512i other_low = _mm512_unpacklo_epi8(row[2], row[3]), other_high = _mm512_unpackhi_epi8(row[2], row[3]);
+  four[0] = _mm512_unpacklo_epi16(low, other_low);
+  four[1] = _mm512_unpackhi_epi16(low, other_low);
+  four[2] = _mm512_unpacklo_epi16(high, other_high);
+  four[3] = _mm512_unpackhi_epi16(high, other_high);
+}
+
+/* 32-bit values of up to 64 channels in that order. */
+static inline void load64(__m512i to[4], const void *values, int n)
+{
+  int32_t all[64] __attribute__((aligned(64))) = {0};
+  memcpy(all, values, (size_t)n * sizeof *all);
+  for (int j = 0; j < 4; j++)
+    to[j] = _mm512_inserti32x4(
+        _mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi128_si512(_mm_load_si128((const __m128i *)(void *)(all + 4 * j))),
+                                              _mm_load_si128((const __m128i *)(void *)(all + 16 + 4 * j)), 1),
+                           _mm_load_si128((const __m128i *)(void *)(all + 32 + 4 * j)), 2),
+        _mm_load_si128((const __m128i *)(void *)(all + 48 + 4 * j)), 3);
+}
+
+/* All pixels of up to 64 channels from @first on, as codes without anything to add. */
+static void depthwise64(const LusInt8Sums *sums, const LusInt8Finish *f, int pixels, int first)
+{
+  __m512i w[MAX_QUADS][4], row[4], bias[4], scale[4], four[4];
+  int n = f->n - first < 64 ? f->n - first : 64, quads = (sums->taps + 3) / 4;
+  const __mmask64 mask = n < 64 ? ((__mmask64)1 << n) - 1 : ~(__mmask64)0;
+  ptrdiff_t offset[4 * MAX_QUADS];
+  for (int i = 0; i < quads; i++) {
+    for (int t = 4 * i; t < 4 * i + 4; t++) {
+      row[t % 4] = _mm512_maskz_loadu_epi8(t < sums->taps ? mask : 0, sums->w + (t < sums->taps ? t * f->n + first : 0));
+      offset[t] = sums->offset[t < sums->taps ? t : 0] + first;
+    }
+    interleave64(w[i], row);
+  }
+  load64(bias, sums->bias + first, n);
+  load64(scale, f->scale + first, n);
+  const __m512 low = _mm512_set1_ps((float)(f->low - f->zero)), high = _mm512_set1_ps((float)(f->high - f->zero));
+  const __m512i zero = _mm512_set1_epi32(f->zero);
+  for (int p = 0; p < pixels; p++) {
+    const uint8_t *x = sums->x + (size_t)p * sums->step;
+    __m512i acc[4] = {bias[0], bias[1], bias[2], bias[3]};
+    for (int i = 0; i < quads; i++) {
+      _Pragma("GCC unroll 4") for (int t = 0; t < 4; t++)
+        row[t] = _mm512_maskz_loadu_epi8(mask, x + offset[4 * i + t]);
+      interleave64(four, row);
+      _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)
+        __asm__("vpdpbusd %1, %2, %0" : "+v"(acc[j]) : "v"(w[i][j]), "v"(four[j]));
+    }
+    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
+      __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[j]), _mm512_castsi512_ps(scale[j]));
+      v = _mm512_min_ps(_mm512_max_ps(v, low), high);
+      acc[j] = _mm512_add_epi32(_mm512_cvtps_epi32(v), zero);
+    }
+    __m512i words = _mm512_packs_epi32(acc[0], acc[1]), others = _mm512_packs_epi32(acc[2], acc[3]);
+    _mm512_mask_storeu_epi8(f->codes + (size_t)p * f->ldy + (size_t)first, mask, _mm512_packus_epi16(words, others));
+  }
+}
+
 static void depthwise(const LusInt8Sums *sums, const LusInt8Finish *finish, int pixels)
 {
-  for (int first = 0; first < finish->n; first += 16)
-    depthwise16(sums, finish, pixels, first);
+  const LusInt8Finish f = *finish;
+  int first = 0;
+  for (; f.codes && !f.r && first + 16 < f.n; first += 64)
+    depthwise64(sums, &f, pixels, first);
+  for (; first < f.n; first += 16)
+    depthwise16(sums, &f, pixels, first);
 }
 
 const LusInt8Kernels lus_int8_vnni = {"vnni", product, depthwise, LUS_INT8_LOOPS};

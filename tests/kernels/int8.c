@@ -14,7 +14,8 @@
 #define MAX_RUN 24
 
 /** Channels of a depthwise convolution, and bytes that its weights start after an aligned address. */
-#define MAX_CHANNELS 75
+#define MAX_CHANNELS 150
+#define ROW 155 /* most elements from one pixel to the next */
 #define SHIFT 3
 
 typedef struct {
@@ -22,8 +23,8 @@ typedef struct {
   gint8 *w;
   gint32 bias[MAX_CHANNELS];
   float scale[MAX_CHANNELS];
-  guint8 r[MAX_PIXELS * 80];
-  float r_floats[MAX_PIXELS * 80];
+  guint8 r[MAX_PIXELS * ROW];
+  float r_floats[MAX_PIXELS * ROW];
   ptrdiff_t offset[MAX_TAPS];
 } Case;
 
@@ -83,7 +84,7 @@ static void check_reference(const Case *c, const LusInt8Sums *s, const LusInt8Fi
 /** One call by every set; a width of 0: depthwise. */
 static void check_product(Case *c, LusInt8Sums *s, LusInt8Finish *f, int pixels, gboolean codes)
 {
-  gsize bytes = (MAX_PIXELS * 80 + 8) * (codes ? 1 : sizeof(float));
+  gsize bytes = (MAX_PIXELS * ROW + 8) * (codes ? 1 : sizeof(float));
   g_autofree guint8 *expected = g_malloc(bytes), *got = g_malloc(bytes);
   for (int i = 0; lus_kernels_nth(i); i++) {
     guint8 *out = i == 0 ? expected : got;
@@ -161,10 +162,10 @@ static void test_depthwise(void)
                      .taps = 1 + (int)lus_rng_below(rng, MAX_TAPS),
                      .w = c.w + lus_rng_below(rng, SHIFT + 1),
                      .bias = c.bias};
-    LusInt8Finish f = {.ldy = (gsize)n + lus_rng_below(rng, (guint)(80 - n) + 1),
+    LusInt8Finish f = {.ldy = (gsize)n + lus_rng_below(rng, (guint)(ROW - n) + 1),
                        .n = n,
                        .scale = c.scale,
-                       .ldr = (gsize)n + lus_rng_below(rng, (guint)(80 - n) + 1)};
+                       .ldr = (gsize)n + lus_rng_below(rng, (guint)(ROW - n) + 1)};
     check_finishes(&c, &s, &f, (int)lus_rng_below(rng, MAX_PIXELS + 1), rng);
   }
   lus_aligned_free(c.w);
