@@ -32,6 +32,7 @@ struct _GstLusOverlay {
   LusImage image;
   char model[65];           /* SHA-256 of the one that selected was looked over for */
   guint64 results;          /* seen in this stream */
+  gboolean told_metadata, told_masks; /* what is missing was told since start() */
   GstClockTime last_result; /* stream time of the last picture with a result */
   GstClockTime last_reused;
   gboolean attaching; /* the next elements take texts as metadata */
@@ -72,6 +73,7 @@ static gboolean start(GstBaseTransform *trans)
   GstLusOverlay *self = GST_LUS_OVERLAY(trans);
 
   self->overlay = lus_overlay_new();
+  self->told_metadata = self->told_masks = FALSE;
   forget_stream(self);
   if (self->overlay)
     return TRUE;
@@ -220,6 +222,8 @@ static LusStatus status_of(GstLusOverlay *self, const GstLusSegMeta *meta, GstCl
     return self->results ? LUS_STATUS_STALE : LUS_STATUS_NO_MODEL;
   if (!meta->segmentation)
     return status_without_result(meta->flags);
+  if (!meta->mask)
+    return LUS_STATUS_NO_MASKS;
   if (GST_CLOCK_TIME_IS_VALID(meta->age) && meta->age > (GstClockTime)self->config.expire_ns)
     return LUS_STATUS_STALE;
   return is_recent(self->last_reused, now, SLOW_MEMORY) ? LUS_STATUS_SLOW : LUS_STATUS_LIVE;
@@ -234,6 +238,20 @@ static void count_result(GstLusOverlay *self, const GstLusSegMeta *meta, GstCloc
     self->last_reused = now;
   else
     self->results++;
+}
+
+/* A line that lacks an element would show no masks, as if nothing were found. */
+static void warn_missing(GstLusOverlay *self, LusStatus status, const GstLusSegMeta *meta)
+{
+  if (status == LUS_STATUS_NO_MODEL && !meta && !self->told_metadata) {
+    self->told_metadata = TRUE;
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("No metadata of lussegment comes with the pictures."),
+                        ("Put lussegment before lusoverlay; elements between them may drop metadata, as those do that crop or flip."));
+  } else if (status == LUS_STATUS_NO_MASKS && !self->told_masks) {
+    self->told_masks = TRUE;
+    GST_ELEMENT_WARNING(self, STREAM, FAILED, ("The results have no masks, so that none is drawn."),
+                        ("Put lusconfmask between lussegment and lusoverlay."));
+  }
 }
 
 static gint64 mask_age(const GstLusOverlay *self, const GstLusSegMeta *meta, GstClockTime now)
@@ -276,6 +294,7 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
   GST_OBJECT_UNLOCK(self);
   if (unknown)
     warn_unknown(self, unknown, lus_model_info(placed.model));
+  warn_missing(self, state.status, meta);
   state.mask_age_ns = mask_age(self, meta, now);
   state.unchanged_ns = meta ? (gint64)meta->unchanged : 0;
   state.result_number = self->results;

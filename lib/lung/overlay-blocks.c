@@ -14,7 +14,7 @@
 static const char *const words[LUS_STATUS_N] = {
   [LUS_STATUS_LIVE] = "Live", [LUS_STATUS_SLOW] = "Slow", [LUS_STATUS_STALE] = "Stale",
   [LUS_STATUS_STARTING] = "Starting", [LUS_STATUS_NO_SIGNAL] = "No signal", [LUS_STATUS_FROZEN] = "Frozen",
-  [LUS_STATUS_NO_MODEL] = "No model", [LUS_STATUS_NO_CONTACT] = "No contact", [LUS_STATUS_NEW_DEPTH] = "New depth",
+  [LUS_STATUS_NO_MODEL] = "No model", [LUS_STATUS_NO_MASKS] = "No masks", [LUS_STATUS_NO_CONTACT] = "No contact", [LUS_STATUS_NEW_DEPTH] = "New depth",
 };
 
 /* --- status --- */
@@ -51,6 +51,7 @@ void lus_draw_mark(LusCanvas *canvas, const LusContent *content, const LusLayout
     break;
   case LUS_STATUS_NO_SIGNAL:
   case LUS_STATUS_NO_MODEL:
+  case LUS_STATUS_NO_MASKS:
   case LUS_STATUS_NO_CONTACT:
     cairo_set_line_width(cr, 0.2 * radius);
     cairo_new_sub_path(cr);

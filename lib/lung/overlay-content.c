@@ -44,6 +44,7 @@ static void fill_status(LusStatusContent *out, const LusOverlayState *state, con
     g_strlcpy(out->lines[1], "scanner output", sizeof out->lines[1]);
     break;
   case LUS_STATUS_NO_MODEL:
+  case LUS_STATUS_NO_MASKS:
     g_strlcpy(out->lines[0], "See the log", sizeof out->lines[0]);
     break;
   case LUS_STATUS_NO_CONTACT:

@@ -339,6 +339,39 @@ static void test_attach_while_playing(void)
   gst_harness_teardown(harness);
 }
 
+/* What the bus is told of a picture that comes twice; @warning NULL: nothing. */
+static void check_missing(GstBuffer *picture, const char *warning)
+{
+  GstHarness *harness = make_harness("", "GRAY8");
+  GstBus *bus = gst_bus_new();
+
+  gst_element_set_bus(harness->element, bus);
+  for (int i = 0; i < 2; i++) {
+    g_assert_cmpint(gst_harness_push(harness, gst_buffer_ref(picture)), ==, GST_FLOW_OK);
+    gst_buffer_unref(gst_harness_pull(harness));
+  }
+  if (warning)
+    fixture_assert_warning(bus, warning);
+  g_assert_null(gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING));
+  gst_element_set_bus(harness->element, NULL);
+  gst_object_unref(bus);
+  gst_buffer_unref(picture);
+  gst_harness_teardown(harness);
+}
+
+/* A line without one of the elements would look as if nothing were found: it is told, once. */
+static void test_missing(void)
+{
+  g_autofree char *caps = fixture_caps("GRAY8", WIDTH, HEIGHT);
+  GstBuffer *without = make_picture("GRAY8", 0);
+  GstLusSegMeta *meta = gst_buffer_get_lus_seg_meta(without);
+
+  check_missing(make_picture("GRAY8", 0), NULL);
+  check_missing(fixture_picture(caps, screen, 0), "No metadata of lussegment");
+  g_clear_pointer(&meta->mask, lus_mask_unref);
+  check_missing(without, "The results have no masks");
+}
+
 static void add_tests(void)
 {
   g_test_add_func("/lusoverlay/defaults", test_defaults);
@@ -348,6 +381,7 @@ static void add_tests(void)
   g_test_add_func("/lusoverlay/place", test_place);
   g_test_add_func("/lusoverlay/columns", test_columns);
   g_test_add_func("/lusoverlay/status", test_status);
+  g_test_add_func("/lusoverlay/missing", test_missing);
   g_test_add_func("/lusoverlay/switch-while-playing", test_switch_while_playing);
   g_test_add_func("/lusoverlay/shared-picture", test_shared_picture);
   g_test_add_func("/lusoverlay/caps-change", test_caps_change);
