@@ -172,9 +172,8 @@ static void find_strengths(const Work *work, const guint8 strength[256], guint8 
   const int *column = work->column + first;
   const guint8 *weights = work->column_weight + first;
   for (int i = 0; i < n; i++) {
-    int weight = weights[i];
     const guint16 *at = line + column[i];
-    out[i] = strength[((256 - weight) * at[0] + weight * at[1] + (1 << 15)) >> 16];
+    out[i] = strength[(256 * at[0] + weights[i] * (at[1] - at[0]) + (1 << 15)) >> 16];
   }
 }
 
