@@ -93,7 +93,7 @@ GstCaps *gst_lus_composition_remove_feature(GstCaps *caps)
   caps = gst_caps_make_writable(caps);
   for (guint i = 0; i < gst_caps_get_size(caps); i++)
     gst_caps_set_features(caps, i, NULL);
-  return gst_caps_simplify(caps);
+  return gst_caps_merge(gst_caps_new_empty(), caps); /* gst_caps_simplify() would mix frame rates and their order */
 }
 
 gboolean gst_lus_composition_has_feature(const GstCaps *caps)

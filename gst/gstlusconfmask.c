@@ -113,7 +113,7 @@ static GstCaps *transform_caps(GstBaseTransform *trans, GstPadDirection directio
       if (direction == GST_PAD_SINK)
         gst_structure_set(structure, "format", G_TYPE_STRING, "GRAY8", NULL);
     }
-    result = gst_caps_simplify(result);
+    result = gst_caps_merge(gst_caps_new_empty(), result); /* gst_caps_simplify() would mix frame rates and their order */
   }
   if (filter) {
     GstCaps *both = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);

@@ -40,6 +40,8 @@ struct _GstLusTestSrc {
   GstVideoInfo info;
   LusPhantom *phantom;
   guint64 frame;
+  guint64 since; /* the first frame at the caps' frame rate, */
+  GstClockTime since_pts; /* and its PTS */
   guint8 to_limited[256]; /* full-range luma to 16..235 */
 };
 
@@ -74,7 +76,7 @@ static gboolean start(GstBaseSrc *base)
 {
   GstLusTestSrc *self = GST_LUS_TEST_SRC(base);
 
-  self->frame = 0;
+  self->frame = self->since = self->since_pts = 0;
   send_zone(self);
   return TRUE;
 }
@@ -99,12 +101,26 @@ static GstCaps *fixate(GstBaseSrc *base, GstCaps *caps)
   return GST_BASE_SRC_CLASS(gst_lus_test_src_parent_class)->fixate(base, caps);
 }
 
+static GstClockTime pts_of(const GstLusTestSrc *self, guint64 frame)
+{
+  const guint64 second = GST_SECOND * (guint64)self->info.fps_d;
+
+  return self->since_pts + gst_util_uint64_scale(frame - self->since, second, (guint64)self->info.fps_n);
+}
+
+/* Another frame rate goes on where the one before ends. */
 static gboolean set_caps(GstBaseSrc *base, GstCaps *caps)
 {
   GstLusTestSrc *self = GST_LUS_TEST_SRC(base);
+  GstVideoInfo info;
 
-  if (!gst_video_info_from_caps(&self->info, caps))
+  if (!gst_video_info_from_caps(&info, caps))
     return FALSE;
+  if (self->frame > 0 && (info.fps_n != self->info.fps_n || info.fps_d != self->info.fps_d)) {
+    self->since_pts = pts_of(self, self->frame);
+    self->since = self->frame;
+  }
+  self->info = info;
   gst_base_src_set_blocksize(base, (guint)self->info.size);
   g_clear_pointer(&self->phantom, lus_phantom_free);
   return TRUE;
@@ -169,8 +185,7 @@ static gboolean query(GstBaseSrc *base, GstQuery *query)
     GstFormat format;
     gst_query_parse_duration(query, &format, NULL);
     if (format == GST_FORMAT_TIME && base->num_buffers >= 0) {
-      guint64 n = (guint64)base->num_buffers * (guint64)self->info.fps_d;
-      gst_query_set_duration(query, format, (gint64)gst_util_uint64_scale_int(n, GST_SECOND, self->info.fps_n));
+      gst_query_set_duration(query, format, (gint64)pts_of(self, MAX((guint64)base->num_buffers, self->since)));
       return TRUE;
     }
   }
@@ -236,8 +251,8 @@ static void finish_i420(GstLusTestSrc *self, GstVideoFrame *frame)
 static GstFlowReturn fill(GstPushSrc *push, GstBuffer *buffer)
 {
   GstLusTestSrc *self = GST_LUS_TEST_SRC(push);
-  const guint64 fps_n = (guint64)self->info.fps_n, second = GST_SECOND * (guint64)self->info.fps_d;
-  GstClockTime pts = gst_util_uint64_scale(self->frame, second, fps_n);
+  const GstClockTime pts = pts_of(self, self->frame);
+  const double since = (double)self->since_pts / GST_SECOND;
   GstVideoFrame frame;
 
   if (!draw_scene(self))
@@ -246,14 +261,14 @@ static GstFlowReturn fill(GstPushSrc *push, GstBuffer *buffer)
     GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("Cannot write to the picture's memory."), (NULL));
     return GST_FLOW_ERROR;
   }
-  lus_phantom_render(self->phantom, (double)self->frame * self->info.fps_d / self->info.fps_n,
+  lus_phantom_render(self->phantom, since + (double)(self->frame - self->since) * self->info.fps_d / self->info.fps_n,
                      GST_VIDEO_FRAME_PLANE_DATA(&frame, 0), GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0), NULL);
   if (GST_VIDEO_FRAME_FORMAT(&frame) == GST_VIDEO_FORMAT_I420)
     finish_i420(self, &frame);
   gst_video_frame_unmap(&frame);
   GST_BUFFER_PTS(buffer) = pts;
   GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-  GST_BUFFER_DURATION(buffer) = gst_util_uint64_scale(self->frame + 1, second, fps_n) - pts;
+  GST_BUFFER_DURATION(buffer) = pts_of(self, self->frame + 1) - pts;
   GST_BUFFER_OFFSET(buffer) = self->frame++;
   GST_BUFFER_OFFSET_END(buffer) = self->frame;
   return GST_FLOW_OK;

@@ -435,7 +435,7 @@ static GstElement *make(const char *elements, const char *what, GError **error)
   return bin;
 }
 
-static GstElement *make_source(const Options *options, GError **error)
+static GstElement *make_source_elements(const Options *options, GError **error)
 {
   if (options->source) {
     g_autofree char *elements = g_strconcat(options->source, " ! identity", NULL); /* it may end with caps */
@@ -448,6 +448,18 @@ static GstElement *make_source(const Options *options, GError **error)
   if (bin) {
     g_autoptr(GstElement) device = gst_bin_get_by_name(GST_BIN(bin), "device");
     g_object_set(device, "device", options->device ? options->device : "/dev/video0", NULL);
+  }
+  return bin;
+}
+
+/* What waits for a decodebin's pads is not linked yet, but that is no place for others. */
+static GstElement *make_source(const Options *options, GError **error)
+{
+  GstElement *bin = make_source_elements(options, error);
+  g_autoptr(GstPad) waiting = bin ? gst_element_get_static_pad(bin, "sink") : NULL;
+  if (waiting) {
+    gst_ghost_pad_set_target(GST_GHOST_PAD(waiting), NULL);
+    gst_element_remove_pad(bin, waiting);
   }
   return bin;
 }

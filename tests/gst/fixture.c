@@ -266,6 +266,22 @@ void fixture_assert_warning(GstBus *bus, const char *text)
   gst_message_unref(message);
 }
 
+void fixture_play(const char *line)
+{
+  GstElement *pipeline = gst_parse_launch(line, NULL);
+  GstBus *bus = gst_element_get_bus(pipeline);
+  GstMessage *message;
+
+  gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  g_assert_nonnull(message);
+  g_assert_cmpint(GST_MESSAGE_TYPE(message), ==, GST_MESSAGE_EOS);
+  gst_message_unref(message);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(bus);
+  gst_object_unref(pipeline);
+}
+
 gboolean fixture_fails_ready(const char *name, const char *property, const char *value, const char *text)
 {
   GstBus *bus;

@@ -52,5 +52,7 @@ void fixture_push_zone(GstHarness *harness, const char *zone);
 GstElement *fixture_element(const char *name, GstBus **bus);
 /** The first WARNING on @bus, which is taken, holds @text. */
 void fixture_assert_warning(GstBus *bus, const char *text);
+/** Plays @line to its end. */
+void fixture_play(const char *line);
 /** TRUE if going to READY fails and the error message contains @text. */
 gboolean fixture_fails_ready(const char *name, const char *property, const char *value, const char *text);

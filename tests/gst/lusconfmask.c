@@ -362,6 +362,12 @@ static void test_hysteresis(void)
   }
 }
 
+/* videorate prefers one frame rate to all others; GStreamer warns where caps come back with both in one list. */
+static void test_frame_rates(void)
+{
+  fixture_play("lustestsrc num-buffers=2 ! lusconfmask output=mask ! videorate ! video/x-raw,framerate=7/1 ! fakesink");
+}
+
 static void add_tests(void)
 {
   g_test_add_func("/lusconfmask/defaults", test_defaults);
@@ -376,6 +382,7 @@ static void add_tests(void)
   g_test_add_func("/lusconfmask/output-mask-placed", test_output_mask_placed);
   g_test_add_func("/lusconfmask/no-result", test_no_result);
   g_test_add_func("/lusconfmask/caps-change", test_caps_change);
+  g_test_add_func("/lusconfmask/frame-rates", test_frame_rates);
 }
 
 int main(int argc, char **argv)

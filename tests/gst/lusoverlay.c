@@ -339,6 +339,12 @@ static void test_attach_while_playing(void)
   gst_harness_teardown(harness);
 }
 
+/* videorate prefers one frame rate to all others; GStreamer warns where caps come back with both in one list. */
+static void test_frame_rates(void)
+{
+  fixture_play("lustestsrc num-buffers=2 ! lusoverlay ! videorate ! video/x-raw,framerate=7/1 ! fakesink");
+}
+
 /* What the bus is told of a picture that comes twice; @warning NULL: nothing. */
 static void check_missing(GstBuffer *picture, const char *warning)
 {
@@ -388,6 +394,7 @@ static void add_tests(void)
   g_test_add_func("/lusoverlay/attached", test_attached);
   g_test_add_func("/lusoverlay/not-attached", test_not_attached);
   g_test_add_func("/lusoverlay/attach-while-playing", test_attach_while_playing);
+  g_test_add_func("/lusoverlay/frame-rates", test_frame_rates);
 }
 
 int main(int argc, char **argv)

@@ -134,6 +134,35 @@ static void test_timestamps(void)
   gst_harness_teardown(harness);
 }
 
+/* The frame rate changes while the picture of 40 ms waits: time goes on from 80 ms, and so does the scene. */
+static void test_frame_rate_change(void)
+{
+  GstHarness *steady = play("seed=3", "GRAY8", 64, 48, 25, 1), *harness = play("seed=3 is-live=true", "GRAY8", 64, 48, 25, 1);
+  GstElement *filter = gst_harness_find_element(harness, "capsfilter");
+  static const GstClockTime expected[] = {0, 40000000, 80000000, 180000000, 280000000};
+  g_autofree char *text = g_strdup_printf(CAPS, "GRAY8", 64, 48, 10, 1);
+
+  for (gsize n = 0; n < G_N_ELEMENTS(expected); n++) {
+    g_assert_true(gst_harness_crank_single_clock_wait(harness));
+    GstBuffer *buffer = gst_harness_pull(harness), *same = n < 3 ? gst_harness_pull(steady) : gst_buffer_ref(buffer);
+    GstMapInfo map;
+    g_assert_cmpuint(GST_BUFFER_PTS(buffer), ==, expected[n]);
+    gst_buffer_map(same, &map, GST_MAP_READ);
+    g_assert_cmpuint(gst_buffer_get_size(buffer), ==, map.size);
+    g_assert_cmpint(gst_buffer_memcmp(buffer, 0, map.data, map.size), ==, 0);
+    gst_buffer_unmap(same, &map);
+    gst_buffer_unref(same);
+    gst_buffer_unref(buffer);
+    if (n == 0) {
+      g_assert_true(gst_harness_wait_for_clock_id_waits(harness, 1, 60));
+      gst_util_set_object_arg(G_OBJECT(filter), "caps", text);
+    }
+  }
+  gst_object_unref(filter);
+  gst_harness_teardown(steady);
+  gst_harness_teardown(harness);
+}
+
 static void assert_next_zone(GstHarness *harness, const char *zone)
 {
   GstEvent *event;
@@ -218,6 +247,7 @@ static void add_tests(void)
   g_test_add_func("/lustestsrc/stream-id", test_stream_id);
   g_test_add_func("/lustestsrc/limited-range", test_limited_range);
   g_test_add_func("/lustestsrc/timestamps", test_timestamps);
+  g_test_add_func("/lustestsrc/frame-rate-change", test_frame_rate_change);
   g_test_add_func("/lustestsrc/zone", test_zone);
   g_test_add_func("/lustestsrc/live", test_live);
   g_test_add_func("/lustestsrc/sizes", test_sizes);
