@@ -35,12 +35,18 @@ static inline Outputs outputs_from(const LusInt8Finish *f, int o)
   return c;
 }
 
-/* Where there is nothing to add: codes of the sums. */
+/* Codes of the sums of 16 outputs with those scales, still as wide as the sums. */
+static inline __m512i wide_codes(const Outputs *c, __m512 scale, __m512i sums)
+{
+  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+  v = _mm512_min_ps(_mm512_max_ps(v, c->low), c->high);
+  return _mm512_add_epi32(_mm512_cvtps_epi32(v), c->zero);
+}
+
+/* Where there is nothing to add. */
 static inline __m128i codes_of(const Outputs *c, __m512i sums)
 {
-  __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), c->scale);
-  v = _mm512_min_ps(_mm512_max_ps(v, c->low), c->high);
-  return _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(v), c->zero));
+  return _mm512_cvtepi32_epi8(wide_codes(c, c->scale, sums));
 }
 
 /* Sums of PIXELS pixels and VECTORS x 16 outputs into @s, or their codes where @s is NULL. */
@@ -240,8 +246,7 @@ static void depthwise64(const LusInt8Sums *sums, const LusInt8Finish *f, int pix
   }
   load64(bias, sums->bias + first, n);
   load64(scale, f->scale + first, n);
-  const __m512 low = _mm512_set1_ps((float)(f->low - f->zero)), high = _mm512_set1_ps((float)(f->high - f->zero));
-  const __m512i zero = _mm512_set1_epi32(f->zero);
+  const Outputs c = outputs_from(f, first); /* of the limits */
   for (int p = 0; p < pixels; p++) {
     const uint8_t *x = sums->x + (size_t)p * sums->step;
     __m512i acc[4] = {bias[0], bias[1], bias[2], bias[3]};
@@ -252,11 +257,8 @@ static void depthwise64(const LusInt8Sums *sums, const LusInt8Finish *f, int pix
       _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)
         __asm__("vpdpbusd %1, %2, %0" : "+v"(acc[j]) : "v"(w[i][j]), "v"(four[j]));
     }
-    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
-      __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[j]), _mm512_castsi512_ps(scale[j]));
-      v = _mm512_min_ps(_mm512_max_ps(v, low), high);
-      acc[j] = _mm512_add_epi32(_mm512_cvtps_epi32(v), zero);
-    }
+    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)
+      acc[j] = wide_codes(&c, _mm512_castsi512_ps(scale[j]), acc[j]);
     __m512i words = _mm512_packs_epi32(acc[0], acc[1]), others = _mm512_packs_epi32(acc[2], acc[3]);
     _mm512_mask_storeu_epi8(f->codes + (size_t)p * f->ldy + (size_t)first, mask, _mm512_packus_epi16(words, others));
   }

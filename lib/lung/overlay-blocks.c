@@ -14,7 +14,8 @@
 static const char *const words[LUS_STATUS_N] = {
   [LUS_STATUS_LIVE] = "Live", [LUS_STATUS_SLOW] = "Slow", [LUS_STATUS_STALE] = "Stale",
   [LUS_STATUS_STARTING] = "Starting", [LUS_STATUS_NO_SIGNAL] = "No signal", [LUS_STATUS_FROZEN] = "Frozen",
-  [LUS_STATUS_NO_MODEL] = "No model", [LUS_STATUS_NO_MASKS] = "No masks", [LUS_STATUS_NO_CONTACT] = "No contact", [LUS_STATUS_NEW_DEPTH] = "New depth",
+  [LUS_STATUS_NO_MODEL] = "No model", [LUS_STATUS_NO_CONTACT] = "No contact", [LUS_STATUS_NEW_DEPTH] = "New depth",
+  [LUS_STATUS_NO_MASKS] = "No masks",
 };
 
 /* --- status --- */

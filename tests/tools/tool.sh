@@ -116,6 +116,8 @@ check "quantize: share" gives 2 "--least-int8 must be 0 to 100" quantize model.o
 check "quantize: a part of one" gives 2 "98.5, not 0.985" quantize model.onnx phantom:2 -o q.onnx --iou 0.985
 check "quantize: over a clip" gives 1 "y.mkv: is an input and would be replaced" quantize model.onnx y.mkv -o ./y.mkv
 check "quantize: effects and check" gives 0 "2 samples of the test split" quantize model.onnx phantom:2 -o q.onnx --effects --check 2
+sed 's/Relu/Tanh/g' model.onnx > tanh.onnx
+check "quantize: what cannot be written is told before the work" gives 1 "Tanh is read but not written" quantize tanh.onnx none -o q.onnx
 check "quantize: no data" gives 1 "none" quantize model.onnx none -o q.onnx
 check "quantize" gives 0 "of the multiplications in 8-bit integers" quantize model.onnx phantom:2 -o q.onnx
 check "quantize: clips" gives 0 "3 samples it was made with" quantize model.onnx clips/a/x.mkv clips/b y.mkv -o qc.onnx --samples 5 --threads 1
