@@ -4,25 +4,10 @@
 # lus segment, a C program against liblus-dev, and removal.
 #   tests/packages.sh [FOLDER]   as root; FOLDER (default: a temporary one, removed afterwards) receives the chroot
 set -euo pipefail
-kept=${1:+$(realpath -m "$1")}
-cd "$(dirname "$0")/.."
-[ "$(id -u)" -eq 0 ] || { echo "error: debootstrap needs root" >&2; exit 1; }
-command -v debootstrap >/dev/null || { echo "error: install debootstrap" >&2; exit 1; }
-root=${kept:-$(mktemp -d)}
-cleanup() {
-  ! mountpoint -q "$root/proc" || umount "$root/proc"
-  [ -n "$kept" ] || rm -rf "$root"
-}
-trap cleanup EXIT
-[ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$root" >/dev/null
+. "$(dirname "$0")/chroot.sh"
+make_root bookworm
 rm -rf "$root/packages"
 pipelines/packages.sh "$root/packages"
-mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-run() {
-  local start=$SECONDS
-  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot "$root" /bin/bash -euc "cd /root && $1"
-  echo "-- $1: $((SECONDS - start)) s"
-}
 recommended=$(sed -n '/^Package: gstreamer1.0-lus/,/^Description/p' debian/control |
   sed -n '/^Recommends:/,/^[DS]/p' | grep -v '^Des' | sed 's/^Recommends://; s/,/ /g' | tr '\n' ' ')
 run "apt-get update -q >/dev/null; apt-get install -q -y --no-install-recommends /packages/*.deb $recommended gcc libc6-dev pkg-config >/dev/null"
