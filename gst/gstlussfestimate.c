@@ -104,10 +104,9 @@ static void tell_zone(GstLusSfEstimate *self, const char *zone)
 /* Writes exam-file if there is anything new to write. What another thread is writing is written too when this returns. */
 static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
 {
-  G_GNUC_UNUSED g_autoptr(GRecMutexLocker) writing = g_rec_mutex_locker_new(&self->writing);
+  g_autoptr(GRecMutexLocker) writing = g_rec_mutex_locker_new(&self->writing);
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL, *path = NULL;
-
   g_mutex_lock(&self->lock);
   text = gst_lus_exam_take_text(exam, &path);
   g_mutex_unlock(&self->lock);
@@ -118,6 +117,7 @@ static void write_exam(GstLusSfEstimate *self, GstLusExam *exam)
   g_mutex_lock(&self->lock);
   gst_lus_exam_note_unwritten(exam);
   g_mutex_unlock(&self->lock);
+  g_clear_pointer(&writing, g_rec_mutex_locker_free); /* who hears of it may wait for a thread that writes */
   GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("%s", error->message), ("The exam could not be written; see exam-file."));
 }
 

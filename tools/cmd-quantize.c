@@ -259,7 +259,7 @@ static gboolean load_data(LusSamples **samples, LusSamples **test, const char *t
   LusToolData data;
   if (!lus_tool_data_open(&data, text, error))
     return FALSE;
-  *samples = load(&data, LUS_SPLIT_TRAIN, 0, info, o, progress, error);
+  *samples = load(&data, LUS_SPLIT_TRAIN, MIN(o->samples, data.phantoms), info, o, progress, error);
   if (*samples && o->check > 0)
     *test = load(&data, LUS_SPLIT_TEST, o->check, info, o, progress, error);
   lus_tool_data_clear(&data);
