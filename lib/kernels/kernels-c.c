@@ -27,6 +27,21 @@ static void affine(float *y, const float *x, const float *scale, const float *sh
   }
 }
 
+static void project(float *y, const float *x, const float *scale, const float *shift, int relu_before, const float *w,
+                    const float *bias, size_t rows, int c, int k)
+{
+  for (size_t i = 0; i < rows; i++, x += c) {
+    for (int o = 0; o < k; o++) {
+      float sum = bias ? bias[o] : 0;
+      for (int j = 0; j < c; j++) {
+        float v = scale[j] * x[j] + shift[j];
+        sum += w[(size_t)o * (size_t)c + (size_t)j] * (relu_before ? relu(v) : v);
+      }
+      *y++ = sum;
+    }
+  }
+}
+
 static void relu_backward(float *dy, const float *y, size_t n)
 {
   for (size_t i = 0; i < n; i++)
@@ -370,6 +385,7 @@ const LusKernels lus_kernels_c = {
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,
     .affine = affine,
+    .project = project,
     .activate = lus_activate_c,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

@@ -495,6 +495,7 @@ static void panel_product(float *y, size_t ldy, const float *const *x, size_t st
     panel_rows_1(&p, (size_t)rows);
 }
 
+#include "kernels/kernels-vector-project.h"
 #include "kernels/kernels-vector-winograd.h"
 
 /* ---- outer products: tiles of c in registers ---- */
@@ -637,6 +638,7 @@ const LusKernels LUS_VECTOR_NAME = {
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,
     .affine = affine,
+    .project = project,
     .activate = LUS_VECTOR_ACTIVATE,
     .relu_backward = relu_backward,
     .add_scaled = add_scaled,

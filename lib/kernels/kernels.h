@@ -78,6 +78,10 @@ typedef struct {
    * shift, r NULL: 0. In place: y may be x or r. */
   void (*affine)(float *y, const float *x, const float *scale, const float *shift, const float *r,
                  int relu, size_t rows, int c);
+  /** y[i][o] = bias[o] + sum over j < c of w[o][j] act(scale[j] x[i][j] + shift[j]) for o < k, in any order; act is relu or
+   * nothing; bias NULL: 0. Made for few outputs: w[o] is read for every row. */
+  void (*project)(float *y, const float *x, const float *scale, const float *shift, int relu, const float *w,
+                  const float *bias, size_t rows, int c, int k);
   /** y[i pitch + j] = the activation of x[i pitch + j] for i < rows, j < c; pitch >= c. In place: y may be x. Where e^-x is
    * in it the relative error is at most 2e-7, and results below 1e-38 may be 0. A number's result does not depend on its
    * place. */

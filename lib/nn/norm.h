@@ -17,5 +17,7 @@ LusNorm *lus_norm_new(const LusStep *step, int groups);
 void lus_norm_free(gpointer norm);
 /** Floats of LusRun's shared space that the statistics need. */
 gsize lus_norm_shared_floats(const LusNorm *norm, int c);
+/** @pixels of the step's x, from @x on, normalised, and projected where the step does that, to @y. */
+void lus_norm_apply(const LusNorm *norm, const LusStep *step, float *y, const float *x, gsize pixels);
 /** GroupNorm's a and b from the step's x. */
 void lus_norm_group_statistics(const LusNorm *norm, const LusStep *step, const LusRun *run);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GroupNorm, ReLU and a linear Resize at once, in infer mode: rows are normalised on their way into the
- * interpolation, so that the normalised map is never stored. */
+/* GroupNorm, ReLU, maybe a 1x1 convolution of few outputs, and a linear Resize at once, in infer mode: rows are normalised on their
+ * way into the interpolation, so that the normalised map is never stored. */
 #include "kernels/kernels.h"
 #include "nn/norm.h"
 #include "nn/resize.h"
@@ -17,7 +17,7 @@ typedef struct {
   const LusRun *run;
 } Job;
 
-/* The last two rows of x that a thread has normalised. */
+/* The last two rows of x that a thread has normalised, and projected. */
 typedef struct {
   float *line[2];
   int row[2];
@@ -29,8 +29,7 @@ static const float *normalised_row(const LusStep *step, Rows *rows, int row)
   int k = row & 1;
   if (rows->row[k] != row) {
     gsize w = (gsize)step->x->w, c = (gsize)step->x->c;
-    lus_kernels()->affine(rows->line[k], step->x->data + (gsize)row * w * c, state->norm->a,
-                          state->norm->b, NULL, step->relu_before, w, step->x->c);
+    lus_norm_apply(state->norm, step, rows->line[k], step->x->data + (gsize)row * w * c, w);
     rows->row[k] = row;
   }
   return rows->line[k];
@@ -42,7 +41,7 @@ static void rows_item(void *data, int item, int thread)
   const LusStep *step = job->step;
   const NormResize *state = step->state;
   const LusResizeAxis *v = &state->axis[0], *u = &state->axis[1];
-  gsize c = (gsize)step->x->c, in_row = (gsize)u->in * c, out_row = (gsize)u->out * c;
+  gsize c = (gsize)step->y->c, in_row = (gsize)u->in * c, out_row = (gsize)u->out * c;
   float *scratch = job->run->scratch + (gsize)thread * job->run->scratch_stride;
   Rows rows = {.line = {scratch, scratch + in_row}, .row = {-1, -1}};
   float *mixed = scratch + 2 * in_row;
@@ -54,7 +53,7 @@ static void rows_item(void *data, int item, int thread)
       line = mixed;
     }
     float *out = step->y->data + (gsize)o * out_row;
-    lus_kernels()->lerp_pixels(out, line, u->i0, u->i1, u->w, (gsize)u->out, step->x->c);
+    lus_kernels()->lerp_pixels(out, line, u->i0, u->i1, u->w, (gsize)u->out, step->y->c);
     if (step->r || step->relu)
       lus_kernels()->affine(out, out, NULL, NULL,
                             step->r ? step->r->data + (gsize)o * out_row : NULL, step->relu, out_row,
@@ -91,7 +90,7 @@ static gboolean prepare(LusStep *step, GError **error)
   const LusOpAttrs *a = &step->resize->attrs;
   lus_resize_axis_init(&state->axis[0], a, 0, step->x->h, step->y->h, FALSE);
   lus_resize_axis_init(&state->axis[1], a, 1, step->x->w, step->y->w, FALSE);
-  step->scratch = 3 * (gsize)step->x->w * (gsize)step->x->c;
+  step->scratch = 3 * (gsize)step->x->w * (gsize)step->y->c;
   return TRUE;
 }
 

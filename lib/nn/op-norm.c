@@ -25,14 +25,29 @@ static void item_range(const LusNorm *norm, int item, gsize *first, gsize *count
   *count = (gsize)(MIN(begin + norm->pixels_per_item, norm->pixels) - begin);
 }
 
-static void apply_relu_add(const LusStep *step, const LusNorm *norm, gsize first, gsize end)
+void lus_norm_apply(const LusNorm *norm, const LusStep *step, float *y, const float *x, gsize pixels)
 {
-  gsize c = (gsize)step->x->c, chunk = MAX(CHUNK_FLOATS / c, 1);
+  const LusNode *conv = step->project;
+  if (!conv) {
+    lus_kernels()->affine(y, x, norm->a, norm->b, NULL, step->relu_before, pixels, step->x->c);
+    return;
+  }
+  const LusValue *values = step->graph->values;
+  gboolean bias = step->project_bias && conv->n_inputs > 2 && conv->inputs[2] >= 0;
+  lus_kernels()->project(y, x, norm->a, norm->b, step->relu_before, values[conv->inputs[1]].constant->data,
+                         bias ? values[conv->inputs[2]].constant->data : NULL, pixels, step->x->c, step->y->c);
+}
+
+/* What stands between the norm and r, then r. */
+static void apply_and_add(const LusStep *step, const LusNorm *norm, gsize first, gsize end)
+{
+  gsize c = (gsize)step->x->c, k = (gsize)step->y->c, chunk = MAX(CHUNK_FLOATS / c, 1);
   for (gsize n; first < end; first += n) {
     n = MIN(end - first, chunk);
-    float *y = step->y->data + first * c;
-    lus_kernels()->affine(y, step->x->data + first * c, norm->a, norm->b, NULL, TRUE, n, step->x->c);
-    lus_kernels()->affine(y, y, NULL, NULL, step->r->data + first * c, step->relu, n, step->x->c);
+    float *y = step->y->data + first * k;
+    lus_norm_apply(norm, step, y, step->x->data + first * c, n);
+    if (step->r || step->relu)
+      lus_kernels()->affine(y, y, NULL, NULL, step->r ? step->r->data + first * k : NULL, step->relu, n, step->y->c);
   }
 }
 
@@ -44,8 +59,8 @@ static void apply_item(void *data, int item, int thread)
   const LusNorm *norm = job->norm;
   gsize first, count, c = (gsize)step->x->c;
   item_range(norm, item, &first, &count);
-  if (step->relu_before) {
-    apply_relu_add(step, norm, first, first + count);
+  if (step->relu_before || step->project) {
+    apply_and_add(step, norm, first, first + count);
     return;
   }
   lus_kernels()->affine(step->y->data + first * c, step->x->data + first * c, norm->a, norm->b,

@@ -137,6 +137,8 @@ struct _LusStep {
   const LusNode *node;
   const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
   const LusNode *resize; /* GroupNorm in infer mode: the Resize that follows, or NULL */
+  const LusNode *project; /* GroupNorm in infer mode: a 1x1 Conv before resize and r, whose result y is, or NULL */
+  gboolean project_bias;  /* and its bias is added here */
   const gssize *offsets; /* of lus_graph_parameter_offsets() */
   guint position;        /* in the list of steps while it is built */
   int x_value, r_value, y_value; /* r_value -1: nothing is added */
@@ -147,7 +149,7 @@ struct _LusStep {
   /* On codes: the Quantize nodes that tell what x, r and y stand for; NULL: floats. */
   const LusNode *x_codes, *r_codes, *y_codes;
   const LusNode *inner_codes; /* rounds the operator's own result before r is added, or NULL */
-  gboolean relu_before; /* with resize: a ReLU between the two; of a GroupNorm, on codes too: one before r is added */
+  gboolean relu_before; /* with resize or project: a ReLU behind the norm; of a GroupNorm, on codes too: one before r is added */
   gboolean relu;
   LusActivation activation; /* infer mode, with a class that activates: last of all, and then without relu */
   gboolean train;

@@ -258,6 +258,8 @@ static void set_maps(LusPlan *plan, const LusGraph *graph)
     step->y = &plan->maps[step->y_value];
     step->r = step->r_value >= 0 ? &plan->maps[step->r_value] : NULL;
     step->maps = plan->maps;
+    if (step->project)
+      step->y->c = graph->values[step->project->output].shape[1];
     for (int k = 0; k < step->n_maps; k++)
       if (graph->values[step->node->inputs[k]].constant)
         plan->is_constant[step->node->inputs[k]] = TRUE;
@@ -634,6 +636,8 @@ static void describe_operators(const LusStep *step, char *text, gsize size)
     g_strlcat(text, "+BatchNormalization", size);
   if (step->relu_before)
     g_strlcat(text, "+Relu", size);
+  if (step->project)
+    g_strlcat(text, "+Conv", size);
   if (step->resize)
     g_strlcat(text, "+Resize", size);
   if (step->r_half)
@@ -655,7 +659,8 @@ void lus_plan_get_step(const LusPlan *plan, int i, LusPlanStep *out)
       .name = step->node->name,
       .method = step->class->method ? step->class->method(step) : "",
       .shape = {step->y->c, step->y->h, step->y->w},
-      .flop = lus_node_flop(step->graph, step->node),
+      .flop = lus_node_flop(step->graph, step->node) +
+              (step->project ? 2. * step->x->h * step->x->w * step->x->c * step->y->c : 0),
       .weight_bytes = step->weights * sizeof(float),
       .ms = plan->ms ? plan->ms[i] : 0,
   };

@@ -52,7 +52,7 @@ static LusStep *only_reader(const Builder *b, int value, const LusStepClass *cla
 
 static gboolean is_plain(const LusStep *step)
 {
-  return step->activation.kind == LUS_ACTIVATION_NONE && !step->resize && !step->norm;
+  return step->activation.kind == LUS_ACTIVATION_NONE && !step->resize && !step->norm && !step->project;
 }
 
 /* Puts @step in the place of @last, whose result it gives. */

@@ -168,11 +168,50 @@ static void fold_doubling(Builder *b, LusStep *step)
   remove_step(b, resize);
 }
 
+#define PROJECT_MAX 16 /* outputs of a convolution that is done for each row of pixels */
+
+/* Whether @value is a sum of normalised and maybe resized maps, each read by the next one only: linear in every one of them behind
+ * its own ReLU. */
+static gboolean is_sum_of_norms(const Builder *b, int value)
+{
+  for (const LusStep *step; value >= 0; value = step->r_value) {
+    step = b->maker[value];
+    if (!step || b->uses[value] != 1 || step->project ||
+        (step->class != &lus_step_group_norm && step->class != &lus_step_norm_resize))
+      return FALSE;
+    gboolean relu_first = step->class == &lus_step_group_norm && step->r_value < 0;
+    if (step->relu && !relu_first)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* A Feature Pyramid Network's head: what a 1x1 convolution makes of a sum of maps is the sum of what it makes of each, before
+ * that was resized, since the weights of a linear Resize sum to 1. So neither the sum nor a large map is ever made. */
+static gboolean fold_head(Builder *b, const LusNode *node)
+{
+  const LusOpAttrs *a = &node->attrs;
+  const int *weights = b->graph->values[node->inputs[1]].constant->dims;
+  if (b->train || a->groups != 1 || a->kernel[0] != 1 || a->kernel[1] != 1 || a->stride[0] != 1 || a->stride[1] != 1 ||
+      a->pad[0] + a->pad[1] + a->pad[2] + a->pad[3] != 0 || weights[0] > PROJECT_MAX || 2 * weights[0] > weights[1] ||
+      !is_sum_of_norms(b, node->inputs[0]))
+    return FALSE;
+  LusStep *last = b->maker[node->inputs[0]];
+  for (LusStep *step = last; step; step = step->r_value >= 0 ? b->maker[step->r_value] : NULL) {
+    step->project = node;
+    step->project_bias = step->r_value < 0;
+    step->relu_before |= step->relu;
+    step->relu = FALSE;
+  }
+  redirect(b, last, node->output);
+  return TRUE;
+}
+
 static gboolean fold_resize(Builder *b, const LusNode *node)
 {
   LusStep *step = b->maker[node->inputs[0]];
   if (b->train || node->attrs.mode != LUS_RESIZE_LINEAR || !step || b->uses[node->inputs[0]] != 1 ||
-      step->class != &lus_step_group_norm || step->r_value >= 0)
+      step->class != &lus_step_group_norm || step->r_value >= 0 || step->project)
     return FALSE;
   step->class = &lus_step_norm_resize;
   step->resize = node;
@@ -193,7 +232,7 @@ static LusStep *norm_relu_maker(const Builder *b, int value)
 {
   LusStep *step = b->maker[value];
   gboolean usable = !b->train && step && b->uses[value] == 1 && step->class == &lus_step_group_norm && step->relu &&
-                    step->r_value < 0;
+                    step->r_value < 0 && !step->project;
   return usable ? step : NULL;
 }
 
@@ -247,7 +286,7 @@ static void add_node(Builder *b, const LusNode *node)
       (node->type == LUS_OP_MUL && (fold_gate(b, node, 0) || fold_gate(b, node, 1))) ||
       (node->type == LUS_OP_ADD && fold_add(b, node)) ||
       (node->type == LUS_OP_BATCH_NORM && fold_batch_norm(b, node)) ||
-      (node->type == LUS_OP_RESIZE && fold_resize(b, node)))
+      (node->type == LUS_OP_RESIZE && fold_resize(b, node)) || (node->type == LUS_OP_CONV && fold_head(b, node)))
     return;
   LusStep *step = append(b, node);
   step->activation = lus_node_activation(node);

@@ -155,6 +155,15 @@ static void call_affine_in_place(const LusKernels *k, float *out, float *out2, f
     k->affine(out, out, g->a, g->b, g->r, g->flag & 1, s->rows, s->c);
 }
 
+/* One to seven outputs, as far as there is room; weights are the rows of y. */
+static void call_project(const LusKernels *k, float *out, float *out2, float *out3, const Arguments *g, const Shape *s)
+{
+  (void)out2, (void)out3;
+  int outputs = MIN(1 + (g->flag >> 2), s->c);
+  if ((gsize)outputs <= s->rows)
+    k->project(out, g->x, g->a, g->b, g->flag & 1, g->y, g->flag & 2 ? g->d : NULL, s->rows, s->c, outputs);
+}
+
 /* Each kind in turn; c - 1 of c columns, so that rows are apart. */
 static void call_activate(const LusKernels *k, float *out, float *out2, float *out3,
                           const Arguments *g, const Shape *s)
@@ -275,6 +284,7 @@ typedef struct {
  * kernels get finite ones. */
 static const Kernel kernel_cases[] = {
     {"affine", call_affine, 16, 1e-6, TRUE},
+    {"project", call_project, 28, 1e-5, FALSE},
     {"activate", call_activate, 16, 1e-6, TRUE},
     {"activate in place", call_activate_in_place, 16, 1e-6, TRUE},
     {"affine in place", call_affine_in_place, 16, 1e-6, FALSE},
@@ -357,6 +367,11 @@ static void test_reference_values(void)
   g_assert_cmpfloat(y[1], ==, 5);
   g_assert_cmpfloat(y[2], ==, 7);
   g_assert_true(isnan(y[3]));
+  k->project(y, (float[]){1, -2, 3, 4}, (float[]){2, 3}, (float[]){1, 1}, TRUE, (float[]){1, 1, -1, 2}, (float[]){0, 10}, 2, 2, 2);
+  g_assert_cmpfloat(y[0], ==, 3);
+  g_assert_cmpfloat(y[1], ==, 7);
+  g_assert_cmpfloat(y[2], ==, 20);
+  g_assert_cmpfloat(y[3], ==, 29);
   float dy[3] = {1, 2, 3};
   k->relu_backward(dy, (float[]){0, 5, -1}, 3);
   g_assert_cmpfloat(dy[0] + dy[2], ==, 0);

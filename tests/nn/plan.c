@@ -422,6 +422,64 @@ static void test_fold_norm_add(void)
   }
 }
 
+/* A pyramid's levels, normalised, some of them enlarged, added and read by a 1x1 convolution of few outputs: no step makes the sum. */
+static void test_fold_head(void)
+{
+  static const int outputs[] = {1, 3, 4, 7, 16};
+  for (int form = 0; form < 80; form++) {
+    LusRng rng;
+    int x, channels = form & 4 ? 32 : 38, k = outputs[form % 5], sum = -1, n = 1 + form % 3;
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    LusOpAttrs attrs = lus_op_attrs_default();
+    for (int level = 0; level < n; level++) {
+      gboolean small = level < 2 && form & 8;
+      int y = small ? fixture_max_pool(graph, x, 2, 2, 0) : x;
+      y = fixture_group_norm(graph, &rng, fixture_conv(graph, &rng, y, 6, channels, TRUE, &attrs), channels, 2);
+      y = form & 16 && level == 1 ? y : fixture_unary(graph, LUS_OP_RELU, y);
+      y = small ? fixture_resize(graph, y, LUS_RESIZE_LINEAR, LUS_COORD_ALIGN_CORNERS, 2, 2) : y;
+      sum = level == 0 ? y : form & 2 ? fixture_add(graph, sum, y) : fixture_add(graph, y, sum);
+    }
+    int y = fixture_conv(graph, &rng, sum, channels, k, (form & 1) == 0, &attrs);
+    if (form & 32)
+      y = fixture_unary(graph, LUS_OP_RELU, y);
+    if (form & 64)
+      y = fixture_resize(graph, y, LUS_RESIZE_LINEAR, LUS_COORD_HALF_PIXEL, 2, 2);
+    lus_graph_set_output(graph, y);
+    assert_modes_agree(graph, 6, 12, 26);
+    g_autoptr(LusPlan) plan = new_plan(graph, 6, 12, 26, LUS_PLAN_INFER, 1);
+    LusPlanStep step;
+    int last = lus_plan_n_steps(plan) - (form & 64 ? 2 : 1);
+    lus_plan_get_step(plan, last, &step);
+    g_assert_true(strstr(step.operators, "GroupNormalization") && strstr(step.operators, "+Conv"));
+    g_assert_cmpint(step.shape[0], ==, k);
+  }
+}
+
+/* Where somebody else reads the sum, where a ReLU stands behind it, and with many outputs the convolution stays. */
+static void test_fold_head_not(void)
+{
+  for (int form = 0; form < 4; form++) {
+    LusRng rng;
+    int x;
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    const LusOpAttrs attrs = lus_op_attrs_default();
+    int a = fixture_unary(graph, LUS_OP_RELU, fixture_group_norm(graph, &rng, x, 6, 3));
+    int b = fixture_unary(graph, LUS_OP_RELU, fixture_group_norm(graph, &rng, x, 6, 2));
+    int sum = fixture_add(graph, a, b), k = form == 2 ? 4 : 3;
+    if (form == 1)
+      sum = fixture_unary(graph, LUS_OP_RELU, sum);
+    int y = fixture_conv(graph, &rng, form == 3 ? x : sum, 6, k, TRUE, &attrs);
+    if (form == 0)
+      y = fixture_add(graph, y, fixture_conv(graph, &rng, sum, 6, k, TRUE, &attrs));
+    lus_graph_set_output(graph, y);
+    assert_modes_agree(graph, 6, 9, 10);
+    g_autoptr(LusPlan) plan = new_plan(graph, 6, 9, 10, LUS_PLAN_INFER, 1);
+    LusPlanStep step;
+    lus_plan_get_step(plan, lus_plan_n_steps(plan) - 1, &step);
+    g_assert_true(g_str_has_prefix(step.operators, "Conv"));
+  }
+}
+
 /* Steps tell what they do and, once profiled, how long it takes. */
 static void test_profile(void)
 {
@@ -696,6 +754,8 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/doubling", test_fold_doubling);
   g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
   g_test_add_func("/plan/fold/norm-add", test_fold_norm_add);
+  g_test_add_func("/plan/fold/head", test_fold_head);
+  g_test_add_func("/plan/fold/head-not", test_fold_head_not);
   g_test_add_func("/plan/profile", test_profile);
   g_test_add_func("/plan/infer-equals-train", test_infer_equals_train);
   g_test_add_func("/plan/threads-bit-equal", test_threads_bit_equal);
