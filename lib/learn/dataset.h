@@ -93,6 +93,8 @@ LUS_API LusSamples *lus_samples_simulate(int n, guint64 seed, guint64 first, int
                                          LusProgress progress, gpointer progress_data, GError **error);
 /** Copies of the @n samples @indices, in this order, at least one. Groups keep their numbers. Errors: out of memory. */
 LUS_API LusSamples *lus_samples_select(const LusSamples *samples, const int *indices, int n, GError **error);
+/** Whether the scale of every sample is known, so that lengths can be told in mm. */
+LUS_API gboolean lus_samples_scaled(const LusSamples *samples);
 LUS_API void lus_samples_free(LusSamples *samples);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LusDataset, lus_dataset_free)

@@ -169,14 +169,6 @@ static void number_patients(LusEvaluation *e, int *patient, const LusSamples *s)
       e->patients[patient[i]] = g_strdup(s->patients ? s->patients[s->group[i]] : s->names[i]);
 }
 
-static gboolean scales_known(const LusSamples *s)
-{
-  gboolean known = s->mm_per_pixel != NULL;
-  for (int i = 0; known && i < s->n; i++)
-    known = s->mm_per_pixel[i] > 0;
-  return known;
-}
-
 static void sum_distances(const Job *job)
 {
   LusEvaluation *e = job->evaluation;
@@ -250,7 +242,7 @@ LusEvaluation *lus_evaluate(LusModel *model, const LusSamples *samples, const Lu
   }
   g_autofree int *patient = g_new(int, MAX(samples->n, 1));
   g_autoptr(LusEvaluation) e = evaluation_new(info, config, samples->n);
-  e->mm = scales_known(samples);
+  e->mm = lus_samples_scaled(samples);
   number_patients(e, patient, samples);
   Job job = {.samples = samples, .evaluation = e, .patient = patient};
   g_mutex_init(&job.lock);

@@ -66,6 +66,14 @@ LusSamples *lus_samples_select(const LusSamples *samples, const int *indices, in
   return out;
 }
 
+gboolean lus_samples_scaled(const LusSamples *samples)
+{
+  gboolean known = samples->mm_per_pixel != NULL;
+  for (int i = 0; known && i < samples->n; i++)
+    known = samples->mm_per_pixel[i] > 0;
+  return known;
+}
+
 gboolean lus_sample_luma(LusSamples *samples, int index, LusGeometry *geometry, const LusImage *image,
                          LusSector *sector, GError **error)
 {

@@ -118,14 +118,18 @@ gboolean lus_sweep_roles(LusSplit *roles, const LusSweepConfig *c, int fold, GEr
   return TRUE;
 }
 
-/** Copies of the samples of one role. */
+/** Copies of the samples of one role, without their scales where one of all is unknown: every fold has the same unit of
+ *  length. */
 static LusSamples *select_role(const LusSamples *from, const LusSplit *roles, LusSplit role, GError **error)
 {
   g_autoptr(GArray) indices = g_array_new(FALSE, FALSE, sizeof(int));
   for (int i = 0; i < from->n; i++)
     if (roles[i] == role)
       g_array_append_val(indices, i);
-  return lus_samples_select(from, (const int *)(const void *)indices->data, (int)indices->len, error);
+  LusSamples *out = lus_samples_select(from, (const int *)(const void *)indices->data, (int)indices->len, error);
+  if (out && !lus_samples_scaled(from))
+    memset(out->mm_per_pixel, 0, (gsize)out->n * sizeof *out->mm_per_pixel);
+  return out;
 }
 
 /** Training samples with each annotator's label by itself: those of the patients that train. */
@@ -151,7 +155,9 @@ static gboolean needs_each(const LusTarget *target)
 static void add_samples(GChecksum *sum, const LusSamples *s, int sample)
 {
   gsize pixels = (gsize)s->width * s->height, planes = pixels * s->n_classes;
+  double mm = s->mm_per_pixel ? s->mm_per_pixel[sample] : 0;
   g_checksum_update(sum, (const guchar *)s->names[sample], -1);
+  g_checksum_update(sum, (const guchar *)&mm, sizeof mm);
   g_checksum_update(sum, s->luma + sample * pixels, (gssize)pixels);
   g_checksum_update(sum, s->labels + sample * planes, (gssize)planes);
 }
@@ -309,12 +315,12 @@ static void G_GNUC_PRINTF(3, 4) note(const LusSweepConfig *c, const LusSweepJob 
     c->note(c->progress_data, line);
 }
 
-/** One job: found done, left to another process, not of this shard, or done now. *done: it is done. */
+/** One job: found done, left to another process, not of this shard or only to @look at, or done now. *done: it is done. */
 static gboolean visit_job(const LusSweepConfig *c, const LusSweepJob *job, const LusSplit *roles, const char *data,
-                          gboolean *done, GError **error)
+                          gboolean look, gboolean *done, GError **error)
 {
   g_autofree char *settings = lus_sweep_settings(c, job, data);
-  gboolean mine = job->number % c->shards == c->shard;
+  gboolean mine = !look && job->number % c->shards == c->shard;
   if (!claim(c, job, settings, error))
     return FALSE;
   *done = is_done(c, job, settings) && is_measured(c, job);
@@ -347,7 +353,7 @@ static gboolean visit_job(const LusSweepConfig *c, const LusSweepJob *job, const
   return TRUE;
 }
 
-gboolean lus_sweep_run(const LusSweepConfig *c, int *missing, GError **error)
+static gboolean visit_jobs(const LusSweepConfig *c, gboolean look, int *missing, GError **error)
 {
   g_autoptr(GPtrArray) jobs = lus_sweep_jobs(c);
   g_autofree LusSplit *roles = g_new(LusSplit, c->samples->n);
@@ -364,9 +370,15 @@ gboolean lus_sweep_run(const LusSweepConfig *c, int *missing, GError **error)
       data = lus_sweep_data(c, roles);
       fold = job->fold;
     }
-    if (!visit_job(c, job, roles, data, &done, error))
+    if (!visit_job(c, job, roles, data, look, &done, error))
       return FALSE;
     *missing += !done;
   }
   return TRUE;
+}
+
+gboolean lus_sweep_run(const LusSweepConfig *c, int *missing, GError **error)
+{
+  /* Jobs of others that were missing when they were passed may be done by now: the last to end finds none missing. */
+  return visit_jobs(c, FALSE, missing, error) && (*missing == 0 || visit_jobs(c, TRUE, missing, error));
 }

@@ -188,8 +188,75 @@ static void test_run(void)
   samples->labels[0] ^= 1;
   g_assert_false(lus_sweep_run(&c, &missing, &error));
   assert_error(error, LUS_ERROR_INVALID, "belongs to another sweep");
+  samples->labels[0] ^= 1;
+  samples->mm_per_pixel = g_new0(double, SAMPLES);
+  samples->mm_per_pixel[0] = 0.3;
+  g_assert_false(lus_sweep_run(&c, &missing, &error));
+  assert_error(error, LUS_ERROR_INVALID, "belongs to another sweep");
   g_assert_cmpint(t.calls, ==, 8);
   folder_remove(folder);
+}
+
+/** What another process did meanwhile: the other part, while this one is at a job. */
+typedef struct {
+  LusSweepConfig other;
+  Trainings trainings;
+  int calls;
+} Meanwhile;
+
+static gboolean train_meanwhile(gpointer user_data, const LusTarget *target, guint64 seed, const LusSamples *training,
+                                const LusSamples *held_out, const char *model, const char *checkpoint, GError **error)
+{
+  Meanwhile *m = user_data;
+  int missing = -1;
+  if (++m->calls == 4) {
+    g_assert_true(lus_sweep_run(&m->other, &missing, error));
+    g_assert_cmpint(missing, ==, 1); /* the job that this one is at */
+  }
+  return train(&m->trainings, target, seed, training, held_out, model, checkpoint, error);
+}
+
+/** The part that ends last finds no job missing, also of those that it passed before the other part had done them. */
+static void test_last_part(void)
+{
+  g_autofree char *folder = folder_new();
+  g_autoptr(LusSamples) samples = make_samples();
+  g_autoptr(GError) error = NULL;
+  Meanwhile m = {.calls = 0};
+  m.other = make_config(folder, samples, &m.trainings);
+  m.other.shards = 2;
+  LusSweepConfig c = m.other;
+  c.shard = 1;
+  c.train = train_meanwhile;
+  c.user_data = &m;
+  int missing = -1;
+  g_assert_true(lus_sweep_run(&c, &missing, &error)); /* jobs 1, 3, 5, 7 */
+  g_assert_cmpint(m.calls, ==, 4);
+  g_assert_cmpint(m.trainings.calls, ==, 9);
+  g_assert_cmpint(missing, ==, 0);
+  folder_remove(folder);
+}
+
+/** Lengths are in mm where every clip's scale is known; where one is not, in no fold. */
+static void test_unit(void)
+{
+  g_autoptr(LusSamples) samples = make_samples();
+  g_autoptr(GError) error = NULL;
+  samples->mm_per_pixel = g_new0(double, SAMPLES);
+  for (int known = SAMPLES - 1; known <= SAMPLES; known++) {
+    g_autofree char *folder = folder_new(), *path = g_build_filename(folder, "sweep.csv", NULL), *csv = NULL;
+    Trainings t = {0};
+    LusSweepConfig c = make_config(folder, samples, &t);
+    int missing = -1;
+    for (int i = 0; i < known; i++)
+      samples->mm_per_pixel[i] = 0.3;
+    g_assert_true(lus_sweep_run(&c, &missing, &error));
+    g_assert_true(lus_sweep_report(&c, &error));
+    g_assert_no_error(error);
+    g_assert_true(g_file_get_contents(path, &csv, NULL, &error));
+    g_assert_nonnull(strstr(csv, known == SAMPLES ? ",distance_mm," : ",distance_sector_percent,"));
+    folder_remove(folder);
+  }
 }
 
 /** A result file read again is the same; damaged ones are errors, also where the checksum has been made to fit. */
@@ -353,6 +420,8 @@ int main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sweep/roles", test_roles);
   g_test_add_func("/sweep/run", test_run);
+  g_test_add_func("/sweep/last-part", test_last_part);
+  g_test_add_func("/sweep/unit", test_unit);
   g_test_add_func("/sweep/result", test_result);
   g_test_add_func("/sweep/lock", test_lock);
   g_test_add_func("/sweep/outcomes", test_outcomes);
