@@ -232,15 +232,22 @@ static const float matrix2_bt[4][4] = {
 
 static const float matrix2_at[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
-/* @window: the side of a tile of the source. */
+/* F(5x5, 2x2) has the points, so the windows' transform, of F(4x4, 3x3). */
+static const float matrix5_g[6][2] = {{1.0f / 4, 0},        {-1.0f / 6, -1.0f / 6}, {-1.0f / 6, 1.0f / 6},
+                                      {1.0f / 24, 1.0f / 12}, {1.0f / 24, -1.0f / 12}, {0, 1}};
+
+static const float matrix5_at[5][6] = {
+    {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 0}, {0, 1, 1, 16, 16, 1}};
+
+/* @window: the side of a tile of the source; @taps: that of the kernel. */
 static void tile_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch,
-                         const float *matrix, size_t window)
+                         const float *matrix, size_t window, size_t taps)
 {
   for (size_t e = 0; e < n; e++) {
     float g[9], out[36];
-    for (size_t k = 0; k < 9; k++)
+    for (size_t k = 0; k < taps * taps; k++)
       g[k] = w[k * pitch + e];
-    transform(out, matrix, g, (int)window, 3);
+    transform(out, matrix, g, (int)window, (int)taps);
     for (size_t k = 0; k < window * window; k++)
       u[k * plane + e] = out[k];
   }
@@ -261,11 +268,11 @@ static void tile_input(float *v, const float *x, size_t plane, size_t row, int c
 
 /* What is left to do with a tile's @side x @side results of one channel, @at being the first's place. */
 static void tile_finish(float *y, const float *out, size_t side, float bias, const float *r,
-                        int relu_after, size_t at, size_t row, size_t rows, size_t columns, size_t c)
+                        int relu_after, size_t at, size_t row, size_t column, size_t rows, size_t columns)
 {
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < columns; j++) {
-      size_t to = at + i * row + j * c;
+      size_t to = at + i * row + j * column;
       float sum = out[side * i + j] + bias;
       if (r)
         sum += r[to];
@@ -274,22 +281,21 @@ static void tile_finish(float *y, const float *out, size_t side, float bias, con
 }
 
 static void tile_output(float *y, const float *m, const float *bias, const float *r, int relu_after,
-                        size_t plane, size_t row, size_t rows, size_t columns, int c,
-                        const float *matrix, size_t window)
+                        size_t plane, size_t row, size_t column, size_t rows, size_t columns, int c,
+                        const float *matrix, size_t window, size_t side)
 {
   for (size_t channel = 0; channel < (size_t)c; channel++) {
-    float tile[36], out[16];
+    float tile[36], out[25];
     for (size_t k = 0; k < window * window; k++)
       tile[k] = m[k * plane + channel];
-    transform(out, matrix, tile, (int)window - 2, (int)window);
-    tile_finish(y, out, window - 2, bias ? bias[channel] : 0, r, relu_after, channel, row, rows,
-                columns, (size_t)c);
+    transform(out, matrix, tile, (int)side, (int)window);
+    tile_finish(y, out, side, bias ? bias[channel] : 0, r, relu_after, channel, row, column, rows, columns);
   }
 }
 
 static void winograd4_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)
 {
-  tile_weights(u, w, plane, n, pitch, matrix_g[0], 6);
+  tile_weights(u, w, plane, n, pitch, matrix_g[0], 6, 3);
 }
 
 static void winograd4_input(float *v, const float *x, size_t plane, size_t row, int c)
@@ -297,16 +303,15 @@ static void winograd4_input(float *v, const float *x, size_t plane, size_t row, 
   tile_input(v, x, plane, row, c, matrix_bt[0], 6);
 }
 
-static void winograd4_output(float *y, const float *m, const float *bias, const float *r,
-                            int relu_after, size_t plane, size_t row, int rows, int columns, int c)
+static void winograd4_output(float *y, const float *m, const float *bias, const float *r, int relu_after, size_t plane,
+                             size_t row, size_t column, int rows, int columns, int c)
 {
-  tile_output(y, m, bias, r, relu_after, plane, row, (size_t)rows, (size_t)columns, c, matrix_at[0],
-              6);
+  tile_output(y, m, bias, r, relu_after, plane, row, column, (size_t)rows, (size_t)columns, c, matrix_at[0], 6, 4);
 }
 
 static void winograd2_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)
 {
-  tile_weights(u, w, plane, n, pitch, matrix2_g[0], 4);
+  tile_weights(u, w, plane, n, pitch, matrix2_g[0], 4, 3);
 }
 
 static void winograd2_input(float *v, const float *x, size_t plane, size_t row, int c)
@@ -314,11 +319,21 @@ static void winograd2_input(float *v, const float *x, size_t plane, size_t row, 
   tile_input(v, x, plane, row, c, matrix2_bt[0], 4);
 }
 
-static void winograd2_output(float *y, const float *m, const float *bias, const float *r,
-                             int relu_after, size_t plane, size_t row, int rows, int columns, int c)
+static void winograd2_output(float *y, const float *m, const float *bias, const float *r, int relu_after, size_t plane,
+                             size_t row, size_t column, int rows, int columns, int c)
 {
-  tile_output(y, m, bias, r, relu_after, plane, row, (size_t)rows, (size_t)columns, c,
-              matrix2_at[0], 4);
+  tile_output(y, m, bias, r, relu_after, plane, row, column, (size_t)rows, (size_t)columns, c, matrix2_at[0], 4, 2);
+}
+
+static void winograd5_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)
+{
+  tile_weights(u, w, plane, n, pitch, matrix5_g[0], 6, 2);
+}
+
+static void winograd5_output(float *y, const float *m, const float *bias, const float *r, int relu_after, size_t plane,
+                             size_t row, size_t column, int rows, int columns, int c)
+{
+  tile_output(y, m, bias, r, relu_after, plane, row, column, (size_t)rows, (size_t)columns, c, matrix5_at[0], 6, 5);
 }
 
 /* t [m][n], the transpose of matrix [n][m]. */
@@ -381,6 +396,7 @@ const LusKernels lus_kernels_c = {
     .depthwise = depthwise,
     .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
     .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
+    .winograd5 = {winograd5_weights, winograd4_input, winograd5_output},
     .winograd4_result_gradient = winograd4_result_gradient,
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,

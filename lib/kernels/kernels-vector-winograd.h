@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The part of kernels-vector.c that transforms Winograd's tiles; included there alone, behind its types and loops. */
 
-/* ---- Winograd F(4x4, 3x3) and F(2x2, 3x3), windows of 6 and 4: the matrices of kernels-c.c, common
- * terms computed once ---- */
+/* ---- Winograd F(4x4, 3x3), F(2x2, 3x3) and F(5x5, 2x2), windows of 6, 4 and 6: the matrices of kernels-c.c, common
+ * terms computed once. Numbers in names are m, but those of input6, input4: windows ---- */
 
 #define WINOGRAD(type)                                                                             \
   /* B^T */                                                                                        \
@@ -19,7 +19,7 @@
   }                                                                                                \
                                                                                                    \
   /* A^T */                                                                                        \
-  INLINE void output6_##type(type *y, const type *m)                                                \
+  INLINE void output4_##type(type *y, const type *m)                                                \
   {                                                                                                \
     type p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];                       \
     y[0] = m[0] + p + r;                                                                           \
@@ -29,7 +29,7 @@
   }                                                                                                \
                                                                                                    \
   /* G */                                                                                          \
-  INLINE void weights6_##type(type *u, const type *g)                                               \
+  INLINE void weights4_##type(type *u, const type *g)                                               \
   {                                                                                                \
     type p = g[0] + g[2], q = g[0] + 4 * g[2];                                                     \
     u[0] = g[0] * (1.0f / 4);                                                                      \
@@ -38,6 +38,26 @@
     u[3] = (q + 2 * g[1]) * (1.0f / 24);                                                           \
     u[4] = (q - 2 * g[1]) * (1.0f / 24);                                                           \
     u[5] = g[2];                                                                                   \
+  }                                                                                                \
+                                                                                                   \
+  INLINE void output5_##type(type *y, const type *m)                                               \
+  {                                                                                                \
+    type p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];                       \
+    y[0] = m[0] + p + r;                                                                           \
+    y[1] = q + 2 * s;                                                                              \
+    y[2] = p + 4 * r;                                                                              \
+    y[3] = q + 8 * s;                                                                              \
+    y[4] = p + 16 * r + m[5];                                                                      \
+  }                                                                                                \
+                                                                                                   \
+  INLINE void weights5_##type(type *u, const type *g)                                              \
+  {                                                                                                \
+    u[0] = g[0] * (1.0f / 4);                                                                      \
+    u[1] = (g[0] + g[1]) * (-1.0f / 6);                                                            \
+    u[2] = (g[0] - g[1]) * (-1.0f / 6);                                                            \
+    u[3] = (g[0] + 2 * g[1]) * (1.0f / 24);                                                        \
+    u[4] = (g[0] - 2 * g[1]) * (1.0f / 24);                                                        \
+    u[5] = g[1];                                                                                   \
   }                                                                                                \
                                                                                                    \
   /* A */                                                                                          \
@@ -71,13 +91,13 @@
     d[3] = b - e;                                                                                  \
   }                                                                                                \
                                                                                                    \
-  INLINE void output4_##type(type *y, const type *m)                                               \
+  INLINE void output2_##type(type *y, const type *m)                                               \
   {                                                                                                \
     y[0] = m[0] + m[1] + m[2];                                                                     \
     y[1] = m[1] - m[2] - m[3];                                                                     \
   }                                                                                                \
                                                                                                    \
-  INLINE void weights4_##type(type *u, const type *g)                                              \
+  INLINE void weights2_##type(type *u, const type *g)                                              \
   {                                                                                                \
     type p = 0.5f * (g[0] + g[2]), q = 0.5f * g[1];                                                \
     u[0] = g[0];                                                                                   \
@@ -94,17 +114,20 @@ WINOGRAD(quarter)
 WINOGRAD(single)
 
 /* clang-format off */
-#define WEIGHTS_BODY(type, N)                                                                      \
+#define WEIGHTS_BODY(type, M, N, T)                                                                \
   {                                                                                                \
-    type half_way[3][N];                                                                           \
-    UNROLL for (size_t b = 0; b < 3; b++) {                                                        \
-      type column[3] = {LOAD(type, w + b * pitch + j), LOAD(type, w + (3 + b) * pitch + j),        \
-                        LOAD(type, w + (6 + b) * pitch + j)};                                      \
-      weights##N##_##type(half_way[b], column);                                                    \
+    type half_way[T][N];                                                                           \
+    UNROLL for (size_t b = 0; b < T; b++) {                                                        \
+      type column[T];                                                                              \
+      UNROLL for (size_t a = 0; a < T; a++)                                                        \
+        column[a] = LOAD(type, w + (T * a + b) * pitch + j);                                       \
+      weights##M##_##type(half_way[b], column);                                                    \
     }                                                                                              \
     UNROLL for (size_t i = 0; i < N; i++) {                                                        \
-      type row[3] = {half_way[0][i], half_way[1][i], half_way[2][i]}, out[N];                      \
-      weights##N##_##type(out, row);                                                               \
+      type row[T], out[N];                                                                         \
+      UNROLL for (size_t b = 0; b < T; b++)                                                        \
+        row[b] = half_way[b][i];                                                                   \
+      weights##M##_##type(out, row);                                                               \
       UNROLL for (size_t k = 0; k < N; k++)                                                        \
         STORE(type, u + (N * i + k) * plane + j, out[k]);                                          \
     }                                                                                              \
@@ -128,59 +151,65 @@ WINOGRAD(single)
     }                                                                                              \
   }
 
-#define OUTPUT_BODY(type, N)                                                                       \
+#define OUTPUT_BODY(type, M, N)                                                                    \
   {                                                                                                \
-    type d[N - 2][N], shift = {0};                                                                 \
+    type d[M][N], shift = {0};                                                                     \
     if (bias)                                                                                      \
       shift = LOAD(type, bias + j);                                                                \
     UNROLL for (size_t k = 0; k < N; k++) {                                                        \
-      type column[N], out[N - 2];                                                                  \
+      type lines[N], out[M];                                                                       \
       UNROLL for (size_t i = 0; i < N; i++)                                                        \
-        column[i] = LOAD(type, m + (N * i + k) * plane + j);                                       \
-      output##N##_##type(out, column);                                                             \
-      UNROLL for (size_t i = 0; i < N - 2; i++)                                                    \
+        lines[i] = LOAD(type, m + (N * i + k) * plane + j);                                        \
+      output##M##_##type(out, lines);                                                              \
+      UNROLL for (size_t i = 0; i < M; i++)                                                        \
         d[i][k] = out[i];                                                                          \
     }                                                                                              \
     for (size_t i = 0; i < (size_t)rows; i++) {                                                    \
-      type out[N - 2];                                                                             \
-      output##N##_##type(out, d[i]);                                                               \
+      type out[M];                                                                                 \
+      output##M##_##type(out, d[i]);                                                               \
       for (size_t k = 0; k < (size_t)columns; k++) {                                               \
         type sum = out[k] + shift;                                                                 \
         if (r)                                                                                     \
-          sum += LOAD(type, r + i * row + k * n + j);                                              \
-        STORE(type, y + i * row + k * n + j, relu ? relu_##type(sum) : sum);                       \
+          sum += LOAD(type, r + i * row + k * column + j);                                         \
+        STORE(type, y + i * row + k * column + j, relu ? relu_##type(sum) : sum);                  \
       }                                                                                            \
     }                                                                                              \
   }
 
-#define WINOGRAD_KERNELS(name, N)                                                                  \
-  static void name##_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)       \
-  {                                                                                                \
-    FOR_LANES(n, WEIGHTS_BODY_##N);                                                                \
-  }                                                                                                \
-                                                                                                   \
+#define WINOGRAD_INPUT(name, N)                                                                    \
   static void name##_input(float *v, const float *x, size_t plane, size_t row, int c)              \
   {                                                                                                \
     size_t n = (size_t)c;                                                                          \
     FOR_LANES(n, INPUT_BODY_##N);                                                                  \
+  }
+
+#define WINOGRAD_KERNELS(name, M)                                                                  \
+  static void name##_weights(float *u, const float *w, size_t plane, size_t n, size_t pitch)       \
+  {                                                                                                \
+    FOR_LANES(n, WEIGHTS_BODY_##M);                                                                \
   }                                                                                                \
                                                                                                    \
   static void name##_output(float *y, const float *m, const float *bias, const float *r, int relu, \
-                            size_t plane, size_t row, int rows, int columns, int c)                \
+                            size_t plane, size_t row, size_t column, int rows, int columns, int c) \
   {                                                                                                \
     size_t n = (size_t)c;                                                                          \
-    FOR_LANES(n, OUTPUT_BODY_##N);                                                                 \
+    FOR_LANES(n, OUTPUT_BODY_##M);                                                                 \
   }
 /* clang-format on */
 
-#define WEIGHTS_BODY_6(type) WEIGHTS_BODY(type, 6)
-#define WEIGHTS_BODY_4(type) WEIGHTS_BODY(type, 4)
+#define WEIGHTS_BODY_4(type) WEIGHTS_BODY(type, 4, 6, 3)
+#define WEIGHTS_BODY_2(type) WEIGHTS_BODY(type, 2, 4, 3)
+#define WEIGHTS_BODY_5(type) WEIGHTS_BODY(type, 5, 6, 2)
 #define INPUT_BODY_6(type) INPUT_BODY(type, 6)
 #define INPUT_BODY_4(type) INPUT_BODY(type, 4)
-#define OUTPUT_BODY_6(type) OUTPUT_BODY(type, 6)
-#define OUTPUT_BODY_4(type) OUTPUT_BODY(type, 4)
-WINOGRAD_KERNELS(winograd4, 6)
-WINOGRAD_KERNELS(winograd2, 4)
+#define OUTPUT_BODY_4(type) OUTPUT_BODY(type, 4, 6)
+#define OUTPUT_BODY_2(type) OUTPUT_BODY(type, 2, 4)
+#define OUTPUT_BODY_5(type) OUTPUT_BODY(type, 5, 6)
+WINOGRAD_INPUT(winograd4, 6)
+WINOGRAD_INPUT(winograd2, 4)
+WINOGRAD_KERNELS(winograd4, 4)
+WINOGRAD_KERNELS(winograd2, 2)
+WINOGRAD_KERNELS(winograd5, 5)
 
 /* ---- Winograd's way back to the weights ---- */
 

@@ -634,6 +634,7 @@ const LusKernels LUS_VECTOR_NAME = {
     .depthwise = depthwise,
     .winograd4 = {winograd4_weights, winograd4_input, winograd4_output},
     .winograd2 = {winograd2_weights, winograd2_input, winograd2_output},
+    .winograd5 = {winograd5_weights, winograd4_input, winograd5_output},
     .winograd4_result_gradient = winograd4_result_gradient,
     .winograd4_weights_gradient = winograd4_weights_gradient,
     .outer_products = outer_products,

@@ -16,20 +16,20 @@ typedef struct {
   int relu;
 } LusFinish;
 
-/** Winograd's minimal filtering F(m x m, 3x3), m = 4 or 2 (Lavin and Gray 2016, section 4.1 with the
- * points 0, 1, -1 and, for m = 4, 2, -2): a 3x3 convolution of a tile X of N x N, N = m + 2, is
+/** Winograd's minimal filtering F(m x m, t x t), m = 4 or 2 with t = 3, m = 5 with t = 2 (Lavin and Gray 2016, section 4.1 with
+ * the points 0, 1, -1 and, but for m = 2, 2, -2): a t x t convolution of a tile X of N x N, N = m + t - 1, is
  * A^T [(G g G^T) . (B^T X B)] A. Arrays of N N planes, @plane floats apart. */
 typedef struct {
-  /** u[N i + j][e] = (G g G^T)[i][j] with g[a][b] = w[3 a + b][e], e in 0..n-1, the w[.] being @pitch
+  /** u[N i + j][e] = (G g G^T)[i][j] with g[a][b] = w[t a + b][e], e in 0..n-1, the w[.] being @pitch
    * floats apart. */
   void (*weights)(float *u, const float *w, size_t plane, size_t n, size_t pitch);
   /** v[N i + j][k] = (B^T X B)[i][j] of channel k, X the N x N pixels of c floats at x, rows @row
    * floats apart. */
   void (*input)(float *v, const float *x, size_t plane, size_t row, int c);
-  /** y[i row + j c + k] = act((A^T M A)[i][j] + bias[k] + r[i row + j c + k]) with M[i][j] = m[N i
+  /** y[i row + j column + k] = act((A^T M A)[i][j] + bias[k] + r[i row + j column + k]) with M[i][j] = m[N i
    * + j][k], for i < rows <= m, j < columns <= m. bias, r NULL: 0. In place: r may be y. */
   void (*output)(float *y, const float *m, const float *bias, const float *r, int relu,
-                 size_t plane, size_t row, int rows, int columns, int c);
+                 size_t plane, size_t row, size_t column, int rows, int columns, int c);
 } LusWinogradKernels;
 
 /** The numeric kernels: one table per instruction set, one of which is chosen when it is first
@@ -61,7 +61,7 @@ typedef struct {
                     const int *tap, int taps, const float *bias, const float *r, int relu,
                     size_t step, size_t pixels, size_t pitch, int c);
 
-  LusWinogradKernels winograd4, winograd2; /* F(4x4, 3x3) and F(2x2, 3x3) */
+  LusWinogradKernels winograd4, winograd2, winograd5; /* F(4x4, 3x3), F(2x2, 3x3) and F(5x5, 2x2) */
   /** The way back through F(4x4, 3x3) to the weights. w[6 i + j][k] = (A Y A^T)[i][j] of channel k, Y
    * being the 4 x 4 pixels of c floats at dy, rows @row floats apart, 0 from rows or columns on. */
   void (*winograd4_result_gradient)(float *w, const float *dy, size_t plane, size_t row, int rows,

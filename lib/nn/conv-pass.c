@@ -24,9 +24,9 @@ static gboolean use_blas(void)
 }
 
 static const char *const method_names[LUS_CONV_N] = {"gemm", "direct", "winograd 4x4",
-                                                     "winograd 2x2", "depthwise"};
+                                                     "winograd 2x2", "winograd 5x5", "depthwise"};
 static const char *const method_keys[LUS_CONV_N] = {"gemm", "direct", "winograd4", "winograd2",
-                                                    "depthwise"};
+                                                    "winograd5", "depthwise"};
 
 const char *lus_conv_method_name(const LusConvPass *pass)
 {
@@ -37,7 +37,13 @@ const char *lus_conv_method_name(const LusConvPass *pass)
 
 static int tiles(const LusConvPass *pass, int tile)
 {
-  return (pass->target.w + tile - 1) / tile * ((pass->target.h + tile - 1) / tile);
+  return (pass->grid.w + tile - 1) / tile * ((pass->grid.h + tile - 1) / tile);
+}
+
+/* Pixels per tile and axis of a Winograd method. */
+static int tile_of(LusConvMethod method)
+{
+  return method == LUS_CONV_WINOGRAD5 ? 5 : method == LUS_CONV_WINOGRAD4 ? 4 : 2;
 }
 
 gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method)
@@ -48,9 +54,9 @@ gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method)
     return pass->groups == 1 && pass->grid.n > 0 && pass->grid.h > 0 && pass->grid.w > 0;
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:
+  case LUS_CONV_WINOGRAD5:
     return pass->groups == 1 &&
-           lus_winograd_init(&winograd, &pass->grid, pass->source, pass->target,
-                             method == LUS_CONV_WINOGRAD4 ? 4 : 2, FALSE);
+           lus_winograd_init(&winograd, &pass->grid, pass->source, pass->target, tile_of(method), FALSE);
   case LUS_CONV_DEPTHWISE:
     return pass->groups > 1 && pass->in == 1 && pass->out == 1 &&
            lus_tap_grid_is_dense(&pass->grid) && pass->grid.n <= LUS_DEPTHWISE_MAX_TAPS;
@@ -80,6 +86,8 @@ LusConvMethod lus_conv_pass_rule(const LusConvPass *pass)
     if (pays_winograd(pass, 2, MIN_TILES2))
       return LUS_CONV_WINOGRAD2;
   }
+  if (lus_conv_pass_can(pass, LUS_CONV_WINOGRAD5) && pays_winograd(pass, 5, MIN_TILES4))
+    return LUS_CONV_WINOGRAD5;
   return lus_conv_pass_can(pass, LUS_CONV_DIRECT) && !use_blas() ? LUS_CONV_DIRECT
                                                                         : LUS_CONV_GEMM;
 }
@@ -125,8 +133,7 @@ static gboolean init_depthwise(LusConvPass *pass, LusStep *step)
 static gboolean init_winograd(LusConvPass *pass, LusStep *step)
 {
   LusWinograd *winograd = &pass->winograd;
-  lus_winograd_init(winograd, &pass->grid, pass->source, pass->target,
-                    pass->method == LUS_CONV_WINOGRAD4 ? 4 : 2, use_blas());
+  lus_winograd_init(winograd, &pass->grid, pass->source, pass->target, tile_of(pass->method), use_blas());
   step->scratch = MAX(step->scratch, lus_winograd_scratch_floats(winograd));
   step->shared = MAX(step->shared, lus_winograd_shared_floats(winograd));
   gsize weights = lus_winograd_weight_floats(winograd);
@@ -157,6 +164,7 @@ gboolean lus_conv_pass_init(LusConvPass *pass, LusStep *step, LusMapSize source,
     return init_direct(pass, step);
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:
+  case LUS_CONV_WINOGRAD5:
     return init_winograd(pass, step);
   case LUS_CONV_DEPTHWISE:
     return init_depthwise(pass, step);
@@ -183,6 +191,7 @@ void lus_conv_pass_set_weights(LusConvPass *pass, const float *weights)
     break;
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:
+  case LUS_CONV_WINOGRAD5:
     lus_winograd_set_weights(&pass->winograd, weights);
     break;
   case LUS_CONV_DEPTHWISE: /* from [channels][taps] */
@@ -299,6 +308,7 @@ void lus_conv_pass_run(const LusConvPass *pass, const LusRun *run, const LusConv
     break;
   case LUS_CONV_WINOGRAD4:
   case LUS_CONV_WINOGRAD2:
+  case LUS_CONV_WINOGRAD5:
     lus_winograd_run(&pass->winograd, run, call->target, call->source, call->bias,
                      call->accumulate ? call->target : call->r, call->relu, call->activation);
     break;

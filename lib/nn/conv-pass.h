@@ -10,6 +10,7 @@ typedef enum {
   LUS_CONV_DIRECT,    /* the same product without patches, by the own kernel; one group */
   LUS_CONV_WINOGRAD4, /* 3x3 with step 1, one group */
   LUS_CONV_WINOGRAD2,
+  LUS_CONV_WINOGRAD5, /* 2x2 with step 1, one group */
   LUS_CONV_DEPTHWISE, /* one channel per group */
   LUS_CONV_N
 } LusConvMethod;

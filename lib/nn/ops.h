@@ -136,6 +136,7 @@ struct _LusStep {
   const LusGraph *graph;
   const LusNode *node;
   const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
+  const LusNode *lateral; /* Conv in infer mode: the 1x1 Conv before it, to which r is added, or NULL */
   const LusNode *resize; /* GroupNorm in infer mode: the Resize that follows, or NULL */
   const LusNode *project; /* GroupNorm in infer mode: a 1x1 Conv before resize and r, whose result y is, or NULL */
   gboolean project_bias;  /* and its bias is added here */
@@ -163,7 +164,7 @@ struct _LusStep {
   gsize weights;         /* floats of packed weights, for the record */
 };
 
-extern const LusStepClass lus_step_conv, lus_step_group_norm, lus_step_norm_resize, lus_step_batch_norm, lus_step_sigmoid,
+extern const LusStepClass lus_step_conv, lus_step_conv_doubled, lus_step_group_norm, lus_step_norm_resize, lus_step_batch_norm, lus_step_sigmoid,
     lus_step_identity, lus_step_max_pool, lus_step_resize, lus_step_binary, lus_step_unary, lus_step_clip,
     lus_step_softmax, lus_step_reduce, lus_step_average_pool, lus_step_conv_transpose,
     lus_step_concat, lus_step_gather, lus_step_reshape, lus_step_mat_mul,

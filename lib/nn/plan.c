@@ -631,7 +631,8 @@ int lus_plan_n_steps(const LusPlan *plan)
 
 static void describe_operators(const LusStep *step, char *text, gsize size)
 {
-  g_strlcpy(text, lus_op_name(step->node->type), size);
+  g_strlcpy(text, step->lateral ? "Conv+Resize+Add+" : "", size);
+  g_strlcat(text, lus_op_name(step->node->type), size);
   if (step->norm)
     g_strlcat(text, "+BatchNormalization", size);
   if (step->relu_before)
@@ -640,9 +641,9 @@ static void describe_operators(const LusStep *step, char *text, gsize size)
     g_strlcat(text, "+Conv", size);
   if (step->resize)
     g_strlcat(text, "+Resize", size);
-  if (step->r_half)
+  if (step->r_half && !step->lateral)
     g_strlcat(text, "+Resize", size);
-  if (step->r && step->node->type != LUS_OP_ADD)
+  if (step->r && !step->lateral && step->node->type != LUS_OP_ADD)
     g_strlcat(text, "+Add", size);
   if (step->relu && step->node->type != LUS_OP_RELU)
     g_strlcat(text, "+Relu", size);
@@ -659,7 +660,7 @@ void lus_plan_get_step(const LusPlan *plan, int i, LusPlanStep *out)
       .name = step->node->name,
       .method = step->class->method ? step->class->method(step) : "",
       .shape = {step->y->c, step->y->h, step->y->w},
-      .flop = lus_node_flop(step->graph, step->node) +
+      .flop = lus_node_flop(step->graph, step->node) + (step->lateral ? lus_node_flop(step->graph, step->lateral) : 0) +
               (step->project ? 2. * step->x->h * step->x->w * step->x->c * step->y->c : 0),
       .weight_bytes = step->weights * sizeof(float),
       .ms = plan->ms ? plan->ms[i] : 0,

@@ -2,6 +2,7 @@
 #include "nn/steps.h"
 
 #include "nn/codes.h"
+#include "nn/op-conv-doubled.h"
 
 typedef struct {
   const LusGraph *graph;
@@ -296,6 +297,20 @@ static void add_node(Builder *b, const LusNode *node)
     step->r_value = node->inputs[1];
 }
 
+/* Once nothing else is folded any more. */
+static void fold_lateral(Builder *b, LusStep *step)
+{
+  LusStep *lateral = b->maker[step->x_value];
+  if (b->train || !lateral || b->uses[step->x_value] != 1 || !lus_conv_doubled_can(lateral, step))
+    return;
+  step->class = &lus_step_conv_doubled;
+  step->lateral = lateral->node;
+  step->x_value = lateral->x_value;
+  step->r_value = lateral->r_value;
+  step->r_half = TRUE;
+  remove_step(b, lateral);
+}
+
 static void remove_gaps(GPtrArray *steps)
 {
   guint kept = 0;
@@ -323,6 +338,9 @@ GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean 
   for (int i = 0; i < graph->n_nodes; i++)
     if (uses[graph->nodes[i].output] > 0)
       add_node(&b, &graph->nodes[i]);
+  for (guint i = 0; i < b.steps->len; i++)
+    if (b.steps->pdata[i])
+      fold_lateral(&b, b.steps->pdata[i]);
   remove_gaps(b.steps);
   return b.steps;
 }

@@ -17,7 +17,7 @@
 
 static int window_of(const LusWinograd *winograd)
 {
-  return winograd->tile + 2;
+  return winograd->tile + winograd->taps - 1;
 }
 
 static gsize planes_of(const LusWinograd *winograd)
@@ -27,7 +27,8 @@ static gsize planes_of(const LusWinograd *winograd)
 
 static const LusWinogradKernels *kernels_of(const LusWinograd *winograd)
 {
-  return winograd->tile == 4 ? &lus_kernels()->winograd4 : &lus_kernels()->winograd2;
+  const LusKernels *kernels = lus_kernels();
+  return winograd->tile == 5 ? &kernels->winograd5 : winograd->tile == 4 ? &kernels->winograd4 : &kernels->winograd2;
 }
 
 static gboolean is_few(const LusWinograd *winograd)
@@ -38,20 +39,25 @@ static gboolean is_few(const LusWinograd *winograd)
 gboolean lus_winograd_init(LusWinograd *winograd, const LusTapGrid *grid, LusMapSize source,
                            LusMapSize target, int tile, gboolean blas)
 {
-  if (grid->n != 9 || grid->source_step[0] != 1 || grid->source_step[1] != 1 ||
-      !lus_tap_grid_is_dense(grid))
+  int taps = tile == 5 ? 2 : 3;
+  if (grid->n != taps * taps || grid->h == 0 || grid->w == 0 || grid->source_step[0] != 1 || grid->source_step[1] != 1)
     return FALSE;
-  for (int t = 0; t < 9; t++)
-    if (grid->taps[t].dy != grid->taps[0].dy + t / 3 ||
-        grid->taps[t].dx != grid->taps[0].dx + t % 3)
+  for (int t = 0; t < grid->n; t++)
+    if (grid->taps[t].dy != grid->taps[0].dy + t / taps ||
+        grid->taps[t].dx != grid->taps[0].dx + t % taps)
       return FALSE;
-  int across = (target.w + tile - 1) / tile, tiles = across * ((target.h + tile - 1) / tile);
+  int across = (grid->w + tile - 1) / tile, tiles = across * ((grid->h + tile - 1) / tile);
   *winograd = (LusWinograd){
       .tile = tile,
+      .taps = taps,
       .dy = grid->taps[0].dy,
       .dx = grid->taps[0].dx,
       .source = source,
       .target = target,
+      .h = grid->h,
+      .w = grid->w,
+      .step = {grid->target_step[0], grid->target_step[1]},
+      .origin = {grid->target_origin[0], grid->target_origin[1]},
       .tiles_across = across,
       .n_tiles = tiles,
       .blas = blas,
@@ -179,14 +185,17 @@ static void transform_output(const Job *job, const float *m, int tile)
   const LusMapSize *size = &winograd->target;
   int y = tile / winograd->tiles_across * winograd->tile,
       x = tile % winograd->tiles_across * winograd->tile;
-  int rows = MIN(winograd->tile, size->h - y), columns = MIN(winograd->tile, size->w - x);
-  gsize row = (gsize)size->w * (gsize)size->c,
-        at = (gsize)y * row + (gsize)x * (gsize)size->c;
+  int rows = MIN(winograd->tile, winograd->h - y), columns = MIN(winograd->tile, winograd->w - x);
+  const int *step = winograd->step, *origin = winograd->origin;
+  gsize c = (gsize)size->c, row = (gsize)size->w * c, column = (gsize)step[1] * c;
+  gsize at = (gsize)(y * step[0] + origin[0]) * row + (gsize)(x * step[1] + origin[1]) * c;
+  row *= (gsize)step[0];
   kernels_of(winograd)->output(job->target + at, m, job->bias, job->r ? job->r + at : NULL, job->relu,
-                               job->m_plane, row, rows, columns, size->c);
-  if (job->activation)
-    lus_kernels()->activate(job->target + at, job->target + at, job->activation, row, (gsize)rows,
-                            columns * size->c);
+                               job->m_plane, row, column, rows, columns, size->c);
+  for (int i = 0; job->activation && i < rows; i++) {
+    float *y_row = job->target + at + (gsize)i * row;
+    lus_kernels()->activate(y_row, y_row, job->activation, column, (gsize)columns, size->c);
+  }
 }
 
 /* Columns of one plane's product, those of panel @panel, or all by OpenBLAS. @rows: pointers to the

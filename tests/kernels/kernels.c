@@ -532,18 +532,29 @@ static void test_panel_product(void)
 
 static const LusWinogradKernels *winograd_of(const LusKernels *table, int tile)
 {
-  return tile == 4 ? &table->winograd4 : &table->winograd2;
+  return tile == 5 ? &table->winograd5 : tile == 4 ? &table->winograd4 : &table->winograd2;
+}
+
+/* Taps of a row of the kernel. */
+static int taps_of(int tile)
+{
+  return tile == 5 ? 2 : 3;
+}
+
+static int window_of(int tile)
+{
+  return tile + taps_of(tile) - 1;
 }
 
 static void compare_weights(const LusKernels *table, LusRng *rng, int tile, int n, int offset)
 {
   gsize plane = (gsize)n + (gsize)offset, pitch = (gsize)n + 2 * (gsize)offset;
-  gsize planes = (gsize)((tile + 2) * (tile + 2));
-  Buffer w = buffer_random(rng, 9 * pitch, offset, FALSE);
+  gsize planes = (gsize)(window_of(tile) * window_of(tile)), taps = (gsize)(taps_of(tile) * taps_of(tile));
+  Buffer w = buffer_random(rng, taps * pitch, offset, FALSE);
   Buffer expected = buffer_random(rng, planes * plane, offset, FALSE), got = buffer_copy(&expected);
   winograd_of(lus_kernels_nth(0), tile)->weights(expected.data, w.data, plane, (gsize)n, pitch);
   winograd_of(table, tile)->weights(got.data, w.data, plane, (gsize)n, pitch);
-  assert_same(&got, &expected, 2e-6, table->name, "winograd weights", 9, n, offset);
+  assert_same(&got, &expected, 2e-6, table->name, "winograd weights", taps, n, offset);
   buffer_free(&w);
   buffer_free(&expected);
   buffer_free(&got);
@@ -551,7 +562,7 @@ static void compare_weights(const LusKernels *table, LusRng *rng, int tile, int 
 
 static void compare_input(const LusKernels *table, LusRng *rng, int tile, int c, int offset)
 {
-  gsize row = 7 * (gsize)c + 1, plane = (gsize)c + (gsize)offset, window = (gsize)tile + 2;
+  gsize row = 7 * (gsize)c + 1, plane = (gsize)c + (gsize)offset, window = (gsize)window_of(tile);
   Buffer x = buffer_random(rng, (window - 1) * row + window * (gsize)c, offset, FALSE);
   Buffer expected = buffer_random(rng, window * window * plane, 0, FALSE), got = buffer_copy(&expected);
   winograd_of(lus_kernels_nth(0), tile)->input(expected.data, x.data, plane, row, c);
@@ -564,9 +575,10 @@ static void compare_input(const LusKernels *table, LusRng *rng, int tile, int c,
 
 static void compare_output(const LusKernels *table, LusRng *rng, int tile, int c, int offset)
 {
-  gsize row = 5 * (gsize)c + 2, plane = (gsize)c + 3, planes = (gsize)((tile + 2) * (tile + 2));
+  gsize column = (gsize)(c * (1 + offset % 2)), row = 5 * column + 2, plane = (gsize)c + 3;
+  gsize planes = (gsize)(window_of(tile) * window_of(tile));
   int rows = 1 + offset % tile, columns = tile - (c + offset) % tile; /* edges cut a tile */
-  gsize n = (gsize)(rows - 1) * row + (gsize)columns * (gsize)c;
+  gsize n = (gsize)(rows - 1) * row + (gsize)columns * column;
   Buffer m = buffer_random(rng, planes * plane, offset, FALSE),
          bias = buffer_random(rng, (gsize)c, 1, FALSE);
   Buffer r = buffer_random(rng, n, 2, FALSE), y = buffer_random(rng, n, 3, FALSE);
@@ -576,10 +588,10 @@ static void compare_output(const LusKernels *table, LusRng *rng, int tile, int c
     const float *other = flag & 2 ? r.data : NULL;
     winograd_of(lus_kernels_nth(0), tile)
         ->output(expected.data, m.data, shift, flag & 4 ? expected.data : other, flag & 8, plane, row,
-                 rows, columns, c);
+                 column, rows, columns, c);
     winograd_of(table, tile)
-        ->output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane, row, rows,
-                 columns, c);
+        ->output(got.data, m.data, shift, flag & 4 ? got.data : other, flag & 8, plane, row, column,
+                 rows, columns, c);
     assert_same(&got, &expected, 1e-4, table->name, "winograd output", (gsize)rows, c, offset);
     buffer_free(&expected);
     buffer_free(&got);
@@ -596,8 +608,8 @@ static void test_winograd(void)
   lus_rng_init(&rng, seed, 102);
   for (int t = 0; lus_kernels_nth(t); t++)
     for (int c = 0; c <= MAX_N; c++)
-      for (int form = 0; form < 8; form++) {
-        int tile = form & 4 ? 4 : 2, offset = form & 3;
+      for (int form = 0; form < 12; form++) {
+        int tile = (const int[]){2, 4, 5}[form / 4], offset = form & 3;
         compare_weights(lus_kernels_nth(t), &rng, tile, c, offset);
         compare_input(lus_kernels_nth(t), &rng, tile, c, offset);
         compare_output(lus_kernels_nth(t), &rng, tile, c, offset);
@@ -610,19 +622,19 @@ static void check_is_convolution(int tile)
   LusRng rng;
   lus_rng_init(&rng, seed, 103);
   const LusWinogradKernels *k = winograd_of(lus_kernels_nth(0), tile);
-  int window = tile + 2;
-  float x[36], g[9], u[36], v[36], y[16];
+  int window = window_of(tile), taps = taps_of(tile);
+  float x[36], g[9], u[36], v[36], y[25];
   lus_rng_fill_normal(&rng, x, 36);
   lus_rng_fill_normal(&rng, g, 9);
   k->weights(u, g, 1, 1, 1);
   k->input(v, x, 1, (gsize)window, 1);
   for (int i = 0; i < window * window; i++)
     v[i] *= u[i];
-  k->output(y, v, NULL, NULL, FALSE, 1, (gsize)tile, tile, tile, 1);
+  k->output(y, v, NULL, NULL, FALSE, 1, (gsize)tile, 1, tile, tile, 1);
   for (int i = 0; i < tile * tile; i++) {
     double sum = 0;
-    for (int a = 0; a < 9; a++)
-      sum += (double)g[a] * (double)x[(i / tile + a / 3) * window + i % tile + a % 3];
+    for (int a = 0; a < taps * taps; a++)
+      sum += (double)g[a] * (double)x[(i / tile + a / taps) * window + i % tile + a % taps];
     g_assert_cmpfloat_with_epsilon(y[i], (float)sum, 2e-5f);
   }
 }
@@ -631,6 +643,7 @@ static void test_winograd_is_convolution(void)
 {
   check_is_convolution(4);
   check_is_convolution(2);
+  check_is_convolution(5);
 }
 
 /* ---- the way back to the weights ---- */

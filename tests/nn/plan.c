@@ -70,14 +70,19 @@ static void assert_forward(LusGraph *graph, int c, int h, int w, const float *in
   }
 }
 
-static void assert_modes_agree(LusGraph *graph, int c, int h, int w)
+static void assert_modes_within(LusGraph *graph, int c, int h, int w, double tolerance)
 {
   g_autoptr(LusPlan) train = new_plan(graph, c, h, w, LUS_PLAN_TRAIN, 1);
   gsize n = output_count(train);
   g_autofree float *input = random_floats((gsize)c * (gsize)h * (gsize)w, 2);
   g_autofree float *expected = g_new(float, n);
   lus_plan_forward(train, expected, input, NULL);
-  assert_forward(graph, c, h, w, input, expected, n, 2e-6, "folded");
+  assert_forward(graph, c, h, w, input, expected, n, tolerance, "folded");
+}
+
+static void assert_modes_agree(LusGraph *graph, int c, int h, int w)
+{
+  assert_modes_within(graph, c, h, w, 2e-6);
 }
 
 /* ---- operators ---- */
@@ -378,6 +383,47 @@ static void test_fold_doubling(void)
   int sum = fixture_unary(graph, LUS_OP_RELU, fixture_add(graph, side, doubled));
   lus_graph_set_output(graph, fixture_add(graph, sum, side)); /* side is read twice */
   assert_modes_agree(graph, 5, 10, 14);
+}
+
+/* Behind it a 3x3 convolution that alone reads the sum: one step, but for the forms that need the sum itself or are too small. */
+static void test_fold_lateral(void)
+{
+  enum { LATERAL_BIAS = 1, BIAS = 2, RELU = 4, ODD = 8, RELU_BETWEEN = 16, READ_TWICE = 32, SMALL = 64, STEP = 128 };
+  for (int form = 0; form < 256; form = form < 15 ? form + 1 : form == 15 ? 16 : form * 2) {
+    LusRng rng;
+    int x, h = form & SMALL ? 10 : form & ODD ? 34 : 40, w = form & ODD ? 38 : 50;
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    LusOpAttrs plain = lus_op_attrs_default(), halving = plain, square = plain;
+    halving.stride[0] = halving.stride[1] = 2;
+    for (int i = 0; i < 4; i++) {
+      square.kernel[i / 2] = 3;
+      square.pad[i] = 1;
+    }
+    if (form & STEP)
+      square.stride[0] = 2;
+    int low = fixture_conv(graph, &rng, x, 5, 24, TRUE, &halving);
+    int doubled = fixture_resize(graph, low, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2);
+    int sum = fixture_add(graph, fixture_conv(graph, &rng, x, 5, 24, form & LATERAL_BIAS, &plain), doubled);
+    if (form & RELU_BETWEEN)
+      sum = fixture_unary(graph, LUS_OP_RELU, sum);
+    int y = fixture_conv(graph, &rng, sum, 24, 17, (form & BIAS) != 0, &square);
+    if (form & RELU)
+      y = fixture_unary(graph, LUS_OP_RELU, y);
+    if (form & READ_TWICE)
+      y = fixture_add(graph, y, fixture_conv(graph, &rng, sum, 24, 17, TRUE, &plain));
+    lus_graph_set_output(graph, y);
+    assert_modes_within(graph, 5, h, w, 1e-5); /* by other transforms */
+    g_autoptr(LusPlan) plan = new_plan(graph, 5, h, w, LUS_PLAN_INFER, 1);
+    const char *forced = g_getenv("LUS_CONV");
+    if (!forced || g_str_equal(forced, "blas"))
+      g_assert_cmpint(lus_plan_n_steps(plan), ==, form < 16 ? 2 : form & READ_TWICE ? 4 : 3);
+    LusPlanStep step;
+    lus_plan_get_step(plan, 1, &step);
+    if (lus_plan_n_steps(plan) == 2) {
+      g_assert_cmpstr(step.operators, ==, form & RELU ? "Conv+Resize+Add+Conv+Relu" : "Conv+Resize+Add+Conv");
+      g_assert_cmpstr(step.method, ==, "winograd 5x5");
+    }
+  }
 }
 
 /* GroupNorm, with and without ReLU, before the kinds of linear Resize; ReLU and addition after it. */
@@ -752,6 +798,7 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/limits", test_fold_limits);
   g_test_add_func("/plan/fold/residual", test_fold_residual);
   g_test_add_func("/plan/fold/doubling", test_fold_doubling);
+  g_test_add_func("/plan/fold/lateral", test_fold_lateral);
   g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
   g_test_add_func("/plan/fold/norm-add", test_fold_norm_add);
   g_test_add_func("/plan/fold/head", test_fold_head);
