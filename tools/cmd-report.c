@@ -14,6 +14,17 @@ static const char description[] =
   "reported and the others give the trend. Writes DIR/report.pdf and DIR/report.png.\n\n"
   "Example: lus report day1 day2 -o day2";
 
+static void remove_keys(const LusExam *exam, const char *path)
+{
+  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
+    LusZone zone;
+    lus_exam_get_zone(exam, i, &zone);
+    g_autofree char *key = lus_report_key_path(path, zone.name);
+    if (key)
+      g_unlink(key);
+  }
+}
+
 void lus_tool_remove_report(const LusExam *exam, const char *path)
 {
   static const char *const names[] = {PDF_NAME, PNG_NAME};
@@ -22,13 +33,10 @@ void lus_tool_remove_report(const LusExam *exam, const char *path)
     g_autofree char *file = g_build_filename(folder, names[i], NULL);
     g_unlink(file);
   }
-  for (int i = 0; i < lus_exam_n_zones(exam); i++) {
-    LusZone zone;
-    lus_exam_get_zone(exam, i, &zone);
-    g_autofree char *key = lus_report_key_path(path, zone.name);
-    if (key)
-      g_unlink(key);
-  }
+  g_autoptr(LusExamFile) earlier = lus_exam_file_read(path, NULL);
+  if (earlier)
+    remove_keys(earlier->exam, path); /* @exam may lack its zones */
+  remove_keys(exam, path);
 }
 
 gboolean lus_tool_write_keys(const LusKeyFrames *keys, const LusExam *exam, const char *path, GError **error)

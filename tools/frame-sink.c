@@ -171,6 +171,10 @@ static gboolean set_up_source(ClipSink *self, LusFormat format, int width, int h
   return TRUE;
 }
 
+/* x264's bytes depend on the number of its threads, by default that of the processors, and with a limited buffer (VBV) on
+ * how far each thread is: a fixed number and no such buffer give the same bytes each time. */
+#define H264_THREADS 4
+
 /** Adds the encoder behind @before; returns the last element. I420 is what every player of H.264 takes. */
 static GstElement *add_encoder(LusToolPipeline *pipeline, GstElement *before, gboolean h264, GError **error)
 {
@@ -179,8 +183,10 @@ static GstElement *add_encoder(LusToolPipeline *pipeline, GstElement *before, gb
   if (!encoder)
     return NULL;
   g_autoptr(GstCaps) caps = h264 ? gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "I420", NULL) : NULL;
-  if (h264)
+  if (h264) {
     gst_util_set_object_arg(G_OBJECT(encoder), "speed-preset", "faster");
+    g_object_set(encoder, "threads", H264_THREADS, "vbv-buf-capacity", 0, NULL);
+  }
   if (gst_element_link_filtered(before, encoder, caps))
     return encoder;
   g_set_error(error, LUS_ERROR, LUS_ERROR_UNSUPPORTED, "%s: the encoder takes no such pictures", pipeline->path);

@@ -11,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 16 /* of folders; a folder that links to its parent must end somewhere */
+#define MAX_FOLDERS 16 /* before a name, to tell it from others */
+
+/** A folder that is looked through, and those above it. */
+typedef struct Folder {
+  const struct Folder *above;
+  GStatBuf status;
+} Folder;
 
 void lus_tool_input_free(gpointer data)
 {
@@ -38,7 +44,8 @@ static LusToolInput *add(GPtrArray *inputs, const char *path, const char *folder
   LusToolInput *input = g_new0(LusToolInput, 1);
   g_autofree char *stem = g_path_get_basename(path);
   char *dot = strrchr(stem, '.');
-  if (dot && dot != stem && strspn(dot + 1, "0123456789") < strlen(dot + 1)) /* DICOM files may be named by a UID */
+  /* DICOM files may be named by a UID; dots alone would name another folder. */
+  if (dot && strspn(stem, ".") < (gsize)(dot - stem) && strspn(dot + 1, "0123456789") < strlen(dot + 1))
     *dot = 0;
   input->path = g_strdup(path);
   input->name = *folder ? g_build_filename(folder, stem, NULL) : g_strdup(stem);
@@ -61,9 +68,17 @@ static gboolean is_result(const char *folder, const char *name)
   return g_strv_contains(names, name) && g_file_test(frames, G_FILE_TEST_EXISTS);
 }
 
-/** @below: the path from the argument to here, "" at first. */
-static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int depth, GError **error)
+static gboolean is_among(const Folder *folder, const GStatBuf *status)
 {
+  while (folder && (folder->status.st_dev != status->st_dev || folder->status.st_ino != status->st_ino))
+    folder = folder->above;
+  return folder != NULL;
+}
+
+/** @below: the path from the argument to here, "" at first. */
+static gboolean walk(GPtrArray *inputs, const char *path, const char *below, const Folder *above, GError **error)
+{
+  Folder here = {.above = above};
   GError *cause = NULL;
   g_autoptr(GDir) folder = g_dir_open(path, 0, &cause);
   if (!folder) {
@@ -71,6 +86,8 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
     g_error_free(cause);
     return FALSE;
   }
+  if (g_stat(path, &here.status) == 0 && is_among(above, &here.status))
+    return TRUE; /* a link back: its clips are there already */
   g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
   for (const char *name = g_dir_read_name(folder); name; name = g_dir_read_name(folder))
     g_ptr_array_add(names, g_strdup(name));
@@ -82,7 +99,7 @@ static gboolean walk(GPtrArray *inputs, const char *path, const char *below, int
       continue;
     if (g_file_test(full, G_FILE_TEST_IS_DIR)) {
       g_autofree char *inner = *below ? g_build_filename(below, name, NULL) : g_strdup(name);
-      if (depth < MAX_DEPTH && !walk(inputs, full, inner, depth + 1, error))
+      if (!walk(inputs, full, inner, &here, error))
         return FALSE;
     } else if (lus_tool_is_video(name) || lus_tool_is_dicom(full)) {
       add(inputs, full, below);
@@ -147,7 +164,7 @@ static gboolean tell_apart(GPtrArray *inputs, GError **error)
 {
   if (!refuse_twice(inputs, error))
     return FALSE;
-  for (int i = 0; i < MAX_DEPTH && keep_folders(inputs); i++)
+  for (int i = 0; i < MAX_FOLDERS && keep_folders(inputs); i++)
     ;
   g_autoptr(GHashTable) counts = count_names(inputs);
   for (guint i = 0; i < inputs->len; i++) {
@@ -197,6 +214,16 @@ static gboolean add_list(GPtrArray *inputs, const char *path, GError **error)
   return ok;
 }
 
+/** A name that is cut might be another patient's. */
+static gboolean take_patient(LusToolInput *input, const char *patient, const char *manifest, GError **error)
+{
+  if (g_strlcpy(input->told.patient, patient, sizeof(input->told.patient)) < sizeof(input->told.patient))
+    return TRUE;
+  g_set_error(error, LUS_ERROR, LUS_ERROR_LIMIT, "%s: patient '%s' is longer than %d bytes", manifest, patient,
+              (int)sizeof(input->told.patient) - 1);
+  return FALSE;
+}
+
 static gboolean take_told(LusToolInput *input, const LusToolTable *table, GError **error)
 {
   LusClipName *told = &input->told;
@@ -222,8 +249,7 @@ static gboolean take_told(LusToolInput *input, const LusToolTable *table, GError
   }
   told->day = (int)number;
   g_strlcpy(told->zone, zone, sizeof(told->zone));
-  g_strlcpy(told->patient, lus_tool_table_field(table, lus_tool_table_column(table, "patient")), sizeof(told->patient));
-  return TRUE;
+  return take_patient(input, lus_tool_table_field(table, lus_tool_table_column(table, "patient")), table->path, error);
 }
 
 static gboolean add_table(GPtrArray *inputs, const char *path, GError **error)
@@ -259,7 +285,8 @@ static gboolean add_exam(GPtrArray *inputs, const char *path, GError **error)
     input->mm_per_pixel = manifest->clips[i].mm_per_pixel;
     told->day = manifest->day;
     g_strlcpy(told->zone, manifest->clips[i].zone, sizeof(told->zone));
-    g_strlcpy(told->patient, manifest->patient ? manifest->patient : "", sizeof(told->patient));
+    if (!take_patient(input, manifest->patient ? manifest->patient : "", path, error))
+      return FALSE;
   }
   return manifest != NULL;
 }
@@ -279,7 +306,7 @@ static gboolean add_argument(GPtrArray *inputs, const char *argument, GError **e
 {
   gboolean exists = g_file_test(argument, G_FILE_TEST_EXISTS);
   if (g_file_test(argument, G_FILE_TEST_IS_DIR))
-    return walk(inputs, argument, "", 0, error);
+    return walk(inputs, argument, "", NULL, error);
   if (g_str_equal(argument, "-") || g_str_has_suffix(argument, ".txt"))
     return add_list(inputs, argument, error);
   if (g_str_has_suffix(argument, ".csv"))

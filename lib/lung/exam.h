@@ -48,7 +48,7 @@ LUS_API gboolean lus_zone_known(const char *name);
 
 /** What a clip's file name tells: p003_d1_R2.mkv is patient p003, day 1, zone R2. */
 typedef struct {
-  char patient[128];          /* what stands before the day, or else before the zone; "" unknown */
+  char patient[256];          /* what stands before the day, or else before the zone; "" unknown */
   int day;                    /* -1 unknown */
   char zone[LUS_ZONE_LENGTH]; /* "" unknown */
 } LusClipName;

@@ -32,6 +32,13 @@ echo "not a video" > text.mkv
 # Inputs
 check "folders: as many as tell clips apart" gives 0 "" segment in -m model.onnx -o all --masks ffv1 --confidences=ffv1 --overlay
 check "folders: kept" test -e all/p1/d1/x/frames.jsonl -a -e all/p2/d1/x/frames.jsonl -a -e all/z/frames.jsonl
+mkdir -p linked/a dots
+cp in/z.mkv linked/a/z.mkv
+ln -s .. linked/a/back
+check "folders: a link back adds nothing" gives 0 "looped: 1 clips, 4 pictures, " segment linked -m model.onnx -o looped
+cp in/z.mkv dots/...mkv
+check "a name of dots alone" gives 0 "dots/out: 1 clips" segment dots/...mkv -m model.onnx -o dots/out
+check "a name of dots alone: within the results" test -e dots/out/...mkv/frames.jsonl -a ! -e dots/frames.jsonl
 check "pattern" gives 0 "" segment 'in/*.mkv' -m model.onnx -o pattern
 check "pattern: both" test -e pattern/y_d2_L1/frames.jsonl -a -e pattern/z/frames.jsonl
 printf '\xef\xbb\xbf# a comment\nin/z.mkv\n\nin/y_d2_L1.mkv\n' > list.txt
@@ -44,6 +51,15 @@ check "manifest: the same" same pattern/z manifest/z
 check "manifest: patient, day, zone" gives 0 "f.csv: 2 clips" features in/clips.csv --model model.onnx -o f.csv
 check "manifest: in the table" grep -q '^z,"p, 1",3,R2,4,' f.csv
 check "manifest: else from the name" grep -q '^y_d2_L1,y,2,L1,7,' f.csv
+hash=$(printf x | sha512sum | cut -d' ' -f1)
+printf 'file,patient\nz.mkv,%s\n' "$hash" > in/hash.csv
+check "manifest: a SHA-512 for a patient" gives 0 "hash.csv: 1 clips" features in/hash.csv --model model.onnx -o hash.csv
+check "manifest: the whole of it" grep -q "^z,$hash,,," hash.csv
+printf 'file,patient\nz.mkv,%s\n' "$hash$hash" > in/long.csv
+check "manifest: no patient's name is cut" gives 1 "is longer than 255 bytes" features in/long.csv --model model.onnx -o l.csv
+echo '{"schema":1,"patient":"'"$hash$hash"'","clips":[{"file":"z.mkv","zone":"R1"}]}' > in/long.json
+check "exam manifest: no patient's name is cut" gives 1 "is longer than 255 bytes" features in/long.json --model model.onnx -o l.csv
+rm in/hash.csv in/long.csv in/long.json
 bundled=$(dirname "$(realpath "$0")")/../../lib/models/default.onnx
 scale() { # TABLE MM: the table tells this scale of y_d2_L1, and its depth in mm fits it; "": neither
   python3 - "$@" <<'PY'
@@ -109,6 +125,12 @@ check "a clip is not taken for a form" gives 0 "" segment -m model.onnx -o form 
 # The same results whatever the threads, and again
 check "one thread" gives 0 "" segment in -m model.onnx -o one --masks ffv1 --confidences=ffv1 --overlay --threads 1
 check "one thread: the same files" same all one
+gst-launch-1.0 -q lustestsrc num-buffers=60 ! video/x-raw,format=GRAY8,width=350,height=350 ! avenc_ffv1 ! matroskamux \
+  ! filesink location=even.mkv # of even sides: H.264
+for again in 1 2 3; do
+  check "overlay in H.264, time $again" gives 0 "" segment even.mkv -m model.onnx -o even-$again --overlay
+  check "overlay in H.264, time $again: the same file" same even-1 even-$again
+done
 check "masks as RLE" gives 0 "" segment in/z.mkv -m model.onnx -o rle --masks rle
 check "masks as PNG" gives 0 "" segment in/z.mkv -m model.onnx -o png --masks
 pixels() { gst-launch-1.0 -q "$@" ! videoconvert ! video/x-raw,format=GRAY8 ! fdsink fd=1; }

@@ -29,6 +29,9 @@ check "exam of the next day" gives 0 "day2/report.png" exam second -o day2 --mod
 check "again in the same folder, another patient's clip" bash -c "cp -r day1 reused && cp clips/p1_d1_R1.mkv p2_d1_R1.mkv &&
   '$lus' exam p2_d1_R1.mkv -o reused --model model.onnx --min-frames 5"
 check "without the report and key frames of the first" test "$(ls reused)" = exam.json
+check "again, with fewer zones" bash -c "cp -r day1 fewer &&
+  '$lus' exam p2_d1_R1.mkv -o fewer --zones R1 --model model.onnx --min-frames 5"
+check "fewer zones: without the first's key frames of the others" test "$(ls fewer)" = exam.json
 check "report with the trend" gives 0 "both/report.png" report day2 day1/exam.json -o both
 check "another page than without" test "$(cmp -s both/report.png day2/report.png; echo $?)" -eq 1
 check "report twice: the same picture" gives 0 "again/report.png" report day1 day2 -o again
