@@ -6,11 +6,13 @@
 #include "kernels/kernels.h"
 #include "nn/norm.h"
 
-/* Floats per work item; also how many values a float sum takes in before it is added up in double.
- */
+/* Floats per work item, and the most pixels: so many values a float sum takes in before it is added up in double. */
 #define ITEM_FLOATS 32768
+#define ITEM_PIXELS 1024
 /* Floats at a time where a ReLU stands before the addition, so that they are still in the cache. */
 #define CHUNK_FLOATS 4096
+
+#define SHIFT_PIXELS 64
 
 typedef struct {
   const LusNorm *norm;
@@ -108,11 +110,24 @@ static void group_statistics(const LusNorm *norm, const LusRun *run, int c, int 
   norm->rstd[group] = 1 / sqrt(fmax(square / (n * (end - first)), 0) + epsilon);
 }
 
+/* The mean of some pixels that lie all over the map: near the whole one's even if those at the border are unlike all others, as
+ * in maps of dark pictures, where squares about a border's pixel would leave few digits to the variance. */
+static void set_shift(const LusNorm *norm, const LusMap *x)
+{
+  gsize samples = (gsize)MIN(norm->pixels, SHIFT_PIXELS), c = (gsize)x->c;
+  memset(norm->shift, 0, c * sizeof *norm->shift);
+  for (gsize i = 0; i < samples; i++) {
+    guint32 part = (guint32)i * 2654435769u + 0x80000000u; /* of 2^32, by the golden ratio, from the middle on */
+    gsize pixel = (gsize)((guint64)part * (guint64)norm->pixels >> 32);
+    lus_kernels()->add_scaled(norm->shift, 1 / (float)samples, x->data + pixel * c, c);
+  }
+}
+
 void lus_norm_group_statistics(const LusNorm *norm, const LusStep *step, const LusRun *run)
 {
   int c = step->x->c;
   Job job = {.norm = norm, .step = step, .run = run};
-  memcpy(norm->shift, step->x->data, (gsize)c * sizeof(float));
+  set_shift(norm, step->x);
   lus_parallel_for(run->pool, norm->n_items, moments_item, &job);
   const float *scale = lus_step_constant(step, 1), *bias = lus_step_constant(step, 2);
   for (int group = 0; group < norm->groups; group++) {
@@ -232,7 +247,7 @@ LusNorm *lus_norm_new(const LusStep *step, int groups)
   int c = step->x->c;
   LusNorm *norm = g_new0(LusNorm, 1);
   norm->pixels = step->x->h * step->x->w;
-  norm->pixels_per_item = lus_rows_per_item(ITEM_FLOATS, (gsize)c);
+  norm->pixels_per_item = MIN(lus_rows_per_item(ITEM_FLOATS, (gsize)c), ITEM_PIXELS);
   norm->n_items = lus_n_items(norm->pixels, norm->pixels_per_item);
   norm->groups = groups;
   norm->shift = g_new0(float, c);

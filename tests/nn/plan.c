@@ -169,6 +169,28 @@ static void test_group_norm_offset(void)
   assert_close(b, a, 4 * 64 * 64, 1e-4, "group norm far from 0");
 }
 
+/* Nor must a border unlike the rest, such as a convolution's of a dark picture: against the definition, in double. */
+static void test_group_norm_border(void)
+{
+  enum { SIDE = 128, N = SIDE * SIDE };
+  LusRng rng;
+  int x;
+  g_autoptr(LusGraph) graph = begin(&rng, &x);
+  lus_graph_set_output(graph, fixture_group_norm(graph, &rng, x, 1, 1));
+  g_autofree float *input = random_floats(N, 1), *expected = g_new(float, N);
+  for (int i = 0; i < N; i++)
+    input[i] = i == 0 ? 8 : 0.01f * input[i];
+  double sum = 0, square = 0;
+  for (int i = 0; i < N; i++)
+    sum += (double)input[i];
+  for (int i = 0; i < N; i++)
+    square += pow((double)input[i] - sum / N, 2);
+  double scale = (double)graph->values[1].constant->data[0], bias = (double)graph->values[2].constant->data[0];
+  for (int i = 0; i < N; i++)
+    expected[i] = (float)(((double)input[i] - sum / N) / sqrt(square / N + 1e-5) * scale + bias);
+  assert_forward(graph, 1, SIDE, SIDE, input, expected, N, 1e-5, "group norm with another border");
+}
+
 static void test_batch_norm(void)
 {
   LusRng rng;
@@ -789,6 +811,7 @@ int main(int argc, char **argv)
   }
   g_test_add_func("/plan/group-norm", test_group_norm);
   g_test_add_func("/plan/group-norm-offset", test_group_norm_offset);
+  g_test_add_func("/plan/group-norm-border", test_group_norm_border);
   g_test_add_func("/plan/batch-norm", test_batch_norm);
   g_test_add_func("/plan/pointwise", test_pointwise);
   g_test_add_func("/plan/max-pool", test_max_pool);
