@@ -117,17 +117,17 @@ static double per_second(double flop, double ms)
 static void print_plan(const Facts *facts)
 {
   double ms = 0;
-  printf("\n%5s  %-36s %-13s %-14s %8s %9s %9s  %s\n", "step", "operators", "method", "result", "GFLOP", "ms", "GFLOP/s",
+  printf("\n%5s  %-40s %-13s %-14s %8s %9s %9s  %s\n", "step", "operators", "method", "result", "GFLOP", "ms", "GFLOP/s",
          "name");
   for (int i = 0; i < lus_plan_n_steps(facts->plan); i++) {
     LusPlanStep step;
     lus_plan_get_step(facts->plan, i, &step);
     g_autofree char *size = g_strdup_printf("%dx%dx%d", step.shape[0], step.shape[1], step.shape[2]);
-    printf("%5d  %-36s %-13s %-14s %8.4f %9.4f %9.1f  %s\n", i, step.operators, step.method, size, step.flop * 1e-9,
+    printf("%5d  %-40s %-13s %-14s %8.4f %9.4f %9.1f  %s\n", i, step.operators, step.method, size, step.flop * 1e-9,
            step.ms, per_second(step.flop, step.ms), step.name);
     ms += step.ms;
   }
-  printf("%5s  %-36s %-13s %-14s %8.4f %9.4f %9.1f  medians, %d thread%s\n", "", "sum", "", "", facts->gflop, ms,
+  printf("%5s  %-40s %-13s %-14s %8.4f %9.4f %9.1f  medians, %d thread%s\n", "", "sum", "", "", facts->gflop, ms,
          per_second(facts->gflop * 1e9, ms), facts->threads, facts->threads == 1 ? "" : "s");
 }
 
