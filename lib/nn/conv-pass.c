@@ -14,7 +14,7 @@
  * than the multiplications they save. */
 #define MIN_TILES4 16
 #define MIN_TILES2 6
-#define MIN_CHANNELS 8
+#define MIN_CHANNELS 8 /* of the source; few of the target are rounded up to a vector by every method */
 
 /* ---- methods ---- */
 
@@ -68,8 +68,7 @@ gboolean lus_conv_pass_can(const LusConvPass *pass, LusConvMethod method)
 
 static gboolean pays_winograd(const LusConvPass *pass, int tile, int min_tiles)
 {
-  return tiles(pass, tile) >= min_tiles && pass->source.c >= MIN_CHANNELS &&
-         pass->target.c >= MIN_CHANNELS;
+  return tiles(pass, tile) >= min_tiles && pass->source.c >= MIN_CHANNELS;
 }
 
 LusConvMethod lus_conv_pass_rule(const LusConvPass *pass)

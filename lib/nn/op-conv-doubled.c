@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The finest level of a Feature Pyramid Network at once, in infer mode: S(L(x) + D(r)), L a 1x1 convolution, D doubling each pixel of
- * r, S a 3x3 convolution that alone reads the sum. All being linear this is (S L)(x) + (S D)(r). S L is one 3x3 convolution. S D, a
- * transposed convolution with step 2 and 4x4 taps, gives each of four interleaved grids of the result by 2x2 taps on the small r,
- * since where a pixel is doubled the taps on both halves are one. L's bias, which is zero outside of the map, is left out where S
- * looks beyond the border. The sum, often four times as wide as x, is never made. */
+/* 3x3 convolutions S of a map of which each pixel was doubled, D(r), in infer mode:
+ *   S(D(r));
+ *   S(D(r) beside x), a U-Net's way up: S's weights for r's channels and for x's, (S D)(r) + S(x);
+ *   S(L(x) + D(r)), L a 1x1 convolution, the finest level of a Feature Pyramid Network: (S L)(x) + (S D)(r), S L one 3x3 convolution.
+ * S D, a transposed convolution with step 2 and 4x4 taps, gives each of four interleaved grids of the result by 2x2 taps on the small
+ * r, since where a pixel is doubled the taps on both halves are one. L's bias, which is zero outside of the map, is left out where S
+ * looks beyond the border. Neither the doubled map nor the sum, often four times as wide as x, is ever made. */
 #include "nn/op-conv-doubled.h"
 
 #include <stdlib.h>
@@ -16,16 +18,18 @@
 #define TAPS 9
 #define MIN_TILES 16 /* of 5x5 pixels, as for the other transforms */
 #define TILE 5
+#define MIN_CHANNELS 8
 
 typedef struct {
-  LusConvPass lateral, phases[4];
-  float *bias;   /* [y.c] of both convolutions, or NULL */
+  LusConvPass lateral, phases[4]; /* lateral: where there is an x beside the doubled map */
+  float *bias;                    /* [y.c] of S and L */
   float *border; /* [TAPS][y.c]: what is too much of it at each tap outside of the map, or NULL */
 } Doubled;
 
-static int channels(const LusGraph *graph, int value)
+/* The map that is doubled. */
+static const LusMap *small_map(const LusStep *step)
 {
-  return graph->values[value].shape[1];
+  return step->r ? step->r : step->x;
 }
 
 static gboolean is_square(const LusNode *node, int side, int pad)
@@ -37,24 +41,24 @@ static gboolean is_square(const LusNode *node, int side, int pad)
   return a->groups == 1;
 }
 
-/* By multiplications per pixel: F(4x4, 3x3) takes 2.25 per tap grid, F(5x5, 2x2) 1.44. */
-static gboolean pays(const LusGraph *graph, const LusStep *lateral, const LusStep *step)
+/* By multiplications per pixel: F(4x4, 3x3) takes 2.25 for each pair of channels, F(5x5, 2x2) 1.44. */
+static gboolean pays(const LusGraph *graph, const LusDoubled *doubled, const LusStep *step)
 {
-  const int *r = graph->values[lateral->r_value].shape;
-  double in = channels(graph, lateral->x_value), middle = r[1], out = channels(graph, step->y_value);
-  double before = in * middle + 2.25 * middle * out, now = 2.25 * in * out + 1.44 * middle * out;
-  return now < 0.85 * before && (r[2] + TILE - 1) / TILE * ((r[3] + TILE - 1) / TILE) >= MIN_TILES;
+  const int *small = graph->values[doubled->small].shape;
+  double in = doubled->x < 0 ? 0 : graph->values[doubled->x].shape[1], middle = small[1];
+  double out = graph->values[step->y_value].shape[1], now = 2.25 * in * out + 1.44 * middle * out, before = 2.25 * middle * out;
+  before += doubled->maker->type == LUS_OP_CONV ? in * middle : 2.25 * in * out;
+  return middle >= MIN_CHANNELS && now < 0.85 * before && (small[2] + TILE - 1) / TILE * ((small[3] + TILE - 1) / TILE) >= MIN_TILES;
 }
 
-gboolean lus_conv_doubled_can(const LusStep *lateral, const LusStep *step)
+gboolean lus_conv_doubled_can(const LusStep *step, const LusDoubled *doubled)
 {
   const char *forced = getenv("LUS_CONV");
   gboolean winograd = !forced || g_str_equal(forced, "blas") || g_str_equal(forced, "winograd5");
-  return winograd && lateral->class == &lus_step_conv && lateral->r_half && !lateral->relu && !lateral->norm &&
-         lateral->activation.kind == LUS_ACTIVATION_NONE && is_square(lateral->node, 1, 0) &&
-         step->class == &lus_step_conv && step->r_value < 0 && !step->norm &&
+  return winograd && step->class == &lus_step_conv && step->r_value < 0 && !step->norm &&
          step->activation.kind == LUS_ACTIVATION_NONE && is_square(step->node, 3, 1) &&
-         (pays(step->graph, lateral, step) || g_strcmp0(forced, "winograd5") == 0);
+         (doubled->maker->type != LUS_OP_CONV || is_square(doubled->maker, 1, 0)) &&
+         (pays(step->graph, doubled, step) || g_strcmp0(forced, "winograd5") == 0);
 }
 
 /* ---- preparing ---- */
@@ -79,25 +83,28 @@ static LusMapSize size_of(const LusMap *map)
 
 static gboolean init_passes(LusStep *step, Doubled *doubled)
 {
-  LusMapSize x = size_of(step->x), r = size_of(step->r), y = size_of(step->y);
+  LusMapSize small = size_of(small_map(step)), y = size_of(step->y);
   const LusWindow plain = {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1}};
   const LusWindow doubling = {.kernel = {4, 4}, .stride = {2, 2}, .dilation = {1, 1}, .pad = {1, 1}};
-  lus_tap_grid_forward(&doubled->lateral.grid, &plain, y.h, y.w);
-  gboolean ok = lus_conv_pass_init(&doubled->lateral, step, x, y, 1, LUS_CONV_WINOGRAD4);
+  gboolean ok = TRUE;
+  if (step->r) {
+    lus_tap_grid_forward(&doubled->lateral.grid, &plain, y.h, y.w);
+    ok = lus_conv_pass_init(&doubled->lateral, step, size_of(step->x), y, 1, LUS_CONV_WINOGRAD4);
+  }
   for (int i = 0; i < 4; i++) {
     lus_tap_grid_backward(&doubled->phases[i].grid, &doubling, i / 2, i % 2, y.h, y.w);
-    ok = ok && lus_conv_pass_init(&doubled->phases[i], step, r, y, 1, LUS_CONV_WINOGRAD5);
+    ok = ok && lus_conv_pass_init(&doubled->phases[i], step, small, y, 1, LUS_CONV_WINOGRAD5);
   }
   return ok;
 }
 
-/* matrices[tap][middle][out] from S's weights [out][middle][tap]. */
-static void turn_weights(float *matrices, const float *weights, gsize middle, gsize out)
+/* matrices[tap][n][out] of @n input channels from @first on, of S's weights [out][inputs][tap]. */
+static void turn_weights(float *matrices, const float *weights, gsize inputs, gsize first, gsize n, gsize out)
 {
   for (gsize o = 0; o < out; o++)
-    for (gsize m = 0; m < middle; m++)
+    for (gsize m = 0; m < n; m++)
       for (gsize t = 0; t < TAPS; t++)
-        matrices[(t * middle + m) * out + o] = *weights++;
+        matrices[(t * n + m) * out + o] = weights[(o * inputs + first + m) * TAPS + t];
 }
 
 /* weights[t][middle][out] of a phase: sums over the taps of S that fall on one pixel of r. Those of the 4x4 taps' row or column k
@@ -115,7 +122,7 @@ static void sum_taps(float *weights, const LusTapGrid *grid, const float *matric
 /* border[tap] = L's bias through the tap's matrix; bias = S's own and all of these. */
 static void set_bias(const LusStep *step, Doubled *doubled, const float *matrices, const float *lateral_bias)
 {
-  int middle = step->r->c, out = step->y->c;
+  int middle = small_map(step)->c, out = step->y->c;
   const float *own = lus_step_constant(step, 2);
   memset(doubled->bias, 0, (gsize)out * sizeof(float));
   if (own)
@@ -134,24 +141,37 @@ static const float *constant_of(const LusStep *step, const LusNode *node, int i)
   return value < 0 ? NULL : step->graph->values[value].constant->data;
 }
 
-static gboolean pack(LusStep *step, Doubled *doubled)
+/* The lateral pass's weights [tap][in][out]: S's own for x, or those of L, [middle][in], through S's. */
+static void pack_lateral(const LusStep *step, Doubled *doubled, float *weights, const float *matrices)
 {
   int in = step->x->c, middle = step->r->c, out = step->y->c;
   gsize n = (gsize)middle * (gsize)out;
-  const float *lateral_bias = constant_of(step, step->lateral, 2);
-  float *matrices = lus_aligned_alloc(TAPS * n * sizeof(float));
-  float *weights = lus_aligned_alloc(TAPS * (gsize)MAX(in, middle) * (gsize)out * sizeof(float));
-  doubled->bias = lus_aligned_alloc((gsize)out * sizeof(float));
-  doubled->border = lateral_bias ? lus_aligned_alloc(TAPS * (gsize)out * sizeof(float)) : NULL;
+  if (step->lateral->type == LUS_OP_CONCAT)
+    turn_weights(weights, lus_step_constant(step, 1), (gsize)(in + middle), (gsize)(step->doubled_first ? middle : 0),
+                 (gsize)in, (gsize)out);
+  for (gsize tap = 0; step->lateral->type == LUS_OP_CONV && tap < TAPS; tap++)
+    lus_kernels()->gemm(weights + tap * (gsize)in * (gsize)out, constant_of(step, step->lateral, 1), matrices + tap * n, in,
+                        out, middle, out, in, out, LUS_GEMM_TRANSPOSE_A);
+  lus_conv_pass_set_weights(&doubled->lateral, weights);
+}
+
+static gboolean pack(LusStep *step, Doubled *doubled)
+{
+  gsize middle = (gsize)small_map(step)->c, out = (gsize)step->y->c, in = step->r ? (gsize)step->x->c : 0;
+  const float *lateral_bias = step->lateral->type == LUS_OP_CONV ? constant_of(step, step->lateral, 2) : NULL;
+  gboolean concat = step->lateral->type == LUS_OP_CONCAT;
+  float *matrices = lus_aligned_alloc(TAPS * middle * out * sizeof(float));
+  float *weights = lus_aligned_alloc(TAPS * MAX(in, middle) * out * sizeof(float));
+  doubled->bias = lus_aligned_alloc(out * sizeof(float));
+  doubled->border = lateral_bias ? lus_aligned_alloc(TAPS * out * sizeof(float)) : NULL;
   gboolean ok = matrices && weights && doubled->bias && (doubled->border || !lateral_bias);
   if (ok) {
-    turn_weights(matrices, lus_step_constant(step, 1), (gsize)middle, (gsize)out);
-    for (gsize tap = 0; tap < TAPS; tap++) /* L's weights are [middle][in] */
-      lus_kernels()->gemm(weights + tap * (gsize)in * (gsize)out, constant_of(step, step->lateral, 1), matrices + tap * n, in,
-                          out, middle, out, in, out, LUS_GEMM_TRANSPOSE_A);
-    lus_conv_pass_set_weights(&doubled->lateral, weights);
+    turn_weights(matrices, lus_step_constant(step, 1), concat ? in + middle : middle, concat && !step->doubled_first ? in : 0,
+                 middle, out);
+    if (step->r)
+      pack_lateral(step, doubled, weights, matrices);
     for (int i = 0; i < 4; i++) {
-      sum_taps(weights, &doubled->phases[i].grid, matrices, n);
+      sum_taps(weights, &doubled->phases[i].grid, matrices, middle * out);
       lus_conv_pass_set_weights(&doubled->phases[i], weights);
     }
     set_bias(step, doubled, matrices, lateral_bias);
@@ -196,11 +216,15 @@ static void mend_border(const LusStep *step)
 static void forward(const LusStep *step, const LusRun *run)
 {
   const Doubled *doubled = step->state;
-  const LusConvCall lateral = {.target = step->y->data, .source = step->x->data, .bias = doubled->bias};
-  lus_conv_pass_run(&doubled->lateral, run, &lateral);
+  LusConvCall phase = {.target = step->y->data, .source = small_map(step)->data, .bias = doubled->bias, .relu = step->relu};
+  if (step->r) {
+    const LusConvCall lateral = {.target = step->y->data, .source = step->x->data, .bias = doubled->bias};
+    lus_conv_pass_run(&doubled->lateral, run, &lateral);
+    phase.bias = NULL;
+    phase.r = step->y->data;
+  }
   if (doubled->border)
     mend_border(step);
-  const LusConvCall phase = {.target = step->y->data, .source = step->r->data, .r = step->y->data, .relu = step->relu};
   for (int i = 0; i < 4; i++)
     lus_conv_pass_run(&doubled->phases[i], run, &phase);
 }

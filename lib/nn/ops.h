@@ -136,7 +136,8 @@ struct _LusStep {
   const LusGraph *graph;
   const LusNode *node;
   const LusNode *norm;   /* Conv in infer mode: the BatchNorm folded into the weights, or NULL */
-  const LusNode *lateral; /* Conv in infer mode: the 1x1 Conv before it, to which r is added, or NULL */
+  const LusNode *lateral; /* Conv in infer mode: what made its input of doubled pixels, see op-conv-doubled.c, or NULL */
+  gboolean doubled_first; /* with a Concat there: the doubled map's channels stand before the other's */
   const LusNode *resize; /* GroupNorm in infer mode: the Resize that follows, or NULL */
   const LusNode *project; /* GroupNorm in infer mode: a 1x1 Conv before resize and r, whose result y is, or NULL */
   gboolean project_bias;  /* and its bias is added here */

@@ -631,7 +631,10 @@ int lus_plan_n_steps(const LusPlan *plan)
 
 static void describe_operators(const LusStep *step, char *text, gsize size)
 {
-  g_strlcpy(text, step->lateral ? "Conv+Resize+Add+" : "", size);
+  if (step->lateral)
+    g_strlcpy(text, step->lateral->type == LUS_OP_CONV ? "Conv+Resize+Add+" : step->r ? "Resize+Concat+" : "Resize+", size);
+  else
+    *text = 0;
   g_strlcat(text, lus_op_name(step->node->type), size);
   if (step->norm)
     g_strlcat(text, "+BatchNormalization", size);
@@ -641,7 +644,7 @@ static void describe_operators(const LusStep *step, char *text, gsize size)
     g_strlcat(text, "+Conv", size);
   if (step->resize)
     g_strlcat(text, "+Resize", size);
-  if (step->r_half && !step->lateral)
+  if (step->r_half)
     g_strlcat(text, "+Resize", size);
   if (step->r && !step->lateral && step->node->type != LUS_OP_ADD)
     g_strlcat(text, "+Add", size);

@@ -297,18 +297,52 @@ static void add_node(Builder *b, const LusNode *node)
     step->r_value = node->inputs[1];
 }
 
-/* Once nothing else is folded any more. */
-static void fold_lateral(Builder *b, LusStep *step)
+/* The step that doubles what is read as @value and there alone, or NULL. */
+static LusStep *doubling_maker(const Builder *b, int value)
 {
-  LusStep *lateral = b->maker[step->x_value];
-  if (b->train || !lateral || b->uses[step->x_value] != 1 || !lus_conv_doubled_can(lateral, step))
+  LusStep *step = b->maker[value];
+  return step && b->uses[value] == 1 && lus_step_doubles_pixels(step) ? step : NULL;
+}
+
+/* What a step that makes a convolution's input has of doubled pixels; *resize: the step that doubles them, where it is another
+ * one. */
+static gboolean find_doubled(const Builder *b, const LusStep *made, LusDoubled *doubled, LusStep **resize)
+{
+  const LusNode *node = made->node;
+  *doubled = (LusDoubled){.maker = node, .small = made->x_value, .x = -1};
+  *resize = NULL;
+  if (lus_step_doubles_pixels(made))
+    return TRUE;
+  if (made->class == &lus_step_conv && made->r_half) {
+    *doubled = (LusDoubled){node, made->r_value, made->x_value};
+    return !made->relu && !made->norm && made->activation.kind == LUS_ACTIVATION_NONE;
+  }
+  for (int k = 0; k < 2 && made->class == &lus_step_concat && node->n_inputs == 2 && node->attrs.axis == 1; k++) {
+    *resize = doubling_maker(b, node->inputs[k]);
+    if (*resize && !b->graph->values[node->inputs[1 - k]].constant) {
+      *doubled = (LusDoubled){node, (*resize)->x_value, node->inputs[1 - k]};
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* Once nothing else is folded any more. */
+static void fold_doubled(Builder *b, LusStep *step)
+{
+  LusStep *made = b->maker[step->x_value], *resize = NULL;
+  LusDoubled doubled;
+  if (b->train || !made || b->uses[step->x_value] != 1 || !find_doubled(b, made, &doubled, &resize) ||
+      !lus_conv_doubled_can(step, &doubled))
     return;
   step->class = &lus_step_conv_doubled;
-  step->lateral = lateral->node;
-  step->x_value = lateral->x_value;
-  step->r_value = lateral->r_value;
-  step->r_half = TRUE;
-  remove_step(b, lateral);
+  step->lateral = doubled.maker;
+  step->doubled_first = resize && resize->y_value == doubled.maker->inputs[0];
+  step->x_value = doubled.x < 0 ? doubled.small : doubled.x;
+  step->r_value = doubled.x < 0 ? -1 : doubled.small;
+  remove_step(b, made);
+  if (resize)
+    remove_step(b, resize);
 }
 
 static void remove_gaps(GPtrArray *steps)
@@ -340,7 +374,7 @@ GPtrArray *lus_steps_new(const LusGraph *graph, const gssize *offsets, gboolean 
       add_node(&b, &graph->nodes[i]);
   for (guint i = 0; i < b.steps->len; i++)
     if (b.steps->pdata[i])
-      fold_lateral(&b, b.steps->pdata[i]);
+      fold_doubled(&b, b.steps->pdata[i]);
   remove_gaps(b.steps);
   return b.steps;
 }

@@ -407,6 +407,60 @@ static void test_fold_doubling(void)
   assert_modes_agree(graph, 5, 10, 14);
 }
 
+static gboolean folds_doubled(void)
+{
+  const char *forced = g_getenv("LUS_CONV");
+  return !forced || g_str_equal(forced, "blas");
+}
+
+static LusOpAttrs square_attrs(void)
+{
+  LusOpAttrs attrs = lus_op_attrs_default();
+  for (int i = 0; i < 4; i++) {
+    attrs.kernel[i / 2] = 3;
+    attrs.pad[i] = 1;
+  }
+  return attrs;
+}
+
+/* A doubled map, alone or beside another one, that a 3x3 convolution alone reads: a U-Net's way up. */
+static void test_fold_doubled(void)
+{
+  enum { BIAS = 1, RELU = 2, ODD = 4, CONCAT = 8, FIRST = 16, BOTH = 32, READ_TWICE = 64, OTHER_AXIS = 128 };
+  static const int forms[] = {0, 1, 2, 3, 4, 8, 9, 11, 13, 24, 27, 28, 31, 40, 56, 8 | READ_TWICE, READ_TWICE, 8 | OTHER_AXIS};
+  for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
+    LusRng rng;
+    int x, form = forms[i];
+    g_autoptr(LusGraph) graph = begin(&rng, &x);
+    LusOpAttrs plain = lus_op_attrs_default(), halving = plain, square = square_attrs(), concat = plain;
+    halving.stride[0] = halving.stride[1] = 2;
+    concat.axis = form & OTHER_AXIS ? 2 : 1;
+    int small = fixture_conv(graph, &rng, x, 5, 24, TRUE, &halving);
+    int y = fixture_resize(graph, small, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2), inside = 24;
+    if (form & CONCAT) {
+      int side = form & BOTH ? fixture_resize(graph, small, LUS_RESIZE_NEAREST, LUS_COORD_ASYMMETRIC, 2, 2)
+                             : fixture_conv(graph, &rng, x, 5, form & OTHER_AXIS ? 24 : 9, TRUE, &plain);
+      int inputs[] = {form & FIRST ? y : side, form & FIRST ? side : y};
+      y = lus_graph_add_node(graph, LUS_OP_CONCAT, "concat", 2, inputs, &concat);
+      inside = form & OTHER_AXIS ? 24 : form & BOTH ? 48 : 33;
+    }
+    int doubled = y;
+    y = fixture_conv(graph, &rng, y, inside, 13, form & BIAS, &square);
+    if (form & RELU)
+      y = fixture_unary(graph, LUS_OP_RELU, y);
+    if (form & READ_TWICE)
+      y = fixture_add(graph, y, fixture_conv(graph, &rng, doubled, inside, 13, TRUE, &plain));
+    lus_graph_set_output(graph, y);
+    int h = form & ODD ? 34 : 40, w = form & ODD ? 38 : 50;
+    assert_modes_within(graph, 5, h, w, 1e-5);
+    g_autoptr(LusPlan) plan = new_plan(graph, 5, h, w, LUS_PLAN_INFER, 1);
+    LusPlanStep step;
+    lus_plan_get_step(plan, lus_plan_n_steps(plan) - 1, &step);
+    if (folds_doubled())
+      g_assert_cmpint(g_str_has_prefix(step.operators, form & CONCAT ? "Resize+Concat+Conv" : "Resize+Conv"), ==, form < READ_TWICE);
+  }
+}
+
 /* Behind it a 3x3 convolution that alone reads the sum: one step, but for the forms that need the sum itself or are too small. */
 static void test_fold_lateral(void)
 {
@@ -415,12 +469,8 @@ static void test_fold_lateral(void)
     LusRng rng;
     int x, h = form & SMALL ? 10 : form & ODD ? 34 : 40, w = form & ODD ? 38 : 50;
     g_autoptr(LusGraph) graph = begin(&rng, &x);
-    LusOpAttrs plain = lus_op_attrs_default(), halving = plain, square = plain;
+    LusOpAttrs plain = lus_op_attrs_default(), halving = plain, square = square_attrs();
     halving.stride[0] = halving.stride[1] = 2;
-    for (int i = 0; i < 4; i++) {
-      square.kernel[i / 2] = 3;
-      square.pad[i] = 1;
-    }
     if (form & STEP)
       square.stride[0] = 2;
     int low = fixture_conv(graph, &rng, x, 5, 24, TRUE, &halving);
@@ -436,8 +486,7 @@ static void test_fold_lateral(void)
     lus_graph_set_output(graph, y);
     assert_modes_within(graph, 5, h, w, 1e-5); /* by other transforms */
     g_autoptr(LusPlan) plan = new_plan(graph, 5, h, w, LUS_PLAN_INFER, 1);
-    const char *forced = g_getenv("LUS_CONV");
-    if (!forced || g_str_equal(forced, "blas"))
+    if (folds_doubled())
       g_assert_cmpint(lus_plan_n_steps(plan), ==, form < 16 ? 2 : form & READ_TWICE ? 4 : 3);
     LusPlanStep step;
     lus_plan_get_step(plan, 1, &step);
@@ -821,6 +870,7 @@ int main(int argc, char **argv)
   g_test_add_func("/plan/fold/limits", test_fold_limits);
   g_test_add_func("/plan/fold/residual", test_fold_residual);
   g_test_add_func("/plan/fold/doubling", test_fold_doubling);
+  g_test_add_func("/plan/fold/doubled", test_fold_doubled);
   g_test_add_func("/plan/fold/lateral", test_fold_lateral);
   g_test_add_func("/plan/fold/norm-resize", test_fold_norm_resize);
   g_test_add_func("/plan/fold/norm-add", test_fold_norm_add);
