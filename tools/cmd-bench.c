@@ -225,13 +225,6 @@ static GPtrArray *measure(const Options *options, const GArray *sizes, const GAr
 
 /* ---- telling ---- */
 
-static gsize peak_bytes(void)
-{
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (gsize)usage.ru_maxrss * 1024;
-}
-
 static double rate(double ms)
 {
   return ms > 0 ? 1000 / ms : 0;
@@ -261,7 +254,7 @@ static void print_text(const Options *options, const GPtrArray *results)
       printf("%-14s %7d %9.3f %9.3f %9.3f %9.1f  with sector, preprocessing and confidences\n", "640x480 frame", r->threads,
              r->frames.median, r->frames.least, r->frames.p95, rate(r->frames.median));
   }
-  printf("\npeak memory of the process %.1f MB\n", (double)peak_bytes() / 1e6);
+  printf("\npeak memory of the process %.1f MB\n", (double)lus_peak_memory() / 1e6);
 }
 
 static json_t *times_to_json(const Times *times)
@@ -289,7 +282,7 @@ static int print_json(const Options *options, const GPtrArray *results)
   }
   json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:o}", "notice", LUS_NOTICE, "lus", lus_version(), "model", name,
                            "kernels", kernels, "pinned", pinned, "peak_rss_bytes",
-                           (json_int_t)peak_bytes(), "results", list);
+                           (json_int_t)lus_peak_memory(), "results", list);
   g_autofree char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
   json_decref(root);
   if (!text)

@@ -247,6 +247,13 @@ gboolean lus_file_commit(const char *temporary, const char *path, GError **error
   return TRUE;
 }
 
+gsize lus_peak_memory(void)
+{
+  g_autofree char *text = NULL;
+  const char *line = g_file_get_contents("/proc/self/status", &text, NULL, NULL) ? strstr(text, "VmHWM:") : NULL;
+  return line ? (gsize)g_ascii_strtoull(line + strlen("VmHWM:"), NULL, 10) * 1024 : 0;
+}
+
 char *lus_sha256(const void *data, gsize length)
 {
   g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);

@@ -16,6 +16,9 @@ LUS_API gboolean lus_file_write(const char *path, const void *data, gsize length
 /** The end of lus_file_write() for a file written bit by bit: fsync of @temporary, rename to @path, fsync of the folder.
  *  @temporary must lie in the same folder; on failure it is removed. */
 LUS_API gboolean lus_file_commit(const char *temporary, const char *path, GError **error);
+/** The most memory that this process has had at once, in bytes; 0 where Linux's /proc does not tell. getrusage() would count
+ *  what the process that started it had. */
+LUS_API gsize lus_peak_memory(void);
 /** SHA-256 as 64 hexadecimal digits; newly allocated. */
 LUS_API char *lus_sha256(const void *data, gsize length);
 /** Whether @text is such: 64 lower-case hexadecimal digits. */

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "kernels/kernels.h"
 #include "learn/loss.h"
 #include "learn/optimizer.h"
+#include "nn/file.h"
 #include "nn/fpn.h"
 #include "nn/onnx.h"
 #include "nn/plan.h"
@@ -167,10 +167,8 @@ int main(int argc, char **argv)
            now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu, loss);
   }
   qsort(times, (size_t)runs, sizeof *times, compare_double);
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
   printf("median %.1f ms, %.1f frames per second, peak %.0f MiB\n", times[runs / 2],
-         bench.batch * 1e3 / times[runs / 2], (double)usage.ru_maxrss / 1024);
+         bench.batch * 1e3 / times[runs / 2], (double)lus_peak_memory() / 1048576);
   close_bench(&bench);
   return 0;
 }

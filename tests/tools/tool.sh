@@ -87,6 +87,15 @@ check "bench: the bundled model" gives 0 "1x256x256" bench --runs 1
 check "bench frees a pinned BLAS" env OPENBLAS_CORETYPE=Haswell bash -c "! \"$lus\" bench model.onnx --runs 1 | grep pinned"
 check "bench --keep-environment" env OPENBLAS_CORETYPE=Haswell bash -c \
   "\"$lus\" bench model.onnx --runs 1 --keep-environment | grep -q 'pinned by OPENBLAS_CORETYPE=Haswell'"
+check "bench: its own memory, not that of who started it" python3 - "$lus" <<'PY'
+import re, subprocess, sys
+def peak():
+    told = subprocess.run([sys.argv[1], "bench", "model.onnx", "--runs", "1"], capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"peak memory of the process ([0-9.]+) MB", told)[1])
+before = peak()
+held = bytearray(b"x") * 1_200_000_000
+sys.exit(not 1 < peak() < before + 300)
+PY
 check "bench: no such file" gives 1 "none.onnx: cannot open" bench none.onnx
 check "bench: sizes" gives 2 "--size takes numbers" bench model.onnx --size 64,x
 check "bench: runs" gives 2 "--runs must be" bench model.onnx --runs 0
